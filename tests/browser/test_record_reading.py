@@ -9,11 +9,9 @@ import pytest
 from playwright.sync_api import Route
 
 from careconnect.http.base_url import FHIR_PATH
-from careconnect_admin.clients.registration import ClientRegistration, register_client
-from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.page.browser import Visit
-from careconnect_testing.page.record_visits import SAMPLE_NAME, go_to_record
+from careconnect_testing.page.record_visits import SAMPLE_NAME, go_to_record, sign_in_with
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -50,18 +48,8 @@ def test_what_is_closed_is_not_said_to_be_empty(visit: Visiting) -> None:
 
 
 def test_a_token_of_one_patient_opens_that_record_at_once(visit: Visiting, local_stack: LocalStack) -> None:
-    registration = ClientRegistration(
-        client_id="of-patient-4", name="Of one patient", scopes=("patient/*.read", "profile"), patient="4"
-    )
-    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
-    secret = register_client(registry, registration, now=time.time())
     tab = visit()
-    page = tab.open()
-    page.get_by_role("button", name="Id and secret").click()
-    page.get_by_label("Client id").fill("of-patient-4")
-    page.get_by_label("Client secret").fill(str(secret))
-    page.get_by_role("button", name="Get a token").click()
-    page.get_by_role("heading", name="What it opens").wait_for()
+    page = sign_in_with(tab, local_stack, client_id="of-patient-4", scopes=("patient/*.read", "profile"), patient="4")
     tab.room("Patient record")
     page.get_by_role("region", name=SAMPLE_NAME).wait_for()
 
@@ -104,7 +92,9 @@ def test_what_the_server_cannot_answer_at_once_is_asked_for_type_by_type(visit: 
     page.route("**/Condition?*", lambda route: _refuse(route, 503))
     go_to_record(page, "4")
 
-    page.get_by_role("region", name=SAMPLE_NAME).get_by_text("Dr Gráinne Treharne").wait_for()
+    banner = page.get_by_role("region", name=SAMPLE_NAME)
+    banner.get_by_text("Contact details").click()
+    banner.get_by_text("Dr Gráinne Treharne").wait_for()
     problems = page.get_by_role("region", name="Problems")
     problems.get_by_role("heading", name="The service is not available for the moment.").wait_for()
     page.get_by_role("region", name="Encounters").get_by_role("button", name="Encounter for symptom").first.wait_for()

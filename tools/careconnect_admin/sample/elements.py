@@ -6,7 +6,17 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from random import Random
 from typing import Any, Final
 
-from careconnect_admin.sample.words import CARE_CONNECT, FORMULARY, SNOMED, STREETS, UCUM, Code, Medicine, Town
+from careconnect_admin.sample.words import (
+    CARE_CONNECT,
+    FORMULARY,
+    SNOMED,
+    STREETS,
+    UCUM,
+    Code,
+    Measurement,
+    Medicine,
+    Town,
+)
 from careconnect_records.parsing.exact_json import JsonNumber
 
 Resource = dict[str, Any]
@@ -77,6 +87,14 @@ def quantity(literal: str, unit: str, ucum: str) -> dict[str, Any]:
     """Return a Quantity with the value written as `literal`."""
     value = JsonNumber(literal) if "." in literal else int(literal)
     return {"value": value, "unit": unit, "system": UCUM, "code": ucum}
+
+
+def reference_range(measurement: Measurement) -> Resource:
+    """Return the element `referenceRange` of a measurement, or no element if it has no usual range."""
+    if not measurement.usual:
+        return {}
+    low, high = (quantity(each, measurement.unit, measurement.ucum) for each in measurement.usual)
+    return {"referenceRange": [{"low": low, "high": high}]}
 
 
 def nhs_numbers() -> Iterator[str]:

@@ -7,15 +7,23 @@ from typing import Any, Final
 from careconnect_admin.sample.chart import Chart
 from careconnect_admin.sample.directory import PRACTICES
 from careconnect_admin.sample.elements import Resource, coded, london, medicine_code, resource
-from careconnect_admin.sample.words import MEDICINES, Code
+from careconnect_admin.sample.stories import left_to_story
+from careconnect_admin.sample.words import MEDICINES, Code, medicine_called
 
 _OUTPATIENT: Final = Code("outpatient", "Outpatient", "http://hl7.org/fhir/medication-request-category")
 _COMMUNITY: Final = Code("community", "Community", "http://hl7.org/fhir/medication-statement-category")
 
+# Stands for a medicine of the patient's story, which alone says when that was taken.
+_SUBSTITUTE: Final = medicine_called("simvastatin")
+
 
 def medication(chart: Chart) -> Iterator[Resource]:
     """Yield a request and a statement for each of one to three medicines."""
-    for index, medicine in enumerate(chart.several(MEDICINES, 1 + chart.number % 3)):
+    chosen = [
+        _SUBSTITUTE if left_to_story(chart.number, each) else each
+        for each in chart.several(MEDICINES, 1 + chart.number % 3)
+    ]
+    for index, medicine in enumerate(chosen):
         status = ("active", "completed", "stopped")[index]
         day = chart.days[-1 - index % len(chart.days)]
         reference = {"reference": f"Medication/{medicine.key}", "display": medicine.name}

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 
 from careconnect_admin.sample.chart import Chart
-from careconnect_admin.sample.elements import Resource, coded, london, quantity, resource
+from careconnect_admin.sample.elements import Resource, coded, london, quantity, reference_range, resource
 from careconnect_admin.sample.stories import expected
 from careconnect_admin.sample.words import (
     BLOOD_PRESSURE,
@@ -22,7 +22,7 @@ from careconnect_admin.sample.words import (
 )
 
 _SPREAD: Final = 0.02
-"""The width of the random range of a vital sign around its expected value in a story, as a share of that value."""
+"""The width of the random range of a measurement around its expected value in a story, as a share of that value."""
 
 
 def observations(chart: Chart) -> Iterator[Resource]:
@@ -74,9 +74,7 @@ def _measured(chart: Chart, index: int, encounter: int, day: date, measurement: 
     if measurement is BODY_TEMPERATURE:
         # A Device is not served here, so the reference is to another server.
         elements["device"] = {"reference": f"https://devices.example.org/fhir/Device/thermometer-{chart.practice + 1}"}
-    if measurement.usual:
-        low, high = (quantity(each, measurement.unit, measurement.ucum) for each in measurement.usual)
-        elements["referenceRange"] = [{"low": low, "high": high}]
+    elements |= reference_range(measurement)
     return _observation(
         chart,
         index,

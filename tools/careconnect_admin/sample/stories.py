@@ -11,9 +11,19 @@ from typing import Any, Final
 
 from careconnect_admin.sample.chart import LATEST, Chart
 from careconnect_admin.sample.directory import HOSPITAL, PRACTICES, ward_id
-from careconnect_admin.sample.elements import Resource, coded, identifier, london, medicine_code, quantity, resource
+from careconnect_admin.sample.elements import (
+    Resource,
+    coded,
+    identifier,
+    london,
+    medicine_code,
+    quantity,
+    reference_range,
+    resource,
+)
 from careconnect_admin.sample.words import (
     BLOOD_PRESSURE,
+    BODY_HEIGHT,
     BODY_TEMPERATURE,
     BODY_WEIGHT,
     DIASTOLIC,
@@ -23,6 +33,7 @@ from careconnect_admin.sample.words import (
     SYSTOLIC,
     Code,
     Measurement,
+    Medicine,
     medicine_called,
 )
 
@@ -39,12 +50,17 @@ _HOME: Final = _ADMISSION + timedelta(days=5)
 
 
 def expected(number: int, day: date) -> Mapping[Measurement, float]:
-    """Return the approximate vital signs on a day for a patient with a story; empty for any other patient."""
+    """Return the approximate measurements on a day for a patient with a story; empty for any other patient."""
     if number not in _STORIES:
         return {}
     month = min(max((day.year - LATEST.year) * 12 + day.month - LATEST.month + MONTHS - 1, 0), MONTHS - 1)
-    systolic, weight = _STORIES[number].course(month, day)
-    return {SYSTOLIC: systolic, DIASTOLIC: systolic * 0.6, BODY_WEIGHT: weight}
+    course = _STORIES[number].course(month, day)
+    return {**course, DIASTOLIC: course[SYSTOLIC] * 0.6}
+
+
+def left_to_story(number: int, medicine: Medicine) -> bool:
+    """Return True if the patient's story tells all courses of that medicine."""
+    return number in _STORIES and medicine.key in _STORIES[number].medicines
 
 
 class _Writer:
@@ -80,7 +96,9 @@ class _Writer:
         )
 
     def measured(self, day: date, name: str, measurement: Measurement, value: float, **elements: Any) -> Resource:
-        return self.observation(day, name, measurement, valueQuantity=_quantity(measurement, value), **elements)
+        value_quantity = _quantity(measurement, value)
+        elements |= reference_range(measurement)
+        return self.observation(day, name, measurement, valueQuantity=value_quantity, **elements)
 
     def vital_signs(self, month: int) -> Iterator[Resource]:
         day = self.days[month]
@@ -171,7 +189,7 @@ def _raised_dose(writer: _Writer) -> Iterator[Resource]:
     for month in range(MONTHS):
         yield from writer.vital_signs(month)
         if month % 3 == 0:
-            yield writer.measured(writer.days[month], "hba1c", HBA1C, writer.near(8.6 - month / 12, 0.1))
+            yield writer.measured(writer.days[month], "hba1c", HBA1C, writer.near(_hba1c(month), 0.1))
 
 
 def _admission(writer: _Writer) -> Iterator[Resource]:
@@ -204,31 +222,49 @@ def _admission(writer: _Writer) -> Iterator[Resource]:
 
 @dataclass(frozen=True, slots=True)
 class _Story:
-    """A story: its title, its generator, and its course.
+    """A story: its title, its generator, its course, and the keys of its medicines.
 
-    The course returns systolic pressure and weight for a month, counted from 0, and a day.
+    The course returns the expected measurements for a month, counted from 0, and a day.
     """
 
     title: str
     tell: Callable[[_Writer], Iterator[Resource]]
-    course: Callable[[int, date], tuple[float, float]]
+    course: Callable[[int, date], Mapping[Measurement, float]]
+    medicines: tuple[str, ...]
+
+
+def _hba1c(month: int) -> float:
+    """Return the expected HbA1c of the diabetes story in percent."""
+    return 8.6 - month / 12
 
 
 _STORIES: Final = {
     4: _Story(
         "blood pressure, and a medicine changed for another",
         _changed_medicine,
-        lambda month, _: (152 - month if month < _SWITCH else 134 - (month - _SWITCH) / 2, 71 - month / 12),
+        lambda month, _: {
+            SYSTOLIC: 152 - month if month < _SWITCH else 134 - (month - _SWITCH) / 2,
+            BODY_WEIGHT: 71 - month / 12,
+            BODY_HEIGHT: 165,
+        },
+        ("ramipril", "losartan"),
     ),
     5: _Story(
         "diabetes, and a dose that was doubled",
         _raised_dose,
-        lambda month, _: (138 - month / 4, 96 - month / 3),
+        lambda month, _: {
+            SYSTOLIC: 138 - month / 4,
+            BODY_WEIGHT: 96 - month / 3,
+            BODY_HEIGHT: 174,
+            HBA1C: _hba1c(month),
+        },
+        ("metformin",),
     ),
     6: _Story(
         "five nights in hospital with a pneumonia",
         _admission,
-        lambda _, day: (126, 75 if day > _HOME else 78),
+        lambda _, day: {SYSTOLIC: 126, BODY_WEIGHT: 75 if day > _HOME else 78, BODY_HEIGHT: 181},
+        ("amoxicillin",),
     ),
 }
 TITLES: Final = {str(number): each.title for number, each in _STORIES.items()}

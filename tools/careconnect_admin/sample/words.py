@@ -194,6 +194,9 @@ BODY_TEMPERATURE: Final = Measurement(
 BODY_WEIGHT: Final = Measurement(
     (Code("29463-7", "Body weight", LOINC), Code("27113001", "Body weight")), 52, 104, 2, "kg", "kg"
 )
+BODY_HEIGHT: Final = Measurement(
+    (Code("8302-2", "Body height", LOINC), Code("50373000", "Body height")), 151, 193, 1, "cm", "cm"
+)
 HBA1C: Final = Measurement(
     (Code("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", LOINC),),
     *(4.9, 8.6, 2, "%", "%", "laboratory", ("4.00", "6.00")),
@@ -202,7 +205,7 @@ MEASUREMENTS: Final = (
     HEART_RATE,
     BODY_TEMPERATURE,
     BODY_WEIGHT,
-    Measurement((Code("8302-2", "Body height", LOINC), Code("50373000", "Body height")), 151, 193, 1, "cm", "cm"),
+    BODY_HEIGHT,
     HBA1C,
     Measurement(
         (Code("14647-2", "Cholesterol [Moles/volume] in Serum or Plasma", LOINC),),

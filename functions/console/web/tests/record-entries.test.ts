@@ -3,11 +3,11 @@ import { test } from "node:test";
 
 import type { Resource } from "../src/fhir/datatypes.ts";
 import { placeIn } from "../src/fhir/reference-place.ts";
-import { type Entry, entryOf, latestFirst, saysNone } from "../src/rooms/record/entries.ts";
+import { type Entry, entryOf, latestFirst, saysNone } from "../src/rooms/record/entries/entries.ts";
 import { namesIn } from "../src/rooms/record/names.ts";
 import type { PortionState } from "../src/rooms/record/record-loader.ts";
 import { standingOf } from "../src/rooms/record/sections.ts";
-import { countsOf, ofTypes, yearsOf } from "../src/rooms/record/timeline.ts";
+import { countsOf, ofTypes, yearsOf } from "../src/rooms/record/entries/timeline.ts";
 
 const BESIDE = new Map<string, Resource>([
   ["Medication/m", { resourceType: "Medication", id: "m", code: { coding: [{ display: "Losartan 50mg tablets" }] } }],

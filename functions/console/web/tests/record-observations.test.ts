@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Measured, Observation } from "../src/fhir/clinical.ts";
-import { extent, span, tickTexts } from "../src/rooms/record/chart-axis.ts";
-import { measuredText, referenceRangeText } from "../src/rooms/record/measured-text.ts";
-import { chartable, chartLabel, groupsOf, points } from "../src/rooms/record/observation-groups.ts";
+import { extent, span, tickTexts } from "../src/rooms/record/observations/chart-axis.ts";
+import { measuredText, referenceRangeText } from "../src/rooms/record/observations/measured-text.ts";
+import { chartLabel, foremost, groupsOf, isChart, points } from "../src/rooms/record/observations/observation-groups.ts";
 
 let last = 0;
 
@@ -55,7 +55,7 @@ test("observations are put together by code, whichever of its codings comes firs
     weight(82, "2021-01-01", { code: both }),
   ]);
   assert.deepEqual(groups.map((each) => [each.title, each.unit, each.rows.map((row) => row.text)]), [
-    ["Body weight", "kg", ["82 kg", "80 kg"]],
+    ["Weight", "kg", ["82 kg", "80 kg"]],
     ["Smoking", "", ["never"]],
   ]);
 });
@@ -81,17 +81,24 @@ test("a blood pressure is one chart with a line for each component", () => {
 });
 
 test("a chart has three numbers in time; concepts, single and undated values are none", () => {
-  const { charts, others } = chartable(
-    groupsOf([
-      weight(80, "2020-01-01"),
-      weight(81, "2020-02-01T10:00:00Z"),
-      weight(82, "2020-03"),
-      ...["a", "b", "c"].map((valueString) => observation({ code: { text: "Words" }, valueString, effectiveDateTime: "2020" })),
-      ...[1, 2, 3].map((value) => observation({ code: { text: "Undated" }, valueQuantity: { value } })),
-    ]),
-  );
-  assert.deepEqual(charts.map((each) => each.title), ["Body weight"]);
-  assert.deepEqual(others.map((each) => each.title), ["Undated", "Words"]);
+  const groups = groupsOf([
+    weight(80, "2020-01-01"),
+    weight(81, "2020-02-01T10:00:00Z"),
+    weight(82, "2020-03"),
+    ...["a", "b", "c"].map((valueString) => observation({ code: { text: "Words" }, valueString, effectiveDateTime: "2020" })),
+    ...[1, 2, 3].map((value) => observation({ code: { text: "Undated" }, valueQuantity: { value } })),
+  ]);
+  assert.deepEqual(groups.map((each) => [each.title, isChart(each)]), [["Undated", false], ["Weight", true], ["Words", false]]);
+});
+
+test("what is chosen comes first, then what is out of range", () => {
+  const range = [{ high: { value: 1, unit: "kg" } }];
+  const groups = groupsOf([
+    ...[1, 2, 3].map((value) => observation({ code: { text: "Often" }, valueQuantity: { value } })),
+    weight(82, "2020-03", { referenceRange: range }),
+    observation({ code: { text: "Chosen" }, valueQuantity: { value: 1 } }),
+  ]);
+  assert.deepEqual(foremost(groups, (each) => each.title === "Chosen").map((each) => each.title), ["Chosen", "Weight", "Often"]);
 });
 
 test("the latest reference range with a limit in the values' unit is drawn, and held by the axis", () => {
@@ -115,16 +122,17 @@ test("a value's interpretation and a status that is not final are remarked, each
   assert.equal(group?.rows[0]?.remarks, "High, preliminary");
 });
 
-test("an axis has room around its values, also around a single one, and none below zero for what is above", () => {
+test("an axis holds a tenth above and below the latest value, so that a small change looks small", () => {
   const of = (...values: readonly number[]) => {
-    const [group] = groupsOf(values.map((value) => weight(value, "2020")));
+    const [group] = groupsOf(values.map((value, place) => weight(value, String(2030 - place))));
     assert.ok(group);
-    return extent(group);
+    return extent(group).map((each) => Math.round(each * 100) / 100);
   };
-  assert.deepEqual(of(80), [76, 84]);
+  assert.deepEqual(of(80), [70.72, 89.28]);
+  assert.deepEqual(of(80, 82), [70.72, 89.28]);
   assert.deepEqual(of(0), [0, 1]);
-  assert.deepEqual(of(1, 101), [0, 109]);
-  assert.deepEqual(of(-10, 90), [-18, 98]);
+  assert.deepEqual(of(1, 101), [0, 109.01]);
+  assert.deepEqual(of(-10, 90), [-19.08, 98.08]);
   assert.deepEqual(span([1000, 101_000]), [-2600, 104_600]);
 });
 

@@ -1,12 +1,16 @@
 """Opening a patient's record in a browser, and tokens for writing the resources shown there."""
 
 import re
+import time
 from typing import Final
 
 import httpx
 from playwright.sync_api import Page
 
 from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.clients.registration import ClientRegistration, register_client
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.page.browser import Visit
 
 SAMPLE_NAME: Final = re.compile("^MUÑOZ, Sofía Elena")
@@ -19,6 +23,22 @@ def open_record(tab: Visit, patient: str = "4") -> Page:
     tab.sign_in()
     go_to_record(page, patient)
     page.get_by_role("region", name="Time line").or_(page.get_by_text("No problem is recorded.")).first.wait_for()
+    return page
+
+
+def sign_in_with(
+    tab: Visit, local_stack: LocalStack, *, client_id: str, scopes: tuple[str, ...], patient: str = ""
+) -> Page:
+    """Register a client with these scopes, and get a token as it."""
+    registration = ClientRegistration(client_id=client_id, name=client_id, scopes=scopes, patient=patient)
+    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+    secret = register_client(registry, registration, now=time.time())
+    page = tab.open()
+    page.get_by_role("button", name="Id and secret").click()
+    page.get_by_label("Client id").fill(client_id)
+    page.get_by_label("Client secret").fill(str(secret))
+    page.get_by_role("button", name="Get a token").click()
+    page.get_by_role("heading", name="What it opens").wait_for()
     return page
 
 

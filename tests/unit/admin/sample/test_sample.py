@@ -152,6 +152,27 @@ def test_a_story_has_a_medicine_changed_for_another(resources: list[dict[str, An
     assert min(systolic[:6]) > max(systolic[-6:])
 
 
+def test_a_story_has_one_active_dose_twice_the_one_before(resources: list[dict[str, Any]]) -> None:
+    for type_name, dosage in (("MedicationRequest", "dosageInstruction"), ("MedicationStatement", "dosage")):
+        metformin = [each for each in of_patient(resources, 5, type_name) if "Metformin" in str(each)]
+        doses = {each["status"]: each[dosage][0]["text"] for each in metformin}
+        assert len(metformin) == len(doses)
+        assert doses == {"completed": "one tablet, once a day", "active": "one tablet, twice a day"}
+    statements = of_patient(resources, 5, "MedicationStatement")
+    periods = {each["status"]: each["effectivePeriod"] for each in statements if "Metformin" in str(each)}
+    assert periods["completed"]["end"] == periods["active"]["start"]
+
+
+def test_a_story_has_a_diabetes_that_comes_under_control(resources: list[dict[str, Any]]) -> None:
+    measured = [each for each in of_patient(resources, 5, "Observation") if "4548-4" in str(each["code"])]
+    values = [
+        float(each["valueQuantity"]["value"]) for each in sorted(measured, key=lambda each: each["effectiveDateTime"])
+    ]
+    assert max(later - earlier for earlier, later in itertools.pairwise(values)) < 0.3
+    assert values[0] - values[-1] > 1
+    assert all(each["referenceRange"] for each in measured)
+
+
 def test_a_story_has_an_admission(resources: list[dict[str, Any]]) -> None:
     (stay,) = [each for each in of_patient(resources, 6, "Encounter") if each["id"] == "6-admission"]
     assert stay["class"]["code"] == "IMP"

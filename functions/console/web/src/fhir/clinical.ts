@@ -74,6 +74,8 @@ interface OfMedication extends Resource {
 }
 
 export interface MedicationStatement extends OfMedication {
+  readonly basedOn?: readonly Reference[];
+  readonly reasonNotTaken?: readonly CodeableConcept[];
   readonly effectiveDateTime?: string;
   readonly effectivePeriod?: Period;
   readonly dateAsserted?: string;

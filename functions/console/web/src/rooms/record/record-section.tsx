@@ -4,8 +4,8 @@ import type { ComponentChildren } from "preact";
 
 import { ClosedNote } from "../../parts/closed-note.tsx";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
-import { type Entry, latestFirst, saysNone } from "./entries.ts";
-import { EntryList } from "./entry-list.tsx";
+import { type Entry, latestFirst, saysNone } from "./entries/entries.ts";
+import { EntryList } from "./entries/entry-list.tsx";
 import type { PortionState } from "./record-loader.ts";
 import type { Section, Standing } from "./sections.ts";
 
@@ -52,12 +52,11 @@ export function RecordSection({ section, entries, standing, goOn }: {
   readonly standing: Standing;
   readonly goOn: (one: PortionState) => void;
 }) {
-  const { title, none, parts, showKind = false, maySayNone = false } = section;
+  const { title, none, past: pastLabel, showKind = false, maySayNone = false } = section;
   const ordered = latestFirst(entries);
   const said = maySayNone ? ordered.filter((each) => each.isCurrent && saysNone(each)) : [];
   const others = ordered.filter((each) => !said.includes(each));
-  const current = others.filter((each) => each.isCurrent);
-  const past = others.filter((each) => !each.isCurrent);
+  const isCurrent = (each: Entry) => pastLabel === undefined || each.isCurrent;
   return (
     <SectionCard title={title} count={ordered.length} none={none} standing={standing} goOn={goOn}>
       {said.length > 0 && (
@@ -66,19 +65,37 @@ export function RecordSection({ section, entries, standing, goOn }: {
           <EntryList entries={said} />
         </>
       )}
-      {!parts && <EntryList entries={others} showKind={showKind} />}
-      {parts && current.length > 0 && (
-        <>
-          <h3>{parts[0]}</h3>
-          <EntryList entries={current} showKind={showKind} />
-        </>
-      )}
-      {parts && past.length > 0 && (
-        <>
-          <h3>{parts[1]}</h3>
-          <EntryList entries={past} showKind={showKind} />
-        </>
-      )}
+      <PastEntries
+        label={pastLabel}
+        current={others.filter(isCurrent)}
+        past={others.filter((each) => !isCurrent(each))}
+        hasNone={said.length > 0}
+      >
+        {(shown) => <EntryList entries={shown} showKind={showKind} />}
+      </PastEntries>
     </SectionCard>
+  );
+}
+
+/** What holds, and folded below it what no longer does. */
+export function PastEntries<T>({ label, current, past, hasNone = false, children }: {
+  readonly label: string | undefined;
+  readonly current: readonly T[];
+  readonly past: readonly T[];
+  /** Whether it is recorded that there is none. */
+  readonly hasNone?: boolean;
+  readonly children: (shown: readonly T[]) => ComponentChildren;
+}) {
+  return (
+    <>
+      {current.length > 0 && children(current)}
+      {current.length === 0 && past.length > 0 && !hasNone && <p>None is active.</p>}
+      {past.length > 0 && (
+        <details class="more fold">
+          <summary>{label}: {past.length}</summary>
+          {children(past)}
+        </details>
+      )}
+    </>
   );
 }

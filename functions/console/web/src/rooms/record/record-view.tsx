@@ -1,9 +1,11 @@
 /** One patient's record: fetched as the token allows, and drawn section by section as it comes. */
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
 import type { Observation, Patient } from "../../fhir/clinical.ts";
 import type { Bundle, Resource } from "../../fhir/datatypes.ts";
+import { today } from "../../fhir/dates.ts";
 import { placeOf } from "../../fhir/references.ts";
 import { pagesOf } from "../../fhir/search.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
@@ -12,22 +14,30 @@ import { VersionHistory } from "../../parts/versions/version-history.tsx";
 import { type Problem, problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
-import { type Entry, entryOf } from "./entries.ts";
+import { type Entry, entryOf } from "./entries/entries.ts";
+import { withCourses } from "./entries/medicines.ts";
+import { TimeLine } from "./entries/timeline.tsx";
 import { type Named, namesIn } from "./names.ts";
-import { ObservationCharts } from "./observation-charts.tsx";
-import { PatientBanner } from "./patient-banner.tsx";
+import { ObservationCharts } from "./observations/observation-charts.tsx";
+import { foremost, groupsOf, isChart, isOfHba1c } from "./observations/observation-groups.ts";
+import { bornText, nhsNumber, patientName } from "./patient-summary.ts";
 import { type PortionState, RecordLoader } from "./record-loader.ts";
-import { type Plan, planOf, RECORD_TYPES, separately } from "./record-plan.ts";
-import { RecordSection, SectionCard } from "./record-section.tsx";
-import { SECTIONS, standingOf } from "./sections.ts";
-import { TimeLine } from "./timeline.tsx";
-import { WhoHasSeen } from "./who-has-seen.tsx";
+import { accessPlanOf, type Plan, planOf, RECORD_TYPES, separately } from "./record-plan.ts";
+import { RecordSection } from "./record-section.tsx";
+import { COLUMNS, type Standing, standingOf } from "./sections.ts";
+import { BannerAllergies } from "./summary/banner-allergies.tsx";
+import { hasDiabetes } from "./summary/diabetes.ts";
+import { LastAccess } from "./summary/last-access.tsx";
+import { PatientBanner } from "./summary/patient-banner.tsx";
+import { PrintedBy } from "./summary/printed-by.tsx";
+import { type RecordParts, Summary } from "./summary/summary.tsx";
+import { accessLoaderOf, WhoHasSeen } from "./who-has-seen.tsx";
 
 /** HTTP's Gone. */
 const DELETED = 410;
 
 export function RecordView({ id, session }: { readonly id: string; readonly session: Session }) {
-  const { scope, patient: bound } = session.token.claims;
+  const { scope, patient: bound, client_id: client } = session.token.claims;
   const plan = useMemo(() => planOf(id, scope), [id, scope]);
   const loader = useMemo(() => loaderOf(plan, id, scope), [plan]);
   useEffect(() => {
@@ -38,6 +48,8 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const resources = loader.resources.value;
   const named = useMemo(() => namesIn(resources, placeOf), [resources]);
   const entries = useMemo(() => entriesOf(resources, named), [resources]);
+  const accessPlan = useMemo(() => accessPlanOf(id, scope, bound), [id, scope, bound]);
+  const accesses = useMemo(() => accessLoaderOf(accessPlan), [accessPlan]);
   const patient = resources.get(`Patient/${id}`) as Patient | undefined;
   const goOn = (one: PortionState) => void loader.goOn(one).then(() => tellEnd(loader));
   const missing = problemWith(id, bound, portions, patient !== undefined);
@@ -47,50 +59,71 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const refused = isRefused ? portions[0] : undefined;
   const isThere = !missing && !refused;
   // In one place whatever comes of the rest: each time that it is drawn anew it would be asked for, and recorded, again.
-  const seen = <WhoHasSeen id={id} session={session} onlyIfOpen={!isThere} />;
+  const seen = <WhoHasSeen id={id} session={session} plan={accessPlan} loader={accesses} onlyIfOpen={!isThere} />;
+  const allergies = entries.filter((each) => each.type === "AllergyIntolerance");
+  const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
+  const whose = patient ? [patientName(patient), bornText(patient, today()), nhsNumber(patient)?.text].join(", ") : `Patient/${id}`;
   return (
     <>
       {missing && <Missing id={id} problem={missing} />}
       {!missing && refused?.problem && <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />}
       {isThere && (
         <>
+          <PrintedBy client={client} whose={`Record of ${whose}`} />
           <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
-          {patient && <PatientBanner patient={patient} named={named} />}
-          <PatientClosed plan={plan} id={id} />
+          {patient && <PatientBanner patient={patient} named={named} allergies={allergies} standing={standing} />}
+          <PatientClosed plan={plan} id={id} allergies={allergies} standing={standing} />
         </>
       )}
       {isAllClosed && seen}
-      {isThere && <Sections entries={entries} plan={plan} portions={portions} goOn={goOn} />}
+      {isThere && !isAllClosed && (
+        <Sections entries={entries} plan={plan} portions={portions} goOn={goOn}>
+          {(bound === undefined || bound === id) && <LastAccess plan={accessPlan} loader={accesses} client={client} />}
+        </Sections>
+      )}
       {!isAllClosed && seen}
     </>
   );
 }
 
-interface Parts {
-  readonly plan: Plan;
-  readonly portions: readonly PortionState[];
-  readonly goOn: (one: PortionState) => void;
-}
-
-function Sections({ entries, plan, portions, goOn }: Parts & { readonly entries: readonly Entry[] }) {
+function Sections({ children, ...parts }: RecordParts & { readonly children: ComponentChildren }) {
+  const { entries, plan, portions, goOn } = parts;
+  const isDiabetic = useMemo(() => hasDiabetes(entries), [entries]);
+  const groups = useMemo(() => {
+    const observations = entries.filter((each) => each.type === "Observation").map((each) => each.resource as Observation);
+    return groupsOf(observations);
+  }, [entries]);
+  const inOrder = useMemo(() => foremost(groups, (each) => isDiabetic && isOfHba1c(each)), [groups, isDiabetic]);
+  const charts = groups.filter(isChart);
+  const courses = useMemo(() => withCourses(entries), [entries]);
   return (
     <>
-      <Charts entries={entries} plan={plan} portions={portions} goOn={goOn} />
+      <Summary {...parts} groups={inOrder}>{children}</Summary>
+      {charts.length > 0 && (
+        <section class="card" aria-labelledby="charts-heading">
+          <h2 id="charts-heading">Charts</h2>
+          <ObservationCharts charts={charts} also={(each) => isDiabetic && isOfHba1c(each)} />
+        </section>
+      )}
       <div class="record-columns">
-        {SECTIONS.map((section) => (
-          <RecordSection
-            key={section.title}
-            section={section}
-            entries={entries.filter((each) => section.types.includes(each.type))}
-            standing={standingOf(section.types, plan.closed, portions)}
-            goOn={goOn}
-          />
+        {COLUMNS.map((column, place) => (
+          <div key={place} class="record-column">
+            {column.map((section) => (
+              <RecordSection
+                key={section.title}
+                section={section}
+                entries={entries.filter((each) => section.types.includes(each.type))}
+                standing={standingOf(section.types, plan.closed, portions)}
+                goOn={goOn}
+              />
+            ))}
+          </div>
         ))}
       </div>
       {entries.length > 0 && (
         <section class="card" aria-labelledby="timeline-heading">
           <h2 id="timeline-heading">Time line</h2>
-          <TimeLine entries={entries} />
+          <TimeLine entries={courses} />
         </section>
       )}
     </>
@@ -106,31 +139,19 @@ function Missing({ id, problem }: { readonly id: string; readonly problem: Probl
   );
 }
 
-function Charts({ entries, plan, portions, goOn }: Parts & { readonly entries: readonly Entry[] }) {
-  const observations = useMemo(
-    () => entries.filter((each) => each.type === "Observation").map((each) => each.resource as Observation),
-    [entries],
-  );
-  return (
-    <SectionCard
-      title="Observations"
-      count={observations.length}
-      none="No observation is recorded."
-      standing={standingOf(["Observation"], plan.closed, portions)}
-      goOn={goOn}
-    >
-      <ObservationCharts observations={observations} />
-    </SectionCard>
-  );
-}
-
-function PatientClosed({ plan, id }: { readonly plan: Plan; readonly id: string }) {
+function PatientClosed({ plan, id, allergies, standing }: {
+  readonly plan: Plan;
+  readonly id: string;
+  readonly allergies: readonly Entry[];
+  readonly standing: Standing;
+}) {
   const scope = plan.closed.get("Patient");
   if (scope === undefined) return null;
   return (
     <section class="card" aria-label="Patient">
       <h2>Patient/{id}</h2>
       <ClosedNote scope={scope}>This token does not say who that is.</ClosedNote>
+      {plan.portions.length > 0 && <BannerAllergies entries={allergies} standing={standing} />}
     </section>
   );
 }

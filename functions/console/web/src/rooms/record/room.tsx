@@ -23,7 +23,7 @@ export default function RecordRoom({ path }: RoomProps) {
   return (
     <Place label={id === undefined ? "Choice of a patient" : `Record of Patient/${id}`}>
       {id !== undefined && id !== claims.patient && (
-        <p><a href={addressOf("record")}>{claims.patient === undefined ? "Another patient" : "The patient of this token"}</a></p>
+        <p class="another"><a href={addressOf("record")}>{claims.patient === undefined ? "Another patient" : "The patient of this token"}</a></p>
       )}
       {id === undefined ? <PatientChoice key={text} session={one} /> : <RecordView key={`${text} ${id}`} id={id} session={one} />}
     </Place>

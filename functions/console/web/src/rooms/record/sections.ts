@@ -8,32 +8,41 @@ export interface Section {
   readonly types: readonly RecordType[];
   /** What is said of an open and complete section without an entry. */
   readonly none: string;
-  /** How entries that hold and those that do not are called; not told apart without. */
-  readonly parts?: readonly [current: string, past: string];
+  /** What entries that no longer hold are called: they are folded. Without it all are one list. */
+  readonly past?: string;
   readonly showKind?: boolean;
   /** Whether an entry may say that there is none: that is another thing than no entry. */
   readonly maySayNone?: boolean;
 }
 
-export const SECTIONS: readonly Section[] = [
-  { title: "Problems", types: ["Condition"], none: "No problem is recorded.", parts: ["Active", "Past or not confirmed"] },
-  {
-    title: "Allergies",
-    types: ["AllergyIntolerance"],
-    none: "Nothing is recorded about allergies: neither one, nor that there is none.",
-    parts: ["Active", "Past or not confirmed"],
-    maySayNone: true,
-  },
-  {
-    title: "Medication",
-    types: ["MedicationStatement", "MedicationRequest"],
-    none: "No medication is recorded.",
-    parts: ["Active", "Stopped or completed"],
-    showKind: true,
-  },
-  { title: "Immunisations", types: ["Immunization"], none: "No immunisation is recorded." },
-  { title: "Encounters", types: ["Encounter", "EpisodeOfCare"], none: "No encounter is recorded.", showKind: true },
-  { title: "Procedures", types: ["Procedure"], none: "No procedure is recorded." },
+export const PROBLEMS: Section = {
+  title: "Problems",
+  types: ["Condition"],
+  none: "No problem is recorded.",
+  past: "Past or not confirmed",
+};
+
+export const MEDICATION = {
+  title: "Medication",
+  types: ["MedicationStatement", "MedicationRequest"],
+  none: "No medication is recorded.",
+  past: "Stopped or completed",
+} as const satisfies Section;
+
+/** Those below the summary, by their column. */
+export const COLUMNS: readonly (readonly Section[])[] = [
+  [
+    {
+      title: "Allergies",
+      types: ["AllergyIntolerance"],
+      none: "Nothing is recorded about allergies: neither one, nor that there is none.",
+      past: "Past or not confirmed",
+      maySayNone: true,
+    },
+    { title: "Procedures", types: ["Procedure"], none: "No procedure is recorded." },
+    { title: "Immunisations", types: ["Immunization"], none: "No immunisation is recorded." },
+  ],
+  [{ title: "Encounters", types: ["Encounter", "EpisodeOfCare"], none: "No encounter is recorded.", showKind: true }],
 ];
 
 export interface Standing {

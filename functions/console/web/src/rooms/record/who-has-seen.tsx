@@ -9,20 +9,21 @@ import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { AccessList, focusEntry } from "./access-list.tsx";
 import { type PortionState, RecordLoader } from "./record-loader.ts";
-import { accessPlanOf, type Plan } from "./record-plan.ts";
+import type { Plan } from "./record-plan.ts";
 import { SectionCard } from "./record-section.tsx";
 import { standingOf } from "./sections.ts";
 
 const TITLE = "Who has seen this record";
 
 /** With `onlyIfOpen` nothing is said to a token that does not open it: where there is no record, nothing is missed. */
-export function WhoHasSeen({ id, session, onlyIfOpen = false }: {
+export function WhoHasSeen({ id, session, plan, loader, onlyIfOpen = false }: {
   readonly id: string;
   readonly session: Session;
+  readonly plan: Plan;
+  readonly loader: RecordLoader;
   readonly onlyIfOpen?: boolean;
 }) {
-  const { scope, patient: bound } = session.token.claims;
-  const plan = useMemo(() => accessPlanOf(id, scope, bound), [id, scope, bound]);
+  const { patient: bound } = session.token.claims;
   // Of another's record such a token finds nothing, which does not mean that nobody has seen it.
   const isOthers = bound !== undefined && bound !== id;
   if (onlyIfOpen && (isOthers || plan.closed.size > 0)) return null;
@@ -34,14 +35,15 @@ export function WhoHasSeen({ id, session, onlyIfOpen = false }: {
       </section>
     );
   }
-  return <Accesses plan={plan} />;
+  return <Accesses plan={plan} loader={loader} />;
 }
 
-function Accesses({ plan }: { readonly plan: Plan }) {
-  const loader = useMemo(
-    () => new RecordLoader(plan.portions, { pages: pagesOf, problemFrom, instead: () => [], pagesAtOnce: 1 }),
-    [plan],
-  );
+/** Returns what fetches the accesses of a plan, a page at a time: one for all who show them, as each fetch is an access. */
+export function accessLoaderOf(plan: Plan): RecordLoader {
+  return new RecordLoader(plan.portions, { pages: pagesOf, problemFrom, instead: () => [], pagesAtOnce: 1 });
+}
+
+function Accesses({ plan, loader }: { readonly plan: Plan; readonly loader: RecordLoader }) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     void loader.start().then(() => tellCount(loader));

@@ -30,15 +30,25 @@ export function tickTexts(marks: readonly number[], increment: number): readonly
   });
 }
 
-/** Returns the lowest and the highest value that a chart holds: its own and its reference ranges', with room around. */
+/** A value without a reference range is drawn with at least this share of the latest one above and below it. */
+const SHARE = 0.1;
+
+/** Returns the lowest and the highest value that a chart holds: its own and its reference ranges', with room around.
+ *
+ * Where a line has no range the axis is wide enough for a small change to look small.
+ */
 export function extent(group: Group): readonly [low: number, high: number] {
-  const limits = group.series.flatMap((each) => (each.range ? [each.range.low, each.range.high] : []));
-  const all = [...group.rows.flatMap((each) => each.values), ...limits].filter((each) => each !== null);
+  const around = group.series.flatMap(({ range }, which) => {
+    if (range) return [range.low, range.high];
+    const latest = group.rows.map((each) => each.values[which]).find((each) => typeof each === "number") ?? 0;
+    return [latest * (1 - SHARE), latest * (1 + SHARE)];
+  });
+  const all = [...group.rows.flatMap((each) => each.values), ...around].filter((each) => each !== null);
   // Not by spreading them into arguments: there may be thousands.
   const low = all.reduce((one, other) => Math.min(one, other), Infinity);
   const high = all.reduce((one, other) => Math.max(one, other), -Infinity);
   if (low > high) return [0, 1];
-  const room = (high - low) * 0.08 || Math.abs(high) * 0.05 || 1;
+  const room = (high - low) * 0.08 || 1;
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }
 

@@ -1,7 +1,7 @@
 /** The entries of a record in the order of time, by year. */
 
 import { type Entry, latestFirst } from "./entries.ts";
-import type { RecordType } from "./record-plan.ts";
+import type { RecordType } from "../record-plan.ts";
 
 export interface Year {
   /** `2024`; `Without a date` at the end. */

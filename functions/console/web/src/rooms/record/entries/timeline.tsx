@@ -2,44 +2,44 @@
 
 import { useMemo, useState } from "preact/hooks";
 
-import { BoundedList } from "../../parts/resource/bounded-list.tsx";
+import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import type { Entry } from "./entries.ts";
 import { EntryItem } from "./entry-list.tsx";
-import { RECORD_TYPES, type RecordType } from "./record-plan.ts";
+import { RECORD_TYPES, type RecordType } from "../record-plan.ts";
 import { countsOf, ofTypes, yearsOf } from "./timeline.ts";
 
 const AT_ONCE = 60;
 
-const NAMES: Readonly<Record<RecordType, string>> = {
-  Condition: "Problems",
-  MedicationStatement: "Medication statements",
-  MedicationRequest: "Prescriptions",
-  AllergyIntolerance: "Allergies",
-  Immunization: "Immunisations",
-  Encounter: "Encounters",
-  EpisodeOfCare: "Episodes of care",
-  Procedure: "Procedures",
-  Observation: "Observations",
-};
+/** What can be chosen, in this order. */
+const CHOICES: readonly (readonly [name: string, types: readonly RecordType[]])[] = [
+  ["Problems", ["Condition"]],
+  ["Medication", ["MedicationRequest", "MedicationStatement"]],
+  ["Allergies", ["AllergyIntolerance"]],
+  ["Immunisations", ["Immunization"]],
+  ["Encounters", ["Encounter"]],
+  ["Episodes of care", ["EpisodeOfCare"]],
+  ["Procedures", ["Procedure"]],
+  ["Observations", ["Observation"]],
+];
 
 export function TimeLine({ entries }: { readonly entries: readonly Entry[] }) {
   // Observations are many, and drawn as charts already.
   const [types, setTypes] = useState<ReadonlySet<RecordType>>(new Set(RECORD_TYPES.filter((each) => each !== "Observation")));
   const counts = useMemo(() => countsOf(entries), [entries]);
   const chosen = useMemo(() => ofTypes(entries, types), [entries, types]);
-  const toggle = (type: RecordType) => {
-    const next = new Set(types);
-    if (!next.delete(type)) next.add(type);
-    setTypes(next);
+  const toggle = (some: readonly RecordType[]) => {
+    const isChosen = some.some((each) => types.has(each));
+    setTypes(new Set(isChosen ? [...types].filter((each) => !some.includes(each)) : [...types, ...some]));
   };
+  const offered = CHOICES.map(([name, some]) => ({ name, some, count: some.reduce((sum, each) => sum + (counts.get(each) ?? 0), 0) }));
   return (
     <>
       <div class="chips" role="group" aria-label="Types on the time line">
-        {RECORD_TYPES.filter((each) => counts.has(each)).map((each) => (
-          <label key={each} class="chip">
-            <input type="checkbox" checked={types.has(each)} onChange={() => toggle(each)} />
+        {offered.filter((each) => each.count > 0).map(({ name, some, count }) => (
+          <label key={name} class="chip">
+            <input type="checkbox" checked={some.some((each) => types.has(each))} onChange={() => toggle(some)} />
             <span>
-              {NAMES[each]} <span class="quiet">{counts.get(each)}</span>
+              {name} <span class="quiet">{count}</span>
             </span>
           </label>
         ))}

@@ -27,10 +27,13 @@ export function Chart({ group }: { readonly group: Group }) {
     const resizing = new ResizeObserver(() => {
       if (element.clientWidth > 0 && element.clientWidth !== plot.width) plot.setSize({ width: element.clientWidth, height: HEIGHT });
     });
+    const printing = matchMedia("print");
     scheme.addEventListener("change", again);
+    printing.addEventListener("change", again);
     resizing.observe(element);
     return () => {
       scheme.removeEventListener("change", again);
+      printing.removeEventListener("change", again);
       resizing.disconnect();
       plot.destroy();
     };

@@ -1,10 +1,12 @@
 /** A patient's observations put together by what was measured, in one unit each, as charts and lists need them. */
 
-import type { Measured, Observation } from "../../fhir/clinical.ts";
-import type { CodeableConcept, Quantity } from "../../fhir/datatypes.ts";
-import { dateText, epochOf } from "../../fhir/dates.ts";
-import { conceptText, unitText } from "../../fhir/text.ts";
+import type { Measured, Observation } from "../../../fhir/clinical.ts";
+import type { CodeableConcept, Quantity } from "../../../fhir/datatypes.ts";
+import { dateText, epochOf } from "../../../fhir/dates.ts";
+import { conceptText, unitText } from "../../../fhir/text.ts";
+import { type Flagged, flagsOf, isInterpreted, limitedRange, unitKey } from "./flags.ts";
 import { measuredText, referenceRangeText } from "./measured-text.ts";
+import { HBA1C, ukName, ukQuantity } from "./uk-terms.ts";
 
 /** One observation in a group. */
 export interface Row {
@@ -15,6 +17,7 @@ export interface Row {
   readonly text: string;
   /** A number for each of the group's series; null where it has none. */
   readonly values: readonly (number | null)[];
+  readonly flags: readonly Flagged[];
   /** What is to be known beside the value: interpretation, a status that is not final. */
   readonly remarks: string;
 }
@@ -42,7 +45,7 @@ export interface Group {
 }
 
 /** Below this many numbers in time a line says nothing that the values do not. */
-export const FEWEST_POINTS = 3;
+const FEWEST_POINTS = 3;
 
 /** Returns the groups: those with most values first. What was entered in error is in none. */
 export function groupsOf(observations: readonly Observation[]): readonly Group[] {
@@ -55,10 +58,20 @@ export function groupsOf(observations: readonly Observation[]): readonly Group[]
   return [...found].map(([key, members]) => groupOf(key, members)).sort(byRows);
 }
 
-/** Returns those that a chart is drawn for, and the others. */
-export function chartable(groups: readonly Group[]): { readonly charts: readonly Group[]; readonly others: readonly Group[] } {
-  const isChart = (one: Group) => points(one).length >= FEWEST_POINTS;
-  return { charts: groups.filter(isChart), others: groups.filter((each) => !isChart(each)) };
+/** Returns whether the group is of HbA1c, by which a diabetes is controlled. */
+export function isOfHba1c(group: Group): boolean {
+  return group.title === HBA1C;
+}
+
+/** Returns whether a chart is drawn for a group. */
+export function isChart(group: Group): boolean {
+  return points(group).length >= FEWEST_POINTS;
+}
+
+/** Returns the groups that are chosen or flagged before all others, each in their order. */
+export function foremost(groups: readonly Group[], isChosen: (group: Group) => boolean): readonly Group[] {
+  const rankOf = (each: Group) => (isChosen(each) ? 0 : each.rows[0]?.flags.length ? 1 : 2);
+  return groups.toSorted((one, other) => rankOf(one) - rankOf(other));
 }
 
 /** Returns the rows that have a time and a number, the earliest first. */
@@ -86,14 +99,16 @@ function byRows(one: Group, other: Group): number {
 
 /** The same for what was measured alike: its code, and the code and unit of each number. */
 function keyOf(one: Observation): string {
-  const numbers = numbersOf(one).map((each) => `${codeKey(each.code)}${unitKey(each.valueQuantity)}`);
+  const numbers = numbersOf(one).map((each) => `${codeKey(each.code)}${unitKey(quantityOf(each))}`);
   return JSON.stringify([codeKey(one.code), numbers.length ? "number" : "other", [...new Set(numbers)].sort()]);
 }
 
 const PREFERRED = ["http://loinc.org", "http://snomed.info/sct"];
 
-/** Of several codes for one thing, the one of the system that most records have. */
+/** Of several codes for one thing, the one of the system that most records have; its name if that is listed. */
 function codeKey(concept: CodeableConcept | undefined): string {
+  const name = ukName(concept);
+  if (name) return name;
   const codings = concept?.coding ?? [];
   const coding = PREFERRED.map((system) => codings.find((each) => each.system === system)).find((each) => each) ?? codings[0];
   return coding?.code === undefined ? (concept?.text ?? "") : `${coding.system ?? ""}|${coding.code}`;
@@ -101,13 +116,15 @@ function codeKey(concept: CodeableConcept | undefined): string {
 
 /** Of several names for one thing the shortest: LOINC's say how it is measured as well. */
 function shortText(concept: CodeableConcept | undefined): string {
-  if (!concept || concept.text) return conceptText(concept);
+  const name = ukName(concept);
+  if (name || !concept || concept.text) return name || conceptText(concept);
   const names = (concept.coding ?? []).map((each) => each.display ?? "").filter((each) => each !== "");
   return names.sort((one, other) => one.length - other.length)[0] ?? conceptText(concept);
 }
 
-function unitKey(quantity: Quantity | undefined): string {
-  return quantity?.code ?? quantity?.unit ?? "";
+/** Returns a number in the unit that it is shown in. */
+function quantityOf(one: Measured): Quantity | undefined {
+  return one.valueQuantity && ukQuantity(one.code, one.valueQuantity);
 }
 
 /** Returns the numbers of an observation: its own, else those of its components. */
@@ -126,7 +143,7 @@ function groupOf(key: string, members: readonly Observation[]): Group {
   return {
     key,
     title: shortText(sample?.code) || "Without a name",
-    unit: unitText(latest.flatMap(numbersOf)[0]?.valueQuantity),
+    unit: unitText(latest.flatMap(numbersOf).map(quantityOf)[0]),
     series: keys.map((each) => seriesOf(each, latest)),
     rows: rows.map(({ observation, at }) => rowOf(observation, at, keys)),
   };
@@ -142,25 +159,25 @@ function seriesOf(key: string, latest: readonly Observation[]): Series {
 }
 
 function limitsOf(one: Measured): Limits | null {
-  const unit = unitKey(one.valueQuantity);
-  const range = (one.referenceRange ?? []).find((each) => {
-    const limits = [each.low, each.high].filter((limit) => limit?.value !== undefined);
-    return limits.length > 0 && limits.every((limit) => unitKey(limit) === unit || unitKey(limit) === "");
-  });
-  return range ? { low: range.low?.value ?? null, high: range.high?.value ?? null, text: referenceRangeText(range) } : null;
+  const range = limitedRange(one);
+  if (!range) return null;
+  const [low, high] = [range.low, range.high].map((each) => (each && ukQuantity(one.code, each))?.value ?? null);
+  return { low: low ?? null, high: high ?? null, text: referenceRangeText(range, one.code) };
 }
 
 function rowOf(one: Observation, at: number, keys: readonly string[]): Row {
   const numbers = numbersOf(one);
   const time = timeOf(one);
   const status = one.status === "final" || one.status === undefined ? "" : one.status.replaceAll("-", " ");
-  const interpretations = [one, ...(one.component ?? [])].map((each) => conceptText(each.interpretation));
+  const others = [one, ...(one.component ?? [])].filter((each) => !isInterpreted(each));
+  const interpretations = others.map((each) => conceptText(each.interpretation));
   return {
     id: one.id ?? "",
     at,
     when: time ? dateText(time) : "",
     text: measuredText(one),
-    values: keys.map((key) => numbers.find((each) => codeKey(each.code) === key)?.valueQuantity?.value ?? null),
+    values: keys.map((key) => numbers.filter((each) => codeKey(each.code) === key).map(quantityOf)[0]?.value ?? null),
+    flags: flagsOf(one),
     remarks: [...new Set([...interpretations, status])].filter((each) => each !== "").join(", "),
   };
 }

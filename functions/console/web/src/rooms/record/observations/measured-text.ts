@@ -1,7 +1,9 @@
 /** The value of an observation in words, with those of its components. */
 
-import type { Measured, Observation, ReferenceRange } from "../../fhir/clinical.ts";
-import { conceptText, quantityText, rangeText, unitText, valueText } from "../../fhir/text.ts";
+import type { Measured, Observation, ReferenceRange } from "../../../fhir/clinical.ts";
+import type { CodeableConcept } from "../../../fhir/datatypes.ts";
+import { conceptText, rangeText, unitText, valueText } from "../../../fhir/text.ts";
+import { measurementName, ukQuantityText, ukRangeText } from "./uk-terms.ts";
 
 /** Returns an observation's value: `82.25 kg`, `134/82 mmHg`, `Ex-smoker`, or why there is none. */
 export function measuredText(one: Observation): string {
@@ -13,7 +15,7 @@ export function measuredText(one: Observation): string {
 
 /** Returns what an observation, or a component, says by itself; empty if it says nothing. */
 export function ownValue(one: Measured): string {
-  if (one.valueQuantity) return quantityText(one.valueQuantity);
+  if (one.valueQuantity) return ukQuantityText(one.code, one.valueQuantity);
   if (one.valueCodeableConcept) return conceptText(one.valueCodeableConcept);
   if (one.valueRange) return rangeText(one.valueRange);
   if (one.valueString !== undefined) return one.valueString;
@@ -26,7 +28,7 @@ function absence(one: Measured): string {
 }
 
 function componentText(one: Measured): string {
-  return `${conceptText(one.code)} ${ownValue(one) || absence(one)}`;
+  return `${measurementName(one.code)} ${ownValue(one) || absence(one)}`;
 }
 
 const SYSTOLIC = ["8480-6", "271649006", "163030003"];
@@ -41,9 +43,9 @@ export function pressureText(components: readonly Measured[]): string {
   return `${systolic.value}/${diastolic.value} ${unitText(systolic)}`;
 }
 
-/** Returns a reference range in words, with what it is a range for. */
-export function referenceRangeText(range: ReferenceRange): string {
+/** Returns a reference range of what `code` measures in words, with what it is a range for. */
+export function referenceRangeText(range: ReferenceRange, code?: CodeableConcept): string {
   const kind = conceptText(range.type);
-  const text = range.text ?? rangeText(range);
+  const text = range.text ?? ukRangeText(code, range);
   return kind && !/^normal( range)?$/i.test(kind) ? `${text} (${kind})` : text;
 }

@@ -1,10 +1,11 @@
 /** Entries of a record as a list: each says what, when and how it stands, and opens into the whole resource. */
 
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 
-import { BoundedList } from "../../parts/resource/bounded-list.tsx";
-import { ResourceView } from "../../parts/resource/resource-view.tsx";
-import { VersionHistory } from "../../parts/versions/version-history.tsx";
+import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
+import { ResourceView } from "../../../parts/resource/resource-view.tsx";
+import { VersionHistory } from "../../../parts/versions/version-history.tsx";
 import type { Entry } from "./entries.ts";
 
 const AT_ONCE = 15;
@@ -26,7 +27,7 @@ export function EntryList({ entries, showKind = false }: { readonly entries: rea
 
 export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly showKind: boolean }) {
   const [isOpen, setOpen] = useState(false);
-  const { type, id, resource } = entry;
+  const parts = entry.parts ?? [entry];
   return (
     <li class={`entry ${entry.isCurrent ? "" : "past"}`}>
       <div class="entry-line">
@@ -35,7 +36,8 @@ export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly
         </button>
         <span class="entry-marks">
           {showKind && <span class="badge">{entry.kind}</span>}
-          {entry.status && <span class="badge">{entry.status}</span>}
+          {entry.alert && <strong class="badge alert"><span aria-hidden="true">▲</span> {entry.alert}</strong>}
+          {entry.status && entry.status !== "active" && <span class="badge">{entry.status}</span>}
         </span>
       </div>
       <p class="entry-facts">
@@ -45,8 +47,12 @@ export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly
       </p>
       {isOpen && (
         <div class="entry-whole">
-          <ResourceView resource={resource} />
-          <VersionHistory type={type} id={id} latest={resource.meta?.versionId} />
+          {parts.map(({ type, id, resource }) => (
+            <Fragment key={`${type}/${id}`}>
+              <ResourceView resource={resource} />
+              <VersionHistory type={type} id={id} latest={resource.meta?.versionId} />
+            </Fragment>
+          ))}
         </div>
       )}
     </li>

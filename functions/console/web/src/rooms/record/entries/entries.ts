@@ -11,13 +11,15 @@ import type {
   MedicationStatement,
   Observation,
   Procedure,
-} from "../../fhir/clinical.ts";
-import type { Resource } from "../../fhir/datatypes.ts";
-import { dateText, epochOf, periodText } from "../../fhir/dates.ts";
-import { conceptText, quantityText, rangeText } from "../../fhir/text.ts";
-import { measuredText } from "./measured-text.ts";
-import type { Named } from "./names.ts";
-import type { RecordType } from "./record-plan.ts";
+} from "../../../fhir/clinical.ts";
+import type { Resource } from "../../../fhir/datatypes.ts";
+import { dateText, epochOf, periodText } from "../../../fhir/dates.ts";
+import { conceptText, quantityText, rangeText } from "../../../fhir/text.ts";
+import { flagsOf, flagText } from "../observations/flags.ts";
+import { measuredText } from "../observations/measured-text.ts";
+import { measurementName } from "../observations/uk-terms.ts";
+import type { Named } from "../names.ts";
+import type { RecordType } from "../record-plan.ts";
 
 export interface Entry {
   readonly type: RecordType;
@@ -33,10 +35,14 @@ export interface Entry {
   /** Whether it holds now, as far as its status says. */
   readonly isCurrent: boolean;
   readonly facts: readonly string[];
+  /** What has to catch the eye; empty for most. */
+  readonly alert: string;
   readonly resource: Resource;
+  /** The entries that this one puts together, if it does. */
+  readonly parts?: readonly Entry[];
 }
 
-type Told = Omit<Entry, "type" | "id" | "resource" | "kind">;
+type Told = Omit<Entry, "type" | "id" | "resource" | "kind" | "alert" | "parts"> & { readonly alert?: string };
 
 /** Returns a resource's entry; null for one that is not of a record. */
 export function entryOf(resource: Resource, named: Named): Entry | null {
@@ -46,6 +52,7 @@ export function entryOf(resource: Resource, named: Named): Entry | null {
   const told = teller.tell(resource as never, named);
   const { title } = told;
   return {
+    alert: "",
     ...told,
     type,
     id: resource.id ?? "",
@@ -106,7 +113,12 @@ function medicationStatement(one: MedicationStatement, named: Named): Told {
     at: epochOf(from),
     status: words(status),
     isCurrent: ["active", "intended", "on-hold"].includes(status),
-    facts: [...dosages(one.dosage), TAKEN[one.taken ?? ""] ?? "", ...notes(one.note)],
+    facts: [
+      ...dosages(one.dosage),
+      TAKEN[one.taken ?? ""] ?? "",
+      ...(one.reasonNotTaken ?? []).map((each) => `reason: ${conceptText(each)}`),
+      ...notes(one.note),
+    ],
   };
 }
 
@@ -163,13 +175,18 @@ function allergy(one: AllergyIntolerance): Told {
     at: epochOf(since ?? one.assertedDate),
     status: joined(words(clinicalStatus), notSure(verificationStatus)),
     isCurrent: clinicalStatus === "active" && !["refuted", WRONG].includes(verificationStatus),
+    alert: one.criticality === "high" ? "high criticality" : "",
     facts: [
       one.type === "intolerance" ? "intolerance" : "",
-      one.criticality ? `criticality ${words(one.criticality).replace("unable to assess", "not known")}` : "",
+      one.criticality && one.criticality !== "high" ? criticalityText(one.criticality) : "",
       ...reactions.map((each) => each && `reaction: ${each}`),
       ...notes(one.note),
     ],
   };
+}
+
+function criticalityText(code: string): string {
+  return code === "unable-to-assess" ? "criticality not known" : `${words(code)} criticality`;
 }
 
 const DATE_RECORDED = "Extension-CareConnect-DateRecorded-1";
@@ -245,11 +262,12 @@ function observation(one: Observation): Told {
   const period = one.effectivePeriod ?? {};
   const at = one.effectiveDateTime ?? period.start ?? one.issued;
   return {
-    title: conceptText(one.code),
+    title: measurementName(one.code),
     when: periodText(period) || (at ? dateText(at) : ""),
     at: epochOf(at),
     status: one.status === "final" ? "" : words(one.status ?? ""),
     isCurrent: true,
+    alert: flagText(flagsOf(one)),
     facts: [measuredText(one)],
   };
 }

@@ -1,0 +1,81 @@
+/** What changed lately in a record: medicines, problems, allergies, stays in hospital, and results out of range. */
+
+import type { AllergyIntolerance, Condition, Encounter } from "../../../fhir/clinical.ts";
+import { dateText, epochOf } from "../../../fhir/dates.ts";
+import type { Entry } from "../entries/entries.ts";
+import { saysNone } from "../entries/entries.ts";
+import { type Course, coursesOf, doseBefore, medicinesOf } from "../entries/medicines.ts";
+import { flagText } from "../observations/flags.ts";
+import type { Group } from "../observations/observation-groups.ts";
+
+export interface Change {
+  /** In epoch milliseconds. */
+  readonly at: number;
+  readonly when: string;
+  readonly what: string;
+  /** What became of it: `dose changed to two tablets, before that one tablet`. */
+  readonly how: string;
+}
+
+/** Returns the latest changes, the last first; what has no date is in none. */
+export function changesOf(entries: readonly Entry[], groups: readonly Group[], most: number): readonly Change[] {
+  const medicines = medicinesOf(coursesOf(entries));
+  const all = [
+    ...medicines.flatMap(({ courses }) => courses.map((each) => ofCourse(each, courses))),
+    ...entries.map(ofEntry),
+    ...groups.map(ofGroup),
+  ];
+  return all
+    .filter((each): each is Change => each !== null && !Number.isNaN(each.at))
+    .sort((one, other) => other.at - one.at)
+    .slice(0, most);
+}
+
+/** The end of a course is a change if no other goes on from it; else its beginning is. */
+function ofCourse(course: Course, courses: readonly Course[]): Change | null {
+  const { title, start, end, doses } = course;
+  const isFollowed = courses.some((each) => each !== course && each.start.slice(0, 10) === end.slice(0, 10));
+  if (end && !course.isCurrent && !isFollowed) return change(end, title, course.status);
+  const before = doseBefore(course, courses);
+  const dose = doses.join(", ");
+  if (before) return change(start, title, `dose changed to ${dose}; before that ${before.doses.join(", ")}`);
+  return change(start, title, `started${dose && `: ${dose}`}`);
+}
+
+const IN_HOSPITAL = ["IMP", "ACUTE", "NONAC", "EMER"];
+
+function ofEntry(entry: Entry): Change | null {
+  const { title, resource } = entry;
+  if (entry.type === "Condition") {
+    const { abatementDateTime, onsetDateTime, onsetPeriod, assertedDate, clinicalStatus = "ended" } = resource as Condition;
+    if (abatementDateTime !== undefined) return change(abatementDateTime, title, clinicalStatus);
+    return entry.isCurrent ? change(onsetDateTime ?? onsetPeriod?.start ?? assertedDate, title, "new problem") : null;
+  }
+  if (entry.type === "AllergyIntolerance" && entry.isCurrent && !saysNone(entry)) {
+    return change((resource as AllergyIntolerance).assertedDate, title, "allergy recorded");
+  }
+  if (entry.type === "Encounter" && isStay(resource)) {
+    return change((resource as Encounter).period?.start, title, `in hospital ${entry.when}`);
+  }
+  return null;
+}
+
+/** Returns whether an encounter is one in hospital over a night, as far as is known. */
+function isStay({ class: kind, period = {} }: Encounter): boolean {
+  return IN_HOSPITAL.includes(kind?.code ?? "") && period.start?.slice(0, 10) !== period.end?.slice(0, 10);
+}
+
+function ofGroup({ title, rows }: Group): Change | null {
+  const [latest, before] = rows;
+  if (!latest?.flags.length) return null;
+  const was = before ? `; was ${before.text}` : "";
+  return { at: latest.at, when: dayText(latest.when), what: title, how: `${latest.text}, ${flagText(latest.flags)}${was}` };
+}
+
+function change(date: string | undefined, what: string, how: string): Change {
+  return { at: epochOf(date), when: dayText(dateText(date ?? "")), what, how };
+}
+
+function dayText(when: string): string {
+  return when.split(", ", 1)[0] ?? when;
+}

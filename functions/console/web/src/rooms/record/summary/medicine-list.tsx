@@ -1,0 +1,42 @@
+/** One line for each medicine: its dose, since when, and on opening all that is recorded of it. */
+
+import { useState } from "preact/hooks";
+
+import { EntryItem } from "../entries/entry-list.tsx";
+import { type Medicine, medicineFacts } from "../entries/medicines.ts";
+
+export function MedicineList({ medicines }: { readonly medicines: readonly Medicine[] }) {
+  return (
+    <ul class="entries">
+      {medicines.map((each) => (
+        <MedicineItem key={`${each.courses[0]?.type ?? ""}/${each.courses[0]?.id ?? ""}`} medicine={each} />
+      ))}
+    </ul>
+  );
+}
+
+function MedicineItem({ medicine }: { readonly medicine: Medicine }) {
+  const [isOpen, setOpen] = useState(false);
+  const { title, doses, isCurrent, courses } = medicine;
+  const isContrary = isCurrent && doses.length > 1;
+  return (
+    <li class={`entry ${isCurrent ? "" : "past"}`}>
+      <div class="entry-line">
+        <button type="button" class="entry-title" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>{title}</button>
+        {isContrary && <strong class="badge alert"><span aria-hidden="true">◆</span> {doses.length} doses recorded</strong>}
+      </div>
+      <p class="entry-facts">
+        {[doses.join("; or ") || "no dose recorded", ...medicineFacts(medicine)].map((each, place) => (
+          <span key={each} class={place === 0 ? "dose" : undefined}>{each}</span>
+        ))}
+      </p>
+      {isOpen && (
+        <ul class="entries entry-whole">
+          {courses.flatMap((each) => each.parts).map((each) => (
+            <EntryItem key={`${each.type}/${each.id}`} entry={each} showKind />
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
