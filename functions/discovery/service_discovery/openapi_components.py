@@ -96,6 +96,11 @@ def json_answer(description: str, schema: str) -> Json:
     return {"description": description, "content": {"application/json": _of_schema(schema)}}
 
 
+def plain_answer(description: str) -> Json:
+    """Return a response in plain text."""
+    return {"description": description, "content": {"text/plain": {"schema": dict(_TEXT)}}}
+
+
 def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> Json:
     """Return a response in both formats; OpenAPI cannot describe FHIR's XML, which therefore is a text."""
     response: Json = {

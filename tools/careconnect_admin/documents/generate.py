@@ -1,7 +1,7 @@
 """The generator of the documents under `docs/`: `python -m careconnect_admin.documents.generate` (`make docs`).
 
-It also writes the paths of `infra/api.yaml`, the examples and schemas of the served OpenAPI document, and the rules
-for the console's page.
+It also writes the paths of `infra/api.yaml`, the examples and schemas of the served OpenAPI document, the rules
+for the console's page, and `llms.txt`.
 """
 
 import json
@@ -14,6 +14,7 @@ from careconnect.http.base_url import BaseUrl
 from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.console_rules import write_console_rules
+from careconnect_admin.documents.llms_index import write_llms_index
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.documents.search_examples import search_examples
 from careconnect_admin.documents.stu3_schemas import stu3_schemas
@@ -81,3 +82,4 @@ if __name__ == "__main__":
     write_documents()
     write_paths()
     write_console_rules()
+    write_llms_index()
