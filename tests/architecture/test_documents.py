@@ -18,6 +18,7 @@ from careconnect.oauth.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_rules import CONSOLE_RULES, console_rules
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
+from careconnect_admin.documents.llms_index import LLMS_INDEX, llms_index
 from careconnect_admin.project import DOCS
 from careconnect_testing.running.cases import each_of
 from service_discovery.openapi_examples import EXAMPLES
@@ -47,6 +48,14 @@ def test_committed_documents_are_what_the_code_makes() -> None:
 
 def test_the_rules_that_the_page_looks_up_are_the_servers() -> None:
     assert CONSOLE_RULES.read_text(encoding="utf-8") == console_rules(), "run `make docs`"
+
+
+def test_llms_txt_lists_every_page_of_the_table() -> None:
+    assert LLMS_INDEX.read_text(encoding="utf-8") == llms_index(), "run `make docs`"
+    targets = set(links("docs/README.md"))
+    listed = re.findall(r"^- \[[^]]+\]\((\S+)\): \S", llms_index(), re.MULTILINE)
+    assert len(listed) == len(targets)
+    assert {(PROJECT / each).resolve() for each in listed} == {(DOCS / each).resolve() for each in targets}
 
 
 def test_writing_writes_every_document(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_there_is_no_other_path() -> None:
         "/introspect",
         "/revoke",
         "/openapi.json",
+        "/llms.txt",
         "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
         FHIR_PATH,

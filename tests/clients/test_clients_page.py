@@ -1,4 +1,7 @@
-"""docs/clients.md: its blocks, run from top to bottom in one shell, print the output that the page shows under them."""
+"""docs/clients.md: its blocks, run from top to bottom in one shell, print the output that the page shows under them.
+
+A second pass, in a new shell on the same service, prints the same.
+"""
 
 import os
 import re
@@ -61,8 +64,10 @@ def blocks() -> Iterator[Block]:
 BLOCKS: Final = tuple(blocks())
 
 
-@pytest.fixture(scope="module")
-def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Block, str]:
+@pytest.fixture(scope="module", params=["first pass", "second pass"])
+def printed(
+    request: pytest.FixtureRequest, local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[Block, str]:
     """Return the output of each block; a block that failed, and those after it, have none."""
     folder = tmp_path_factory.mktemp("clients-page")
     (folder / "docs").symlink_to(DOCS)
@@ -91,7 +96,7 @@ def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.Temp
     )
     outputs = done.stdout.split(f"{_END}\n")
     if len(outputs) <= len(BLOCKS):
-        pytest.fail(f"{BLOCKS[len(outputs) - 1]}:\n{outputs[-1]}\n{done.stderr}", pytrace=False)
+        pytest.fail(f"{request.param}, {BLOCKS[len(outputs) - 1]}:\n{outputs[-1]}\n{done.stderr}", pytrace=False)
     return dict(zip(BLOCKS, outputs, strict=False))
 
 

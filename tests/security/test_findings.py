@@ -370,6 +370,7 @@ def test_s13_there_is_one_spelling_of_a_resource(
         "/careconnect-ri/STU3/metadata",
         "/careconnect-ri/STU3",
         "/openapi.json",
+        "/llms.txt",
         "/",
     ],
 )

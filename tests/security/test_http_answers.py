@@ -30,6 +30,7 @@ def token(bearer: Callable[[DemoClient], dict[str, str]], explorer: DemoClient) 
         f"{FHIR_PATH}/zz/.well-known/jwks.json",
         f"{FHIR_PATH}/zz/.well-known/oauth-authorization-server",
         f"{FHIR_PATH}/zz/openapi.json",
+        f"{FHIR_PATH}/zz/llms.txt",
         f"{FHIR_PATH}/zz{FHIR_PATH}/metadata",
         f"{FHIR_PATH}/zz{FHIR_PATH}/.well-known/smart-configuration",
     ],
@@ -53,6 +54,7 @@ HEADED = [
     f"{FHIR_PATH}/.well-known/smart-configuration",
     "/.well-known/jwks.json",
     "/openapi.json",
+    "/llms.txt",
 ]
 
 

@@ -18,7 +18,8 @@ from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.http.messages import Response, last_value
 from careconnect.oauth.signing_keys import JWKS_MAX_AGE, SigningKeyError
 from service_discovery.capability_statement import METADATA_PATH, capability_statement
-from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
+from service_discovery.llms_text import llms_text
+from service_discovery.openapi_document import LLMS_PATH, OPENAPI_PATH, openapi_document
 from service_discovery.server_metadata import (
     JWKS_PATH,
     SERVER_METADATA_PATH,
@@ -79,6 +80,11 @@ def _openapi_document(_deployed: DiscoveryEndpoint, context: RequestContext) -> 
     return _json(_text_of(openapi_document, context.base_url, pretty=_is_pretty(context)))
 
 
+def _llms_text(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": _CACHING}
+    return Response(200, llms_text(context.base_url), headers)
+
+
 def _capability_statement(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
     format_ = negotiate(last_value(context.request.query, "_format"), context.request.headers.get("accept", ""))
     make = _text_of if format_ is Format.JSON else _xml_of
@@ -92,6 +98,7 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
     SMART_PATH: ("smart configuration", _smart_configuration),
     METADATA_PATH: ("metadata", _capability_statement),
     OPENAPI_PATH: ("openapi document", _openapi_document),
+    LLMS_PATH: ("llms text", _llms_text),
 }
 
 

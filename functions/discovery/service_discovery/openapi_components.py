@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.formats import Format
-from careconnect.fhir.resource_types import ID_PATTERN, SERVED_TYPES
+from careconnect.fhir.resource_types import ID_PATTERN
 from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MAX_COUNT, SUMMARIES, TOTALS
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import FORM
+from service_discovery.openapi_schemas import schemas
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
@@ -95,11 +96,16 @@ def json_answer(description: str, schema: str) -> Json:
     return {"description": description, "content": {"application/json": _of_schema(schema)}}
 
 
+def plain_answer(description: str) -> Json:
+    """Return a response in plain text."""
+    return {"description": description, "content": {"text/plain": {"schema": dict(_TEXT)}}}
+
+
 def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> Json:
-    """Return a response in both formats; OpenAPI cannot describe FHIR's XML, so the XML has no schema."""
+    """Return a response in both formats; OpenAPI cannot describe FHIR's XML, which therefore is a text."""
     response: Json = {
         "description": description,
-        "content": {Format.JSON.value: _of_schema(schema), Format.XML.value: {}},
+        "content": {Format.JSON.value: _of_schema(schema), Format.XML.value: {"schema": dict(_TEXT)}},
     }
     return response | ({"headers": {name: {"schema": dict(_TEXT)} for name in headers}} if headers else {})
 
@@ -122,7 +128,7 @@ def components() -> Json:
     """Return the shared parameters, responses and schemas."""
     responses = {name: json_answer(meaning, "OAuthError") for _, name, meaning in OAUTH_ERRORS}
     responses |= {name: _refusal(name, meaning) for _, name, meaning in FHIR_ERRORS}
-    return {"parameters": _parameters(), "responses": responses, "schemas": _schemas()}
+    return {"parameters": _parameters(), "responses": responses, "schemas": schemas()}
 
 
 def _refusal(name: str, meaning: str) -> Json:
@@ -176,70 +182,5 @@ def _parameters() -> Json:
     return {row["name"]: row for row in rows}
 
 
-def _schemas() -> Json:
-    resources = {served.name: _resource(served.name, "id") for served in SERVED_TYPES}
-    return {
-        **resources,
-        "Bundle": _resource(
-            "Bundle",
-            "type",
-            "link",
-            type=_one_of("searchset", "history"),
-            total={"type": "integer", "minimum": 0},
-            link=_array(_object(relation=_TEXT, url=_TEXT)),
-            entry=_array(_entry()),
-        ),
-        "OperationOutcome": _resource(
-            "OperationOutcome",
-            "issue",
-            issue=_array(_issue()),
-        ),
-        "CapabilityStatement": _resource("CapabilityStatement", "rest", rest=_array({"type": "object"})),
-        "AccessToken": _object(
-            "access_token",
-            "token_type",
-            "expires_in",
-            "scope",
-            access_token=_TEXT,
-            token_type=_one_of("Bearer"),
-            expires_in={"type": "integer", "minimum": 1},
-            scope=_TEXT,
-            patient=_TEXT,
-        ),
-        "Introspection": _object("active", active={"type": "boolean"}),
-        "Empty": {"type": "object"},
-        "OAuthError": _object("error", error=_TEXT, error_description=_TEXT),
-        "JwkSet": _object("keys", keys=_array({"type": "object"})),
-        "ServerMetadata": _object("issuer", "token_endpoint", issuer=_TEXT, token_endpoint=_TEXT),
-        "SmartConfiguration": _object(
-            "token_endpoint", "capabilities", token_endpoint=_TEXT, capabilities=_array(_TEXT)
-        ),
-        "OpenApiDocument": _object("openapi", "paths", openapi=_TEXT, paths={"type": "object"}),
-    }
-
-
-def _entry() -> Json:
-    parts = {name: {"type": "object"} for name in ("resource", "search", "request", "response")}
-    return _object(fullUrl=_TEXT, **parts)
-
-
-def _issue() -> Json:
-    texts = dict.fromkeys(("severity", "code", "diagnostics"), _TEXT)
-    return _object("severity", "code", **texts, expression=_array(_TEXT))
-
-
 def _one_of(*values: str) -> Json:
     return {"type": "string", "enum": list(values)}
-
-
-def _resource(name: str, *required: str, **properties: Any) -> Json:
-    return _object("resourceType", *required, resourceType=_one_of(name), **(properties or {"id": _TEXT}))
-
-
-def _object(*required: str, **properties: Any) -> Json:
-    schema: Json = {"type": "object", "properties": properties}
-    return schema | {"required": list(required)} if required else schema
-
-
-def _array(items: Mapping[str, Any]) -> Json:
-    return {"type": "array", "items": dict(items)}

@@ -14,6 +14,7 @@ from service_discovery.openapi_components import (
     fhir_answer,
     json_answer,
     parameters,
+    plain_answer,
 )
 from service_discovery.openapi_fhir import scopes_by_pattern, type_paths, type_tag
 from service_discovery.openapi_oauth import oauth_paths
@@ -21,6 +22,7 @@ from service_discovery.openapi_writes import write_components
 from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
 
 OPENAPI_PATH: Final = "/openapi.json"
+LLMS_PATH: Final = "/llms.txt"
 
 
 def openapi_document(base: BaseUrl) -> Json:
@@ -80,6 +82,11 @@ def _discovery_paths() -> Json:
         path: _get(operation, summary, responses={"200": json_answer(summary + ".", schema)} | shared)
         for path, operation, summary, schema in documents
     }
+    paths[LLMS_PATH] = _get(
+        "getLlmsText",
+        "The addresses of the service for language models (llmstxt.org)",
+        responses={"200": plain_answer("The text.")} | shared,
+    )
     paths[METADATA_PATH] = _get(
         "getCapabilities",
         "The CapabilityStatement",

@@ -172,19 +172,14 @@ def _header(name: str, description: str, example: str | None = None) -> Json:
 
 def _resource_body(served: ResourceType) -> Json:
     examples = examples_of(served.name)
-    schema = {
-        "type": "object",
-        "required": ["resourceType"],
-        "properties": {"resourceType": {"type": "string", "enum": [served.name]}, "id": text()},
-        "additionalProperties": True,
-    }
+    schema = {"$ref": f"#/components/schemas/{served.name}"}
     return {
         "description": f"The {served.name}, in either format. An update's `id` is the path's, or that of what the "
         "condition finds; a create's is not regarded, nor are `meta.versionId` and `meta.lastUpdated`.",
         "required": True,
         "content": {
             Format.JSON.value: {"schema": schema, "example": examples.get("resource")},
-            Format.XML.value: {"example": examples.get("xml")},
+            Format.XML.value: {"schema": text(), "example": examples.get("xml")},
         },
     }
 

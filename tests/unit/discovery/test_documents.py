@@ -1,6 +1,7 @@
 """Discovery (`oauth.md`, Discovery; RFC 8414; SMART App Launch 2.x, Conformance; STU3 CapabilityStatement)."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,7 +33,9 @@ METADATA = f"{FHIR_PATH}/metadata"
 OPENAPI = "/openapi.json"
 READING = ["read", "vread", "history-instance", "search-type"]
 WRITING = ["create", "update", "patch", "delete"]
-DOCUMENTS = (JWKS, SERVER_METADATA, SMART, METADATA, OPENAPI)
+LLMS = "/llms.txt"
+JSON_DOCUMENTS = (JWKS, SERVER_METADATA, SMART, METADATA, OPENAPI)
+DOCUMENTS = (*JSON_DOCUMENTS, LLMS)
 
 
 class FakeKeys:
@@ -273,7 +276,7 @@ def test_metadata_comes_in_the_asked_format(discovery: Discovery, request_: Any,
     assert answer.headers["Vary"] == "Accept"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS)
+@pytest.mark.parametrize("path", JSON_DOCUMENTS)
 def test_every_document_is_indented_on_request(discovery: Discovery, path: str) -> None:
     plain, pretty = discovery.send("GET", path), discovery.send("GET", path, query=[("_pretty", "true")])
 
@@ -307,6 +310,19 @@ def test_the_openapi_document_is_served_with_the_services_own_urls(discovery: Di
 
     assert document == openapi_document(BaseUrl(BASE))
     assert document["servers"] == [{"url": BASE}]
+
+
+def test_llms_txt_names_the_services_own_addresses(discovery: Discovery) -> None:
+    answer = discovery.send("GET", LLMS)
+
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    title, _, summary, *_ = answer.text.splitlines()
+    assert title.startswith("# ")
+    assert summary.startswith("> ")
+    links = re.findall(r"^- \[[^]]+\]\((\S+)\): \S", answer.text, re.MULTILINE)
+    expected = ("/token", FHIR_PATH, OPENAPI, METADATA, "/docs", SERVER_METADATA, SMART, JWKS)
+    assert links == [BASE + path for path in expected]
+    assert all(served.name in answer.text for served in SERVED_TYPES)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

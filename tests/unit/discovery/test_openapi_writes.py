@@ -11,6 +11,7 @@ from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect_records.parsing.exact_json import parse_json
 from careconnect_records.stu3.validation import validate
 from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.records.json_schemas import schema_faults
 from careconnect_testing.running.cases import each_of
 from service_discovery import openapi_writes
 from service_discovery.openapi_document import openapi_document
@@ -102,7 +103,9 @@ def test_a_bodys_examples_are_one_valid_resource_in_both_formats(served: Resourc
     # The update's example of an id is of the same resource.
     assert resolved(operation(served, "put", "/{id}")["parameters"][0])["example"] == resource["id"]
     assert body["content"]["application/fhir+xml"]["example"] == xml_text(resource)
-    assert body["content"]["application/fhir+json"]["schema"]["properties"]["resourceType"]["enum"] == [served.name]
+    assert body["content"]["application/fhir+json"]["schema"] == {"$ref": f"#/components/schemas/{served.name}"}
+    assert body["content"]["application/fhir+xml"]["schema"] == {"type": "string"}
+    assert schema_faults(example) == []
 
 
 @each_of("served", RESOURCE_TYPES)

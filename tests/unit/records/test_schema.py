@@ -15,3 +15,8 @@ def test_the_elements_of_a_type_are_in_the_order_of_its_definition() -> None:
     assert names.index("identifier") < names.index("active") < names.index("name") < names.index("link")
     assert not shape_of(model_of("Patient"))["name"].primitive
     assert shape_of(model_of("Patient"))["gender"].codes == {"male", "female", "other", "unknown"}
+
+
+def test_codes_are_named_only_where_hl7_names_them_all() -> None:
+    assert not shape_of(model_of("CapabilityStatement"))["format"].codes
+    assert "entered-in-error" in shape_of(model_of("Observation"))["status"].codes

@@ -24,6 +24,7 @@ _OPEN: Final = {
     "/.well-known/jwks.json": _DISCOVERY,
     "/.well-known/oauth-authorization-server": _DISCOVERY,
     "/openapi.json": _DISCOVERY,
+    "/llms.txt": _DISCOVERY,
     f"{FHIR_PATH}/.well-known/smart-configuration": _DISCOVERY,
     f"{FHIR_PATH}/metadata": _DISCOVERY,
     FHIR_PATH: _DISCOVERY,

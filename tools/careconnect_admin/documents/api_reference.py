@@ -28,8 +28,9 @@ _INTRODUCTION: Final = """\
 
 <!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types: change that, not this. -->
 
-The FHIR base is `{base}/careconnect-ri/STU3`. Its `metadata` and `{base}/openapi.json` ([copy](openapi.json)) are for
-machines.
+The FHIR base is `{base}/careconnect-ri/STU3`. Its `metadata` and `{base}/openapi.json` ([copy](openapi.json); 50 KB
+gzipped) are for machines. Generate a client from the latter, by openapi-typescript or by openapi-python-client with
+[its settings](samples/openapi-python-client.yaml). A primitive's extension (`_birthDate`) is an additional property.
 
 | request | answer |
 |---|---|

@@ -1,7 +1,7 @@
 """The generator of the documents under `docs/`: `python -m careconnect_admin.documents.generate` (`make docs`).
 
-It also writes the paths of `infra/api.yaml`, the examples of the served OpenAPI document, and the rules for the
-console's page.
+It also writes the paths of `infra/api.yaml`, the examples and schemas of the served OpenAPI document, the rules
+for the console's page, and `llms.txt`.
 """
 
 import json
@@ -14,13 +14,16 @@ from careconnect.http.base_url import BaseUrl
 from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.console_rules import write_console_rules
+from careconnect_admin.documents.llms_index import write_llms_index
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.documents.search_examples import search_examples
+from careconnect_admin.documents.stu3_schemas import stu3_schemas
 from careconnect_admin.project import DOCS
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_records.stu3.element_order import in_order
 from service_discovery.openapi_document import openapi_document
 from service_discovery.openapi_examples import EXAMPLES
+from service_discovery.openapi_schemas import STU3_SCHEMAS
 
 LOCAL: Final = BaseUrl("http://127.0.0.1:3000")
 
@@ -63,6 +66,11 @@ def write_examples(path: Path = EXAMPLES) -> None:
     path.write_text(openapi_examples(), encoding="utf-8", newline="\n")
 
 
+def write_schemas(path: Path = STU3_SCHEMAS) -> None:
+    """Write `stu3_schemas.json`, the schemas of STU3's types in the OpenAPI document."""
+    path.write_text(_json(stu3_schemas()), encoding="utf-8", newline="\n")
+
+
 def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
@@ -70,6 +78,8 @@ def _json(document: Mapping[str, Any]) -> str:
 if __name__ == "__main__":
     # First: the OpenAPI document holds them.
     write_examples()
+    write_schemas()
     write_documents()
     write_paths()
     write_console_rules()
+    write_llms_index()

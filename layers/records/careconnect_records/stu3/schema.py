@@ -26,6 +26,8 @@ _COMPLETE_CODES: Final = {
     ("Observation", "status"): _OBSERVATION_STATUS,
     ("Encounter", "status"): _ENCOUNTER_STATUS,
     ("EncounterStatusHistory", "status"): _ENCOUNTER_STATUS,
+    # Media types are allowed too.
+    ("CapabilityStatement", "format"): frozenset(),
     ("Quantity", "comparator"): frozenset(("<", "<=", ">=", ">")),
 }
 

@@ -7,6 +7,7 @@ import { ask, recordedFetch } from "../../service/api.ts";
 import { ROOT, VIEWER_STYLE } from "../../service/place.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
+import { type OpenApi, withFlatSchemas } from "./flat-schemas.ts";
 
 export default function ReferenceRoom() {
   const place = useRef<HTMLDivElement>(null);
@@ -19,7 +20,7 @@ export default function ReferenceRoom() {
         viewerStyle(),
       ]);
       if (signal.aborted || !place.current) return;
-      const document_ = JSON.parse(answer.text) as Record<string, unknown>;
+      const document_ = withFlatSchemas(JSON.parse(answer.text) as OpenApi);
       SwaggerUI({
         domNode: place.current,
         // This page's own address, which may be another name of the same machine.

@@ -1,0 +1,84 @@
+"""docs/samples: each does the same journey, twice: token, read, search, and a create that may be sent again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from careconnect_admin.project import DOCS
+from careconnect_testing.http.client_service import Service
+from careconnect_testing.page.node_clients import NODE
+
+pytestmark = [pytest.mark.clients, pytest.mark.slow]
+
+SAMPLES: Final = DOCS / "samples"
+MAX_LINES: Final = 40
+SECONDS: Final = 300
+COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "py": (sys.executable,),
+    "ts": (str(NODE),),
+    "sh": ("bash",),
+    "java": ("java",),
+    "go": ("go", "run"),
+    "cs": ("dotnet", "run"),
+}
+NEEDED: Final = {"sh": ("curl", "jq")}
+NET: Final = 10
+"""The first .NET that runs a single file."""
+
+
+def command(language: str) -> list[str]:
+    """Return the command that runs a sample; skip the test if the machine lacks a tool that it needs."""
+    program, *more = COMMANDS[language]
+    for tool in (program, *NEEDED.get(language, ())):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    if language == "cs":
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        if int(version.partition(".")[0]) < NET:
+            pytest.skip(f"dotnet is older than {NET}")
+    return [program, *more, str(SAMPLES / f"quickstart.{language}")]
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_a_sample_reads_searches_and_writes_and_may_run_again(service: Service, tmp_path: Path, language: str) -> None:
+    client = {"CLIENT_ID": service.editor.client_id, "CLIENT_SECRET": service.editor.secret}
+    run = command(language)
+    lines = []
+    for _ in range(2):
+        done = subprocess.run(
+            run,
+            cwd=tmp_path,
+            env=os.environ | client | {"BASE": service.base, "PYTHONUTF8": "1"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        lines.append(done.stdout.splitlines())
+
+    (family, found, created), (_, found_again, known) = lines
+    assert family == "Muñoz"
+    assert int(found_again.removesuffix(" observations")) == int(found.removesuffix(" observations")) + 1
+    assert int(found.removesuffix(" observations")) >= len(service.observations)
+    assert re.fullmatch(r"201 Observation/[A-Za-z0-9.-]+", created)
+    assert known == created.replace("201", "200")
+
+
+def test_there_is_a_short_sample_in_every_language() -> None:
+    samples = {path.suffix[1:]: path for path in SAMPLES.glob("quickstart.*")}
+
+    assert samples.keys() == COMMANDS.keys()
+    for path in samples.values():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") < MAX_LINES, path.name
+        assert max(map(len, text.splitlines())) <= 125, path.name
+        for part in ("CLIENT_ID", "editor", "CLIENT_SECRET", "BASE", "/token", "Patient/4", "If-None-Exist"):
+            assert part in text, (path.name, part)

@@ -1,0 +1,128 @@
+"""The schemas of the OpenAPI document: what the service stores and answers is valid by them, and faults are not."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType
+from careconnect.http.base_url import BaseUrl
+from careconnect_admin.documents.stu3_schemas import stu3_schemas
+from careconnect_admin.sample.generator import write_sample
+from careconnect_testing.records.json_schemas import schema_faults
+from careconnect_testing.running.cases import each_of
+from service_discovery.capability_statement import capability_statement
+from service_discovery.openapi_document import openapi_document
+from service_discovery.openapi_schemas import STU3_SCHEMAS, schemas
+
+BASE: Final = BaseUrl("https://api.example.org")
+DOCUMENT: Final = openapi_document(BASE)
+MAX_GZIPPED: Final = 60_000
+"""Bytes of the served document, gzipped; docs/api.md says about how many they are."""
+
+PATIENT: Final[dict[str, Any]] = {"resourceType": "Patient", "id": "4"}
+OBSERVATION: Final[dict[str, Any]] = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+
+
+def of_type(served: ResourceType) -> str:
+    return served.name
+
+
+def contents(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each media type's name and object, examples left out."""
+    if isinstance(node, dict):
+        yield from node.get("content", {}).items()
+        node = [each for name, each in node.items() if name != "content"]
+    for each in node if isinstance(node, list) else ():
+        yield from contents(each)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder)
+    return folder
+
+
+def test_the_data_file_is_what_the_definitions_make() -> None:
+    assert json.loads(STU3_SCHEMAS.read_text(encoding="utf-8")) == stu3_schemas(), "run `make docs`"
+
+
+@each_of("served", SERVED_TYPES)
+def test_a_type_has_its_elements_not_only_its_name(served: ResourceType) -> None:
+    schema = schemas()[served.name]
+
+    assert schema["properties"]["resourceType"] == {"type": "string", "enum": [served.name]}
+    assert len(schema["properties"]) > 10
+    paths = {path.partition(".")[0].partition("(")[0] for each in served.searchable for path in each.paths}
+    assert paths - {""} <= set(schema["properties"])
+
+
+def test_every_body_and_answer_has_a_schema_and_xml_is_a_text() -> None:
+    shared = DOCUMENT["components"]
+    found = list(contents([DOCUMENT["paths"], shared["requestBodies"], shared["responses"]]))
+
+    assert len(found) > 100
+    for media_type, content in found:
+        assert content["schema"], media_type
+        if media_type == "application/fhir+xml":
+            assert content["schema"] == {"type": "string"}
+
+
+def test_every_resource_of_the_sample_is_valid(sample: Path) -> None:
+    number = 0
+    for path in sorted(sample.glob("*.ndjson")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert schema_faults(json.loads(line)) == [], path.name
+            number += 1
+    assert number > 500
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        capability_statement(BASE),
+        json.loads(outcomes.outcome_of(outcomes.not_found()).json()),
+        {"resourceType": "Bundle", "type": "searchset", "total": 0, "link": [{"relation": "self", "url": "x"}]},
+        {"resourceType": "Bundle", "type": "history", "entry": [{"request": {"method": "DELETE", "url": "Patient/4"}}]},
+        {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": PATIENT}, {"resource": OBSERVATION}]},
+        PATIENT | {"birthDate": "1971-08", "_birthDate": {"id": "a"}},
+        PATIENT | {"name": [{"given": ["Sofía", None], "_given": [None, {"extension": [{"url": "x"}]}]}]},
+        PATIENT | {"contained": [{"resourceType": "Questionnaire", "status": "draft"}]},
+        PATIENT | {"identifier": [{"assigner": {"identifier": {"assigner": {"display": "recursive"}}}}]},
+        OBSERVATION | {"status": None} | {"_status": {"extension": [{"url": "x", "valueCode": "unknown"}]}},
+    ],
+)
+def test_a_real_answer_is_valid(answer: dict[str, Any]) -> None:
+    assert schema_faults({name: value for name, value in answer.items() if value is not None}) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "at"),
+    [
+        (PATIENT | {"resourceType": "Observation"}, []),
+        (PATIENT | {"birthDate": "23/08/1971"}, ["birthDate"]),
+        (PATIENT | {"birthDate": 1971}, ["birthDate"]),
+        (PATIENT | {"gender": "F"}, ["gender"]),
+        (PATIENT | {"name": {"family": "Wren"}}, ["name"]),
+        (PATIENT | {"name": [{"family": ["Wren"]}]}, ["name", 0, "family"]),
+        (PATIENT | {"meta": {"lastUpdated": "2020-01-01"}}, ["meta", "lastUpdated"]),
+        (PATIENT | {"extension": [{"valueString": "no url"}]}, ["extension", 0]),
+        (OBSERVATION | {"valueQuantity": {"value": "72"}}, ["valueQuantity", "value"]),
+        ({"resourceType": "Bundle"}, []),
+        ({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": {}}]}, ["entry", 0, "resource"]),
+        ({"resourceType": "OperationOutcome", "issue": [{"code": "invalid"}]}, ["issue", 0]),
+    ],
+)
+def test_a_fault_is_found_at_its_element(answer: dict[str, Any], at: list[str | int]) -> None:
+    assert [where for where, _ in schema_faults(answer)] == [at]
+
+
+def test_the_served_document_is_small_once_it_is_gzipped() -> None:
+    text = json.dumps(DOCUMENT, separators=(",", ":"))
+
+    assert len(gzip.compress(text.encode(), 6)) < MAX_GZIPPED
