@@ -69,7 +69,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
       {!missing && refused?.problem && <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />}
       {isThere && (
         <>
-          <PrintedBy client={client} whose={`Record of ${whose}`} />
+          <PrintedBy client={session.clientName} whose={`Record of ${whose}`} />
           <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
           {patient && <PatientBanner patient={patient} named={named} allergies={allergies} standing={standing} />}
           <PatientClosed plan={plan} id={id} allergies={allergies} standing={standing} />
