@@ -66,6 +66,7 @@ def test_the_top_level_is_the_houses() -> None:
         "template.yaml",
         "tests",
         "tools",
+        "llms.txt",
     }
 
 

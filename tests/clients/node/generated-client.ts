@@ -3,7 +3,7 @@ import createClient from 'openapi-fetch';
 import type { components, paths } from './schema.ts';
 
 const { BASE = '', CLIENT_ID, CLIENT_SECRET } = process.env;
-const api = createClient<paths>({ baseUrl: BASE });
+const api = createClient<paths, 'application/json' | 'application/fhir+json'>({ baseUrl: BASE });
 
 const basic = Buffer.from(`${CLIENT_ID}:${CLIENT_SECRET}`).toString('base64');
 const granted = await api.POST('/token', {
