@@ -22,6 +22,7 @@ import { RecordSection, SectionCard } from "./record-section.tsx";
 import { SECTIONS, standingOf } from "./sections.ts";
 import { TimeLine } from "./timeline.tsx";
 import { WhoHasSeen } from "./who-has-seen.tsx";
+import { WriteLinks } from "./write-links.tsx";
 
 /** HTTP's Gone. */
 const DELETED = 410;
@@ -57,6 +58,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
           <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
           {patient && <PatientBanner patient={patient} named={named} />}
           <PatientClosed plan={plan} id={id} />
+          <WriteLinks id={id} session={session} />
         </>
       )}
       {isAllClosed && seen}
