@@ -46,7 +46,9 @@ def test_the_server_takes_it_as_it_is(name: str, writer: WritingClient) -> None:
 
 def test_the_server_takes_every_form_and_starter_as_json_and_as_xml(writer: WritingClient) -> None:
     about = writer.made(patient())["id"]
-    printed = subprocess.run([NODE, "tests/form-examples.ts", about], cwd=WEB, check=True, capture_output=True, text=True)
+    printed = subprocess.run(
+        [NODE, "tests/form-examples.ts", about], cwd=WEB, check=True, capture_output=True, text=True
+    )
     examples = json.loads(printed.stdout)
     assert len(examples) > len(STARTERS)
 

@@ -19,7 +19,7 @@ export function PatientQuestion({ type }: { readonly type?: string }) {
         immunisations have forms. Or give the patient's id.
       </p>
       <form
-        class="opening"
+        class="opening short"
         onSubmit={(submit) => {
           submit.preventDefault();
           const id = ID.exec(given.trim())?.[1];

@@ -37,12 +37,20 @@ export default function WriteRoom({ path }: RoomProps) {
   const rights = rightsOf(one.scope, bound);
   const place = writePlaceOf(path, bound);
   const mayRead = rights.some((each) => each.type.name === "Patient" && each.mayRead);
+  const { patient } = place;
+  const isOther = patient !== null && bound !== undefined && patient !== bound;
   const content = <Content key={address} place={place} rights={rights} bound={bound} />;
   return (
     <>
       <Back place={place} />
       <Heading place={place} />
-      {place.patient === null ? content : <AboutPatient key={place.patient} id={place.patient} mayRead={mayRead}>{content}</AboutPatient>}
+      {isOther ? (
+        <Closed reason={`This token is bound to Patient/${bound}, and writes in that record alone.`} />
+      ) : patient === null ? (
+        content
+      ) : (
+        <AboutPatient key={patient} id={patient} mayRead={mayRead}>{content}</AboutPatient>
+      )}
     </>
   );
 }
@@ -54,9 +62,6 @@ function Back({ place: { patient, type } }: { readonly place: WritePlace }) {
 
 function Content({ place, rights, bound }: { readonly place: WritePlace; readonly rights: readonly Rights[]; readonly bound: string | undefined }) {
   const { patient, type, id, isForm } = place;
-  if (patient !== null && bound !== undefined && patient !== bound) {
-    return <Closed reason={`This token is bound to Patient/${bound}, and writes in that record alone.`} />;
-  }
   if (type === undefined) {
     return patient === null ? <Chooser rights={rights} /> : <RecordChooser patient={patient} rights={rights} bound={bound} />;
   }

@@ -37,9 +37,14 @@ export function faultsAtFields(
   for (const detail of details) {
     const field = nearest(fields, detail.where);
     if (!field) others.push(detail);
-    else if (!atFields.has(field.name)) atFields.set(field.name, detail.text);
+    else if (!atFields.has(field.name)) atFields.set(field.name, sentence(detail.text));
   }
   return { atFields, others };
+}
+
+/** Returns a server's words as they stand by themselves. */
+function sentence(text: string): string {
+  return text.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, (last) => `${last}.`);
 }
 
 /** Returns the field that an expression is of: the one with the longest expression above it. */

@@ -76,6 +76,7 @@ export const ALLERGY_FORM: Form = {
       choices: [["", "Choose…"], ["confirmed", "Confirmed"], ["unconfirmed", "Not confirmed"]],
       at: ["AllergyIntolerance.verificationStatus"],
     },
+    { name: "start", label: "Since", kind: "date", at: ["AllergyIntolerance.onset", "AllergyIntolerance.onsetDateTime"] },
     { name: "reaction", label: "Reaction", kind: "text", hint: "Such as a rash, or swelling of the face.", at: ["AllergyIntolerance.reaction"] },
     ...(reaction?.trim()
       ? [{
@@ -86,7 +87,6 @@ export const ALLERGY_FORM: Form = {
           at: ["AllergyIntolerance.reaction[0].severity"],
         } as const]
       : []),
-    { name: "start", label: "Since", kind: "date", at: ["AllergyIntolerance.onset", "AllergyIntolerance.onsetDateTime"] },
     { ...NOTE_FIELD, at: ["AllergyIntolerance.note"] },
   ],
   begin: () => ({}),

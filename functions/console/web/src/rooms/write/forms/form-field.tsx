@@ -28,14 +28,12 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
   };
   const typed = (input: { readonly currentTarget: { readonly value: string } }) => onValue(input.currentTarget.value);
   return (
-    <div class={`field form-field ${kind}`}>
+    <div class={`field form-field form-${kind}`}>
       <label for={id}>
         {label}
         {unit && ` (${unit})`}
         {!isRequired && kind !== "choice" && <span class="quiet"> – optional</span>}
       </label>
-      {hint && <span class="quiet hint" id={`${id}-hint`}>{hint}</span>}
-      {fault && <span class="fault" id={`${id}-fault`}>{fault}</span>}
       {kind === "choice" ? (
         <select {...common} disabled={isFixed} onChange={typed}>
           {(field.choices ?? []).map(([choice, text]) => (
@@ -43,7 +41,7 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
           ))}
         </select>
       ) : kind === "note" ? (
-        <textarea {...common} class="note" rows={2} readOnly={isFixed} onInput={typed} />
+        <textarea {...common} rows={2} readOnly={isFixed} onInput={typed} />
       ) : kind === "date" || kind === "time" ? (
         <input {...common} type={kind} readOnly={isFixed} onInput={typed} />
       ) : (
@@ -56,6 +54,8 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
           onInput={typed}
         />
       )}
+      {fault && <span class="fault" id={`${id}-fault`}>{fault}</span>}
+      {hint && <span class="quiet hint" id={`${id}-hint`}>{hint}</span>}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 /** A form at work: its values, what is wrong with them, and the one create that they are sent by. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { today } from "../../../fhir/dates.ts";
 import { type Task, useTask } from "../../../parts/task.tsx";
@@ -53,7 +53,6 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
   const fields = form.fields(draft.values);
   const once = rights.mayCreateOnce ? draft.once : null;
   const text = resourceText(type, valuesOf(fields, draft.values), { patient, today: today(), once });
-  useEffect(() => setRecorded(null), [type, patient]);
 
   const send = (broken: readonly string[]) => {
     // A second one while the first is under way would be a second resource.
