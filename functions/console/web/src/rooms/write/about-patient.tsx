@@ -1,6 +1,6 @@
 /** Says about whom something is written, from the patient's own record, before anything can be written. */
 
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 
@@ -16,8 +16,8 @@ import { addressOf } from "../../shell/router.ts";
 /** The patients of whom this room knows already: each look at a record is an access. */
 const known = signal<ReadonlyMap<string, Patient>>(new Map());
 
-effect(() => {
-  if (session.value?.token.text !== undefined) known.value = new Map();
+session.subscribe(() => {
+  known.value = new Map();
 });
 
 export function AboutPatient({ id, mayRead, children }: {

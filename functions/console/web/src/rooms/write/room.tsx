@@ -67,8 +67,8 @@ function Content({ place, rights, bound }: { readonly place: WritePlace; readonl
   }
   const own = rights.find((each) => each.type.name === type);
   if (!own) return <p class="notice">The service has no type of that name, or does not write it.</p>;
-  if (id === null && !own.mayCreate) return <Closed reason={own.closed} />;
-  if (id === null && patient === null && needsPatient(type)) return <PatientQuestion type={type} />;
-  if (isForm && patient !== null && isFormType(type)) return <FormDesk type={type} patient={patient} rights={own} />;
+  const closed = own.mayCreate ? null : <Closed reason={own.closed} />;
+  if (id === null && patient === null && needsPatient(type)) return closed ?? <PatientQuestion type={type} />;
+  if (isForm && patient !== null && isFormType(type)) return closed ?? <FormDesk type={type} patient={patient} rights={own} />;
   return <OpenDesk place={{ type, id, patient }} rights={own} />;
 }
