@@ -63,8 +63,7 @@ def test_a_resource_is_created_mended_and_saved_and_its_history_shows_it_at_once
 def test_a_new_resource_has_the_address_of_what_the_server_made_of_it(
     desk: Desk, beside: WritingClient, made: Making
 ) -> None:
-    desk.new("Observation")
-    desk.says("whom the token finds first")
+    desk.new("Observation", about="4")
     desk.write("72", "72.10")
     desk.press("Create")
     desk.says("Created: Observation/")
@@ -75,12 +74,12 @@ def test_a_new_resource_has_the_address_of_what_the_server_made_of_it(
     assert '"value": 72.10' in desk.text
     assert '"value":72.10' in beside.get(desk.path).text
     # The next one begins anew, and is not the one that was made.
-    desk.new("Observation")
+    desk.new("Observation", about="4")
     assert '"value": 72,' in desk.text
 
 
 def test_each_fault_leads_to_its_place(desk: Desk) -> None:
-    desk.new("Observation")
+    desk.new("Observation", about="4")
     desk.write(
         '"effectiveDateTime"', '"component": [{ "valueBoolean": 1 }],\n  "valueString": "a",\n  "effectiveDateTime"'
     )
@@ -116,8 +115,60 @@ def test_what_is_no_json_is_said_while_it_is_typed_and_not_sent(desk: Desk) -> N
     desk.main.get_by_role("region", name="Faults").wait_for(state="detached")
 
 
+def test_it_is_written_as_xml_too_with_every_answer_at_its_place(
+    desk: Desk, beside: WritingClient, made: Making
+) -> None:
+    desk.new("Observation", about="4")
+    desk.press("XML")
+    desk.tab.page.get_by_role("textbox", name="Observation as XML").wait_for()
+    desk.write('"final"', '"done"')
+    assert desk.main.get_by_role("button", name="JSON", exact=True).get_attribute("aria-disabled") == "true"
+    desk.press("Create")
+    faults = desk.faults()
+    assert [each.split(" ")[:3] for each in faults] == [["Line", "2", "Observation.status"]]
+    desk.main.get_by_role("region", name="Faults").get_by_role("button").click()
+    assert desk.selected == "done"
+    assert desk.tab.violations() == []
+
+    desk.write('"done"/>', '"final">')
+    desk.says("the closing tag of this element is missing")
+    desk.write('"final">', '"final"/>')
+    desk.write('value="72"', 'value="72.10"')
+    desk.press("Create")
+    desk.says("Created: Observation/")
+    path = made(desk.path)
+    assert '"value":72.10' in beside.get(path).text
+    sent = [each for each in desk.tab.requests if each.method == "POST" and each.url.endswith("/Observation")]
+    assert {each.headers["content-type"] for each in sent} == {"application/fhir+xml"}
+
+    # A stored one is read in either format, and unchanged it stays the same version.
+    assert '<value value="72.10"/>' in desk.text
+    desk.press("JSON")
+    desk.tab.page.get_by_role("textbox", name="Observation as JSON").wait_for()
+    assert '"value": 72.10' in desk.text
+    desk.press("XML")
+    desk.tab.page.get_by_role("textbox", name="Observation as XML").wait_for()
+    desk.press("Save")
+    desk.says("it is still version 1")
+
+
+def test_xml_that_somebody_else_has_changed_is_not_overwritten(desk: Desk, beside: WritingClient, made: Making) -> None:
+    path = made(patient(gender="other"))
+    desk.open(path)
+    desk.press("XML")
+    desk.tab.page.get_by_role("textbox", name="Patient as XML").wait_for()
+    assert beside.update({**beside.get(path).json(), "gender": "male"}).status_code == 200
+    desk.write('"other"', '"female"')
+    desk.press("Save")
+    assert '<gender value="male"/>' in desk.main.get_by_role("region", name="Theirs, as XML").inner_text()
+    desk.press("Go on with mine")
+    desk.press("Save")
+    desk.says("Saved: version 3.")
+    assert beside.get(path).json()["gender"] == "female"
+
+
 def test_what_it_refers_to_has_to_be_there(desk: Desk) -> None:
-    desk.new("Condition")
+    desk.new("Condition", about="4")
     desk.write("Patient/", "Patient/nobody-")
     desk.press("Create")
 
@@ -221,7 +272,7 @@ def test_the_keyboard_alone_is_enough(desk: Desk, beside: WritingClient, made: M
         pytest.fail(f"Tab does not come to {name}")
 
     # Whoever presses Tab faster than the room comes would go round without it.
-    desk.main.get_by_label("Id").wait_for()
+    desk.main.get_by_label("Id", exact=True).wait_for()
     tab_to("Id")
     page.keyboard.type(path)
     page.keyboard.press("Enter")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { faultsOfAnswer, faultsOfText, marksOf } from "../src/rooms/write/faults.ts";
+import { faultsOfAnswer, faultsOfText, marksOf } from "../src/rooms/write/editor/faults.ts";
 import { asWriting, isOfText, isStale } from "../src/rooms/write/refusals.ts";
 import { problemOf } from "../src/service/problem.ts";
 
@@ -16,7 +16,7 @@ const IN_USE = refused(409, ["conflict", "The resource is still referred to, by 
 test("a server's faults have their lines, and those of the whole have none", () => {
   const text = '{\n  "resourceType": "Patient",\n  "birthDate": "x"\n}';
   const problem = refused(422, ["value", "is no date", "Patient.birthDate"], ["required", "missing", "Patient.name"], ["invalid", "all of it"]);
-  const faults = faultsOfAnswer(problem, text);
+  const faults = faultsOfAnswer(problem, text, "json");
 
   assert.deepEqual(faults.map((each) => [each.where, each.line]), [["Patient.birthDate", 3], ["Patient.name", 1], ["", 0]]);
   assert.deepEqual(
@@ -25,8 +25,18 @@ test("a server's faults have their lines, and those of the whole have none", () 
   );
 });
 
+test("a server's faults have their lines in XML as well", () => {
+  const text = '<Patient xmlns="http://hl7.org/fhir">\n  <birthDate value="x"/>\n</Patient>';
+  const problem = refused(422, ["value", "is no date", "Patient.birthDate"], ["required", "missing", "Patient.name"]);
+  assert.deepEqual(
+    faultsOfAnswer(problem, text, "xml").map((each) => [each.line, text.slice(each.range?.from, each.range?.to)]),
+    [[2, "x"], [1, "Patient"]],
+  );
+  assert.deepEqual(faultsOfText("<Patient>\n<name>\n</Patient>", "xml").map((each) => each.line), [2]);
+});
+
 test("broken JSON has the line that it breaks at", () => {
-  assert.deepEqual(faultsOfText('{\n"a": 1\n"b": 2}').map((each) => each.line), [3]);
+  assert.deepEqual(faultsOfText('{\n"a": 1\n"b": 2}', "json").map((each) => each.line), [3]);
 });
 
 test("the two conflicts are told apart", () => {

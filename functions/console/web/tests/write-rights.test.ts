@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { SERVED_TYPES } from "../src/oauth/grants.ts";
-import { rightsOf } from "../src/rooms/write/rights.ts";
+import { closedReasons, rightsOf } from "../src/rooms/write/rights.ts";
 
 function rights(type: string, scope: string, patient?: string) {
   const found = rightsOf(scope, patient).find((each) => each.type.name === type);
@@ -37,4 +37,20 @@ test("write.md: a token of one patient's writes in that record only", () => {
   for (const type of ["Medication", "Organization"]) {
     assert.deepEqual(rights(type, "patient/*.cruds", "4"), { may: "r", closed: "It is no part of the one patient's record that the token is bound to." });
   }
+});
+
+test("what is not created is said once for all types", () => {
+  const reasons = (scope: string, patient?: string) => closedReasons(rightsOf(scope, patient), patient);
+  assert.deepEqual(reasons("system/*.cruds"), []);
+  assert.deepEqual(reasons("system/*.read"), ["This token only reads; it needs system/Observation.c."]);
+  assert.deepEqual(reasons(""), ["This token writes nothing; it needs user/Observation.c."]);
+  const [only, ...others] = reasons("user/Observation.write user/Condition.write");
+  assert.match(only ?? "", /^This token does not create Patient, Encounter, .+: that takes a scope such as user\/Patient\.c\.$/);
+  assert.deepEqual(others, []);
+  assert.match(reasons("patient/*.cruds", "4").join(" "), /^Bound to one patient, it creates no Patient, Medication, Organization, .+\.$/);
+});
+
+test("write.md, Conditions: created once only by who may search, and is not bound", () => {
+  const once = (scope: string, patient?: string) => rightsOf(scope, patient).find(({ type }) => type.name === "Observation")?.mayCreateOnce;
+  assert.deepEqual([once("user/Observation.cs"), once("user/Observation.cr"), once("patient/*.cruds", "4")], [true, false, false]);
 });

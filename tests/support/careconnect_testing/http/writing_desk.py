@@ -29,7 +29,7 @@ class Desk:
 
     @property
     def editor(self) -> Locator:
-        return self.tab.page.get_by_role("textbox", name=re.compile("as JSON"))
+        return self.tab.page.get_by_role("textbox", name=re.compile("as (JSON|XML)"))
 
     @property
     def text(self) -> str:
@@ -64,16 +64,23 @@ class Desk:
         page.get_by_role("button", name="Use this token").click()
         page.get_by_role("heading", name="What it opens").wait_for()
 
-    def new(self, type_: str) -> None:
-        """Begin a new resource, from the room's first page."""
+    def new(self, type_: str, about: str = "") -> None:
+        """Begin a new resource in the editor: from the room's first page, or about a patient (`4`)."""
         self.tab.room("Write")
-        self.main.get_by_role("link", name=f"New {type_}", exact=True).click()
+        if about:
+            self.go_to(f"for/{about}/{type_}/editor")
+        else:
+            self.main.get_by_role("link", name=f"New {type_}", exact=True).click()
         self.editor.wait_for()
+
+    def go_to(self, path: str) -> None:
+        """Go to an address of the room, such as `for/4/Observation`."""
+        self.tab.page.evaluate("hash => { location.hash = hash; }", f"#/write/{path}")
 
     def open(self, path: str) -> None:
         """Open a resource, from the room's first page."""
         self.tab.room("Write")
-        self.main.get_by_label("Id").fill(path)
+        self.main.get_by_label("Id", exact=True).fill(path)
         self.press("Open")
         self.editor.wait_for()
 

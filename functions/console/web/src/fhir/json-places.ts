@@ -80,10 +80,9 @@ export function placesIn(text: string): (expression: string) => TextRange | null
 }
 
 function rangeBelow(root: Node, text: string, expression: string): TextRange | null {
-  const [first = "", ...others] = expression.split(".");
-  const isOfRoot = /^[A-Z]/.test(first);
-  const steps = stepsOf(isOfRoot ? others : [first, ...others]);
+  const steps = stepsOf(expression);
   if (!steps) return null;
+  const isOfRoot = /^[A-Z]/.test(expression);
   let node = root;
   for (const [at, step] of steps.entries()) {
     const next = stepInto(node, step, at + 1 < steps.length);
@@ -94,12 +93,19 @@ function rangeBelow(root: Node, text: string, expression: string): TextRange | n
   return rangeOfNode(text, node);
 }
 
-interface Step {
+/** One element of an `expression`. */
+export interface Step {
   readonly name: string;
   readonly index: number | null;
 }
 
-function stepsOf(parts: readonly string[]): readonly Step[] | null {
+/** Returns the elements that a server's `expression` names below the resource; null for what is no place of a resource. */
+export function stepsOf(expression: string): readonly Step[] | null {
+  const [first = "", ...others] = expression.split(".");
+  return stepsIn(/^[A-Z]/.test(first) ? others : [first, ...others]);
+}
+
+function stepsIn(parts: readonly string[]): readonly Step[] | null {
   const steps: Step[] = [];
   for (const part of parts) {
     const [matched, name = "", index] = /^(\w+)(?:\[(\d+)\])?$/.exec(part) ?? [];
@@ -140,7 +146,7 @@ function rangeOfNode(text: string, node: Node): TextRange {
 }
 
 /** Returns a range that can be seen: within the text, and with at least one character where there is one. */
-function visible(text: string, from: number, to: number): TextRange {
+export function visible(text: string, from: number, to: number): TextRange {
   if (to > from && from < text.length) return { from, to: Math.min(to, text.length) };
   const before = text.slice(0, from).trimEnd().length;
   return { from: Math.max(0, before - 1), to: Math.max(before, Math.min(1, text.length)) };

@@ -3,8 +3,17 @@
 const TOKEN = /<\?.*?\?>|<!--.*?-->|<!\[CDATA\[.*?\]\]>|<(?:"[^"]*"|'[^']*'|[^>"'])*>|[^<]+/gs;
 const NARRATIVE = "http://www.w3.org/1999/xhtml";
 
-/** Returns the lines of well-formed XML, each with how deep it stands. A narrative stays in one: its spaces are text. */
+/** Returns the lines of well-formed XML for reading, indented. A narrative stays in one. */
 export function xmlLines(xml: string): readonly string[] {
+  return linesOf(xml).map((each) => each.replace(/\s*\n\s*/g, " "));
+}
+
+/** Returns well-formed XML laid out for writing: a narrative stays as it is, since its spaces are text. */
+export function laidOutXml(xml: string): string {
+  return linesOf(xml).join("\n");
+}
+
+function linesOf(xml: string): readonly string[] {
   const lines: string[] = [];
   let depth = 0;
   // How many elements of the narrative are open, and its text so far.
@@ -18,7 +27,7 @@ export function xmlLines(xml: string): readonly string[] {
       narrative += token;
       inside += isEnd ? -1 : isOpen ? 1 : 0;
       if (inside) continue;
-      lines.push("  ".repeat(depth) + narrative.replace(/\s*\n\s*/g, " "));
+      lines.push("  ".repeat(depth) + narrative);
       narrative = "";
       continue;
     }

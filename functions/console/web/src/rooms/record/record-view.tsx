@@ -32,6 +32,7 @@ import { PatientBanner } from "./summary/patient-banner.tsx";
 import { PrintedBy } from "./summary/printed-by.tsx";
 import { type RecordParts, Summary } from "./summary/summary.tsx";
 import { accessLoaderOf, WhoHasSeen } from "./who-has-seen.tsx";
+import { WriteLinks } from "./write-links.tsx";
 
 /** HTTP's Gone. */
 const DELETED = 410;
@@ -60,6 +61,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const isThere = !missing && !refused;
   // In one place whatever comes of the rest: each time that it is drawn anew it would be asked for, and recorded, again.
   const seen = <WhoHasSeen id={id} session={session} plan={accessPlan} loader={accesses} onlyIfOpen={!isThere} />;
+  const writing = <WriteLinks id={id} session={session} />;
   const allergies = entries.filter((each) => each.type === "AllergyIntolerance");
   const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
   const whose = patient ? [patientName(patient), bornText(patient, today()), nhsNumber(patient)?.text].join(", ") : `Patient/${id}`;
@@ -76,8 +78,9 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
         </>
       )}
       {isAllClosed && seen}
+      {isThere && isAllClosed && writing}
       {isThere && !isAllClosed && (
-        <Sections entries={entries} plan={plan} portions={portions} goOn={goOn}>
+        <Sections entries={entries} plan={plan} portions={portions} goOn={goOn} writing={writing}>
           {(bound === undefined || bound === id) && <LastAccess plan={accessPlan} loader={accesses} client={client} />}
         </Sections>
       )}
@@ -86,7 +89,10 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   );
 }
 
-function Sections({ children, ...parts }: RecordParts & { readonly children: ComponentChildren }) {
+function Sections({ children, writing, ...parts }: RecordParts & {
+  readonly children: ComponentChildren;
+  readonly writing: ComponentChildren;
+}) {
   const { entries, plan, portions, goOn } = parts;
   const isDiabetic = useMemo(() => hasDiabetes(entries), [entries]);
   const groups = useMemo(() => {
@@ -99,6 +105,7 @@ function Sections({ children, ...parts }: RecordParts & { readonly children: Com
   return (
     <>
       <Summary {...parts} groups={inOrder}>{children}</Summary>
+      {writing}
       {charts.length > 0 && (
         <section class="card" aria-labelledby="charts-heading">
           <h2 id="charts-heading">Charts</h2>

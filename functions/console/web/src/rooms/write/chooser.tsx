@@ -1,52 +1,97 @@
-/** The beginning of the room: what was left unsaved, a resource to open, and what the token may write of each type. */
+/** The beginning of the room: what was left unsaved, whose record to write in, a resource to open, and what else is written. */
 
 import { useId, useState } from "preact/hooks";
 
 import { addressOf, go } from "../../shell/router.ts";
-import { Closed, ClosedBadge } from "./closed.tsx";
-import { unsaved } from "./drafts.ts";
-import type { Rights } from "./rights.ts";
+import { Closed } from "./closed.tsx";
+import { unsaved } from "./editor/drafts.ts";
+import { touchedForms } from "./forms/form-drafts.ts";
+import { FORM_TITLES, FORM_TYPES, isFormType } from "./forms/titles.ts";
+import { PatientQuestion } from "./patient-question.tsx";
+import { pathOfEditor, pathToWriteAbout } from "./place.ts";
+import { closedReasons, type Rights } from "./rights.ts";
+import { needsPatient } from "./starters.ts";
 
+/** What can be written if nobody was chosen. */
 export function Chooser({ rights }: { readonly rights: readonly Rights[] }) {
-  const isAllClosed = !rights.some((each) => each.mayCreate || each.mayUpdate || each.mayDelete);
+  const others = rights.filter((each) => each.mayCreate && !needsPatient(each.type.name));
   return (
     <>
-      {isAllClosed && <Closed reason="This token writes nothing." />}
+      <ClosedOnce rights={rights} bound={undefined} />
       <Unsaved />
+      {rights.some((each) => each.mayCreate && needsPatient(each.type.name)) && <PatientQuestion />}
       <OpenForm rights={rights} />
-      <section class="card" aria-labelledby="new-heading">
-        <h3 id="new-heading">Create a new one</h3>
-        <p class="quiet">Each begins with a small resource that the server takes as it is.</p>
-        <ul class="writable">
-          {rights.map((each) => (
-            <li key={each.type.name}>
-              {each.mayCreate ? (
-                <a href={addressOf("write", each.type.name)}>New {each.type.name}</a>
-              ) : (
-                <span class="row quiet"><strong>{each.type.name}</strong> <ClosedBadge /></span>
-              )}
-              {each.closed && <span class="quiet why">{each.closed}</span>}
-            </li>
-          ))}
-        </ul>
-      </section>
+      {others.length > 0 && (
+        <section class="card" aria-labelledby="new-heading">
+          <h3 id="new-heading">Create something else</h3>
+          <ul class="writable">
+            {others.map(({ type }) => (
+              <li key={type.name}><a href={addressOf("write", type.name)}>New {type.name}</a></li>
+            ))}
+          </ul>
+        </section>
+      )}
     </>
   );
 }
 
+/** What can be written in the record of the patient who was chosen. */
+export function RecordChooser({ patient, rights, bound }: {
+  readonly patient: string;
+  readonly rights: readonly Rights[];
+  readonly bound: string | undefined;
+}) {
+  const open = rights.filter((each) => each.mayCreate && needsPatient(each.type.name)).map((each) => each.type.name);
+  const others = open.filter((each) => !isFormType(each));
+  return (
+    <>
+      <ClosedOnce rights={rights} bound={bound} />
+      <Unsaved />
+      {open.length > others.length && (
+        <section class="card" aria-labelledby="forms-heading">
+          <h3 id="forms-heading">By a form</h3>
+          <ul class="writable">
+            {FORM_TYPES.filter((each) => open.includes(each)).map((each) => (
+              <li key={each}><a href={addressOf("write", ...pathToWriteAbout(patient, each))}>{FORM_TITLES[each]}</a></li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {others.length > 0 && (
+        <section class="card" aria-labelledby="texts-heading">
+          <h3 id="texts-heading">As JSON or XML</h3>
+          <ul class="writable">
+            {others.map((each) => (
+              <li key={each}><a href={addressOf("write", ...pathToWriteAbout(patient, each))}>New {each}</a></li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {bound !== undefined && <OpenForm rights={rights} />}
+    </>
+  );
+}
+
+function ClosedOnce({ rights, bound }: { readonly rights: readonly Rights[]; readonly bound: string | undefined }) {
+  return <>{closedReasons(rights, bound).map((each) => <Closed key={each} reason={each} />)}</>;
+}
+
 function Unsaved() {
-  const drafts = unsaved();
-  if (!drafts.length) return null;
+  const texts = unsaved().map((each) => ({
+    address: addressOf("write", ...pathOfEditor(each)),
+    name: each.id === null ? `New ${each.type}${each.patient === null ? "" : ` for Patient/${each.patient}`}` : `${each.type}/${each.id}`,
+  }));
+  const forms = touchedForms().map(({ type, patient }) => ({
+    address: addressOf("write", ...pathToWriteAbout(patient, type)),
+    name: `${FORM_TITLES[type]}: Patient/${patient}`,
+  }));
+  if (!texts.length && !forms.length) return null;
   return (
     <section class="notice" aria-label="Not saved yet">
       <p>What you have typed is kept in this tab, and not saved yet:</p>
       <ul class="details">
-        {drafts.map(({ type, id }) => (
-          <li key={`${type}/${id ?? ""}`}>
-            <a href={id === null ? addressOf("write", type) : addressOf("write", type, id)}>
-              {id === null ? `New ${type}` : `${type}/${id}`}
-            </a>
-          </li>
+        {[...forms, ...texts].map(({ address, name }) => (
+          <li key={address}><a href={address}>{name}</a></li>
         ))}
       </ul>
     </section>
@@ -54,7 +99,8 @@ function Unsaved() {
 }
 
 function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
-  const readable = rights.filter((each) => each.mayRead && (each.mayUpdate || each.mayDelete));
+  const changeable = rights.filter((each) => each.mayUpdate || each.mayDelete);
+  const readable = changeable.filter((each) => each.mayRead);
   const [chosen, setChosen] = useState("");
   const [given, setGiven] = useState("");
   const [typeField, idField] = [useId(), useId()];
@@ -62,6 +108,7 @@ function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
   // A reference as it was copied, `Patient/4`, names both.
   const id = given.trim().split("/").at(-1) ?? "";
   const named = readable.find((each) => given.trim().startsWith(`${each.type.name}/`))?.type.name ?? type;
+  if (!changeable.length) return null;
   return (
     <section class="card" aria-labelledby="open-heading">
       <h3 id="open-heading">Change or delete one</h3>

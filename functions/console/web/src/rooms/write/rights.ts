@@ -5,11 +5,15 @@ import { grantsOf, type Letter, scopeFor, type ServedType } from "../../oauth/gr
 export interface Rights {
   readonly type: ServedType;
   readonly mayRead: boolean;
+  /** Whether it can be created on condition that none has its identifier (`write.md`, Conditions). */
+  readonly mayCreateOnce: boolean;
   readonly mayCreate: boolean;
   readonly mayUpdate: boolean;
   readonly mayDelete: boolean;
   /** The scope that reading it takes. */
   readonly readScope: string;
+  /** The scope that creating it takes. */
+  readonly createScope: string;
   /** Why something of it is closed, as a sentence; empty if nothing is. */
   readonly closed: string;
 }
@@ -33,7 +37,10 @@ export function rightsOf(scope: string, patient: string | undefined): readonly R
       return {
         type,
         mayRead: letters.has("r"),
+        // A bound token may write no identifier of its own (`write.md`, Who may write what).
+        mayCreateOnce: has("c") && letters.has("s") && patient === undefined,
         readScope: scopeFor(scope, type.name, "r", patient),
+        createScope: scopeFor(scope, type.name, "c", patient),
         mayCreate: has("c"),
         mayUpdate: has("u"),
         mayDelete: has("d"),
@@ -41,6 +48,27 @@ export function rightsOf(scope: string, patient: string | undefined): readonly R
       };
     });
 }
+
+/** Returns what a token does not create, each reason once; `patient` is the one that it is bound to, if it is. */
+export function closedReasons(rights: readonly Rights[], patient: string | undefined): readonly string[] {
+  const closed = rights.filter((each) => !each.mayCreate);
+  const [first] = closed;
+  if (!first) return [];
+  if (!rights.some((each) => each.mayCreate || each.mayUpdate || each.mayDelete)) {
+    const example = rights.find((each) => each.type.name === EXAMPLE) ?? first;
+    return [`This token ${rights.some((each) => each.mayRead) ? "only reads" : "writes nothing"}; it needs ${example.createScope}.`];
+  }
+  const isOutside = ({ type }: Rights) => patient !== undefined && (type.name === "Patient" || !type.inCompartment);
+  const outside = closed.filter(isOutside).map((each) => each.type.name);
+  const lacking = closed.filter((each) => !isOutside(each));
+  return [
+    ...(lacking[0] ? [`This token does not create ${lacking.map((each) => each.type.name).join(", ")}: that takes a scope such as ${lacking[0].createScope}.`] : []),
+    ...(outside.length ? [`Bound to one patient, it creates no ${outside.join(", ")}.`] : []),
+  ];
+}
+
+/** The type whose scope is named where nothing can be written. */
+const EXAMPLE = "Observation";
 
 function reason(
   takes: (access: string) => string,

@@ -5,19 +5,26 @@ import { useEffect, useRef } from "preact/hooks";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
 import type { RoomProps } from "../room-props.ts";
-import { Chooser } from "./chooser.tsx";
+import { AboutPatient } from "./about-patient.tsx";
+import { Chooser, RecordChooser } from "./chooser.tsx";
+import { Closed } from "./closed.tsx";
+import { OpenDesk } from "./editor/open-desk.tsx";
+import { FormDesk } from "./forms/form-desk.tsx";
+import { isFormType } from "./forms/titles.ts";
 import { focusHeading, Heading } from "./heading.tsx";
-import { OpenDesk } from "./open-desk.tsx";
-import { rightsOf } from "./rights.ts";
+import { PatientQuestion } from "./patient-question.tsx";
+import { pathToWriteAbout, type WritePlace, writePlaceOf } from "./place.ts";
+import { type Rights, rightsOf } from "./rights.ts";
+import { needsPatient } from "./starters.ts";
 
 export default function WriteRoom({ path }: RoomProps) {
   const one = session.value;
-  const place = path.join("/");
+  const address = path.join("/");
   const isFirst = useRef(true);
   useEffect(() => {
     if (!isFirst.current) focusHeading();
     isFirst.current = false;
-  }, [place]);
+  }, [address]);
   if (!one) {
     return (
       <p class="notice">
@@ -26,20 +33,42 @@ export default function WriteRoom({ path }: RoomProps) {
       </p>
     );
   }
-  const rights = rightsOf(one.scope, one.token.claims.patient);
-  const [type, id = null] = path;
-  const own = rights.find((each) => each.type.name === type);
+  const { patient: bound } = one.token.claims;
+  const rights = rightsOf(one.scope, bound);
+  const place = writePlaceOf(path, bound);
+  const mayRead = rights.some((each) => each.type.name === "Patient" && each.mayRead);
+  const { patient } = place;
+  const isOther = patient !== null && bound !== undefined && patient !== bound;
+  const content = <Content key={address} place={place} rights={rights} bound={bound} />;
   return (
     <>
-      {type !== undefined && <a href={addressOf("write")}>Another type or resource</a>}
-      <Heading path={path} />
-      {type === undefined ? (
-        <Chooser rights={rights} />
-      ) : own ? (
-        <OpenDesk key={place} type={type} id={id} rights={own} />
+      <Back place={place} />
+      <Heading place={place} />
+      {isOther ? (
+        <Closed reason={`This token is bound to Patient/${bound}, and writes in that record alone.`} />
+      ) : patient === null ? (
+        content
       ) : (
-        <p class="notice">The service has no type of that name, or does not write it.</p>
+        <AboutPatient key={patient} id={patient} mayRead={mayRead}>{content}</AboutPatient>
       )}
     </>
   );
+}
+
+function Back({ place: { patient, type } }: { readonly place: WritePlace }) {
+  if (patient !== null && type !== undefined) return <a href={addressOf("write", ...pathToWriteAbout(patient))}>Write something else in this record</a>;
+  return type === undefined && patient === null ? null : <a href={addressOf("write")}>Another type or resource</a>;
+}
+
+function Content({ place, rights, bound }: { readonly place: WritePlace; readonly rights: readonly Rights[]; readonly bound: string | undefined }) {
+  const { patient, type, id, isForm } = place;
+  if (type === undefined) {
+    return patient === null ? <Chooser rights={rights} /> : <RecordChooser patient={patient} rights={rights} bound={bound} />;
+  }
+  const own = rights.find((each) => each.type.name === type);
+  if (!own) return <p class="notice">The service has no type of that name, or does not write it.</p>;
+  const closed = own.mayCreate ? null : <Closed reason={own.closed} />;
+  if (id === null && patient === null && needsPatient(type)) return closed ?? <PatientQuestion type={type} />;
+  if (isForm && patient !== null && isFormType(type)) return closed ?? <FormDesk type={type} patient={patient} rights={own} />;
+  return <OpenDesk place={{ type, id, patient }} rights={own} />;
 }

@@ -4,7 +4,6 @@ import table from "./starters.json" with { type: "json" };
 
 const PATIENT = "{patient}";
 const TODAY = "{today}";
-const UNKNOWN = "id-of-the-patient";
 
 const STARTERS: Readonly<Record<string, object>> = table;
 
@@ -13,8 +12,8 @@ export function needsPatient(type: string): boolean {
   return JSON.stringify(STARTERS[type] ?? {}).includes(PATIENT);
 }
 
-/** Returns a new resource's text; `patient` is the id of whom it is about, null leaves one to be filled in. */
+/** Returns a new resource's text; `patient` is the id of the patient whom it is about, null for one that is about none. */
 export function starterOf(type: string, patient: string | null, today: string): string {
   const text = JSON.stringify({ resourceType: type, ...STARTERS[type] }, null, 2);
-  return text.replaceAll(PATIENT, patient ?? UNKNOWN).replaceAll(TODAY, today);
+  return text.replaceAll(PATIENT, patient ?? "").replaceAll(TODAY, today);
 }

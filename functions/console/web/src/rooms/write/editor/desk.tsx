@@ -2,29 +2,33 @@
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { TaskState } from "../../parts/task.tsx";
-import { VersionHistory } from "../../parts/versions/version-history.tsx";
+import { TaskState } from "../../../parts/task.tsx";
+import { VersionHistory } from "../../../parts/versions/version-history.tsx";
+import { Closed } from "../closed.tsx";
+import { FORMATS } from "../formats.ts";
+import { focusHeading } from "../heading.tsx";
+import type { Rights } from "../rights.ts";
+import { useUnloadGuard } from "../unload-guard.ts";
 import { Actions } from "./actions.tsx";
-import { Closed } from "./closed.tsx";
 import { ConflictPanel } from "./conflict-panel.tsx";
 import { DeletePanel } from "./delete-panel.tsx";
 import { DraftState } from "./draft-state.tsx";
-import type { Draft } from "./drafts.ts";
+import { type Draft, isChanged } from "./drafts.ts";
 import { FaultList } from "./fault-list.tsx";
 import { marksOf } from "./faults.ts";
-import { focusHeading } from "./heading.tsx";
-import { type EditorHandle, JsonEditor } from "./json-editor.tsx";
-import type { Rights } from "./rights.ts";
-import { useUnloadGuard, useWriting } from "./use-writing.ts";
+import { FormatSwitch } from "./format-switch.tsx";
+import { type EditorHandle, TextEditor } from "./text-editor.tsx";
+import { useWriting } from "./use-writing.ts";
 
 export function Desk({ draft, rights }: { readonly draft: Draft; readonly rights: Rights }) {
-  const { type, id, text, version, isDeleted, outcome } = draft;
+  const { type, id, text, format, version, isDeleted, outcome } = draft;
+  const { title } = FORMATS[format];
   const writing = useWriting(draft, rights.mayRead);
   const [isDeleting, setDeleting] = useState(false);
   const editor = useRef<EditorHandle | null>(null);
   const marks = useMemo(() => marksOf(writing.faults), [writing.faults]);
   const mayWrite = id === null ? rights.mayCreate : rights.mayUpdate;
-  useUnloadGuard(draft);
+  useUnloadGuard(isChanged(draft));
   const isFirst = useRef(true);
   useLayoutEffect(() => {
     // Where what had the focus has gone, it goes to the beginning of the room, and not to that of the page.
@@ -39,9 +43,11 @@ export function Desk({ draft, rights }: { readonly draft: Draft; readonly rights
         <p class="quiet keys">
           <kbd>Tab</kbd> leaves the editor, <kbd>Ctrl S</kbd> saves, <kbd>Ctrl F</kbd> finds, <kbd>F8</kbd> goes to the next fault.
         </p>
-        <JsonEditor
-          key={mayWrite ? "open" : "closed"}
-          label={`${type} as JSON. Tab leaves the editor, F8 goes to the next fault.`}
+        {(id === null || rights.mayRead) && <FormatSwitch draft={draft} isBusy={writing.task.isRunning} />}
+        <TextEditor
+          key={`${format} ${mayWrite ? "open" : "closed"}`}
+          label={`${type} as ${title}. Tab leaves the editor, F8 goes to the next fault.`}
+          format={format}
           text={text}
           revision={draft.revision}
           faults={marks}
@@ -51,7 +57,7 @@ export function Desk({ draft, rights }: { readonly draft: Draft; readonly rights
           onSave={() => mayWrite && writing.save()}
         />
         {writing.faults.length > 0 && (
-          <FaultList faults={writing.faults} problem={writing.refusal} onChosen={(range) => editor.current?.show(range)} />
+          <FaultList faults={writing.faults} problem={writing.refusal} format={title} onChosen={(range) => editor.current?.show(range)} />
         )}
         {writing.conflict && <ConflictPanel conflict={writing.conflict} mine={text} onSettled={writing.settle} />}
         <div class="outcome" role="status">{outcome && <p class="notice wrap">{outcome}</p>}</div>

@@ -1,12 +1,13 @@
-/** The editor of a resource's JSON, with what is wrong marked at its place. */
+/** The editor of a resource's text, with what is wrong marked at its place. */
 
 import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { useEffect, useRef } from "preact/hooks";
 
-import type { TextFault, TextRange } from "../../fhir/json-places.ts";
-import { extensions } from "./editor-setup.ts";
+import type { TextFault, TextRange } from "../../../fhir/json-places.ts";
+import type { Format } from "../formats.ts";
+import { type EditorWishes, extensions } from "./editor-setup.ts";
 
 /** What is asked of an open editor. */
 export interface EditorHandle {
@@ -14,8 +15,10 @@ export interface EditorHandle {
   readonly show: (range: TextRange) => void;
 }
 
-export function JsonEditor({ label, text, revision, faults, isReadOnly, handle, onText, onSave }: {
+export function TextEditor({ label, format, text, revision, faults, isReadOnly, handle, onText, onSave }: {
   readonly label: string;
+  /** Of the text; another one takes another editor. */
+  readonly format: Format;
   readonly text: string;
   /** Another number where the text is to be taken over: one that was typed has been told of, and may have gone on. */
   readonly revision: number;
@@ -31,7 +34,7 @@ export function JsonEditor({ label, text, revision, faults, isReadOnly, handle, 
   wishes.current = { onText, onSave };
   useEffect(() => {
     if (!place.current) return;
-    const opened = openedIn(place.current, text, { label, isReadOnly }, wishes);
+    const opened = openedIn(place.current, text, { label, format, isReadOnly }, wishes);
     view.current = opened;
     handle.current = { show: (range) => show(opened, range) };
     return () => {
@@ -56,7 +59,7 @@ export function JsonEditor({ label, text, revision, faults, isReadOnly, handle, 
 function openedIn(
   place: HTMLElement,
   text: string,
-  { label, isReadOnly }: { readonly label: string; readonly isReadOnly: boolean },
+  { label, format, isReadOnly }: Pick<EditorWishes, "label" | "format" | "isReadOnly">,
   wishes: { readonly current: { readonly onText: (text: string) => void; readonly onSave: () => void } },
 ): EditorView {
   // In a shadow root CodeMirror adopts style sheets that it constructs, which the page's policy allows; in the document
@@ -66,6 +69,7 @@ function openedIn(
     doc: text,
     extensions: extensions({
       label,
+      format,
       isReadOnly,
       onText: (typed) => wishes.current.onText(typed),
       onSave: () => wishes.current.onSave(),

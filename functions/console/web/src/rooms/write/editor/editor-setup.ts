@@ -1,17 +1,25 @@
-/** CodeMirror as this room has it: JSON, its faults, its keys; colours are the page's own. */
+/** CodeMirror as this room has it: JSON or XML, its faults, its keys; colours are the page's own. */
 
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
-import { bracketMatching, foldGutter, HighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, foldGutter, foldInside, foldNodeProp, HighlightStyle, indentOnInput, LRLanguage, syntaxHighlighting } from "@codemirror/language";
 import { nextDiagnostic, previousDiagnostic } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { EditorState, type Extension } from "@codemirror/state";
 import { EditorView, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { parser } from "@lezer/xml";
+
+import type { Format } from "../formats.ts";
+
+const LANGUAGES: Readonly<Record<Format, () => Extension>> = {
+  json,
+  xml: () => LRLanguage.define({ parser: parser.configure({ props: [foldNodeProp.add({ Element: foldInside })] }) }),
+};
 
 const colours = HighlightStyle.define([
-  { tag: tags.propertyName, color: "var(--accent)" },
-  { tag: tags.string, color: "var(--good)" },
+  { tag: [tags.propertyName, tags.tagName], color: "var(--accent)" },
+  { tag: [tags.string, tags.attributeValue], color: "var(--good)" },
   { tag: [tags.number, tags.bool, tags.null], color: "var(--text)", fontWeight: "600" },
 ]);
 
@@ -43,13 +51,14 @@ const look = EditorView.theme({
 
 export interface EditorWishes {
   readonly label: string;
+  readonly format: Format;
   readonly isReadOnly: boolean;
   readonly onText: (text: string) => void;
   readonly onSave: () => void;
 }
 
 /** Returns the editor's extensions. Tab is not bound: it leaves the editor, as it leaves every other field. */
-export function extensions({ label, isReadOnly, onText, onSave }: EditorWishes): Extension {
+export function extensions({ label, format, isReadOnly, onText, onSave }: EditorWishes): Extension {
   const save = { key: "Mod-s", preventDefault: true, run: () => (onSave(), true) };
   const faults = [
     { key: "F8", run: nextDiagnostic },
@@ -65,7 +74,7 @@ export function extensions({ label, isReadOnly, onText, onSave }: EditorWishes):
     bracketMatching(),
     highlightSelectionMatches(),
     search(),
-    json(),
+    LANGUAGES[format](),
     syntaxHighlighting(colours),
     look,
     EditorView.lineWrapping,

@@ -2,15 +2,16 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { laidOut, withId } from "../../fhir/json-places.ts";
-import { type Task, useTask } from "../../parts/task.tsx";
-import { type Problem, ProblemError } from "../../service/problem.ts";
-import { announce } from "../../shell/announcements.tsx";
-import { go } from "../../shell/router.ts";
-import { create, readIfThere, remove, type Stored, update } from "./calls.ts";
-import { type Draft, draftAt, draftOf, forget, isChanged, keep, withText } from "./drafts.ts";
+import { type Task, useTask } from "../../../parts/task.tsx";
+import { type Problem, ProblemError } from "../../../service/problem.ts";
+import { announce } from "../../../shell/announcements.tsx";
+import { go } from "../../../shell/router.ts";
+import { create, readIfThere, remove, type Stored, update } from "../calls.ts";
+import { FORMATS } from "../formats.ts";
+import { forgetForm } from "../forms/form-drafts.ts";
+import { type Draft, draftAt, draftOf, forget, keep, withText } from "./drafts.ts";
 import { type Fault, faultsOfAnswer, faultsOfText } from "./faults.ts";
-import { asWriting, isOfText, isStale, UNCERTAIN } from "./refusals.ts";
+import { asWriting, isOfText, isStale, UNCERTAIN } from "../refusals.ts";
 
 /** What somebody else has made of the resource meanwhile; `stored` is null if they deleted it. */
 export interface Conflict {
@@ -39,14 +40,15 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
   const task = useTask();
   const [refusal, setRefusal] = useState<Problem | null>(null);
   const [conflict, setConflict] = useState<Conflict | null>(null);
-  const [{ faults, isBroken }, judge] = useFaults(draft.text, refusal);
+  const [{ faults, isBroken }, judge] = useFaults(draft, refusal);
   const isBusy = useRef(false);
-  const { type, id } = draft;
+  const { type, id, format, patient } = draft;
+  const { laidOut, withId, title } = FORMATS[format];
 
-  const now = () => draftAt(type, id) ?? draft;
+  const now = () => draftAt(draft) ?? draft;
   const say = (outcome: string) => {
     // A room that was left meanwhile has forgotten a draft that was not touched.
-    const kept = draftAt(type, id);
+    const kept = draftAt(draft);
     if (kept) keep({ ...kept, outcome });
   };
   // What is under way is not begun again, by whatever key: the second would be a second resource.
@@ -73,7 +75,7 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
     if (!(error instanceof ProblemError)) throw error;
     const problem = asWriting(error.problem);
     if (id !== null && mayRead && isStale(error.problem)) {
-      setConflict({ stored: await readIfThere(type, id, signal) });
+      setConflict({ stored: await readIfThere(type, id, format, signal) });
       announce(`${problem.title} ${problem.remedy}`);
     } else if (isOfText(problem) && problem.details.length) {
       setRefusal(problem);
@@ -84,16 +86,15 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
 
   const save = () => {
     const { text, version, isDeleted } = draft;
-    const broken = faultsOfText(text);
+    const broken = faultsOfText(text, format);
     if (broken.length) {
       judge(text, null);
-      say("Not sent: this is no JSON yet. What is wrong is listed above the buttons.");
+      say(`Not sent: this is no ${title} yet. What is wrong is listed above the buttons.`);
       return;
     }
     run(async (signal) => {
       try {
-        const stored =
-          id === null ? await create(type, text, signal) : await update(type, id, text, version, signal);
+        const stored = id === null ? await create(draft, signal) : await update(type, { id, text, format }, version, signal);
         arrive(stored, text, isDeleted);
       } catch (error) {
         await refused(error, text, signal);
@@ -103,11 +104,12 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
 
   const arrive = (stored: Stored, sent: string, wasDeleted: boolean) => {
     const { text } = now();
-    const saved = draftOf(type, stored, outcomeOf(draft, stored, wasDeleted));
+    const saved = draftOf(type, stored, patient, outcomeOf(draft, stored, wasDeleted));
     // What was typed while the answer was on its way is typed, and not saved.
     keep(text === sent ? saved : { ...saved, text: id === null ? withId(text, stored.id) : text });
     if (id === null) {
       forget(draft);
+      if (patient !== null) forgetForm({ type, patient });
       announce(saved.outcome);
       go("write", type, stored.id);
     }
@@ -138,7 +140,7 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
     settle: (whose) => {
       if (!conflict) return;
       const { stored } = conflict;
-      const theirs = stored ? draftOf(type, stored) : { ...draft, version: null, isDeleted: true };
+      const theirs = stored ? draftOf(type, stored, patient) : { ...draft, version: null, isDeleted: true };
       setConflict(null);
       if (whose === "theirs") keep({ ...withText(theirs, theirs.origin), outcome: "This is what the server has." });
       else keep({ ...theirs, text: draft.text, outcome: "Your text is kept. Saved now, it takes the place of theirs." });
@@ -146,36 +148,29 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
   };
 }
 
-function outcomeOf({ id, type, version }: Draft, stored: Stored, wasDeleted: boolean): string {
+function outcomeOf({ id, type, version }: Draft, stored: Stored & { readonly wasThere?: boolean }, wasDeleted: boolean): string {
+  if (stored.wasThere) return ALREADY;
   if (id === null) return `Created: ${type}/${stored.id}, version ${stored.version}.`;
   if (stored.version === version) return `Nothing was different: it is still version ${stored.version}.`;
   return `${wasDeleted ? "It is back" : "Saved"}: version ${stored.version}.`;
 }
 
+/** What it means that a create was answered by a resource that an earlier attempt has made. */
+export const ALREADY = "An earlier attempt has created it already, and nothing was created twice. This is what the server has.";
+
 const NONE = { faults: [], isBroken: false };
 
-/** Returns what is wrong with a text after each pause: its JSON first, then what the server has last said of it. */
-function useFaults(text: string, refusal: Problem | null) {
+/** Returns what is wrong with a text after each pause: its format first, then what the server has last said of it. */
+function useFaults({ text, format }: Draft, refusal: Problem | null) {
   const [found, setFound] = useState<{ readonly faults: readonly Fault[]; readonly isBroken: boolean }>(NONE);
   const judge = (judged: string, problem: Problem | null) => {
-    const broken = faultsOfText(judged);
+    const broken = faultsOfText(judged, format);
     if (broken.length) setFound({ faults: broken, isBroken: true });
-    else setFound(problem ? { faults: faultsOfAnswer(problem, judged), isBroken: false } : NONE);
+    else setFound(problem ? { faults: faultsOfAnswer(problem, judged, format), isBroken: false } : NONE);
   };
   useEffect(() => {
     const pause = setTimeout(() => judge(text, refusal), PAUSE);
     return () => clearTimeout(pause);
-  }, [text, refusal]);
+  }, [text, format, refusal]);
   return [found, judge] as const;
-}
-
-/** Asks before the tab is closed on something that was typed and not saved. */
-export function useUnloadGuard(draft: Draft | undefined): void {
-  const isAtRisk = draft !== undefined && isChanged(draft);
-  useEffect(() => {
-    if (!isAtRisk) return;
-    const guard = (unload: BeforeUnloadEvent) => unload.preventDefault();
-    window.addEventListener("beforeunload", guard);
-    return () => window.removeEventListener("beforeunload", guard);
-  }, [isAtRisk]);
 }

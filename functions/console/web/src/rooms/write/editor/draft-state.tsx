@@ -1,11 +1,11 @@
 /** At which version a draft is, whether it is saved, and where else the resource can be seen. */
 
-import { dateText } from "../../fhir/dates.ts";
-import { addressOf } from "../../shell/router.ts";
+import { dateText } from "../../../fhir/dates.ts";
+import { addressOf } from "../../../shell/router.ts";
 import { type Draft, isChanged } from "./drafts.ts";
 
 export function DraftState({ draft }: { readonly draft: Draft }) {
-  const { type, id, version, isDeleted } = draft;
+  const { type, id, patient, version, isDeleted } = draft;
   const at = timeOf(draft);
   return (
     <div class="row apart">
@@ -18,6 +18,7 @@ export function DraftState({ draft }: { readonly draft: Draft }) {
       </span>
       {id !== null && !isDeleted && (
         <span class="row">
+          {patient !== null && <a href={addressOf("record", patient)}>Back to the record</a>}
           <a href={addressOf("explore", type, id)}>Explore it</a>
           {type === "Patient" && <a href={addressOf("record", id)}>See the record</a>}
         </span>

@@ -2,8 +2,8 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { type Difference, differencesOf } from "../../fhir/difference.ts";
-import { DifferenceTable, MAX_ROWS } from "../../parts/versions/version-comparison.tsx";
+import { type Difference, differencesOf } from "../../../fhir/difference.ts";
+import { DifferenceTable, MAX_ROWS } from "../../../parts/versions/version-comparison.tsx";
 import type { Conflict } from "./use-writing.ts";
 
 export function ConflictPanel({ conflict: { stored }, mine, onSettled }: {
@@ -23,13 +23,17 @@ export function ConflictPanel({ conflict: { stored }, mine, onSettled }: {
           ? `The server has version ${stored.version} now. Take it, or go on with your text: the next save puts yours in its place.`
           : "Leave it deleted, or go on with your text: the next save brings it back so."}
       </p>
-      {stored && <Differences theirs={stored.text} mine={mine} />}
+      {stored && (stored.format === "json" ? <Differences theirs={stored.text} mine={mine} /> : <Theirs text={stored.text} />)}
       <div class="row">
         <button type="button" onClick={() => onSettled("mine")}>Go on with mine</button>
         <button type="button" onClick={() => onSettled("theirs")}>{stored ? "Take theirs" : "Leave it deleted"}</button>
       </div>
     </section>
   );
+}
+
+function Theirs({ text }: { readonly text: string }) {
+  return <pre class="code source" tabIndex={0} role="region" aria-label="Theirs, as XML">{text}</pre>;
 }
 
 function Differences({ theirs, mine }: { readonly theirs: string; readonly mine: string }) {

@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 
 import { type Draft, isChanged } from "./drafts.ts";
-import type { Rights } from "./rights.ts";
+import { FORMATS } from "../formats.ts";
+import type { Rights } from "../rights.ts";
 import type { Writing } from "./use-writing.ts";
 
 export function Actions({ draft, rights, writing, onDelete }: {
@@ -23,7 +24,7 @@ export function Actions({ draft, rights, writing, onDelete }: {
           {isNew ? "Create" : isDeleted ? "Bring it back" : "Save"}
         </Action>
       )}
-      {mayWrite && <Action kind="" isBusy={isBusy} onClick={writing.layOut}>Format JSON</Action>}
+      {mayWrite && <Action kind="" isBusy={isBusy} onClick={writing.layOut}>Format {FORMATS[draft.format].title}</Action>}
       {mayWrite && isChanged(draft) && <Action kind="" isBusy={isBusy} onClick={writing.discard}>Undo my changes</Action>}
       {rights.mayDelete && !isNew && !isDeleted && <Action kind="danger" isBusy={isBusy} onClick={onDelete}>Delete…</Action>}
     </div>

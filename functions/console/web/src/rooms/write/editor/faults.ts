@@ -1,11 +1,12 @@
 /** What is wrong with a text, whoever says so, and where that is. */
 
-import { faultsOf, placesIn, type TextFault, type TextRange } from "../../fhir/json-places.ts";
-import type { Problem } from "../../service/problem.ts";
+import type { TextFault, TextRange } from "../../../fhir/json-places.ts";
+import type { Problem } from "../../../service/problem.ts";
+import { type Format, FORMATS } from "../formats.ts";
 
 export interface Fault {
   readonly text: string;
-  /** FHIR's expression; empty of JSON that is broken, and where the server does not say. */
+  /** FHIR's expression; empty of a text that is broken, and where the server does not say. */
   readonly where: string;
   /** Null of what is nowhere in the text. */
   readonly range: TextRange | null;
@@ -13,14 +14,14 @@ export interface Fault {
   readonly line: number;
 }
 
-/** Returns why a text is no JSON object. */
-export function faultsOfText(text: string): readonly Fault[] {
-  return faultsOf(text).map((each) => placed(text, each.text, "", each));
+/** Returns why a text cannot be sent in its format. */
+export function faultsOfText(text: string, format: Format): readonly Fault[] {
+  return FORMATS[format].faultsOf(text).map((each) => placed(text, each.text, "", each));
 }
 
 /** Returns what a server has refused a text for. */
-export function faultsOfAnswer({ details }: Problem, text: string): readonly Fault[] {
-  const placeOf = placesIn(text);
+export function faultsOfAnswer({ details }: Problem, text: string, format: Format): readonly Fault[] {
+  const placeOf = FORMATS[format].placesIn(text);
   return details.map((each) => placed(text, each.text, each.where, placeOf(each.where)));
 }
 

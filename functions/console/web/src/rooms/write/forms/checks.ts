@@ -1,0 +1,59 @@
+/** What is wrong with a form: what the page sees itself, and what the server has answered, field by field. */
+
+import type { ProblemDetail } from "../../../service/problem.ts";
+import type { Field, Values } from "./form.ts";
+import { isSnomedCode } from "./snomed-code.ts";
+
+/** Sentences by the names of the fields. */
+export type FieldFaults = ReadonlyMap<string, string>;
+
+/** Returns what a person has to mend before it is sent; `today` is as in `2026-11-26`. */
+export function faultsIn(fields: readonly Field[], values: Values, today: string): FieldFaults {
+  return new Map(
+    fields.flatMap((field) => {
+      const fault = faultOf(field, (values[field.name] ?? "").trim(), today);
+      return fault ? [[field.name, fault] as const] : [];
+    }),
+  );
+}
+
+function faultOf({ kind, isRequired, range }: Field, value: string, today: string): string {
+  if (!value) return isRequired ? "This is needed." : "";
+  if (kind === "snomed" && !isSnomedCode(value)) return "This is no code of SNOMED CT: check its digits.";
+  if (kind === "date" && value > today) return "This is in the future.";
+  if (kind !== "decimal") return "";
+  if (!/^\d{1,9}(\.\d{1,9})?$/.test(value)) return "Write a number, such as 72 or 36.6.";
+  const [least, greatest] = range ?? [0, Infinity];
+  return Number(value) < least || Number(value) > greatest ? `Check this: nobody has less than ${least} or more than ${greatest}.` : "";
+}
+
+/** Returns a server's faults at their fields, and those that are of no field. */
+export function faultsAtFields(
+  details: readonly ProblemDetail[],
+  fields: readonly Field[],
+): { readonly atFields: FieldFaults; readonly others: readonly ProblemDetail[] } {
+  const atFields = new Map<string, string>();
+  const others: ProblemDetail[] = [];
+  for (const detail of details) {
+    const field = nearest(fields, detail.where);
+    if (!field) others.push(detail);
+    else if (!atFields.has(field.name)) atFields.set(field.name, sentence(detail.text));
+  }
+  return { atFields, others };
+}
+
+/** Returns a server's words as they stand by themselves. */
+function sentence(text: string): string {
+  return text.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, (last) => `${last}.`);
+}
+
+/** Returns the field that an expression is of: the one with the longest expression above it. */
+function nearest(fields: readonly Field[], where: string): Field | undefined {
+  const lengthOf = ({ at }: Field) => Math.max(0, ...at.filter((each) => isWithin(where, each)).map((each) => each.length));
+  const [best] = fields.filter((each) => lengthOf(each) > 0).sort((one, other) => lengthOf(other) - lengthOf(one));
+  return best;
+}
+
+function isWithin(where: string, at: string): boolean {
+  return where === at || where.startsWith(`${at}.`) || where.startsWith(`${at}[`);
+}

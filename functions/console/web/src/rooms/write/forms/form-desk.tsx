@@ -1,0 +1,106 @@
+/** One form, for the patient who was chosen: its fields, what will be sent, and what has come of it. */
+
+import { useLayoutEffect, useRef } from "preact/hooks";
+
+import { ProblemPanel } from "../../../parts/problem-panel.tsx";
+import { TaskState } from "../../../parts/task.tsx";
+import { addressOf, go } from "../../../shell/router.ts";
+import { keep, newDraft } from "../editor/drafts.ts";
+import { pathToWriteAbout } from "../place.ts";
+import type { Rights } from "../rights.ts";
+import { useUnloadGuard } from "../unload-guard.ts";
+import { FormField } from "./form-field.tsx";
+import type { FormType } from "./titles.ts";
+import { FORM_TITLES } from "./titles.ts";
+import { type Recorded, useForm } from "./use-form.ts";
+
+export function FormDesk({ type, patient, rights }: { readonly type: FormType; readonly patient: string; readonly rights: Rights }) {
+  const work = useForm({ type, patient }, rights);
+  const { draft, fields, text, task, atFields, refusal, recorded } = work;
+  const place = useRef<HTMLFormElement>(null);
+  useUnloadGuard(draft.isTouched && !recorded);
+  useLayoutEffect(() => {
+    place.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [atFields]);
+  if (recorded) return <Outcome type={type} patient={patient} recorded={recorded} again={work.begin} />;
+  return (
+    <form
+      class="card fields"
+      noValidate
+      aria-label={FORM_TITLES[type]}
+      ref={place}
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        work.send(unreadable(submit.currentTarget));
+      }}
+    >
+      <div class="form-fields">
+        {fields.map((field) => (
+          <FormField
+            key={field.name}
+            field={field}
+            value={draft.values[field.name] ?? ""}
+            fault={atFields.get(field.name) ?? ""}
+            isFixed={task.isRunning}
+            onValue={(value) => work.fill(field.name, value)}
+          />
+        ))}
+      </div>
+      {refusal && <ProblemPanel problem={refusal} />}
+      {draft.isUncertain && !task.isRunning && (
+        <p class="notice bad" role="status">
+          No answer has come: whether it was recorded is not known.{" "}
+          {rights.mayCreateOnce ? "Record it again: it is recorded once, however often it is sent." : "Look in the record before you record it again."}
+        </p>
+      )}
+      <TaskState task={task}>Recording it…</TaskState>
+      <div class="row">
+        <button type="submit" class="main" aria-disabled={task.isRunning}>Record it</button>
+        <button
+          type="button"
+          aria-disabled={task.isRunning}
+          onClick={() => {
+            if (task.isRunning) return;
+            keep(newDraft(type, text, patient, rights.mayCreateOnce ? draft.once : null));
+            go("write", ...pathToWriteAbout(patient, type, false));
+          }}
+        >
+          Edit as JSON
+        </button>
+      </div>
+      <details class="more">
+        <summary>Show what will be sent</summary>
+        <pre class="code source" tabIndex={0} role="region" aria-label="What will be sent">{text}</pre>
+      </details>
+    </form>
+  );
+}
+
+function Outcome({ type, patient, recorded: { summary, created }, again }: {
+  readonly type: FormType;
+  readonly patient: string;
+  readonly recorded: Recorded;
+  readonly again: () => void;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useLayoutEffect(() => {
+    heading.current?.focus();
+    window.scrollTo(0, 0);
+  }, []);
+  return (
+    <section class="notice good recorded" aria-labelledby="recorded-heading">
+      <h3 id="recorded-heading" class="wrap" tabIndex={-1} ref={heading}>Recorded: {summary}</h3>
+      {created.wasThere && <p>An earlier attempt had recorded it. What you have changed since that attempt is not in it.</p>}
+      <div class="row">
+        <a class="button" href={addressOf("record", patient)}>Back to the record</a>
+        <button type="button" onClick={again}>{FORM_TITLES[type]}</button>
+        <a class="wrap" href={addressOf("write", type, created.id)}>{type}/{created.id}</a>
+      </div>
+    </section>
+  );
+}
+
+/** Returns the fields whose input the browser cannot read. */
+function unreadable(form: HTMLFormElement): readonly string[] {
+  return [...form.elements].flatMap((each) => (each instanceof HTMLInputElement && each.validity.badInput ? [each.name] : []));
+}

@@ -1,0 +1,61 @@
+/** One field of a form: its label, unit and hint, and what is wrong with it. */
+
+import { useId } from "preact/hooks";
+
+import type { Field } from "./form.ts";
+
+const MODES = { decimal: "decimal", snomed: "numeric" } as const;
+
+export function FormField({ field, value, fault, isFixed, onValue }: {
+  readonly field: Field;
+  readonly value: string;
+  /** Empty if nothing is wrong. */
+  readonly fault: string;
+  readonly isFixed: boolean;
+  readonly onValue: (value: string) => void;
+}) {
+  const id = useId();
+  const { name, label, kind, unit, hint, isRequired = false } = field;
+  const described = [hint && `${id}-hint`, fault && `${id}-fault`].filter((each) => each).join(" ");
+  const common = {
+    id,
+    name,
+    value,
+    "aria-required": isRequired,
+    "aria-invalid": fault !== "",
+    "aria-describedby": described || undefined,
+    "aria-disabled": isFixed,
+  };
+  const typed = (input: { readonly currentTarget: { readonly value: string } }) => onValue(input.currentTarget.value);
+  return (
+    <div class={`field form-field form-${kind}`}>
+      <label for={id}>
+        {label}
+        {unit && ` (${unit})`}
+        {!isRequired && kind !== "choice" && <span class="quiet"> – optional</span>}
+      </label>
+      {kind === "choice" ? (
+        <select {...common} disabled={isFixed} onChange={typed}>
+          {(field.choices ?? []).map(([choice, text]) => (
+            <option key={choice} value={choice}>{text}</option>
+          ))}
+        </select>
+      ) : kind === "note" ? (
+        <textarea {...common} rows={2} readOnly={isFixed} onInput={typed} />
+      ) : kind === "date" || kind === "time" ? (
+        <input {...common} type={kind} readOnly={isFixed} onInput={typed} />
+      ) : (
+        <input
+          {...common}
+          type="text"
+          inputMode={kind === "decimal" || kind === "snomed" ? MODES[kind] : undefined}
+          autocomplete="off"
+          readOnly={isFixed}
+          onInput={typed}
+        />
+      )}
+      {fault && <span class="fault" id={`${id}-fault`}>{fault}</span>}
+      {hint && <span class="quiet hint" id={`${id}-hint`}>{hint}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,116 @@
+/** A form at work: its values, what is wrong with them, and the one create that they are sent by. */
+
+import { useRef, useState } from "preact/hooks";
+
+import { today } from "../../../fhir/dates.ts";
+import { type Task, useTask } from "../../../parts/task.tsx";
+import { type Problem, ProblemError } from "../../../service/problem.ts";
+import { announce } from "../../../shell/announcements.tsx";
+import { type Created, create } from "../calls.ts";
+import { newOnce } from "../once.ts";
+import { asWriting, isOfText } from "../refusals.ts";
+import type { Rights } from "../rights.ts";
+import { faultsAtFields, faultsIn, type FieldFaults } from "./checks.ts";
+import type { Field, Values } from "./form.ts";
+import { type FormDraft, formDraftAt, forgetForm, type FormPlace, keepForm } from "./form-drafts.ts";
+import { FORMS, resourceText } from "./forms.ts";
+
+/** What was recorded, and as which resource. */
+export interface Recorded {
+  readonly summary: string;
+  readonly created: Created;
+}
+
+export interface FormWork {
+  readonly draft: FormDraft;
+  readonly fields: readonly Field[];
+  /** The JSON that is sent. */
+  readonly text: string;
+  readonly task: Task;
+  readonly atFields: FieldFaults;
+  /** What the server has refused it for that is of no field. */
+  readonly refusal: Problem | null;
+  readonly recorded: Recorded | null;
+  readonly fill: (name: string, value: string) => void;
+  /** Sends it; `broken` are the fields whose input the browser cannot read, a date that is not complete for example. */
+  readonly send: (broken: readonly string[]) => void;
+  readonly begin: () => void;
+}
+
+const NONE: FieldFaults = new Map();
+
+export function useForm(place: FormPlace, rights: Rights): FormWork {
+  const { type, patient } = place;
+  const form = FORMS[type];
+  const task = useTask();
+  const [atFields, setAtFields] = useState(NONE);
+  const [refusal, setRefusal] = useState<Problem | null>(null);
+  const [recorded, setRecorded] = useState<Recorded | null>(null);
+  const isBusy = useRef(false);
+  const fresh = useRef<FormDraft | null>(null);
+  fresh.current ??= { ...place, values: form.begin(today()), isTouched: false, once: newOnce(), isUncertain: false };
+  const draft = formDraftAt(place) ?? fresh.current;
+  const fields = form.fields(draft.values);
+  const once = rights.mayCreateOnce ? draft.once : null;
+  const text = resourceText(type, valuesOf(fields, draft.values), { patient, today: today(), once });
+
+  const send = (broken: readonly string[]) => {
+    // A second one while the first is under way would be a second resource.
+    if (isBusy.current) return;
+    setRefusal(null);
+    const found = new Map([...faultsIn(fields, draft.values, today()), ...broken.map((name) => [name, "This is not complete."] as const)]);
+    setAtFields(found);
+    if (found.size) {
+      announce(`${found.size} to mend.`);
+      return;
+    }
+    isBusy.current = true;
+    keepForm(draft);
+    task.run(async (signal) => {
+      try {
+        const created = await create({ type, text, format: "json", once }, signal);
+        forgetForm(place);
+        fresh.current = null;
+        setRecorded({ summary: form.summary(draft.values), created });
+        announce(`Recorded: ${form.summary(draft.values)}.`);
+      } catch (error) {
+        if (signal.aborted || (error instanceof ProblemError && isUncertain(error.problem))) keepForm({ ...draft, isUncertain: true });
+        if (!(error instanceof ProblemError)) throw error;
+        const problem = asWriting(error.problem);
+        if (!isOfText(problem) || !problem.details.length) throw new ProblemError(problem);
+        const { atFields: placed, others } = faultsAtFields(problem.details, fields);
+        setAtFields(placed);
+        setRefusal(others.length ? { ...problem, details: others } : null);
+        announce(`${problem.title} ${problem.details.length} named.`);
+      } finally {
+        isBusy.current = false;
+      }
+    });
+  };
+
+  return {
+    draft,
+    fields,
+    text,
+    task,
+    atFields,
+    refusal,
+    recorded,
+    fill: (name, value) => keepForm({ ...draft, values: { ...draft.values, [name]: value }, isTouched: true }),
+    send,
+    begin: () => {
+      setAtFields(NONE);
+      setRecorded(null);
+    },
+  };
+}
+
+/** Returns the values of the fields that are there: what was typed into one that has gone is not sent. */
+function valuesOf(fields: readonly Field[], values: Values): Values {
+  return Object.fromEntries(fields.map(({ name }) => [name, values[name] ?? ""]));
+}
+
+/** Returns whether a resource may have been created all the same (`write.md`, What is refused). */
+function isUncertain({ status }: Problem): boolean {
+  return [0, 500, 502, 503, 504].includes(status);
+}

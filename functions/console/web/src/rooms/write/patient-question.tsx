@@ -1,0 +1,49 @@
+/** Asks whom something is to be written about: nobody is chosen for a person. */
+
+import { useId, useState } from "preact/hooks";
+
+import { addressOf, go } from "../../shell/router.ts";
+import { pathToWriteAbout } from "./place.ts";
+
+const ID = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/;
+
+export function PatientQuestion({ type }: { readonly type?: string }) {
+  const [given, setGiven] = useState("");
+  const [isWrong, setWrong] = useState(false);
+  const field = useId();
+  return (
+    <section class="card" aria-labelledby="question-heading">
+      <h3 id="question-heading">Whose record?</h3>
+      <p>
+        <a href={addressOf("record")}>Find the patient</a>, and begin in the record: readings, problems, allergies, medicines and
+        immunisations have forms. Or give the patient's id.
+      </p>
+      <form
+        class="opening short"
+        onSubmit={(submit) => {
+          submit.preventDefault();
+          const id = ID.exec(given.trim())?.[1];
+          setWrong(id === undefined);
+          if (id !== undefined) go("write", ...pathToWriteAbout(id, type));
+        }}
+      >
+        <div class="field">
+          <label for={field}>The patient's id</label>
+          <input
+            id={field}
+            type="text"
+            value={given}
+            spellcheck={false}
+            autocapitalize="none"
+            autocomplete="off"
+            aria-invalid={isWrong}
+            aria-describedby={isWrong ? `${field}-fault` : undefined}
+            onInput={(input) => setGiven(input.currentTarget.value)}
+          />
+          {isWrong && <p class="fault" id={`${field}-fault`}>This is no id.</p>}
+        </div>
+        <button type="submit" class="main">Go on</button>
+      </form>
+    </section>
+  );
+}
