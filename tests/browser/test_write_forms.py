@@ -104,7 +104,7 @@ def test_nobody_is_written_about_who_was_not_chosen(desk: Desk) -> None:
     assert page.get_by_role("button", name="Record it").count() == 0
 
 
-def test_a_form_that_is_under_way_or_unanswered_is_recorded_once(
+def test_a_form_is_recorded_once_though_it_is_in_progress_or_unanswered(
     desk: Desk, beside: WritingClient, made: Making
 ) -> None:
     path = made(_somebody())
@@ -144,7 +144,7 @@ def test_a_servers_fault_stands_at_its_field(desk: Desk, made: Making) -> None:
     expect(field).to_be_focused()
 
 
-def test_a_form_is_kept_and_handed_over_to_the_editor(desk: Desk, beside: WritingClient, made: Making) -> None:
+def test_a_form_holds_its_values_and_hands_them_over_to_the_editor(desk: Desk, beside: WritingClient, made: Making) -> None:
     path = made(_somebody())
     page = desk.tab.page
     desk.go_to(f"for/{path.removeprefix('Patient/')}/Observation")
@@ -200,7 +200,7 @@ def test_a_form_is_filled_in_by_the_keyboard_alone(desk: Desk, beside: WritingCl
     expect(page.get_by_role("region", name="Problems")).to_contain_text("Gout")
 
 
-def test_a_token_that_cannot_read_patients_is_told_only_the_id(visit: Visiting, api: Api, made: Making) -> None:
+def test_a_token_that_cannot_read_patients_shows_only_the_id(visit: Visiting, api: Api, made: Making) -> None:
     path = made(_somebody())
     tab = visit()
     tab.open()
