@@ -45,7 +45,7 @@ def test_a_resource_is_created_mended_and_saved_and_its_history_shows_it_at_once
 
     desk.write('"1980-05-17"', '"yesterday"')
     desk.press("Save")
-    assert desk.faults() == ["Line 18 Patient.birthDate a date is YYYY-MM-DD, YYYY-MM or YYYY"]
+    assert desk.faults() == ["Line 18 Patient.birthDate birthDate is not a date: YYYY-MM-DD, YYYY-MM or YYYY."]
     is_well()
     desk.write('"yesterday"', '"1980-05-18"')
     desk.press("Save")

@@ -37,14 +37,15 @@ export function faultsAtFields(
   for (const detail of details) {
     const field = nearest(fields, detail.where);
     if (!field) others.push(detail);
-    else if (!atFields.has(field.name)) atFields.set(field.name, sentence(detail.text));
+    else if (!atFields.has(field.name)) atFields.set(field.name, sentence(detail));
   }
   return { atFields, others };
 }
 
-/** Returns a server's words as they stand by themselves. */
-function sentence(text: string): string {
-  return text.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, (last) => `${last}.`);
+/** Returns a server's sentence without the element's path that it begins with: the field's label stands above it. */
+function sentence({ text, where }: ProblemDetail): string {
+  const path = `${where.slice(where.indexOf(".") + 1)} `;
+  return text.replace(text.startsWith(path) ? path : "", "").replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, (last) => `${last}.`);
 }
 
 /** Returns the field that an expression is of: the one with the longest expression above it. */
