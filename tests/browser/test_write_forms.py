@@ -144,7 +144,9 @@ def test_a_servers_fault_stands_at_its_field(desk: Desk, made: Making) -> None:
     expect(field).to_be_focused()
 
 
-def test_a_form_holds_its_values_and_hands_them_over_to_the_editor(desk: Desk, beside: WritingClient, made: Making) -> None:
+def test_a_form_holds_its_values_and_hands_them_over_to_the_editor(
+    desk: Desk, beside: WritingClient, made: Making
+) -> None:
     path = made(_somebody())
     page = desk.tab.page
     desk.go_to(f"for/{path.removeprefix('Patient/')}/Observation")
