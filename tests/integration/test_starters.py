@@ -44,6 +44,7 @@ def test_the_server_takes_it_as_it_is(name: str, writer: WritingClient) -> None:
         assert writer.delete(path).status_code == 204
 
 
+@pytest.mark.long
 def test_the_server_takes_every_form_and_starter_as_json_and_as_xml(writer: WritingClient) -> None:
     about = writer.made(patient())["id"]
     printed = subprocess.run(

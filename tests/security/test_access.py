@@ -90,7 +90,9 @@ def test_the_table_of_types_is_the_contracts() -> None:
     assert {each.name for each in SERVED_TYPES} == RECORD | DIRECTORY | {ACCESS_RECORD}
 
 
-@pytest.mark.parametrize("client_id", OPEN)
+@pytest.mark.parametrize(
+    "client_id", [pytest.param(each, marks=[pytest.mark.long] if place else []) for place, each in enumerate(OPEN)]
+)
 def test_access_md_each_client_against_every_type(
     api: Api, clients: tuple[DemoClient, ...], ids: dict[str, str], client_id: str
 ) -> None:

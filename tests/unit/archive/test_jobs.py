@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -172,7 +173,12 @@ def handler(trail: ArchivedTrail, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
         for name, text in {**settings, **given}.items():
             monkeypatch.setenv(name, text)
         sys.modules.pop("audit_archiver.handler", None)
-        return importlib.import_module("audit_archiver.handler").lambda_handler
+        loaded = importlib.import_module("audit_archiver.handler").lambda_handler
+        for each in logging.getLogger("audit_archiver").handlers:
+            if isinstance(each, logging.StreamHandler):
+                # The process has one logger of a name, and it keeps the output of the test that made it.
+                each.stream = sys.stdout
+        return loaded
 
     yield load
     sys.modules.pop("audit_archiver.handler", None)
