@@ -2,7 +2,7 @@
 
 import type { ComponentType } from "preact";
 
-import type { RoomId } from "../shell/room-ids.ts";
+import { ROOM_TITLES, type RoomId } from "../shell/room-ids.ts";
 import type { RoomProps } from "./room-props.ts";
 
 export interface Room {
@@ -19,49 +19,49 @@ export interface Room {
 export const ROOMS: readonly Room[] = [
   {
     id: "token",
-    title: "Get a token",
+    title: ROOM_TITLES.token,
     summary: "Prove who you are, and see what you get for it.",
     showsRecords: false,
     load: () => import("./token/room.tsx"),
   },
   {
     id: "matrix",
-    title: "Who may read what",
+    title: ROOM_TITLES.matrix,
     summary: "What each client is promised, and what the server answers it now.",
     showsRecords: false,
     load: () => import("./matrix/room.tsx"),
   },
   {
     id: "explore",
-    title: "Explore",
+    title: ROOM_TITLES.explore,
     summary: "Search the types that your token opens.",
     showsRecords: true,
     load: () => import("./explore/room.tsx"),
   },
   {
     id: "record",
-    title: "Patient record",
+    title: ROOM_TITLES.record,
     summary: "One patient's record, drawn.",
     showsRecords: true,
     load: () => import("./record/room.tsx"),
   },
   {
     id: "write",
-    title: "Write",
+    title: ROOM_TITLES.write,
     summary: "Create, change and delete, with the answers at their places.",
     showsRecords: true,
     load: () => import("./write/room.tsx"),
   },
   {
     id: "doctor",
-    title: "Token doctor",
+    title: ROOM_TITLES.doctor,
     summary: "What is wrong with an access token or a client assertion, and what to do about it.",
     showsRecords: false,
     load: () => import("./doctor/room.tsx"),
   },
   {
     id: "reference",
-    title: "Reference",
+    title: ROOM_TITLES.reference,
     summary: "Every call of the API, to read and to try.",
     showsRecords: false,
     load: () => import("./reference/room.tsx"),
