@@ -18,7 +18,7 @@ from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import DOCS
 from careconnect_testing.page.node_clients import FOLDER, NODE
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.xdist_group("clients-page")]
 
 PAGE: Final = (DOCS / "clients.md").read_text(encoding="utf-8")
 BIN: Final = Path(sys.executable).parent
