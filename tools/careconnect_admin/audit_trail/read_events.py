@@ -16,14 +16,10 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An item of the audit trail with its id; `event` is None if this service did not write the item.
-
-    `client_name` is the client's name at that time, empty in events that do not have it.
-    """
+    """An item of the audit trail with its id; `event` is None if this service did not write the item."""
 
     id: str
     event: AuditEvent | None
-    client_name: str = ""
 
 
 class AccessRecordReader:
@@ -75,7 +71,7 @@ class AccessRecordReader:
 def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:
     """Yield the audit events of items, in the order given."""
     for item in items:
-        yield Recorded(item["sk"]["S"], _event(item), item.get("client_name", {}).get("S", ""))
+        yield Recorded(item["sk"]["S"], _event(item))
 
 
 def _event(item: Item) -> AuditEvent | None:

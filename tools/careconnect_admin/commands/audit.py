@@ -201,7 +201,9 @@ def _client_names(target: "StackTarget", found: "Sequence[Recorded]") -> dict[st
     from careconnect.runtime.aws import SERVICE_ERRORS, error_code
     from careconnect_admin.auditing.operator_events import SERVICE
 
-    nameless = [each.event for each in found if each.event and not each.client_name and each.event.service != SERVICE]
+    nameless = [
+        each.event for each in found if each.event and not each.event.client_name and each.event.service != SERVICE
+    ]
     names: dict[str, str] = {}
     registry = client_registry(target)
     with working("Reading the clients' names"):

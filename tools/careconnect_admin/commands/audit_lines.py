@@ -59,7 +59,7 @@ def _row(each: "Recorded", names: Mapping[str, str], *, is_wide: bool) -> tuple[
     query = "&".join(part for part in event.query.split("&") if not part.startswith(_CURSOR))
     when = instant(event.at) if is_wide else f"{instant(event.at)[:19]}Z"
     told = f"{what}?{query}" if query else what
-    who = _who(event, each.client_name or names.get(event.client_id, ""), is_wide=is_wide)
+    who = _who(event, event.client_name or names.get(event.client_id, ""), is_wide=is_wide)
     return (when, who, event.interaction, told, event.patient, outcome(event))
 
 
