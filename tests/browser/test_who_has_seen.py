@@ -1,7 +1,6 @@
 """The list of accesses to a record in the record room: its readers, its wording, and how far back it goes."""
 
 import re
-import time
 from collections.abc import Callable
 
 import httpx
@@ -10,11 +9,9 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import MEDICATION_ACCESS, DemoClient
-from careconnect_admin.clients.registration import ClientRegistration, register_client
-from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.page.browser import Visit
-from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record
+from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record, sign_in_with
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -125,7 +122,7 @@ def test_who_asked_for_what_is_not_there_is_shown_too_and_asked_for_once(
     visit: Visiting, local_stack: LocalStack
 ) -> None:
     tab = visit()
-    page = _signed_in(
+    page = sign_in_with(
         tab, local_stack, client_id="reads-all-and-who", scopes=("system/*.read", "system/AuditEvent.read", "profile")
     )
     go_to_record(page, "4")
@@ -147,7 +144,9 @@ def test_who_asked_for_what_is_not_there_is_shown_too_and_asked_for_once(
 
 def test_a_token_of_one_patient_is_shown_that_record_alone(visit: Visiting, local_stack: LocalStack) -> None:
     tab = visit()
-    page = _signed_in(tab, local_stack, client_id="who-saw-patient-4", scopes=("patient/AuditEvent.read",), patient="4")
+    page = sign_in_with(
+        tab, local_stack, client_id="who-saw-patient-4", scopes=("patient/AuditEvent.read",), patient="4"
+    )
     tab.room("Patient record")
     expect(page.get_by_role("region", name="Patient", exact=True)).to_contain_text("patient/Patient.read")
     _wait_for_accesses(page)
@@ -176,22 +175,6 @@ def _as_auditor(tab: Visit, patient: str) -> Page:
     tab.sign_in("Auditor")
     go_to_record(page, patient)
     _seen(page).locator("summary").first.wait_for()
-    return page
-
-
-def _signed_in(
-    tab: Visit, local_stack: LocalStack, *, client_id: str, scopes: tuple[str, ...], patient: str = ""
-) -> Page:
-    """Register a client, and get a token as it."""
-    registration = ClientRegistration(client_id=client_id, name=client_id, scopes=scopes, patient=patient)
-    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
-    secret = register_client(registry, registration, now=time.time())
-    page = tab.open()
-    page.get_by_role("button", name="Id and secret").click()
-    page.get_by_label("Client id").fill(client_id)
-    page.get_by_label("Client secret").fill(str(secret))
-    page.get_by_role("button", name="Get a token").click()
-    page.get_by_role("heading", name="What it opens").wait_for()
     return page
 
 
