@@ -1,4 +1,4 @@
-"""Compute a month's bill of three sizes of deployment, and what two alternatives publish for the same load."""
+"""Compute the monthly cost of three sizes of deployment, and of two alternatives by their published prices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A patient's record at a glance: a clinician's questions, what stays where it is, and what is printed."""
+"""Show a patient's summary, keep the layout still while entries open, and print the record."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Sessions to their end: what one showed is hidden then, and a new token comes back to the same place."""
+"""End sessions: hide the record, and return to the same place with a new token."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ HOUR: Final = 3_600_000
 
 
 def _tab_to(page: Page, words: str) -> None:
-    """Press Tab until the focus is on an element whose text begins with some words."""
+    """Press Tab until the text of the focused element begins with `words`."""
     for _ in range(60):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent").strip().startswith(words):

@@ -70,7 +70,7 @@ def official_examples() -> list[dict[str, object]]:
 
 
 def run(command: list[str | Path], folder: Path, service: Service | None = None) -> str:
-    """Run a command in a folder and return what it printed; the test fails with that if the exit code is not 0."""
+    """Run a command in a folder and return its output; fail the test with the output if the command fails."""
     client = (
         {
             "BASE": service.base,

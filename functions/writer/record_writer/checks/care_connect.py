@@ -1,4 +1,4 @@
-"""Warn of what the Care Connect profiles ask of a resource and base STU3 does not (`write.md`, Answers).
+"""Warn if a valid resource lacks elements that the Care Connect profiles require (`write.md`, Answers).
 
 The rules are those of HL7 UK's curated STU3 profiles: Patient 1.3.0, AllergyIntolerance 1.2.0, Observation 1.3, the
 others 1.1.0 or 1.0.0. Rules of terminology and what a profile forbids are left out.

@@ -1,4 +1,4 @@
-"""Refuse writes by which a bound client would take another person's identity (`write.md`, Who may write what).
+"""Refuse a bound client's writes that take over another person's identity (`write.md`, Who may write what).
 
 Conditional writes of all clients match identifiers: a client that could give its patient's resources any identifier
 would receive what others write for someone else.

@@ -37,7 +37,7 @@ class LocalTarget:
 
 
 def references_of(resource: dict[str, Any]) -> Iterator[FoundReference]:
-    """Yield the literal References of a resource of STU3, in the order of its elements; what is not valid has none."""
+    """Yield the literal References of a resource in the order of its elements; values of a wrong type are skipped."""
     name = resource["resourceType"]
     yield from _within(resource, shape_of(model_of(name)), name)
 
