@@ -1,5 +1,6 @@
 """The maximum cost of one request and of one client, over HTTP (`access.md`, Kill switch and budgets)."""
 
+import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -235,13 +236,15 @@ def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -
     beside_reads: list[float] = []
     beside_abuse: list[float] = []
 
-    for _ in range(3):
+    for _ in range(5):
         with _hammered(api, noisy, [("Patient/b1", [])]):
-            beside_reads += _latencies(quiet, seconds=6)
+            beside_reads.append(_p95(_latencies(quiet, seconds=6)))
         with _hammered(api, noisy, abuse):
-            beside_abuse += _latencies(quiet, seconds=6)
+            beside_abuse.append(_p95(_latencies(quiet, seconds=6)))
 
-    assert _p95(beside_abuse) < 5 * _p95(beside_reads) + 1, (_p95(beside_reads), _p95(beside_abuse))
+    # The middle one of five: another test may have the machine to itself during one of them.
+    usual, abused = statistics.median(beside_reads), statistics.median(beside_abuse)
+    assert abused < 3 * usual + 0.5, (beside_reads, beside_abuse)
 
 
 @contextmanager
