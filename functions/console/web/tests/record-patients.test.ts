@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Patient } from "../src/fhir/clinical.ts";
+import { patientId } from "../src/fhir/reference-place.ts";
 import { isoDay } from "../src/fhir/typed-dates.ts";
-import { byShownName, otherFamilyNames, patientId, patientQueries } from "../src/rooms/record/patient-search.ts";
+import { byShownName, otherFamilyNames, patientQueries } from "../src/rooms/record/patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "../src/rooms/record/patient-summary.ts";
 
 const BY_NUMBER = "Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000042&_count=12";

@@ -16,3 +16,8 @@ export function placeIn(reference: string | undefined, bases: readonly string[])
   if (!type || !id) return null;
   return version ? { type, id, version } : { type, id };
 }
+
+/** Returns the id of a patient that was typed, by itself or as a reference; null for anything else. */
+export function patientId(typed: string): string | null {
+  return /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(typed.trim())?.[1] ?? null;
+}

@@ -6,6 +6,7 @@ import type { Patient } from "../../fhir/clinical.ts";
 import type { Bundle } from "../../fhir/datatypes.ts";
 import { today } from "../../fhir/dates.ts";
 import { entriesOf, nextOf, resourcesOf } from "../../fhir/bundle.ts";
+import { patientId } from "../../fhir/reference-place.ts";
 import { lettersOf, scopeFor } from "../../oauth/grants.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
@@ -13,7 +14,7 @@ import { askFhir } from "../../service/api.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf, go } from "../../shell/router.ts";
-import { byShownName, otherFamilyNames, patientId, patientQueries } from "./patient-search.ts";
+import { byShownName, otherFamilyNames, patientQueries } from "./patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
 
 const AT_ONCE = 12;

@@ -1,6 +1,7 @@
 /** Finding patients: what a person types as the searches that it means, and what is found in the order of the names shown. */
 
 import type { Patient } from "../../fhir/clinical.ts";
+import { patientId } from "../../fhir/reference-place.ts";
 import { chosenName, NHS_NUMBER } from "../../fhir/text.ts";
 import { isoDay } from "../../fhir/typed-dates.ts";
 import { patientName } from "./patient-summary.ts";
@@ -8,7 +9,7 @@ import { patientName } from "./patient-summary.ts";
 /** Returns the queries that find a patient by NHS number, date of birth, id or name; none for nothing. */
 export function patientQueries(typed: string, count: number): readonly string[] {
   const text = typed.trim();
-  const id = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(text)?.[1];
+  const id = patientId(text);
   const digits = text.replaceAll(/[\s-]/g, "");
   if (/^\d{10}$/.test(digits)) {
     const byNumber = `Patient?identifier=${encodeURIComponent(`${NHS_NUMBER}|${digits}`)}&_count=${count}`;
@@ -34,9 +35,4 @@ export function otherFamilyNames({ name: names = [] }: Patient): readonly string
   const shown = chosenName(names)?.family;
   const others = names.filter(({ family }) => family !== undefined && family !== shown);
   return [...new Set(others.map(({ family = "", use }) => (use ? `${family} (${use})` : family)))];
-}
-
-/** Returns the id that was typed, where a token may read a patient and not search for one. */
-export function patientId(typed: string): string | null {
-  return /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(typed.trim())?.[1] ?? null;
 }

@@ -2,10 +2,9 @@
 
 import { useId, useState } from "preact/hooks";
 
+import { patientId } from "../../fhir/reference-place.ts";
 import { addressOf, go } from "../../shell/router.ts";
 import { pathToWriteAbout } from "./place.ts";
-
-const ID = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/;
 
 export function PatientQuestion({ type }: { readonly type?: string }) {
   const [given, setGiven] = useState("");
@@ -22,9 +21,9 @@ export function PatientQuestion({ type }: { readonly type?: string }) {
         class="opening short"
         onSubmit={(submit) => {
           submit.preventDefault();
-          const id = ID.exec(given.trim())?.[1];
-          setWrong(id === undefined);
-          if (id !== undefined) go("write", ...pathToWriteAbout(id, type));
+          const id = patientId(given);
+          setWrong(id === null);
+          if (id !== null) go("write", ...pathToWriteAbout(id, type));
         }}
       >
         <div class="field">
