@@ -39,7 +39,10 @@ def schemas() -> Json:
             active={"type": "boolean"},
             exp=_SECONDS,
             iat=_SECONDS,
-            **dict.fromkeys(("scope", "client_id", "token_type", "sub", "aud", "iss", "jti", "patient"), _TEXT),
+            identifier_systems=_TEXTS,
+            **dict.fromkeys(
+                ("scope", "client_id", "client_name", "token_type", "sub", "aud", "iss", "jti", "patient"), _TEXT
+            ),
         ),
         "Empty": {"type": "object"},
         "OAuthError": _object("error", error=_TEXT, error_description=_TEXT),
