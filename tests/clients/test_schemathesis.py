@@ -87,22 +87,10 @@ def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
     assert run(service.base, tmp_path, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
 
 
-def test_the_audit_trail_answers_every_kind_of_request_as_documented(
-    service: Service, bearer: Bearer, clients: tuple[DemoClient, ...], tmp_path: Path
-) -> None:
-    (auditor,) = (client for client in clients if client.client_id == AUDITOR)
-    header = ("--header", f"Authorization: {bearer(auditor)['Authorization']}")
-    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(5)))
-
-    assert run(service.base, tmp_path, *options, "--include-path-regex", r"/STU3/AuditEvent\b", *header) > 100
-
-
 @pytest.fixture(scope="module")
-def base_to_write(
-    clients: tuple[DemoClient, ...], sample: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Yield the root URL of a separate stack with the sample, so that writes affect no other test."""
-    with LocalStack(log_folder=tmp_path_factory.mktemp("stack-to-write")) as stack:
+def own_base(clients: tuple[DemoClient, ...], sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the root URL of a separate stack with the sample: no other test sees the writes or fills the trail."""
+    with LocalStack(log_folder=tmp_path_factory.mktemp("own-stack")) as stack:
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
         names = ("RecordTable", "DirectoryTable", "ReferenceTable")
         tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in names))
@@ -110,18 +98,32 @@ def base_to_write(
         yield stack.base_url
 
 
+def token_of(base: str, client: DemoClient) -> str:
+    """Return a new token of the stack at `base`."""
+    form = {"grant_type": "client_credentials"}
+    auth = (client.client_id, client.secret)
+    granted = httpx.post(f"{base}/token", data=form, auth=auth, timeout=30, trust_env=False)
+    return str(granted.json()["access_token"])
+
+
+def test_the_audit_trail_answers_every_kind_of_request_as_documented(
+    own_base: str, clients: tuple[DemoClient, ...], tmp_path: Path
+) -> None:
+    (auditor,) = (client for client in clients if client.client_id == AUDITOR)
+    header = ("--header", f"Authorization: Bearer {token_of(own_base, auditor)}")
+    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(5)))
+
+    assert run(own_base, tmp_path, *options, "--include-path-regex", r"/STU3/AuditEvent\b", *header) > 100
+
+
 def test_writes_answer_as_documented_one_by_one_and_in_a_row(
-    base_to_write: str, clients: tuple[DemoClient, ...], tmp_path: Path
+    own_base: str, clients: tuple[DemoClient, ...], tmp_path: Path
 ) -> None:
     (editor,) = (client for client in clients if client.client_id == "editor")
-    form = {"grant_type": "client_credentials"}
-    granted = httpx.post(
-        f"{base_to_write}/token", data=form, auth=(editor.client_id, editor.secret), timeout=30, trust_env=False
-    )
-    header = ("--header", f"Authorization: Bearer {granted.json()['access_token']}")
+    header = ("--header", f"Authorization: Bearer {token_of(own_base, editor)}")
     options = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(cases(5)))
 
-    assert run(base_to_write, tmp_path, *options, "--include-path-regex", WRITTEN, *header) > 500
+    assert run(own_base, tmp_path, *options, "--include-path-regex", WRITTEN, *header) > 500
 
 
 def test_all_types_answer_generated_requests_as_documented(service: Service, bearer: Bearer, tmp_path: Path) -> None:

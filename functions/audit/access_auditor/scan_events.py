@@ -128,7 +128,8 @@ class EventScan:
         if window.is_empty:
             return
         streams = [_Stream(source, window.before) for source in sources]
-        limit = max(2 * self.expected // max(len(streams), 1), _LEAST_LIMIT)
+        most = max(_MAX_HELD // max(len(streams), 1), _LEAST_LIMIT)
+        limit = min(max(2 * self.expected // max(len(streams), 1), _LEAST_LIMIT), most)
         while any(stream.held or stream.before for stream in streams):
             if any(stream.before and not stream.held for stream in streams):
                 # Also query the sources that will run out soon: concurrent queries take no longer than one.
@@ -138,7 +139,7 @@ class EventScan:
                 for stream, part in zip(due, parts, strict=True):
                     stream.held += part.events
                     stream.before, stream.asked = part.goes_on_before, limit
-                limit = max(min(limit * _GROWTH, _MAX_HELD // len(streams)), _LEAST_LIMIT)
+                limit = min(limit * _GROWTH, most)
                 continue
             yield max((stream.held for stream in streams if stream.held), key=_newest).popleft()
 

@@ -76,7 +76,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
         window = Window(window.low, cursor.position[0])
     wanted = context.result.count + 1
     effort = Effort(MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else Effort()
-    scan = EventScan(context.store, window, wanted, effort)
+    scan = EventScan(context.store, window, MAX_COUNTED if counts else wanted, effort)
     matchers = [criterion.matcher() for criterion in query.criteria]
     matches: list[AuditEvent] = []
     count = 0

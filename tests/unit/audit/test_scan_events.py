@@ -137,6 +137,14 @@ def test_more_is_asked_for_each_time() -> None:
     assert len(limits) < 5
 
 
+def test_a_count_reads_a_full_day_in_few_rounds() -> None:
+    store = EventsInMemory(spread(1_400, minutes=0.5), most=10_000)
+    assert len(list(EventScan(store, WEEK, MAX_COUNTED, Effort(MAX_COUNTED, 1_000)).by_day())) == 1_400
+
+    # Eight days, and a second round at most of the one day that is full.
+    assert len(store.asked) <= 9 * len(SHARDS)
+
+
 def test_a_page_examines_no_more_than_one_may() -> None:
     store = EventsInMemory(spread(MAX_EXAMINED + 50, minutes=0.1), most=10_000)
     scan = EventScan(store, ALL, 20)
