@@ -25,6 +25,8 @@ class _Top:
     def __gt__(self, _: Any) -> bool:
         return True
 
+    __le__, __ge__ = __lt__, __gt__
+
 
 TOP: Final = _Top()
 

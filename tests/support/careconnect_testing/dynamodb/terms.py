@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from careconnect_testing.dynamodb.errors import ValidationException
 from careconnect_testing.dynamodb.expressions.conditions import Compiled, Names, Values, compiled
+from careconnect_testing.dynamodb.expressions.operand_types import check_condition
 from careconnect_testing.dynamodb.expressions.paths import Parts, overlap, parsed_projection, resolved
 from careconnect_testing.dynamodb.expressions.updates import Update, parsed_update
 from careconnect_testing.dynamodb.values import Item, checked
@@ -36,6 +37,7 @@ class Terms:
             return None
         condition = compiled(kind, self._request[kind])
         self._use(kind, condition.used)
+        check_condition(kind, condition.tree, self.values)
         return condition
 
     def update(self) -> Update | None:
@@ -44,6 +46,7 @@ class Terms:
             return None
         update = parsed_update(self._request["UpdateExpression"])
         self._use("UpdateExpression", update.used)
+        update.check(self.names, self.values)
         return update
 
     def projection(self) -> list[Parts] | None:

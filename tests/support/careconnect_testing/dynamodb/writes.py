@@ -74,7 +74,9 @@ class Action:
                 "The conditional request failed", **({"Item": copied_item(old)} if shown else {})
             )
         if self.kind in (PUT, UPDATE):
-            self._after = self._row(old)
+            row = self._row(old)
+            removes_from_none = self._before is None and self._update is not None and self._update.only_removes
+            self._after = None if removes_from_none else row
 
     def commit(self) -> None:
         """Write what was planned."""

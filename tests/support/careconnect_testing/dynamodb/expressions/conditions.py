@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from careconnect_testing.dynamodb.errors import ValidationException
+from careconnect_testing.dynamodb.expressions.operand_types import COMPARABLE
 from careconnect_testing.dynamodb.expressions.paths import resolved, value_at
 from careconnect_testing.dynamodb.expressions.syntax import (
     Call,
@@ -31,8 +32,6 @@ _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_COMPARABLE: Final = ("S", "N", "B")
-_KINDS: Final = ("S", "N", "B", "SS", "NS", "BS", "L", "M", "BOOL", "NULL")
 _ARGUMENTS: Final = {
     "attribute_exists": 1,
     "attribute_not_exists": 1,
@@ -78,8 +77,13 @@ def _negation(parser: Parser) -> Condition:
     if parser.takes("NOT"):
         return Logical("NOT", (_negation(parser),))
     if parser.takes("("):
+        begins = parser.next == "("
         inner = _alternatives(parser)
+        # The inner parentheses are redundant if they end where the outer ones do.
+        if begins and inner is parser.parenthesised:
+            raise ValidationException(f"Invalid {parser.kind}: The expression has redundant parentheses;")
         parser.expect(")")
+        parser.parenthesised = inner
         return inner
     return _simple(parser)
 
@@ -124,11 +128,10 @@ def _test(kind: str, tree: Condition) -> Test:
             )
         case "BETWEEN":
             value, low, high = reads
-            at_least = _ordered(kind, ">=", value, low, tree.operands)
-            at_most = _ordered(kind, "<=", value, high, tree.operands)
+            at_least, at_most = _ordered(">=", value, low), _ordered("<=", value, high)
             return lambda item, names, values: at_least(item, names, values) and at_most(item, names, values)
     left, right = reads
-    return _ordered(kind, tree.operator, left, right, tree.operands)
+    return _ordered(tree.operator, left, right)
 
 
 def _equal(left: Value | None, right: Value | None) -> bool:
@@ -144,19 +147,12 @@ def _logical(sign: str, tests: list[Test]) -> Test:
     return lambda item, names, values: any(test(item, names, values) for test in tests)
 
 
-def _ordered(kind: str, sign: str, left: _Read, right: _Read, operands: tuple[Operand, ...]) -> Test:
+def _ordered(sign: str, left: _Read, right: _Read) -> Test:
     compare = _ORDER[sign]
-    tokens = [each.token for each in operands if isinstance(each, Given)]
 
     def holds(item: Item, names: Names, values: Values) -> bool:
-        for token in tokens:
-            if kind_of(values[token]) not in _COMPARABLE:
-                raise ValidationException(
-                    f"Invalid {kind}: Incorrect operand type for operator or function; "
-                    f"operator or function: {sign}, operand type: {kind_of(values[token])}"
-                )
         first, second = left(item, names, values), right(item, names, values)
-        if first is None or second is None or first.keys() != second.keys() or kind_of(first) not in _COMPARABLE:
+        if first is None or second is None or first.keys() != second.keys() or kind_of(first) not in COMPARABLE:
             return False
         return compare(sortable(first), sortable(second))
 
@@ -214,8 +210,6 @@ def _function(kind: str, call: Call) -> Test:
     def holds(item: Item, names: Names, values: Values) -> bool:
         argument = second(item, names, values)
         value = reads[0](item, names, values)
-        if call.name == "attribute_type" and (argument is None or argument.get("S") not in _KINDS):
-            raise ValidationException(f"Invalid {kind}: Invalid attribute type name found; type: {argument}")
         return value is not None and argument is not None and decide(value, argument)
 
     return holds

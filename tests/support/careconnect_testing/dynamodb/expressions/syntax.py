@@ -63,12 +63,14 @@ Condition = Comparison | Logical | Call
 class Parser:
     """Reads the tokens of one expression; raises `ValidationException` at a syntax error.
 
-    `kind` is the expression's parameter name. `used` collects the tokens of names and values.
+    `kind` is the expression's parameter name. `used` collects the tokens of names and values;
+    `parenthesised` is the last tree that was read in parentheses.
     """
 
     def __init__(self, kind: str, text: str) -> None:
         self.kind = kind
         self.used: set[str] = set()
+        self.parenthesised: object = None
         self._tokens: list[str] = []
         self._at = 0
         if not text.strip():

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from careconnect_testing.dynamodb.errors import ValidationException
 from careconnect_testing.dynamodb.expressions.conditions import Names, Values
+from careconnect_testing.dynamodb.expressions.operand_types import check_clause
 from careconnect_testing.dynamodb.expressions.paths import (
     Parts,
     compact,
@@ -21,7 +22,6 @@ from careconnect_testing.dynamodb.expressions.syntax import Call, Given, Operand
 from careconnect_testing.dynamodb.values import Item, Value, added, kind_of, sorted_set
 
 _KIND: Final = "UpdateExpression"
-_SETS: Final = ("SS", "NS", "BS")
 _ARITHMETIC: Final[Mapping[str, Any]] = {"+": Context.add, "-": Context.subtract}
 
 
@@ -39,9 +39,24 @@ class Update:
     actions: tuple[_Action, ...]
     used: frozenset[str]
 
+    @property
+    def only_removes(self) -> bool:
+        """True if it removes attributes or members of sets and does nothing else: it creates no item."""
+        return all(action.clause in ("REMOVE", "DELETE") for action in self.actions)
+
     def paths(self, names: Names) -> list[Parts]:
         """Return the paths that it writes."""
         return [resolved(action.path, names) for action in self.actions]
+
+    def check(self, names: Names, values: Values) -> None:
+        """Raise `ValidationException` if two actions write one place, or a value is of a wrong type."""
+        if overlap(self.paths(names)):
+            raise ValidationException(
+                f"Invalid {_KIND}: Two document paths overlap with each other; "
+                "must remove or rewrite one of these paths"
+            )
+        for action in self.actions:
+            check_clause(_KIND, action.clause, action.operand, values)
 
     def applied(self, item: Item, names: Names, values: Values) -> dict[str, Any]:
         """Return an item as it is after the update; raises `ValidationException`.
@@ -49,11 +64,6 @@ class Update:
         Every operand is read from the item before the update.
         """
         paths = self.paths(names)
-        if overlap(paths):
-            raise ValidationException(
-                f"Invalid {_KIND}: Two document paths overlap with each other; "
-                "must remove or rewrite one of these paths"
-            )
         changed: Any = item
         has_gaps = False
         for action, parts in zip(self.actions, paths, strict=True):
@@ -70,7 +80,7 @@ class Update:
                     new = _after_add(old, given) if clause == "ADD" else _after_delete(old, given)
                     if new is not None:
                         changed = with_value(changed, parts, new)
-                    elif old is not None:
+                    elif old is not None or len(parts) > 1:
                         changed, has_gaps = without_value(changed, parts), has_gaps or len(parts) > 1
         return {name: compact(value) for name, value in changed.items()} if has_gaps else dict(changed)
 
@@ -183,10 +193,6 @@ def _wrong_type(name: str, value: Value) -> ValidationException:
 
 def _after_add(old: Value | None, given: Value) -> Value:
     kind = kind_of(given)
-    if kind != "N" and kind not in _SETS:
-        raise ValidationException(
-            f"Invalid {_KIND}: Incorrect operand type for operator or function; operator: ADD, operand type: {kind}"
-        )
     if old is None:
         return given
     if kind not in old:
@@ -199,10 +205,6 @@ def _after_add(old: Value | None, given: Value) -> Value:
 def _after_delete(old: Value | None, given: Value) -> Value | None:
     """Return a set without some members, None if none is left."""
     kind = kind_of(given)
-    if kind not in _SETS:
-        raise ValidationException(
-            f"Invalid {_KIND}: Incorrect operand type for operator or function; operator: DELETE, operand type: {kind}"
-        )
     if old is None:
         return None
     if kind not in old:

@@ -1,0 +1,1 @@
+"""Generated calls, for comparing DynamoDB in memory with others' DynamoDB."""
