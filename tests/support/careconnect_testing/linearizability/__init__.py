@@ -1,0 +1,1 @@
+"""Check that a history of concurrent operations on one key is linearizable."""
