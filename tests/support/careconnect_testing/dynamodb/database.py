@@ -148,9 +148,9 @@ class Database:
         """
         return (row.item for row in list(self.table(table).rows))
 
-    def copy(self) -> "Database":
-        """Return a database with the same items, for `restore`; its tables have no history."""
-        copy = Database(self._clock)
+    def copy(self, clock: Callable[[], float] | None = None) -> "Database":
+        """Return a database with the same items, for `restore` or with another clock; its tables have no history."""
+        copy = Database(clock or self._clock)
         copy.auto_propagate = self.auto_propagate
         with self._lock:
             for name, table in self._tables.items():

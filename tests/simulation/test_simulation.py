@@ -1,0 +1,196 @@
+"""The simulation itself: it repeats to the byte, shrinks what fails, and its checks can fail."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from careconnect_testing.dynamodb.database import Database
+from careconnect_testing.simulation.actors.plan import EDITOR, READER, Line, Plan, Step, plan_of
+from careconnect_testing.simulation.promises.store import check_store
+from careconnect_testing.simulation.run import Outcome, run_schedule
+from careconnect_testing.simulation.schedule.choices import Choices
+from careconnect_testing.simulation.schedule.pool import SimulatedPool
+from careconnect_testing.simulation.schedule.scheduler import Home, Scheduler
+from careconnect_testing.simulation.shrink import shrunk
+from careconnect_testing.simulation.story import story_of
+from careconnect_testing.simulation.world.beginning import beginning
+from careconnect_testing.simulation.world.names import DIRECTORY, RECORDS, REFERENCES
+from careconnect_testing.simulation.world.system import BrokenPromiseError
+
+Item = dict[str, Any]
+
+
+def test_a_seed_repeats_to_the_byte_and_so_do_its_choices() -> None:
+    for seed in (3, 7, 12):
+        first = run_schedule(seed)
+        assert run_schedule(seed).digest == first.digest
+        assert run_schedule(seed, plan=first.plan, given=first.choices).digest == first.digest
+
+
+def test_seeds_make_different_runs_in_which_things_fail() -> None:
+    outcomes = [run_schedule(seed) for seed in range(40, 60)]
+
+    assert len({outcome.digest for outcome in outcomes}) == len(outcomes)
+    assert any(outcome.kills for outcome in outcomes)
+    statuses = {each.status for outcome in outcomes for each in outcome.ledger.exchanges}
+    assert {0, 200, 201, 204, 404, 409, 503} <= statuses
+
+
+def test_every_actor_has_its_steps() -> None:
+    for seed in range(100):
+        plan = plan_of(seed)
+        assert [line.number for line in plan] == [1, 2, 3, 4, 5, 6]
+        assert {len(line.steps) for line in plan} == {3}
+
+
+# ------------------------------------------------------------ tasks
+
+
+def test_the_choices_say_who_goes_on() -> None:
+    def order(given: Sequence[int]) -> list[str]:
+        scheduler, seen = Scheduler(Choices(0, given), 0.0), []
+
+        def work(name: str) -> None:
+            for _ in range(2):
+                seen.append(name)
+                scheduler.pause()
+
+        for name in ("a", "b"):
+            scheduler.spawn(name, lambda name=name: work(name))  # type: ignore[misc]
+        scheduler.run()
+        return seen
+
+    assert order([]) == ["a", "a", "b", "b"]
+    assert order([1, 0, 0, 0]) == ["b", "b", "a", "a"]
+    assert order([0, 1, 1]) == ["a", "b", "a", "b"]
+
+
+def test_time_passes_only_as_it_is_asked_for() -> None:
+    scheduler = Scheduler(Choices(0, []), 100.0)
+    ends: dict[str, float] = {}
+
+    def work(name: str, seconds: float) -> None:
+        scheduler.pause(seconds)
+        ends[name] = scheduler.now
+
+    scheduler.spawn("late", lambda: work("late", 30))
+    scheduler.spawn("soon", lambda: work("soon", 10))
+    scheduler.run()
+
+    assert ends == {"soon": 110.0, "late": 130.0}
+
+
+def test_work_of_a_pool_is_waited_for_and_ends_with_its_instance() -> None:
+    scheduler, home, seen = Scheduler(Choices(0, []), 0.0), Home("instance"), []
+    pool = SimulatedPool(scheduler)
+
+    def part(number: int) -> int:
+        scheduler.pause(number)
+        seen.append(number)
+        return number * 2
+
+    def whole() -> None:
+        assert list(pool.map(part, [1, 2])) == [2, 4]
+        pool.submit(part, 9)
+        scheduler.pause(3)
+        scheduler.kill(home)
+        scheduler.pause()
+        seen.append(-1)
+
+    scheduler.spawn("whole", whole, home)
+    scheduler.run()
+
+    assert seen == [1, 2]
+
+
+def test_an_error_in_a_pool_reaches_who_waits() -> None:
+    scheduler, caught = Scheduler(Choices(0, []), 0.0), []
+    pool = SimulatedPool(scheduler)
+
+    def whole() -> None:
+        try:
+            pool.submit(lambda: 1 // 0).result()
+        except ZeroDivisionError as error:
+            caught.append(error)
+
+    scheduler.spawn("whole", whole)
+    scheduler.run()
+
+    assert len(caught) == 1
+
+
+# ------------------------------------------------------------ shrinking and telling
+
+
+PLAN: Plan = tuple(Line(number, EDITOR, (Step("a"), Step("b"), Step("c"))) for number in (1, 2, 3))
+
+
+def test_a_failing_run_shrinks_to_what_it_takes() -> None:
+    empty = run_schedule(1, plan=(), given=[])
+
+    def run(plan: Plan, given: Sequence[int]) -> Outcome:
+        """Fail if the second actor does "b", and choices 5 and 17 are made."""
+        does = any(line.number == 2 and Step("b") in line.steps for line in plan)
+        fails = does and len(given) > 17 and given[5] > 0 and given[17] > 0
+        return replace(empty, plan=plan, choices=list(given), broken="it failed" if fails else "")
+
+    least = shrunk(run(PLAN, [1] * 40), run=run)
+
+    assert least.broken
+    assert [(line.number, line.steps) for line in least.plan] == [(2, (Step("b"),))]
+    assert [place for place, choice in enumerate(least.choices) if choice] == [5, 17]
+
+
+def test_a_story_tells_who_called_what_in_order() -> None:
+    delete, read = Step("delete", ("Observation/o1", "")), Step("read", ("Observation/o1",))
+    plan = (Line(1, EDITOR, (delete,)), Line(2, READER, (Step("wait", ("6",)), read)))
+    story = story_of(run_schedule(1, plan=plan, given=[]))
+
+    assert "all promises hold" in story
+    for part in (
+        "editor-1 asks: DELETE",
+        "transact_write_items",
+        "editor-1 is answered 204",
+        "reader-2 is answered 410",
+    ):
+        assert part in story
+    assert story.index("editor-1 is answered") < story.index("reader-2 is answered")
+
+
+# ------------------------------------------------------------ checks that can fail
+
+
+def stored(change: str, table: str, sort_key: str) -> Database:
+    """Return the beginning with the first item of a kind removed or changed."""
+    database = beginning().database.copy()
+    item = next(dict(each) for each in database.items(table) if sort_key in each.get("sk", each["pk"])["S"])
+    key = {name: item[name] for name in ("pk", "sk") if name in item}
+    if change == "removed":
+        database.execute("delete_item", {"TableName": table, "Key": key})
+    else:
+        name = change
+        database.execute("put_item", {"TableName": table, "Item": {**item, name: {"S": "[]"}}})
+    return database
+
+
+@pytest.mark.parametrize(
+    ("change", "table", "sort_key", "broken"),
+    [
+        ("removed", RECORDS, "Observation?patient", "index entries missing"),
+        ("removed", RECORDS, "#guard", "identifier locks"),
+        ("removed", REFERENCES, "Patient/p1", "references are counted"),
+        ("values", RECORDS, "Observation?patient", "other values"),
+        ("entries", RECORDS, "#index", "lists other entries"),
+        ("digest", DIRECTORY, "#index", "are not those of its body"),
+        ("claim", RECORDS, "#index", "still leased"),
+    ],
+)
+def test_a_store_that_is_not_as_its_bodies_say_is_found(change: str, table: str, sort_key: str, broken: str) -> None:
+    with pytest.raises(BrokenPromiseError, match=broken):
+        check_store(stored(change, table, sort_key))
+
+
+def test_the_beginning_is_as_its_bodies_say() -> None:
+    check_store(beginning().database)

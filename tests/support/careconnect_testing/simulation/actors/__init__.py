@@ -1,0 +1,1 @@
+"""The actors of a run, and the requests that they send."""

@@ -1,0 +1,159 @@
+"""The requests of a run: what each actor will do, chosen by a seed before anything runs."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+EDITOR, BOUND, READER, AUDITOR, OPERATOR = "editor", "bound", "reader", "auditor", "operator"
+
+PATIENTS: Final = ("p1", "p2", "p3", "p4")
+"""The last does not exist at the beginning; likewise below. Nothing refers to the third."""
+OBSERVATIONS: Final = ("o1", "o2", "o3")
+ORGANIZATIONS: Final = ("g1", "g2", "g3")
+CODES: Final = ("A", "B", "E")
+"""Identifiers that any write may give; the first two exist."""
+OWN_CODES: Final = ("C", "D")
+"""Identifiers that only conditional writes give: two resources with one of them are a duplicate."""
+
+ACTORS: Final = 6
+STEPS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that an actor does: a kind of `actor.py`, and its arguments."""
+
+    kind: str
+    arguments: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.kind, *self.arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An actor: its number, its role and its steps in order."""
+
+    number: int
+    role: str
+    steps: tuple[Step, ...]
+
+
+Plan = tuple[Line, ...]
+
+Choose = random.Random
+Maker = Callable[[Choose], Step]
+
+
+def _match(chance: Choose) -> str:
+    return chance.choice(("", "", "seen", "1"))
+
+
+def _content(chance: Choose) -> str:
+    """Return "new", for content that nobody else writes, or a content that others may write too."""
+    return chance.choice(("new", "new", "new", "same"))
+
+
+def _key(chance: Choose) -> str:
+    names = [f"Patient/{chance.choice(PATIENTS)}", f"Observation/{chance.choice(OBSERVATIONS)}"]
+    return chance.choice((*names, *names, f"Organization/{chance.choice(ORGANIZATIONS)}"))
+
+
+_SEARCHES: Final = (
+    "Patient?identifier=A",
+    "Patient?identifier=C",
+    "Patient?name=w",
+    "Patient?gender=male",
+    "Patient?organization=Organization/g1",
+    "Observation?patient=p1",
+    "Observation?patient=p2",
+    "Observation?patient=p3",
+    "Observation?code=29463-7",
+    "Observation?patient.gender=male",
+    "Observation?patient=p1&_include=Observation:patient",
+    "Observation?code=29463-7&_include=Observation:patient",
+    "Patient?_id=p1&_revinclude=Observation:patient",
+    "Patient?_id=p1,p2,p3",
+    "Patient?_has:Observation:patient:code=29463-7",
+    "Observation?_lastUpdated=ge2020-01-01",
+    "Observation?status=final&_sort=-_lastUpdated",
+    "Patient/p1/Observation?",
+    "Patient/p1/$everything?",
+    "Patient/p3/$everything?",
+)
+
+_MAKERS: Final[Mapping[str, Maker]] = {
+    "create": lambda c: Step("create", ("Observation", c.choice(PATIENTS))),
+    "create patient": lambda c: Step("create", ("Patient", c.choice(CODES))),
+    "create if none": lambda c: Step("create-if-none", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
+    "put": lambda c: Step("put", (_key(c), _content(c), _match(c), c.choice(PATIENTS))),
+    "put free": lambda c: Step("put", ("Patient/p3", _content(c), "", c.choice(PATIENTS))),
+    "create free": lambda c: Step("create", ("Observation", c.choice(("p3", "p3", "p4")))),
+    "delete free": lambda c: Step("delete", (c.choice(("Patient/p3", "Patient/p3", "Organization/g2")), "")),
+    "put same": lambda c: Step("put", ("Observation/o1", _content(c), _match(c), "p1")),
+    "put big": lambda c: Step("put-big", (c.choice(PATIENTS), _match(c))),
+    "put where": lambda c: Step("put-where", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
+    "patch": lambda c: Step("patch", (_key(c), _match(c))),
+    "delete": lambda c: Step("delete", (_key(c), c.choice(("", "", "seen")))),
+    "delete where": lambda c: Step("delete-where", (c.choice((*CODES, *OWN_CODES)),)),
+    "read": lambda c: Step("read", (_key(c),)),
+    "vread": lambda c: Step("vread", (_key(c), c.choice(("1", "2", "3")))),
+    "history": lambda c: Step("history", (_key(c), c.choice(("1", "2", "50")))),
+    "search": lambda c: Step("search", (c.choice(_SEARCHES), c.choice(("1", "2", "50")), c.choice(("now", "now", "")))),
+    "count": lambda c: Step("count", (c.choice(("Observation?patient=p1", "Patient?gender=male")),)),
+    "audit": lambda c: Step("audit", (c.choice(("patient=p1", "patient=p2", "date=ge2026-09-01", "outcome=0")),)),
+    "token": lambda _: Step("token"),
+    "revoke": lambda _: Step("revoke"),
+    "introspect": lambda _: Step("introspect"),
+    "use": lambda c: Step("read", (f"Patient/{c.choice(PATIENTS[:2])}",)),
+    "wait": lambda c: Step("wait", (c.choice(("1", "6", "61", "61", "700")),)),
+    "assert": lambda c: Step("assert", (c.choice(("1", "2")),)),
+    "disable": lambda c: Step("disable", (c.choice(("editor-1", "reader-1")),)),
+    "cut off": lambda c: Step("cut-off", (c.choice(("editor-1", "reader-1")),)),
+    "rotate": lambda _: Step("rotate"),
+    "archive": lambda c: Step("archive", (c.choice(("1", "3", "100")),)),
+    "expire": lambda _: Step("expire"),
+}
+
+# Each theme gives roles by their weight, and what a role does by its weight.
+_WRITING: Final = {"put": 4, "patch": 2, "delete": 2, "create": 2, "read": 1, "history": 1, "vread": 1}
+_CONDITIONS: Final = {"create if none": 5, "put where": 3, "delete where": 2, "create patient": 1, "search": 1}
+_READING: Final = {"search": 7, "read": 1, "history": 1, "count": 1, "vread": 1}
+_OPERATING: Final = {"wait": 3, "disable": 1, "cut off": 1, "rotate": 2, "archive": 3, "expire": 1}
+_OWN: Final = {"put": 3, "put same": 2, "patch": 2, "read": 2, "search": 2, "create": 2, "delete": 1, "history": 1}
+_TOKENS: Final = {"token": 2, "revoke": 3, "introspect": 2, "use": 4, "wait": 3, "assert": 1}
+
+Deeds = Mapping[str, int]
+_THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
+    (((EDITOR, _WRITING, 5), (READER, _READING, 2), (BOUND, _OWN, 1), (OPERATOR, _OPERATING, 1)), 4),
+    (((EDITOR, {"put same": 4, "patch": 1, "read": 1}, 5), (READER, {"search": 2, "read": 1, "history": 1}, 2)), 2),
+    (((EDITOR, _CONDITIONS, 6), (READER, _READING, 1), (OPERATOR, _OPERATING, 1)), 3),
+    (((EDITOR, {"put": 2, "delete": 3, "create": 3, "put big": 1}, 5), (READER, _READING, 2)), 3),
+    (((EDITOR, {"put free": 3, "delete free": 3, "create free": 3, "put big": 1}, 5), (READER, _READING, 1)), 3),
+    (((OPERATOR, {"rotate": 1}, 1), (READER, {"use": 3, "token": 2}, 3), (BOUND, {"use": 3, "token": 2}, 2)), 1),
+    (((EDITOR, {"put big": 4, "put": 1, "delete": 1, "put where": 1, "read": 1}, 4), (READER, _READING, 2)), 3),
+    (((READER, _READING, 4), (EDITOR, _WRITING, 3), (BOUND, _OWN, 2)), 3),
+    (((READER, _TOKENS, 3), (EDITOR, _TOKENS, 2), (BOUND, _TOKENS, 1), (OPERATOR, _OPERATING, 2)), 3),
+    (
+        (
+            (AUDITOR, {"audit": 1}, 3),
+            (EDITOR, _WRITING, 3),
+            (READER, _READING, 2),
+            (OPERATOR, {"archive": 2, "wait": 1}, 2),
+        ),
+        2,
+    ),
+)
+
+
+def plan_of(seed: int, actors: int = ACTORS, steps: int = STEPS) -> Plan:
+    """Return the plan of a seed."""
+    chance = random.Random(f"plan {seed}")
+    (roles, _) = chance.choices(_THEMES, [weight for _, weight in _THEMES])[0]
+    lines = []
+    for number in range(1, actors + 1):
+        role, deeds, _ = chance.choices(roles, [weight for _, _, weight in roles])[0]
+        kinds = chance.choices(list(deeds), list(deeds.values()), k=steps)
+        lines.append(Line(number, role, tuple(_MAKERS[kind](chance) for kind in kinds)))
+    return tuple(lines)

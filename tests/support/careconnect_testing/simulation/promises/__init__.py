@@ -1,0 +1,1 @@
+"""The promises of `docs/contract`, as checks of a run: each raises `BrokenPromiseError`."""

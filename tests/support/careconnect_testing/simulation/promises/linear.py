@@ -1,0 +1,117 @@
+"""Promise of each resource: its requests are as if they came one after the other (promises 1, 2, 5 and 6)."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_testing.linearizability.check import Model, check
+from careconnect_testing.linearizability.history import Operation
+from careconnect_testing.linearizability.resource_model import (
+    Interaction,
+    ResourceAnswer,
+    ResourceRequest,
+    Versions,
+    step,
+)
+from careconnect_testing.simulation.actors.bodies import word_of
+from careconnect_testing.simulation.actors.plan import BOUND
+from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger
+from careconnect_testing.simulation.world.system import BrokenPromiseError
+
+_NAMES: Final = {
+    "PUT": Interaction.UPDATE,
+    "PATCH": Interaction.PATCH,
+    "DELETE": Interaction.DELETE,
+    "POST": Interaction.CREATE,
+}
+_READS: Final = {"read": Interaction.READ, "vread": Interaction.VREAD}
+
+
+def check_histories(ledger: Ledger) -> None:
+    """Check the requests of each resource; raises `BrokenPromiseError` with the longest possible order."""
+    histories: dict[str, list[Operation]] = defaultdict(list)
+    for exchange in ledger.exchanges:
+        for key in _keys_of(exchange, ledger):
+            histories[key].append(_operation(exchange))
+    for key, history in histories.items():
+        first = [
+            each for each in ledger.commits.get(key, ()) if each.task == "outside" and each.place <= _begin(ledger)
+        ]
+        initial: Versions = tuple(_content(each.content) for each in first)
+        verdict = check(history, Model(initial, step))
+        if not verdict.is_linearizable:
+            raise BrokenPromiseError(f"the requests of {key} are in no order:\n{verdict.story()}")
+
+
+def _begin(ledger: Ledger) -> int:
+    return ledger.exchanges[0].began if ledger.exchanges else 0
+
+
+def _keys_of(exchange: Exchange, ledger: Ledger) -> Iterator[str]:
+    """Yield the resources that a request was about, as far as its answer and what was stored tell."""
+    kind = exchange.step.kind
+    path = exchange.sent.path.removeprefix(FHIR_PATH + "/")
+    if exchange.client.startswith(BOUND) and (exchange.sent.method == "DELETE" or 400 <= exchange.status < 500):
+        # Another's resource looks absent to it.
+        if exchange.sent.method == "DELETE":
+            yield from _of_commits(exchange, ledger, lambda commit: commit.content is None)
+        return
+    if kind in ("put", "put-big", "patch", "delete", "read", "vread"):
+        yield "/".join(path.split("/")[:2])
+    elif kind in ("create", "create-if-none", "put-where") and exchange.status in (200, 201) and exchange.answer:
+        yield exchange.answer.headers["Location"].partition("/STU3/")[2].partition("/_history/")[0]
+    elif kind in ("create", "create-if-none", "put-where") and exchange.is_in_doubt:
+        content = _content(json.loads(exchange.sent.body or "null"))
+        yield from _of_commits(exchange, ledger, lambda commit: _content(commit.content) == content)
+    elif kind == "delete-where" and (exchange.is_in_doubt or exchange.status == 204):
+        yield from _of_commits(exchange, ledger, lambda commit: commit.content is None)
+
+
+def _of_commits(exchange: Exchange, ledger: Ledger, is_its: Callable[[Commit], bool]) -> Iterator[str]:
+    """Yield the resources of which a request, and no other of its actor, may have stored a version."""
+    end = exchange.ended or ledger.place
+    for key, commits in ledger.commits.items():
+        if any(exchange.began < each.place < end and each.task == exchange.client and is_its(each) for each in commits):
+            yield key
+
+
+def _operation(exchange: Exchange) -> Operation:
+    kind, answer = exchange.step.kind, exchange.answer
+    sent = exchange.sent
+    if kind in _READS:
+        number = int(sent.path.rpartition("/")[2]) if kind == "vread" else 0
+        name, request = _READS[kind], ResourceRequest(version=number)
+    else:
+        name = _NAMES[sent.method]
+        body = json.loads(sent.body) if sent.body else None
+        match = sent.headers.get("If-Match", "").removeprefix('W/"').removesuffix('"')
+        request = ResourceRequest(
+            content=None if name in (Interaction.PATCH, Interaction.DELETE) else _content(body),
+            change=_patched(body) if name is Interaction.PATCH else None,
+            if_match=int(match) if match else None,
+            conditional="If-None-Exist" in sent.headers,
+        )
+    output = None
+    if answer is not None:
+        resource = answer.json if answer.text and answer.status in (200, 201) else None
+        version = int(resource["meta"]["versionId"]) if resource else None
+        output = ResourceAnswer(answer.status, version, _content(resource))
+    return Operation(f"{exchange.actor}", exchange.began, exchange.ended if output else None, name, request, output)
+
+
+def _patched(operations: Any) -> Callable[[str], str | None]:
+    word = operations[0]["value"].removeprefix("w")
+    return lambda content: f"{word} {content.partition(' ')[2]}"
+
+
+def _content(resource: Mapping[str, Any] | None) -> str | None:
+    """Return what does not depend on version and id: the word, and a digest of the rest."""
+    if resource is None:
+        return None
+    bare = {name: value for name, value in resource.items() if name not in ("id", "meta")}
+    word = word_of(resource)
+    text = json.dumps(bare, sort_keys=True).replace(f'"w{word}"', "").replace(f'"{word}"', "")
+    return f"{word} {hashlib.sha256(text.encode()).hexdigest()[:6]}"

@@ -1,0 +1,96 @@
+"""Promises of the audit trail: nothing shown or done without its event, nothing recorded but what was."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from careconnect.audit.event import AuditEvent, Outcome, event_of
+from careconnect_testing.dynamodb.database import Database
+from careconnect_testing.simulation.ledger import Exchange, Ledger
+from careconnect_testing.simulation.promises.answers import patients_shown
+from careconnect_testing.simulation.world.gateway import Gateway
+from careconnect_testing.simulation.world.names import AUDIT
+from careconnect_testing.simulation.world.system import BrokenPromiseError
+
+
+@dataclass
+class Trail:
+    """Checks the events of each request when its answer leaves, and all of them at the end."""
+
+    database: Database
+    ledger: Ledger
+    gateway: Gateway
+    _seen: int = 0
+    _events: dict[str, list[AuditEvent]] = field(default_factory=lambda: defaultdict(list))
+
+    def judge(self, done: Exchange) -> None:
+        """Check the events of an answered request; raises `BrokenPromiseError`."""
+        self._read_on()
+        if done.answer is None or done.request_id not in self.gateway.reached:
+            return
+        events = self._events[done.request_id]
+        status = done.answer.status
+        if not events and status != 503 and done.sent.token:
+            raise BrokenPromiseError(f"{done.step} was answered {status} without an event")
+        allowed = {event.patient for event in events if event.outcome is Outcome.ALLOWED}
+        if unrecorded := patients_shown(done.answer) - allowed:
+            raise BrokenPromiseError(f"{done.step} showed {sorted(unrecorded)} without an event of theirs")
+        if status < 300 and done.sent.token and not any(event.outcome is Outcome.ALLOWED for event in events):
+            named = {event.why for event in events}
+            if named != {"compartment"}:
+                raise BrokenPromiseError(f"{done.step} was answered {status}, and recorded as {named}")
+
+    def check(self) -> None:
+        """Check all events against everything that was sent and stored; raises `BrokenPromiseError`."""
+        self._read_on()
+        stored = {
+            f"{key}/_history/{commit.version}": commit
+            for key, commits in self.ledger.commits.items()
+            for commit in commits
+        }
+        by_version: dict[str, set[str]] = defaultdict(set)
+        sent = {each.request_id: each for each in self.ledger.exchanges}
+        for request_id, events in self._events.items():
+            if request_id not in sent:
+                raise BrokenPromiseError(f"an event of a request that nobody sent: {request_id}")
+            self._check_own(sent[request_id], events)
+            self._check_once(sent[request_id], events)
+            for event in events:
+                if event.outcome is Outcome.ALLOWED and sent[request_id].sent.method not in ("GET", "HEAD"):
+                    self._check_made(event, stored, by_version)
+        for made, commit in stored.items():
+            if commit.place > 0 and commit.task != "outside" and not set(commit.patients) <= by_version[made]:
+                raise BrokenPromiseError(f"{made} was stored without its event for each of {commit.patients}")
+
+    @staticmethod
+    def _check_made(event: AuditEvent, stored: Mapping[str, object], by_version: Mapping[str, set[str]]) -> None:
+        for named in event.ids:
+            if "/_history/" in named:
+                if named not in stored:
+                    raise BrokenPromiseError(f"an event says that {named} was made, and it is not stored")
+                by_version[named].add(event.patient)
+
+    @staticmethod
+    def _check_once(exchange: Exchange, events: Iterable[AuditEvent]) -> None:
+        """Check that a write is not recorded as done and as failed."""
+        done = {event.patient for event in events if any("/_history/" in each for each in event.ids)}
+        failed = {event.patient for event in events if event.outcome is not Outcome.ALLOWED}
+        if exchange.sent.method in ("PUT", "PATCH", "DELETE", "POST") and done & failed:
+            raise BrokenPromiseError(f"{exchange.step} is recorded as done and as failed")
+
+    @staticmethod
+    def _check_own(exchange: Exchange, events: Iterable[AuditEvent]) -> None:
+        for event in events:
+            if event.client_id and event.client_id != exchange.client:
+                raise BrokenPromiseError(f"an event of {exchange.step} names the client {event.client_id}")
+
+    def _read_on(self) -> None:
+        records = self.database.stream(AUDIT, self._seen)
+        for record in records:
+            if record["eventName"] != "INSERT":
+                raise BrokenPromiseError(f"an event was changed: {record['eventName']}")
+            image = record["dynamodb"]["NewImage"]
+            if "action" in image:
+                event = event_of(image)
+                self._events[event.request_id].append(event)
+        self._seen += len(records)

@@ -1,0 +1,140 @@
+"""Promises of searches: what stood still is found once, what a page shows belongs there."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from careconnect_testing.http.writes import NHS_NUMBER
+from careconnect_testing.simulation.ledger import Ledger, Walk
+from careconnect_testing.simulation.promises.answers import FRESH_SECONDS
+from careconnect_testing.simulation.world.system import BrokenPromiseError
+
+Resource = Mapping[str, Any]
+Matches = Callable[[Resource, "At"], bool]
+At = Callable[[str], Resource | None]
+"""Returns a resource by its key, as it was."""
+
+
+def _has_code(code: str) -> Matches:
+    return lambda one, _at: {"system": NHS_NUMBER, "value": code} in one.get("identifier", ())
+
+
+def _of(patient: str) -> Matches:
+    return lambda one, _at: one["subject"]["reference"] == f"Patient/{patient}"
+
+
+def _of_male(one: Resource, at: At) -> bool:
+    subject = at(one["subject"]["reference"])
+    return subject is not None and subject.get("gender") == "male"
+
+
+_ALL: Final[Matches] = lambda _one, _at: True  # noqa: E731
+
+# By the search without its count: the type, and which resources match. A chain's other resources are not followed.
+_MATCHES: Final[Mapping[str, tuple[str, Matches]]] = {
+    "Patient?identifier=A": ("Patient", _has_code("A")),
+    "Patient?identifier=C": ("Patient", _has_code("C")),
+    "Patient?name=w": ("Patient", _ALL),
+    "Patient?gender=male": ("Patient", lambda one, _: one.get("gender") == "male"),
+    "Patient?organization=Organization/g1": (
+        "Patient",
+        lambda one, _: one.get("managingOrganization", {}).get("reference") == "Organization/g1",
+    ),
+    "Patient?_id=p1,p2,p3": ("Patient", lambda one, _: one["id"] in ("p1", "p2", "p3")),
+    "Patient?_id=p1&_revinclude=Observation:patient": ("Patient", lambda one, _: one["id"] == "p1"),
+    "Observation?patient=p1": ("Observation", _of("p1")),
+    "Observation?patient=p2": ("Observation", _of("p2")),
+    "Observation?patient=p3": ("Observation", _of("p3")),
+    "Observation?patient=p1&_include=Observation:patient": ("Observation", _of("p1")),
+    "Patient/p1/Observation?": ("Observation", _of("p1")),
+    "Observation?code=29463-7": ("Observation", _ALL),
+    "Observation?code=29463-7&_include=Observation:patient": ("Observation", _ALL),
+    "Observation?_lastUpdated=ge2020-01-01": ("Observation", _ALL),
+    "Observation?status=final&_sort=-_lastUpdated": ("Observation", _ALL),
+    "Observation?patient.gender=male": ("Observation", _of_male),
+}
+
+
+def check_walk(walk: Walk, ledger: Ledger, own_patient: str) -> None:
+    """Check the pages of one search or history; `own_patient` is the patient of a bound client."""
+    if not walk.pages or any(page.status != 200 for page in walk.pages):
+        return
+    if walk.step.kind == "history":
+        _check_history(walk)
+    elif walk.step.kind == "search":
+        _check_includes(walk)
+        _check_search(walk, ledger, own_patient)
+
+
+def _check_history(walk: Walk) -> None:
+    """Check that a history has each version once, the newest first, down to the first."""
+    versions = [
+        int((entry.get("resource") or {"meta": {"versionId": entry["fullUrl"]}})["meta"]["versionId"])
+        if "resource" in entry
+        else 0
+        for page in walk.pages
+        if page.answer
+        for entry in page.answer.json.get("entry", ())
+    ]
+    expected = range(len(versions), 0, -1) if walk.is_whole else None
+    for place, version in enumerate(versions):
+        wanted = expected[place] if expected else versions[0] - place if versions[0] else 0
+        if version and wanted and version != wanted:
+            raise BrokenPromiseError(f"{walk.step} showed the versions {versions}")
+
+
+def _check_includes(walk: Walk) -> None:
+    """Check that a page includes nothing but what its matches lead to, or what leads to them."""
+    for page in walk.pages:
+        entries = page.answer.json.get("entry", ()) if page.answer else ()
+        by_mode: dict[str, list[Resource]] = {"match": [], "include": [], "outcome": []}
+        for entry in entries:
+            by_mode[entry["search"]["mode"]].append(entry["resource"])
+        matches = {f"{each['resourceType']}/{each['id']}" for each in by_mode["match"]}
+        led_to = {each["subject"]["reference"] for each in by_mode["match"] if "subject" in each}
+        for each in by_mode["include"]:
+            key, subject = f"{each['resourceType']}/{each['id']}", each.get("subject", {}).get("reference")
+            if key not in led_to and subject not in matches and "$everything" not in walk.step.arguments[0]:
+                raise BrokenPromiseError(f"{walk.step} included {key}, and no match leads to it")
+
+
+def _check_search(walk: Walk, ledger: Ledger, own_patient: str) -> None:
+    first, last = walk.pages[0], walk.pages[-1]
+    assert last.ended is not None
+    found = Counter(key for page in walk.pages if page.answer for key in page.answer.found("match"))
+    target = walk.step.arguments[0]
+    type_name, matches = _MATCHES.get(target, ("", _ALL))
+    stale = 0.0 if walk.step.arguments[2] else FRESH_SECONDS
+    for key, commits in ledger.commits.items():
+        if type_name and not key.startswith(type_name + "/"):
+            continue
+        since = [each for each in commits if each.at <= first.began_at - stale and each.place <= first.began]
+        if any(each.place <= last.ended for each in commits[len(since) :]):
+            # It changed while the search went on.
+            continue
+        if found[key] > 1:
+            raise BrokenPromiseError(f"{walk.step} found {key} {found[key]} times, and it did not change")
+        if not type_name or not walk.is_whole:
+            continue
+        now = since[-1].content if since else None
+        others_moved = _others_moved(now, ledger, first.began, last.ended, first.began_at - stale)
+        if others_moved and matches is _of_male:
+            continue
+        is_match = now is not None and matches(now, lambda other: _at(ledger, other, first.began))
+        if is_match and own_patient:
+            is_match = own_patient in (since[-1].patients or (own_patient,))
+        if is_match != (found[key] == 1):
+            word = "missed" if is_match else "found"
+            raise BrokenPromiseError(f"{walk.step} {word} {key}: {json.dumps(now)[:200]}")
+
+
+def _at(ledger: Ledger, key: str, place: int) -> Resource | None:
+    commit = ledger.current_at(key, place)
+    return None if commit is None else commit.content
+
+
+def _others_moved(one: Resource | None, ledger: Ledger, since: int, until: int, at: float) -> bool:
+    """Return True if the patient of a resource changed meanwhile."""
+    subject = (one or {}).get("subject", {}).get("reference", "")
+    return any(since < each.place <= until or each.at > at for each in ledger.commits.get(subject, ()))

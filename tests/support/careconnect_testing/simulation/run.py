@@ -1,0 +1,171 @@
+"""One run: a plan under one schedule, with all promises checked at every step."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from careconnect_testing.simulation.actors.actor import Actor
+from careconnect_testing.simulation.actors.plan import ACTORS, BOUND, EDITOR, Line, Plan, Step, plan_of
+from careconnect_testing.simulation.ledger import Exchange, Ledger
+from careconnect_testing.simulation.promises.access import Access
+from careconnect_testing.simulation.promises.answers import Answers
+from careconnect_testing.simulation.promises.identity import check_identity
+from careconnect_testing.simulation.promises.linear import check_histories
+from careconnect_testing.simulation.promises.quota import Charges
+from careconnect_testing.simulation.promises.store import StoredVersions, check_store
+from careconnect_testing.simulation.promises.trail import Trail
+from careconnect_testing.simulation.promises.walks import check_walk
+from careconnect_testing.simulation.schedule.choices import Choices
+from careconnect_testing.simulation.schedule.scheduler import Scheduler
+from careconnect_testing.simulation.world.aws import Aws, Call, Keys
+from careconnect_testing.simulation.world.beginning import BOUND_TO, beginning, secret_of
+from careconnect_testing.simulation.world.gateway import Gateway
+from careconnect_testing.simulation.world.names import START
+from careconnect_testing.simulation.world.operator import Operator
+from careconnect_testing.simulation.world.system import FUNCTION_SECONDS, BrokenPromiseError, System, isolated
+
+_FAULTS: Final = (0.0, 0.0, 15.0, 40.0, 90.0)
+"""How many of 1,000 calls fail, by the seed."""
+
+_ABANDONED: Final = 6.0
+
+
+@dataclass
+class Outcome:
+    """The result of a run: the broken promise, None if all hold, and what is needed to repeat it."""
+
+    seed: int
+    plan: Plan
+    choices: list[int]
+    broken: str
+    ledger: Ledger
+    calls: list[Call]
+    switches: int
+    kills: int
+    digest: str
+    """Of everything that was stored and answered: two runs of the same choices have the same."""
+
+
+def run_schedule(
+    seed: int, *, plan: Plan | None = None, given: Sequence[int] | None = None, is_told: bool = False
+) -> Outcome:
+    """Run a seed's plan under its schedule, or another plan under given choices."""
+    chance = random.Random(f"run {seed}")
+    per_mille = chance.choice(_FAULTS)
+    has_skew = chance.random() < 0.3
+    plan = plan_of(seed) if plan is None else plan
+    start = beginning()
+    choices = Choices(seed, given)
+    scheduler = Scheduler(choices, START)
+    database = start.database.copy(lambda: scheduler.now)
+    database.auto_propagate = False
+    aws = Aws(database, scheduler, choices, Keys(), per_mille, is_told)
+    ledger = Ledger()
+    with isolated(scheduler, chance):
+        system = System(aws, chance, has_skew)
+        gateway = Gateway(system)
+        world = _World(system, gateway, ledger, Operator(system, ledger), start.tokens, start.assertions)
+        versions = StoredVersions(database, ledger, scheduler)
+        versions.begin()
+        aws.changed = versions.changed
+        aws.attempted = world.charges.attempted
+        broken = ""
+        try:
+            world.run(plan)
+        except (BrokenPromiseError, RuntimeError) as error:
+            broken = str(error) or repr(error)
+    everything = repr((ledger.commits, [(each.status, each.answer) for each in ledger.exchanges], choices.taken))
+    digest = hashlib.sha256(everything.encode()).hexdigest()
+    return Outcome(seed, plan, choices.taken, broken, ledger, aws.calls, scheduler.switches, aws.kills, digest)
+
+
+@dataclass
+class _World:
+    """The deployment of one run, its actors and the checks of all promises."""
+
+    system: System
+    gateway: Gateway
+    ledger: Ledger
+    operator: Operator
+    tokens: dict[str, str]
+    assertions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        aws = self.system.aws
+        own = {f"{BOUND}-{number}": BOUND_TO for number in range(1, ACTORS + 1)}
+        self._own = own
+        self._answers = Answers(self.ledger, has_faults=aws.per_mille > 0)
+        self._trail = Trail(aws.database, self.ledger, self.gateway)
+        self._access = Access(self.ledger, own)
+        self.charges = Charges()
+
+    def run(self, plan: Plan) -> None:
+        """Run all actors, then let everything come to rest, and check what holds only then."""
+        scheduler = self.system.scheduler
+        for line in plan:
+            actor = self._actor(line)
+            scheduler.spawn(actor.client, actor.run)
+        scheduler.run()
+        self._check_pages()
+        self._rest()
+        check_store(self.system.aws.database)
+        self._trail.check()
+        self._access.check()
+        self.charges.check(self.system.aws.database, self.system)
+        check_histories(self.ledger)
+        check_identity(self.ledger)
+        self.operator.check_archive()
+        if self.system.longest > FUNCTION_SECONDS:
+            raise BrokenPromiseError(f"a function took {self.system.longest:.1f} seconds")
+
+    def judge(self, done: Exchange) -> None:
+        """Check an exchange when its answer leaves."""
+        if failures := self.system.observer.failures:
+            raise BrokenPromiseError(f"an unexpected error: {failures[0]!r}") from failures[0]
+        self._answers.judge(done)
+        self._access.judge(done)
+        self._trail.judge(done)
+
+    def _actor(self, line: Line) -> Actor:
+        client = f"{line.role}-{line.number}"
+        return Actor(
+            line,
+            client,
+            secret_of(client),
+            self.tokens.get(client, ""),
+            self.system.scheduler,
+            self.gateway,
+            self.ledger,
+            self.operator,
+            self.judge,
+            self.assertions,
+        )
+
+    def _check_pages(self) -> None:
+        for walk in self.ledger.walks:
+            if walk.pages:
+                check_walk(walk, self.ledger, self._own.get(walk.pages[0].client, ""))
+
+    def _rest(self) -> None:
+        """Repeat without faults what was cut off, and archive the rest of the trail."""
+        aws, scheduler = self.system.aws, self.system.scheduler
+        aws.per_mille = 0.0
+        scheduler.pause(_ABANDONED)
+        self.ledger.cut_off.clear()
+        closing = self._actor(Line(0, EDITOR, ()))
+        closing.client, closing.token = f"{EDITOR}-{ACTORS}", self.tokens[f"{EDITOR}-{ACTORS}"]
+        for key in self._leased():
+            closing.do(Step("patch", (key, "")), f"closing {key}")
+        for key in self._leased():
+            closing.do(Step("delete", (key, "")), f"closing {key}")
+        aws.database.propagate(1_000_000)
+        while self.operator.archive(100):
+            pass
+
+    def _leased(self) -> list[str]:
+        database = self.system.aws.database
+        return sorted(
+            each["pk"]["S"] for table in ("records", "directory") for each in database.items(table) if "claim" in each
+        )

@@ -1,0 +1,1 @@
+"""The schedule of a run: its choices, its tasks, and pools in the place of threads."""

@@ -1,0 +1,25 @@
+"""The names and constants that every run shares."""
+
+from typing import Final
+
+from careconnect.fhir.resource_types import Table
+
+START: Final = 1_790_000_000.0
+"""Epoch seconds at which every run begins."""
+
+BASE: Final = "https://care.example"
+
+RECORDS, DIRECTORY, REFERENCES = "records", "directory", "references"
+CLIENTS, TOKENS, USAGE, AUDIT = "clients", "tokens", "usage", "audit"
+RESOURCE_TABLES: Final = {Table.RECORD: RECORDS, Table.DIRECTORY: DIRECTORY}
+
+TABLES: Final = {
+    "RecordTable": RECORDS,
+    "DirectoryTable": DIRECTORY,
+    "ReferenceTable": REFERENCES,
+    "ClientTable": CLIENTS,
+    "TokenTable": TOKENS,
+    "UsageTable": USAGE,
+    "AuditTable": AUDIT,
+}
+"""The run's tables, by their resources in the template."""
