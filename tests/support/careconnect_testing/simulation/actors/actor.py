@@ -11,7 +11,7 @@ from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM
 from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH
 from careconnect_testing.parts.issuer import ASSERTION_TYPE, basic
-from careconnect_testing.simulation.actors.bodies import big_body, body_of
+from careconnect_testing.simulation.actors.bodies import CODES_OF, big_body, body_of
 from careconnect_testing.simulation.actors.plan import Line, Step
 from careconnect_testing.simulation.ledger import Exchange, Ledger, Walk
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
@@ -68,7 +68,7 @@ class Actor:
 
     def _put(self, step: Step, word: str, key: str, content: str, match: str, subject: str) -> None:
         text = word if content == "new" else "same"
-        codes = {"Patient/p1": ("A",), "Patient/p2": ("B",)}.get(key, ())
+        codes = CODES_OF.get(key.removeprefix("Patient/"), ())
         self._write(step, "PUT", key, body_of(key, text, subject, codes), **self._match(key, match))
 
     def _put_big(self, step: Step, word: str, whose: str, match: str) -> None:

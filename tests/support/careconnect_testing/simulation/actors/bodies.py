@@ -5,7 +5,10 @@ from typing import Any, Final
 
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
 
-_BIG: Final = 49
+CODES_OF: Final = {"p1": ("A",), "p2": ("B",)}
+"""The identifiers of the patients that exist, by their ids."""
+
+_BIG: Final = 48
 """Identifiers of a resource that no single transaction takes."""
 
 
@@ -32,9 +35,9 @@ def body_of(key: str, word: str, subject: str, codes: tuple[str, ...] = ()) -> R
 
 def big_body(resource_id: str, word: str) -> Resource:
     """Return a patient that no single transaction takes."""
-    body = body_of(f"Patient/{resource_id}", word, "p2")
+    body = body_of(f"Patient/{resource_id}", word, "p2", CODES_OF.get(resource_id, ()))
     others = [{"system": NHS_NUMBER, "value": f"{resource_id}-{word}-{number}"} for number in range(_BIG)]
-    return {**body, "identifier": others}
+    return {**body, "identifier": [*body.get("identifier", ()), *others]}
 
 
 def word_of(resource: Mapping[str, Any]) -> str:

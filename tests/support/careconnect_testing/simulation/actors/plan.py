@@ -94,6 +94,7 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "put same": lambda c: Step("put", ("Observation/o1", _content(c), _match(c), "p1")),
     "put big": lambda c: Step("put-big", (c.choice(PATIENTS), _match(c))),
     "put where": lambda c: Step("put-where", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
+    "put known": lambda c: Step("put-where", (c.choice(CODES),)),
     "patch": lambda c: Step("patch", (_key(c), _match(c))),
     "delete": lambda c: Step("delete", (_key(c), c.choice(("", "", "seen")))),
     "delete where": lambda c: Step("delete-where", (c.choice((*CODES, *OWN_CODES)),)),
@@ -132,7 +133,7 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
     (((EDITOR, {"put": 2, "delete": 3, "create": 3, "put big": 1}, 5), (READER, _READING, 2)), 3),
     (((EDITOR, {"put free": 3, "delete free": 3, "create free": 3, "put big": 1}, 5), (READER, _READING, 1)), 3),
     (((OPERATOR, {"rotate": 1}, 1), (READER, {"use": 3, "token": 2}, 3), (BOUND, {"use": 3, "token": 2}, 2)), 1),
-    (((EDITOR, {"put big": 4, "put": 1, "delete": 1, "put where": 1, "read": 1}, 4), (READER, _READING, 2)), 3),
+    (((EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 4), (READER, _READING, 2)), 3),
     (((READER, _READING, 4), (EDITOR, _WRITING, 3), (BOUND, _OWN, 2)), 3),
     (((READER, _TOKENS, 3), (EDITOR, _TOKENS, 2), (BOUND, _TOKENS, 1), (OPERATOR, _OPERATING, 2)), 3),
     (
