@@ -121,7 +121,7 @@ def test_a_possible_history_gets_an_order_that_explains_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_an_impossible_history_is_told_up_to_the_operation_without_a_place(name: str) -> None:
+def test_an_impossible_history_is_explained_up_to_the_operation_without_a_place(name: str) -> None:
     operations, place = IMPOSSIBLE[name]
     verdict = check(operations, REGISTER)
 
@@ -134,7 +134,7 @@ def test_an_impossible_history_is_told_up_to_the_operation_without_a_place(name:
     assert before <= set(verdict.order)
 
 
-def test_a_failure_is_told_as_a_story() -> None:
+def test_a_failure_reads_as_a_story() -> None:
     assert check(IMPOSSIBLE["new, then old"][0], REGISTER).story().splitlines() == [
         "[0, 9] a: write 1 -> None   => 1",
         "[1, 2] b: read -> 1   => 1",
