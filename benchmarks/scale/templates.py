@@ -29,8 +29,8 @@ _FAMILIES: Final = (
     *("Metcalfe", "Midgley", "Murgatroyd", "Naylor", "Ogden"),
 )
 _CITIES: Final = ("Harrowbeck", "Lindale Moor", "Stainbridge")
-_PRACTICES: Final = ("SAMPLE-GP1", "SAMPLE-GP2", "SAMPLE-GP3", "SAMPLE-GP4")
-_PRACTITIONERS: Final = ("gp-1-1", "gp-2-2", "gp-3-3", "consultant-1", "consultant-2")
+_PRACTICES: Final = ("SAMPLE-GP1", "SAMPLE-GP2")
+_PRACTITIONERS: Final = ("gp-1-1", "gp-2-2")
 _PROBLEMS: Final = ("195967001", "38341003", "44054006", "73211009", "84114007")
 _MEDICINES: Final = ("317896006", "319775004", "320029006")
 _OTHER_GENDER: Final = 509
@@ -72,7 +72,7 @@ def patient(own: str, number: int, born: datetime, special: bool) -> dict[str, A
         "gender": "other" if number % _OTHER_GENDER == 7 else ("female", "male")[number % 2],
         "birthDate": born.date().isoformat(),
         "address": [{"city": _CITIES[second % 3], "postalCode": f"XB{second} 7HQ", "country": "GB"}],
-        "generalPractitioner": [{"reference": f"Practitioner/{_PRACTITIONERS[second % 5]}"}],
+        "generalPractitioner": [{"reference": f"Practitioner/{_PRACTITIONERS[second % 2]}"}],
         "managingOrganization": {"reference": f"Organization/{practice}"},
     }
 
@@ -89,7 +89,7 @@ def observation(about: About, special: bool) -> dict[str, Any]:
         "code": {"coding": [{"system": LOINC, "code": code} for code in codes]},
         **about.links(),
         "effectiveDateTime": _instant(about.date),
-        "performer": [{"reference": f"Practitioner/{_PRACTITIONERS[second % 5]}"}],
+        "performer": [{"reference": f"Practitioner/{_PRACTITIONERS[second % 2]}"}],
         "valueQuantity": {
             "value": 60 + about.number * 7919 % 97,
             "unit": "mmHg",
