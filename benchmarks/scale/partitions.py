@@ -14,8 +14,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final, overload
 
-from benchmarks.scale.numbers import Mapped, Periodic
 from benchmarks.scale.population import KINDS, PATIENT, PERIOD, Kind, Population, numbered, resource_id
+from benchmarks.scale.sequences import Mapped, Periodic
 
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.search.values import order_text

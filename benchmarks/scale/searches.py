@@ -16,6 +16,9 @@ from benchmarks.scale.templates import (
     nhs_number,
 )
 
+from careconnect.storage.keys import SHARDS
+from careconnect_records.items.resource_items import instant_text
+
 Query = Callable[[Population], str]
 """Returns the path and query of a search, below the FHIR base."""
 
@@ -26,14 +29,15 @@ class Search:
 
     `is_refused` says that it is 400 `too-costly` in a large population, as the contract says. A page with a `middle`
     begins after the middle number of that kind, by a `next` link; any other is a first page. `settles_at` is the number
-    of patients from which on a page costs the same.
+    of patients from which on a page costs the same: more are found in a larger population, until the page's limit is
+    reached.
     """
 
     name: str
     query: Query
     is_refused: bool = False
     middle: Kind | None = None
-    settles_at: int = 10_000
+    settles_at: int = 1_000
 
 
 def _always(text: str) -> Query:
@@ -70,6 +74,16 @@ def _day(text: str) -> Query:
     return query
 
 
+def _last_changed(text: str) -> Query:
+    """Return a query with the time before the last five changes in each shard."""
+
+    def query(population: Population) -> str:
+        newest = population.loaded_at(OBSERVATION, population.blocks(OBSERVATION) - 1) * SHARDS
+        return text.format(before=instant_text(population.updated(OBSERVATION, newest) - 5))
+
+    return query
+
+
 SEARCHES: Final = (
     Search("read", _one("Patient/{patient}")),
     Search("history", _one("Patient/{patient}/_history")),
@@ -79,20 +93,20 @@ SEARCHES: Final = (
     Search("`identifier`, a list", _one("Patient?identifier={nhs},{other}")),
     Search("`email`", _one("Patient?email={patient}@example.org")),
     Search("`name`, rare", _always(f"Patient?name={RARE_NAME}")),
-    Search("`name`, common", _always("Patient?name=mur")),
-    Search("`name`, one letter", _always("Patient?name=m")),
-    Search("`family` and `given`", _always("Patient?family=ogden&given=kit")),
+    Search("`name`, common", _always("Patient?name=mur"), settles_at=100_000),
+    Search("`name`, one letter", _always("Patient?name=m"), settles_at=100_000),
+    Search("`family` and `given`", _always("Patient?family=ogden&given=kit"), settles_at=100_000),
     Search("`name:contains`", _always("Patient?name:contains=gat")),
-    Search("`address-postalcode`", _always("Patient?address-postalcode=XB3")),
-    Search("`birthdate`, a day", _day("Patient?birthdate={born}")),
-    Search("`birthdate`, a range", _day("Patient?birthdate=ge1950&birthdate=lt1980")),
+    Search("`address-postalcode`", _always("Patient?address-postalcode=XB3"), settles_at=100_000),
+    Search("`birthdate`, a day", _day("Patient?birthdate={born}"), settles_at=100_000_000),
+    Search("`birthdate`, a range", _day("Patient?birthdate=ge1950&birthdate=lt1980"), settles_at=10_000),
     Search("`gender`", _always("Patient?gender=female")),
     Search("`gender`, rare", _always("Patient?gender=other")),
     Search("`gender:not`", _always("Patient?gender:not=female")),
     Search("`gender`, a list", _always("Patient?gender=female,other")),
     Search("`:missing`", _always("Patient?death-date:missing=true")),
-    Search("`organization`", _always("Patient?organization=SAMPLE-GP2")),
-    Search("`_security`", _always("Patient?_security=HTEST")),
+    Search("`organization`", _always("Patient?organization=SAMPLE-GP2"), settles_at=10_000),
+    Search("`_security`", _always("Patient?_security=HTEST"), settles_at=10_000),
     Search("no parameter", _always("Observation")),
     Search("no parameter, in the middle", _always("Observation"), middle=OBSERVATION),
     Search("`patient`", _one("Observation?patient={patient}")),
@@ -112,19 +126,21 @@ SEARCHES: Final = (
     Search("`performer`", _always("Observation?performer=Practitioner/gp-1-1")),
     Search("`_sort=_lastUpdated`", _always("Observation?_sort=_lastUpdated")),
     Search("`_sort=-_lastUpdated`", _always("Observation?_sort=-_lastUpdated")),
-    Search("`_sort=family`", _always("Patient?_sort=family"), is_refused=True),
+    Search("`_sort=birthdate`", _always("Patient?_sort=birthdate")),
+    Search("`_lastUpdated`", _last_changed("Observation?_lastUpdated=gt{before}")),
+    Search("`_sort=family`", _always("Patient?_sort=family"), is_refused=True, settles_at=1_000_000),
     Search("`_sort=family` of a rare name", _always(f"Patient?name={RARE_NAME}&_sort=family")),
     Search("`_total=accurate`", _always("Observation?_total=accurate"), is_refused=True),
-    Search("`_summary=count`", _always("Patient?_summary=count"), is_refused=True),
+    Search("`_summary=count`", _always("Patient?_summary=count"), is_refused=True, settles_at=100_000),
     Search("`patient.identifier`", _one("Observation?patient.identifier={nhs}")),
     Search("`patient.name`, rare", _always(f"Observation?patient.name={RARE_NAME}")),
-    Search("`patient.name`, common", _always("Observation?patient.name=mur")),
+    Search("`patient.name`, common", _always("Observation?patient.name=mur"), settles_at=100_000),
     Search("`patient.gender`", _always("Observation?patient.gender=female")),
     Search("`encounter.patient`", _one("Observation?encounter.patient={patient}")),
     Search("`performer.name`", _always("Observation?performer:Practitioner.name=vickers")),
     Search("`_has`, rare", _always(f"Patient?_has:Observation:patient:code={LOINC}|{RARE_CODE}")),
     Search("`_has`, common", _always(f"Patient?_has:Observation:patient:code={LOINC}|{SECOND_CODE}")),
-    Search("`_has` of few", _always("Patient?_has:Observation:patient:value-quantity=gt155")),
+    Search("`_has` of few", _always("Patient?_has:Observation:patient:value-quantity=gt155"), settles_at=1_000_000),
     Search("`_include`", _always("Observation?_include=Observation:patient&_include=Observation:encounter")),
     Search("`_revinclude`", _always("Patient?_revinclude=Condition:patient")),
     Search("`_revinclude` of one", _one("Patient?_id={patient}&_revinclude=Observation:patient")),
