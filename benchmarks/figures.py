@@ -4,6 +4,7 @@
 |---|---|
 | `bench.json` | `make bench ARGS=--write` |
 | `record-bytes.json` | `python -m benchmarks.measurements.record_bytes FOLDER --write` |
+| `scale.json`, `scale.svg` | `python -m benchmarks.scale --write` |
 """
 
 import json

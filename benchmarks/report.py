@@ -16,6 +16,8 @@ from careconnect_admin.project import PROJECT
 
 PAGES: Final = (PROJECT / "docs" / "performance.md", PROJECT / "README.md")
 
+LATER: Final = ", later page"
+
 Figures = Mapping[str, Any]
 
 
@@ -90,14 +92,17 @@ def layers(figures: Figures) -> str:
 
 
 def growth(figures: Figures) -> str:
-    """Return the table of pages in a small table and in a large one."""
-    small, large = (f"{size:,}" for size in figures["growth"]["sizes"])
+    """Return the table of pages in a small table and in a large one; all later pages are one row."""
+    heads = ["page", *(f"{size:,}: ms" for size in figures["growth"]["sizes"]), "ratio"]
+    later = [row for row in figures["growth"]["pages"] if row["name"].endswith(LATER)]
     rows = [
         (row["name"], *(f"{time:.1f}" for time in row["milliseconds"]),
-         "–" if row["ratio"] is None else f"{row['ratio']:.2f}", *(f"{units:.1f}" for units in row["units"]))
-        for row in figures["growth"]["pages"]
+         "–" if row["ratio"] is None else f"{row['ratio']:.2f}")
+        for row in figures["growth"]["pages"] if row not in later
     ]  # fmt: skip
-    return table(["page", f"{small}: ms", f"{large}: ms", "ratio", f"{small}: units", f"{large}: units"], rows)
+    times = [_spread([row["milliseconds"][place] for row in later], ".1f") for place in range(2)]
+    ratios = _spread([row["ratio"] for row in later if row["ratio"] is not None], ".2f")
+    return table(heads, [*rows, ("later pages", *times, ratios)])
 
 
 def peers(figures: Figures) -> str:
@@ -136,6 +141,10 @@ def _summed(name: str, measured: Sequence[tuple[float, float]], form: str, budge
 
 def _judged(ratio: float, budget: float) -> tuple[str, str]:
     return f"{ratio:.2f}", f"{budget:.2f}" + ("" if round(ratio, 2) <= budget else ", missed")
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    return f"{min(values):{form}}–{max(values):{form}}" if values else "–"
 
 
 def _range(values: Sequence[float], form: str, unit: str = "") -> str:

@@ -267,15 +267,15 @@ def _bounds(bound: DateBound, longest: int | None) -> tuple[int | None, int | No
     begun = None if longest is None else bound.low - longest
     match bound.prefix:
         case "eq":
-            return bound.low, bound.high
+            return bound.low, bound.high - 1
         case "sa":
             return bound.high, None
         case "lt" | "eb":
-            return None, bound.low
+            return None, bound.low - 1
         case "le":
-            return None, bound.high
+            return None, bound.high - 1
         case "ap":
-            return begun, bound.high
+            return begun, bound.high - 1
         case "gt" | "ge":
             return begun, None
         case _:

@@ -1,12 +1,14 @@
 """The index that answers each search, and the number of calls that it takes (ADR 3)."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.search.criteria import Criterion, parse_criterion
-from careconnect.storage.keys import SHARDS
+from careconnect.search.values import order_text
+from careconnect.storage.keys import SHARDS, entry_sort_key
 from careconnect_testing.parts.stores import FHIR_BASE, NOW, Reader
 from careconnect_testing.running.cases import each_of
 from fhir_reader.search.access_paths import AccessPath, change_path, index_paths, named_ids, split_by_system, type_path
@@ -198,6 +200,24 @@ def test_two_bounds_limit_each_other() -> None:
 
     assert (both.low, both.high) == (lower.low, upper.high)
     assert narrower.high < upper.high
+
+
+@each_of(
+    "asked",
+    [
+        "birthdate=1990-05-05",
+        "birthdate=le1990-05-05",
+        "birthdate=lt1990-05-06",
+        "birthdate=eb1990-05-06",
+        "_lastUpdated=lt1990-05-06",
+    ],
+)
+def test_a_range_ends_before_all_that_begins_on_the_next_day(asked: str) -> None:
+    midnight = int(datetime(1990, 5, 6, tzinfo=UTC).timestamp() * 1000)
+    last, next_day = (entry_sort_key("", order_text(instant), "zzz") for instant in (midnight - 1, midnight))
+
+    # Of a hundred million patients three thousand have one birthday: more than a page examines.
+    assert {last < one.high < next_day for one in plan("Patient", asked).ranges} == {True}
 
 
 @pytest.mark.parametrize(
