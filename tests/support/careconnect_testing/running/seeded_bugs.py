@@ -32,7 +32,7 @@ SCHEDULES: Final = "SCHEDULES"
 """The environment variable with the number of schedules that the simulation runs."""
 
 COMMANDS: Final = {
-    "simulation": "python -m pytest -q -x -p no:cacheprovider tests/simulation/test_schedules.py",
+    "simulation": "python -m careconnect_testing.simulation --stop",
     "tests": 'python -m pytest -q -x -p no:cacheprovider -m "not long" {tests}',
 }
 

@@ -1,10 +1,15 @@
-"""Run many schedules: `python -m careconnect_testing.simulation --schedules 3000 --first 1 --jobs 2`."""
+"""Run many schedules: `python -m careconnect_testing.simulation --schedules 3000 --first 1 --jobs 2`.
+
+Exit codes: 0 all promises held; 1 one did not, and the shortest schedule that breaks it is told.
+"""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 
 from careconnect_testing.simulation.run import run_schedule
@@ -14,41 +19,68 @@ from careconnect_testing.simulation.story import story_of
 _BATCH = 50
 
 
-def failing(first: int, number: int) -> list[int]:
-    """Return the failing seeds of a range."""
-    return [seed for seed in range(first, first + number) if run_schedule(seed).broken]
+@dataclass
+class _Tally:
+    done: int = 0
+    failed: list[int] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begun
+
+
+def failing(first: int, end: int, *, stops: bool = False) -> list[int]:
+    """Return the failing seeds of a range; with `stops` no more than the first."""
+    failed = []
+    for seed in range(first, end):
+        if run_schedule(seed).broken:
+            failed.append(seed)
+            if stops:
+                break
+    return failed
 
 
 def main() -> int:
-    """Run the schedules, tell the story of the first that fails, and return 1 if one does."""
-    parser = argparse.ArgumentParser(prog="python -m careconnect_testing.simulation")
-    parser.add_argument("--schedules", type=int, default=1_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--schedules", type=int, default=int(os.environ.get("SCHEDULES", "1000")))
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much time")
-    parser.add_argument("--stop", action="store_true", help="stop at the first that fails")
-    given = parser.parse_args()
-    begun, done = time.monotonic(), 0
-    failed: list[int] = []
-    starts = iter(range(given.first, given.first + given.schedules, _BATCH))
-    end = given.first + given.schedules
-    with ProcessPoolExecutor(given.jobs) as pool:
-        for batch in _batches(starts, given.jobs * 4):
-            for seeds in pool.map(failing, batch, [min(_BATCH, end - start) for start in batch]):
-                failed += seeds
-            done += sum(min(_BATCH, end - start) for start in batch)
-            if time.monotonic() - begun > given.seconds or (failed and given.stop):
-                break
-    spent = time.monotonic() - begun
-    sys.stdout.write(
-        f"{done:,} schedules in {spent:,.0f} s ({done / spent:.1f} a second), failing: {len(failed)} {failed[:20]}\n"
-    )
-    if failed:
-        sys.stdout.write(story_of(shrunk(run_schedule(failed[0]))) + "\n")
-    return bool(failed)
+    parser.add_argument("--stop", action="store_true", help="stop at the first that fails, and tell no story")
+    options = parser.parse_args()
+    end = options.first + options.schedules
+    tally = _Tally()
+    if options.stop:
+        tally.failed = failing(options.first, end, stops=True)
+        tally.done = (tally.failed or [end - 1])[0] - options.first + 1
+    else:
+        _run(tally, options.first, end, options.jobs, options.seconds)
+    rate = tally.done / tally.seconds
+    print(f"{tally.done:,} schedules in {tally.seconds:,.0f} s ({rate:.1f} a second), failing: {tally.failed[:20]}")
+    if not tally.failed:
+        return 0
+    outcome = run_schedule(tally.failed[0])
+    print(f"FAILED seed {outcome.seed}, schedule {outcome.seed - options.first + 1}: {outcome.broken.splitlines()[0]}")
+    if not options.stop:
+        print(story_of(shrunk(outcome)))
+    return 1
 
 
-def _batches(starts: Iterator[int], size: int) -> Iterator[list[int]]:
+def _run(tally: _Tally, first: int, end: int, jobs: int, seconds: float) -> None:
+    """Run the seeds of a range in several processes, until the time is over."""
+    starts = iter(range(first, end, _BATCH))
+    with ProcessPoolExecutor(jobs) as pool:
+        for batch in _parts(starts, jobs * 4):
+            ends = [min(start + _BATCH, end) for start in batch]
+            for seeds in pool.map(failing, batch, ends):
+                tally.failed += seeds
+            tally.done += sum(ends) - sum(batch)
+            if tally.seconds > seconds:
+                return
+
+
+def _parts(starts: Iterator[int], size: int) -> Iterator[list[int]]:
     while batch := list(islice(starts, size)):
         yield batch
 
