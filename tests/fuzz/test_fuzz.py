@@ -18,7 +18,12 @@ MOST_MEMORY = 64 * 2**20
 
 BY_NAME = {target.name: target for target in TARGETS}
 
-FOUND: dict[str, tuple[str, bytes]] = {}
+FOUND = {
+    "a letter of Basic that is ASCII only without its case": (
+        "token",
+        b"POST /token\nAuthorization: Basic \xc5\xbfAAA\n\n",
+    ),
+}
 """The inputs that once broke a promise, by what they are."""
 
 
