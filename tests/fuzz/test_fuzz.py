@@ -23,6 +23,12 @@ FOUND = {
         "token",
         b"POST /token\nAuthorization: Basic \xc5\xbfAAA\n\n",
     ),
+    "a form of one long value": (
+        "search",
+        b"POST Patient/_search\nContent-Type: application/x-www-form-urlencoded\n\nname="
+        + "😀".encode()
+        + b"a" * 65_000,
+    ),
 }
 """The inputs that once broke a promise, by what they are."""
 
