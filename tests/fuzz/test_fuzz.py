@@ -29,6 +29,10 @@ FOUND = {
         + "😀".encode()
         + b"a" * 65_000,
     ),
+    "a style of hyphens": (
+        "narrative text",
+        b'<div xmlns="http://www.w3.org/1999/xhtml"><p style="color:' + b"-" * 100_000 + b'">a</p></div>',
+    ),
 }
 """The inputs that once broke a promise, by what they are."""
 
