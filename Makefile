@@ -214,7 +214,7 @@ stu3-definitions: $(VENV)/.node ## Generate the layer's data of what STU3 define
 mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
-# ARGS="--inputs=10000000 --seed=7", "--only=token", "--atheris=token" (pip install atheris). A find is printed as bytes.
+# ARGS="--inputs=10000000 --seed=7", "--only token cursor". A find is printed as bytes.
 fuzz: $(VENV)/.test ## Give every parser of strangers' bytes a million made-up inputs (half an hour; ARGS=--inputs=10000000)
 	$(BIN)/python -m careconnect_testing.fuzzing $(ARGS)
 
