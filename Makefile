@@ -27,7 +27,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sam-local build smoke quick test test-long check lint types web imports template checkov unit tests coverage \
-	secrets secrets-baseline audit sbom format docs pictures stu3-definitions mutants bench lock clean
+	secrets secrets-baseline audit sbom format docs pictures stu3-definitions mutants fuzz bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -213,6 +213,10 @@ stu3-definitions: $(VENV)/.node ## Generate the layer's data of what STU3 define
 # Nightly, or after a change of a guard. ARGS=--all, "--only scopes", "--seed 2 --faults 50", --verbose.
 mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
+
+# ARGS="--inputs=10000000 --seed=7", "--only token cursor". A find is printed as bytes.
+fuzz: $(VENV)/.test ## Give every parser of strangers' bytes a million made-up inputs (half an hour; ARGS=--inputs=10000000)
+	$(BIN)/python -m careconnect_testing.fuzzing $(ARGS)
 
 # The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", "--json", "--write".
 bench: $(VENV)/.test ## Measure how fast it is, and what it costs (half an hour; with --write docs/performance.md follows)

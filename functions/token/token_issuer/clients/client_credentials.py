@@ -14,7 +14,8 @@ from token_issuer.errors import invalid_client, invalid_request, no_client_authe
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-_BASIC: Final = re.compile(r"basic +(?P<token>[A-Za-z0-9+/]+={0,2})", re.IGNORECASE)
+# Without ASCII, a long s (ſ) and the sign for Kelvin would count as letters whose case does not matter.
+_BASIC: Final = re.compile(r"basic +(?P<token>[A-Za-z0-9+/]+={0,2})", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

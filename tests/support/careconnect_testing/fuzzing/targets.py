@@ -1,0 +1,257 @@
+"""The places where a stranger's bytes are parsed: each a function of bytes that raises if a promise is broken."""
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.rendering.formats import body_format, negotiate
+from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.base64url import encode
+from careconnect.oauth.token_verification import TokenRefusedError
+from careconnect.search.result_parameters import Handling
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.narrative import narrative_fault
+from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.stu3.xml_source import parse_xml_body
+from careconnect_testing.fuzzing import bodies, requests
+from careconnect_testing.fuzzing.messages import message_event
+from careconnect_testing.fuzzing.mutation import Maker, bytes_from, json_from
+from careconnect_testing.fuzzing.promise import BrokenPromiseError, check_answer
+from careconnect_testing.fuzzing.services import BASE, CLIENT, NOW, SECRET, services
+from careconnect_testing.http.events import FORM, authorizer_event
+from fhir_reader.search.parse import parse_search
+
+_BASIC: Final = base64.b64encode(f"{CLIENT}:{SECRET}".encode())
+_ASSERTION_TYPE: Final = quote("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+_FHIR_BASE: Final = BASE + FHIR_PATH
+_PATIENT: Final = next(each for each in RESOURCE_TYPES if each.is_patient)
+_QUERIES: Final = tuple(message.removeprefix(b"GET ") for message in requests.SEARCHES if message.startswith(b"GET "))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place that parses: `run` takes an input, `maker` returns what makes inputs up.
+
+    `weight` is its share of all inputs, in parts of the sum of all weights.
+    """
+
+    name: str
+    run: Callable[[bytes], None]
+    maker: Callable[[], Maker]
+    weight: int
+
+
+def send(message: bytes, *, is_encoded: bool = False, patient: str = "") -> None:
+    """Send an HTTP message to the function that it is routed to; raises `BrokenPromiseError` or what it failed with."""
+    deployed = services()
+    deployed.observer.clear()
+    deployed.tables.inserted.clear()
+    event = message_event(message, deployed.authorizer(patient), is_encoded=is_encoded)
+    kind, function = deployed.route(event["httpMethod"], event["path"])
+    check_answer(kind, event["httpMethod"], function(event), deployed)
+
+
+def _send_either(message: bytes) -> None:
+    """Send a message as a client that is bound to a patient, or as one that is not, by its length."""
+    send(message, patient="4" if len(message) % 3 == 0 else "")
+
+
+def _send_encoded(message: bytes) -> None:
+    send(message, is_encoded=True)
+
+
+def _send_body(head: bytes, data: bytes) -> None:
+    send(head + b"\n\n" + data)
+
+
+def _scope(data: bytes) -> None:
+    form = urlencode({"grant_type": "client_credentials", "scope": data.decode(errors="replace")})
+    send(b"POST /token\nContent-Type: %b\nAuthorization: Basic %b\n\n%b" % (FORM.encode(), _BASIC, form.encode()))
+
+
+def _signed(data: bytes, sign: Callable[[bytes], bytes]) -> bytes:
+    """Return a token whose header and claims are the two elements of a JSON document, else the input itself."""
+    try:
+        header, claims = json.loads(data)
+    except (ValueError, TypeError, RecursionError):
+        return data
+    parts = (json.dumps(part).encode() for part in (header, claims))
+    text = ".".join(map(encode, parts)).encode()
+    return text + b"." + encode(sign(text)).encode()
+
+
+def _assertion(data: bytes) -> None:
+    def sign(text: bytes) -> bytes:
+        r, s = decode_dss_signature(services().client_key.sign(text, ec.ECDSA(SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    token = quote(_signed(data, sign)).encode()
+    form = b"grant_type=client_credentials&client_assertion_type=%b&client_assertion=%b" % (
+        _ASSERTION_TYPE.encode(),
+        token,
+    )
+    send(b"POST /token\nContent-Type: %b\n\n%b" % (FORM.encode(), form))
+
+
+def _as_issued(data: bytes) -> bytes:
+    """Return claims with short texts of Unicode, since the server signs no others and looks some of them up."""
+    try:
+        header, claims = json.loads(data)
+        texts = {name: value for name, value in claims.items() if isinstance(value, str)}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return data
+    short = {name: value.encode(errors="replace").decode()[:200] for name, value in texts.items()}
+    return json.dumps([header, {**claims, **short}]).encode()
+
+
+def _bearer(data: bytes) -> None:
+    """Verify an access token by both authorizers, and introspect it."""
+    key: Any = services().kms.private
+    token = _signed(_as_issued(data), lambda text: key.sign(text, padding.PKCS1v15(), SHA256()))
+    for authorize in services().authorizers:
+        try:
+            policy = authorize(authorizer_event(f"Bearer {token.decode(errors='replace')}"))
+        except TokenRefusedError:
+            continue
+        values = policy["context"].values()
+        if not all(isinstance(value, str) for value in values):
+            raise BrokenPromiseError("authorizer: a context of other than texts")
+        json.dumps(policy).encode()
+    head = b"POST /introspect\nContent-Type: %b\nAuthorization: Basic %b" % (FORM.encode(), _BASIC)
+    _send_body(head, b"token=" + quote(token).encode())
+
+
+def _narrative(data: bytes) -> None:
+    div = data.decode(errors="replace")
+    patient = {"resourceType": "Patient", "id": "4", "text": {"status": "generated", "div": div}}
+    body = json.dumps(patient).encode(errors="replace")
+    head = b"PUT Patient/4\nContent-Type: application/fhir+json\nAccept: application/fhir+"
+    # As XML too, in which a narrative is markup again.
+    _send_body(head + (b"xml" if len(data) % 2 else b"json"), body)
+
+
+_JSON: Final = b"Content-Type: application/fhir+json\nAccept: application/fhir+xml"
+
+
+def _resource(data: bytes) -> None:
+    type_, id_ = _named(data)
+    _send_body(b"PUT %b/%b\n%b" % (type_, id_, _JSON) if len(data) % 2 else b"POST %b\n%b" % (type_, _JSON), data)
+
+
+def _named(data: bytes) -> tuple[bytes, bytes]:
+    """Return the type and the id that a resource begins with, so that its content is read, and not its path refused."""
+    try:
+        resource = json.loads(data)
+        return quote(str(resource["resourceType"])).encode(), quote(str(resource["id"])).encode()
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return b"Patient", b"4"
+
+
+def _xml(data: bytes) -> None:
+    name = data[1:40].partition(b" ")[0]
+    type_ = name if name.isalpha() else b"Patient"
+    _send_body(b"POST %b\nContent-Type: application/fhir+xml\nAccept: application/fhir+json" % type_, data)
+
+
+def _patch(data: bytes) -> None:
+    _send_body(b"PATCH Patient/4\nContent-Type: application/json-patch+json", data)
+
+
+def _patches() -> Maker:
+    """Return a maker of patches, in which pointers are exchanged for others."""
+    make = json_from(bodies.PATCHES)
+    pointers = [json.dumps(each)[1:-1].encode() for each in bodies.POINTERS]
+    known = [
+        json.dumps(one[name])[1:-1].encode()
+        for patch in bodies.PATCHES
+        for one in json.loads(patch)
+        for name in ("path", "from")
+        if name in one
+    ]
+
+    def exchanged(random: Random) -> bytes:
+        data = make(random)
+        if random.random() < 0.5:
+            data = data.replace(b'"%b"' % random.choice(known), b'"%b"' % random.choice(pointers), 1)
+        return data
+
+    return exchanged
+
+
+def _search_parameters(data: bytes) -> None:
+    """Parse the parameters of a search, of the type before the question mark."""
+    name, _, query = data.decode(errors="replace").partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    _refused_with(
+        400,
+        lambda: parse_search(
+            resource_type(name) or _PATIENT, pairs, handling=Handling.LENIENT, fhir_base=_FHIR_BASE, now=int(NOW * 1000)
+        ),
+    )
+
+
+def _negotiation(data: bytes) -> None:
+    """Choose a format by `_format`, an Accept header and a Content-Type: the lines of the input."""
+    first, second, third = [*data.decode(errors="replace").split("\n", 2), "", ""][:3]
+    _refused_with(406, lambda: negotiate(first, second))
+    body_format(third)
+
+
+def _refused_with(status: int, parse: Callable[[], Any]) -> None:
+    try:
+        parse()
+    except OutcomeError as refused:
+        if refused.status != status:
+            raise BrokenPromiseError(f"status {refused.status}") from refused
+
+
+def _json_text(data: bytes) -> None:
+    with suppress(UnreadableBodyError):
+        parsed = parse_json_body(data)
+        if parse_json_body(json_text(parsed).encode()) != parsed:
+            raise BrokenPromiseError("JSON that is written is read as another")
+
+
+def _xml_text(data: bytes) -> None:
+    with suppress(UnreadableBodyError):
+        json_text(parse_xml_body(data)).encode()
+
+
+def _div(data: bytes) -> None:
+    narrative_fault(data.decode(errors="replace"))
+
+
+TARGETS: Final = (
+    Target("token", send, partial(bytes_from, requests.TOKENS, requests.TOKEN_WORDS), 10),
+    Target("scope", _scope, partial(bytes_from, requests.SCOPES, requests.SCOPE_WORDS), 4),
+    Target("assertion", _assertion, lambda: json_from(requests.assertions()), 4),
+    Target("bearer", _bearer, lambda: json_from(requests.access_tokens()), 4),
+    Target("search", _send_either, partial(bytes_from, requests.SEARCHES, requests.SEARCH_WORDS), 7),
+    Target("search parameters", _search_parameters, partial(bytes_from, _QUERIES, requests.SEARCH_WORDS), 16),
+    Target("cursor", send, lambda: bytes_from(requests.links()), 4),
+    Target("path", _send_either, partial(bytes_from, requests.PATHS, requests.PATH_WORDS), 8),
+    Target("negotiation", _negotiation, partial(bytes_from, requests.FORMATS, requests.PATH_WORDS), 10),
+    Target("event search", send, partial(bytes_from, requests.EVENTS, requests.SEARCH_WORDS), 3),
+    Target("condition", _send_either, partial(bytes_from, requests.CONDITIONS, requests.CONDITION_WORDS), 5),
+    Target("gateway", _send_encoded, partial(bytes_from, requests.GATEWAY), 4),
+    Target("json", _resource, partial(json_from, bodies.RESOURCES), 3),
+    Target("json text", _json_text, partial(bytes_from, bodies.RESOURCES, requests.JSON_WORDS), 10),
+    Target("xml", _xml, partial(bytes_from, bodies.XML, bodies.XML_WORDS), 3),
+    Target("xml text", _xml_text, partial(bytes_from, bodies.XML, bodies.XML_WORDS), 8),
+    Target("patch", _patch, _patches, 4),
+    Target("narrative", _narrative, partial(bytes_from, bodies.DIVS, bodies.DIV_WORDS), 2),
+    Target("narrative text", _div, partial(bytes_from, bodies.DIVS, bodies.DIV_WORDS), 12),
+)
