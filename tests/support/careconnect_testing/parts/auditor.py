@@ -1,4 +1,4 @@
-"""The auditor over a table in memory or in moto that holds any events, with its AWS calls counted and failing on demand."""
+"""The auditor over a table in memory or in moto, with its AWS calls counted and failing on demand."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
