@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect_records.items.resource_items import item_size
-from careconnect_testing.aws.moto_dynamodb import inserted
+from careconnect_testing.dynamodb.transactions import inserted
 
 _READ: Final = 4096
 _WRITE: Final = 1024

@@ -14,7 +14,7 @@ import pytest
 
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, DATA_TABLES, RESOURCE_TYPES, resource_type
 from careconnect.http.base_url import FHIR_PATH
-from careconnect_testing.parts.stores import load, reader_on_moto
+from careconnect_testing.parts.stores import load, reader_in_memory
 from careconnect_testing.records.few_records import write_records
 from fhir_reader.operations import OPERATIONS
 
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reported(folder: Path) -> dict[str, Any]:
     """Return the answers of a project copy with one more row in its table, for records loaded without that row."""
     tables = folder / "tables.json"
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(folder, RECORDS))
         scanned = {table: reader.client.scan(TableName=reader.tables.name(table))["Items"] for table in DATA_TABLES}
         items = {

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from careconnect.audit.event import Outcome
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, PATCH, Resource, observation, patient
-from careconnect_testing.parts.record_writers import Writer, writer_on_moto
+from careconnect_testing.parts.record_writers import Writer, writer_in_memory
 from careconnect_testing.parts.recorded_writes import made_by, with_record
 from careconnect_testing.parts.stores import FHIR_BASE
 from careconnect_testing.records.generated import cases, is_long_run
@@ -109,7 +109,7 @@ class Writing(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.server = Server(self.resources.enter_context(writer_on_moto()))
+        self.server = Server(self.resources.enter_context(writer_in_memory()))
 
     def teardown(self) -> None:
         self.resources.close()

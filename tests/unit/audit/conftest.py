@@ -1,16 +1,16 @@
-"""The auditor over moto, with events of two patients and of no patient, stored once for each module."""
+"""The auditor in memory, with events of two patients and of no patient, stored once for each module."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.parts.auditor import KEPT, NOW, Auditor, auditor_on_moto
+from careconnect_testing.parts.auditor import KEPT, NOW, Auditor, auditor_in_memory
 
 
 @pytest.fixture(scope="module")
 def stored() -> Iterator[Auditor]:
     """Yield an auditor over the events; each search is itself recorded, so tests search for events before their own."""
-    with auditor_on_moto() as auditor:
+    with auditor_in_memory() as auditor:
         auditor.keep(*KEPT)
         yield auditor
 
@@ -31,5 +31,5 @@ def auditor(stored: Auditor) -> Iterator[Auditor]:
 @pytest.fixture
 def empty() -> Iterator[Auditor]:
     """An auditor over no events at all."""
-    with auditor_on_moto() as auditor:
+    with auditor_in_memory() as auditor:
         yield auditor

@@ -1,14 +1,15 @@
 """Searches of the audit trail: their results, the order of these, and the callers (`audit.md`, Asked in FHIR)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from moto.dynamodb.models import DynamoDBBackend
 
 from access_auditor.scan_events import Effort
+from careconnect_testing.aws.altered import Altered
 from careconnect_testing.parts.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
@@ -403,15 +404,14 @@ def test_without_the_key_of_links_nothing_is_disclosed(empty: Auditor, operation
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
 
 
-def test_a_key_of_links_that_is_not_taken_signs_nothing(empty: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_of_links_that_is_not_taken_signs_nothing(empty: Auditor) -> None:
     empty.keep(*(an_event(NOW - timedelta(minutes=number), number, patient="4") for number in range(1, 5)))
-    insert = DynamoDBBackend.batch_execute_statement
 
-    def refuse(backend: DynamoDBBackend, statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if "$cursor" in str(statements):
-            return [{"Error": {"Code": "ThrottlingError", "Message": "Slow down"}}]
-        return insert(backend, statements)
+    def refuse(insert: Callable[..., Any], request: dict[str, Any]) -> Any:
+        if "$cursor" in str(request):
+            return {"Responses": [{"Error": {"Code": "ThrottlingError", "Message": "Slow down"}}]}
+        return insert(**request)
 
-    monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", refuse)
+    empty = replace(empty, client=Altered(empty.client, batch_execute_statement=refuse))
     answer = empty.get("AuditEvent", "patient=4&_count=1")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")

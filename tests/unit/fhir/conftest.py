@@ -1,17 +1,17 @@
-"""The reader over moto, with a few records loaded once for each module."""
+"""The reader in memory, with a few records loaded once for each module."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import write_records
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader over the few records; for tests that change nothing."""
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("records")))
         yield reader
 

@@ -11,7 +11,7 @@ from careconnect.audit.event import AuditEvent
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.http.writes import LONG_TEXT
-from careconnect_testing.parts.stores import FHIR_BASE, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import FHIR_BASE, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import Resource, write_deletion, write_records
 
 SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
@@ -25,7 +25,7 @@ Reported = list[tuple[str, str, str, int]]
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("recorded")
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(folder))
         moved = {
             "resourceType": "Condition",
@@ -405,7 +405,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         "code": {"coding": [{"code": "y"}]},
         "performer": [each["performer"][0] for each in others],
     }
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("many"), [*patients, *others, both, *of_others, visit]))
         yield reader
 

@@ -12,7 +12,7 @@ from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.audit_trails import audit_table
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import write_records
 
 INSERT = "BatchExecuteStatement"
@@ -42,7 +42,7 @@ class Meeting:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, Any]]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("beside")))
         kept = audit_table(reader.client, "audit")
         auditing = Auditing(DynamoDbAuditStore(reader.client, "audit"), "tested")

@@ -10,7 +10,7 @@ from lxml import etree
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, Table
 from careconnect_testing.http.events import event, event_names, fhir_event
-from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import LOADED, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import NARRATIVE, few_records, write_deletion, write_records
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.running.cases import each_of
@@ -26,7 +26,7 @@ SOURCES = {(each["resourceType"], each["id"]): each for each in few_records()}
 def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Yield a reader with Patient 4 in its second version, and Patient 6 deleted."""
     folder = tmp_path_factory.mktemp("aged")
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(folder))
         changed = {**SOURCES["Patient", "4"], "active": False}
         load(reader, write_records(folder, [changed]), LATER)

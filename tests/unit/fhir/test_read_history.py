@@ -9,7 +9,7 @@ from lxml import etree
 
 from careconnect.fhir.rendering import bundle
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.records.former_versions import Version, write_versions
@@ -37,7 +37,7 @@ def observation(id_: str, of: str, text: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Patients and records that were created, changed, deleted and moved; the key of `next` links comes with a load."""
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("records")))
         write_versions(
             reader,

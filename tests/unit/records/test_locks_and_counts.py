@@ -25,7 +25,7 @@ from careconnect_records.items.reference_counts import (
     set_tombstone_actions,
     targets_of,
 )
-from careconnect_testing.parts.stores import Reader, reader_on_moto
+from careconnect_testing.parts.stores import Reader, reader_in_memory
 from careconnect_testing.records.stored import saved
 
 NAME = lock_of("Patient", "urn:s", "v")
@@ -33,7 +33,7 @@ NAME = lock_of("Patient", "urn:s", "v")
 
 @pytest.fixture(scope="module")
 def tables() -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         yield reader
 
 

@@ -18,7 +18,7 @@ from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import write_actions
-from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto
+from careconnect_testing.parts.stores import BASE, Reader, reader_in_memory
 from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         yield reader
 
 

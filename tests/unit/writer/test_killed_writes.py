@@ -13,7 +13,7 @@ from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import killed_at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, patient
-from careconnect_testing.parts.record_writers import WRITE, Writer, with_other_tables, writer_on_moto
+from careconnect_testing.parts.record_writers import WRITE, Writer, with_other_tables, writer_in_memory
 from careconnect_testing.parts.recorded_writes import Record, made_by, with_record
 from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
 
@@ -26,15 +26,15 @@ LATER = 10
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[Writer]:
-    with writer_on_moto() as made:
+def module_writer() -> Iterator[Writer]:
+    with writer_in_memory() as made:
         yield made
 
 
 @pytest.fixture
-def recorded(moto: Writer) -> tuple[Writer, Record]:
+def recorded(module_writer: Writer) -> tuple[Writer, Record]:
     """Both writers over empty tables, with an audit table and organisations to refer to."""
-    made, record = with_record(with_other_tables(moto))
+    made, record = with_record(with_other_tables(module_writer))
     for number in (1, 2):
         made.made({"resourceType": "Organization", "id": f"org{number}"})
     return made, record

@@ -7,8 +7,8 @@ import pytest
 
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_testing.http.writes import NHS_NUMBER, patient
-from careconnect_testing.parts.record_writers import Writer, writer_on_moto
-from careconnect_testing.parts.stores import reader_on_moto
+from careconnect_testing.parts.record_writers import Writer, writer_in_memory
+from careconnect_testing.parts.stores import reader_in_memory
 
 ORGANIZATION = {"resourceType": "Organization", "name": "A practice"}
 
@@ -16,7 +16,7 @@ ORGANIZATION = {"resourceType": "Organization", "name": "A practice"}
 @pytest.fixture
 def writer() -> Iterator[Writer]:
     """Both writers over tables that are new."""
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         yield Writer(reader)
 
 
@@ -76,7 +76,7 @@ def test_while_dynamodb_is_down_it_is_503(writer: Writer) -> None:
 
 
 def test_tables_of_this_release_are_left_as_they_are() -> None:
-    with writer_on_moto() as ready:
+    with writer_in_memory() as ready:
         ready.create(patient())
 
         assert ready.calls == ["TransactWriteItems"]

@@ -15,7 +15,7 @@ from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
-from careconnect_testing.parts.record_writers import Writer, with_other_tables, writer_on_moto
+from careconnect_testing.parts.record_writers import Writer, with_other_tables, writer_in_memory
 from careconnect_testing.records.stored import saved, stored
 
 OWN = "Patient/own"
@@ -35,15 +35,15 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[Writer]:
-    with writer_on_moto() as made:
+def module_writer() -> Iterator[Writer]:
+    with writer_in_memory() as made:
         yield made
 
 
 @pytest.fixture
-def writer(moto: Writer) -> Writer:
+def writer(module_writer: Writer) -> Writer:
     """Both writers over empty tables, with an organisation to refer to."""
-    made = with_other_tables(moto)
+    made = with_other_tables(module_writer)
     made.made({"resourceType": "Organization", "id": "org"})
     return made
 

@@ -11,11 +11,11 @@ from careconnect.fhir import outcomes
 from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_MINUTE, UNITS_PER_WRITE_UNIT, Quota
 from careconnect_testing.aws.lock_step import AwsCall
 from careconnect_testing.aws.units import UnitMeter
+from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import Resource, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer, issues_in
 from careconnect_testing.parts.recorded_writes import with_record
-from careconnect_testing.parts.stores import new_client
 from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.stored import stored
 
@@ -63,7 +63,7 @@ WORST: Mapping[str, tuple[list[Resource], Callable[[Writer], Answer]]] = {
 @pytest.fixture
 def metered(writer: Writer) -> Iterator[UnitMeter]:
     """Count the write units of the writer's calls, as DynamoDB would."""
-    meter = UnitMeter(new_client())
+    meter = UnitMeter(InMemoryClient(writer.reader.client.database))
     events = writer.reader.client.meta.events
 
     def before(params: Any, model: Any, **_: Any) -> None:

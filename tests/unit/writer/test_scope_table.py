@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource
-from careconnect_testing.parts.record_writers import Writer, writer_on_moto
+from careconnect_testing.parts.record_writers import Writer, writer_in_memory
 from careconnect_testing.records.few_records import few_records
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def is_open(interaction: str, type_name: str, letters: str, *, bound: bool) -> b
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
     """Writers and readers without an answer to any call of DynamoDB."""
-    with writer_on_moto() as made:
+    with writer_in_memory() as made:
 
         def down(_name: str) -> None:
             raise EndpointConnectionError(endpoint_url="https://dynamodb")

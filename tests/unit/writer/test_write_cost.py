@@ -12,7 +12,7 @@ from careconnect_admin.project import PROJECT
 from careconnect_records.items.resource_items import item_size
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
-from careconnect_testing.parts.record_writers import WRITE, Writer, writer_on_moto
+from careconnect_testing.parts.record_writers import WRITE, Writer, writer_in_memory
 from careconnect_testing.parts.stores import load
 from careconnect_testing.records.stored import saved, stored
 
@@ -73,7 +73,7 @@ WRITES: dict[str, Callable[[Writer], Answer]] = {
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
     """Writers that have read what they cache of their tables, which hold the few resources that are written."""
-    with writer_on_moto() as made:
+    with writer_in_memory() as made:
         made.made({"resourceType": "Organization", "id": "org"})
         for each in (OWN, FREE, OBSERVED):
             made.made(each)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from careconnect_testing.aws.lock_step import AwsCall
-from careconnect_testing.aws.moto_dynamodb import inserted
+from careconnect_testing.dynamodb.transactions import inserted
+from careconnect_testing.dynamodb.values import item_size
 
 Item = Mapping[str, Any]
 
@@ -57,26 +58,26 @@ class UnitMeter:
         """Add the write units of the last round."""
         for one in self._written:
             after = self._item(one.table, one.key)
-            self.write += one.units_each * _units(max(_size(one.before), _size(after)), _WRITE_BYTES)
+            self.write += one.units_each * _units(max(item_size(one.before), item_size(after)), _WRITE_BYTES)
             self.write += self._index_units(one, after)
         self._written = []
 
     def _read_units(self, operation: str, asked: Mapping[str, Any]) -> Iterator[float]:
         share = 1.0 if asked.get("ConsistentRead") else 0.5
         if operation == "GetItem":
-            yield share * _units(_size(self._item(asked["TableName"], asked["Key"])), _READ_BYTES)
+            yield share * _units(item_size(self._item(asked["TableName"], asked["Key"])), _READ_BYTES)
         elif operation == "Query":
             whole = {name: value for name, value in asked.items() if name not in _SHOWN}
             if "#" in asked["KeyConditionExpression"]:
                 names = asked["ExpressionAttributeNames"]
                 used = {name: names[name] for name in names if name in asked["KeyConditionExpression"]}
                 whole["ExpressionAttributeNames"] = used
-            yield share * _units(sum(map(_size, self.client.query(**whole)["Items"])), _READ_BYTES)
+            yield share * _units(sum(map(item_size, self.client.query(**whole)["Items"])), _READ_BYTES)
         else:
             for table, wanted in asked["RequestItems"].items():
                 share = 1.0 if wanted.get("ConsistentRead") else 0.5
                 for key in wanted["Keys"]:
-                    yield share * _units(_size(self._item(table, key)), _READ_BYTES)
+                    yield share * _units(item_size(self._item(table, key)), _READ_BYTES)
 
     def _to_write(self, operation: str, asked: Mapping[str, Any]) -> Iterator[_Written]:
         if operation == "BatchExecuteStatement":
@@ -99,7 +100,7 @@ class UnitMeter:
             names = [part["AttributeName"] for part in index["KeySchema"]]
             was, is_there = (all(name in item for name in names) for item in (one.before, after))
             assert not was, "what is in an index is not changed here"
-            units += _units(_size(after), _WRITE_BYTES) if is_there else 0
+            units += _units(item_size(after), _WRITE_BYTES) if is_there else 0
         return units
 
     def _item(self, table: str, key: Item) -> Item:
@@ -117,29 +118,3 @@ class UnitMeter:
 
 def _units(size: int, each: int) -> int:
     return max(1, math.ceil(size / each))
-
-
-def _size(item: Item) -> int:
-    """Return the bytes of an item: its names and values (DynamoDB Developer Guide, Item sizes and formats)."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(typed: Mapping[str, Any]) -> int:
-    ((kind, value),) = typed.items()
-    match kind:
-        case "S":
-            return len(value.encode())
-        case "N":
-            # Two digits take a byte, and a number one more.
-            return math.ceil(len(value.strip("-").strip("0")) / 2) + 1
-        case "B":
-            return len(value)
-        case "SS":
-            return sum(len(each.encode()) for each in value)
-        case "BOOL" | "NULL":
-            return 1
-        case "L":
-            return 3 + sum(1 + _value_size(each) for each in value)
-        case "M":
-            return 3 + sum(1 + len(name.encode()) + _value_size(each) for name, each in value.items())
-    raise AssertionError(f"no item of ours has a value of the kind {kind}")

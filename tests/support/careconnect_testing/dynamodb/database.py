@@ -1,11 +1,12 @@
 """DynamoDB in memory, at the level of its calls, for tests and simulation."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from threading import RLock
 from typing import Any, Final
 
 from careconnect_testing.dynamodb import reads, transactions, writes
 from careconnect_testing.dynamodb.errors import ResourceInUseException, ResourceNotFoundException
+from careconnect_testing.dynamodb.rows import Rows
 from careconnect_testing.dynamodb.table import Table
 from careconnect_testing.dynamodb.values import Item
 
@@ -76,7 +77,7 @@ class Database:
         try:
             return self._tables[name]
         except KeyError:
-            raise ResourceNotFoundException from None
+            raise ResourceNotFoundException("Requested resource not found") from None
 
     def execute(self, operation: str, request: Mapping[str, Any], *, behind: int = 0) -> dict[str, Any]:
         """Do one call, atomically, and return its answer; `operation` is the name of boto3's method.
@@ -148,12 +149,16 @@ class Database:
         """
         return (row.item for row in list(self.table(table).rows))
 
-    def copy(self, clock: Callable[[], float] | None = None) -> "Database":
-        """Return a database with the same items, for `restore` or with another clock; its tables have no history."""
+    def copy(self, tables: Collection[str] | None = None, clock: Callable[[], float] | None = None) -> "Database":
+        """Return a database with the same items of all or some tables, for `restore` or with another clock.
+
+        Its tables have no history.
+        """
         copy = Database(clock or self._clock)
         copy.auto_propagate = self.auto_propagate
         with self._lock:
-            for name, table in self._tables.items():
+            for name in self._tables if tables is None else tables:
+                table = self.table(name)
                 copy.create_table(time_to_live=table.time_to_live, **table.request)
                 copy.restore(name, self)
         return copy
@@ -162,6 +167,11 @@ class Database:
         """Give a table the items that it has in a copy."""
         with self._lock:
             self.table(table).restore(copy.table(table).rows)
+
+    def clear(self, table: str) -> None:
+        """Remove all items of a table, without a trace in its stream."""
+        with self._lock:
+            self.table(table).restore(Rows())
 
     def _propagate_at_once(self) -> None:
         if self.auto_propagate:

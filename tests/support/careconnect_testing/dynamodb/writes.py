@@ -70,9 +70,8 @@ class Action:
         old: Item = self._before.item if self._before else {}
         if not self._terms.holds(self._condition, old):
             shown = self._request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old
-            raise ConditionalCheckFailedException(
-                "The conditional request failed", **({"Item": copied_item(old)} if shown else {})
-            )
+            members: dict[str, Any] = {"Item": copied_item(old)} if shown else {}
+            raise ConditionalCheckFailedException("The conditional request failed", **members)
         if self.kind in (PUT, UPDATE):
             row = self._row(old)
             removes_from_none = self._before is None and self._update is not None and self._update.only_removes

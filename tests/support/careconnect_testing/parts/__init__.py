@@ -1,1 +1,1 @@
-"""The functions over tables in moto, with doubles for their clock, log and quota."""
+"""The functions over tables in memory or in moto, with doubles for their clock, log and quota."""

@@ -1,5 +1,6 @@
-"""The auditor over tables in moto that hold any events, with its AWS calls counted and failing on demand."""
+"""The auditor over a table in memory or in moto, with its AWS calls counted and failing on demand."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_testing.aws.tables import create_table
+from careconnect_testing.dynamodb import Database, InMemoryClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
 from careconnect_testing.parts.clock import Clock
@@ -161,8 +163,24 @@ class Auditor:
 
 
 @contextmanager
+def auditor_in_memory() -> Iterator[Auditor]:
+    """Create an empty table in memory, and yield the auditor over it."""
+    client = InMemoryClient(Database(time.time))
+    create_table(client, "AuditTable", "events")
+    auditor = Auditor(client, "events")
+
+    def before_call(operation: str, _request: Mapping[str, Any]) -> None:
+        auditor.calls.append(operation)
+        for fault in auditor.faults:
+            fault(operation)
+
+    client.before = before_call
+    yield auditor
+
+
+@contextmanager
 def auditor_on_moto() -> Iterator[Auditor]:
-    """Create an empty table in moto, and yield the auditor over it."""
+    """Create an empty table in moto, and yield the auditor over it: for the handler."""
     with mock_aws():
         client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32))
         name = f"events-{next(_NUMBERS)}"

@@ -22,7 +22,7 @@ from careconnect_testing.http.events import Pairs, fhir_event
 from careconnect_testing.http.writes import JSON, PATCH, Resource
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
-from careconnect_testing.parts.stores import BASE, NOW, Reader, made_tables, reader_on_moto
+from careconnect_testing.parts.stores import BASE, NOW, Reader, made_tables, reader_in_memory
 from careconnect_testing.parts.usage_counters import no_limit
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
@@ -156,14 +156,14 @@ class Writer:
 
 
 @contextmanager
-def writer_on_moto() -> Iterator[Writer]:
-    """Make empty tables of this release in moto, and yield the writers over them."""
-    with reader_on_moto() as reader:
+def writer_in_memory() -> Iterator[Writer]:
+    """Make empty tables of this release in memory, and yield the writers over them."""
+    with reader_in_memory() as reader:
         yield _with_tables_of_this_release(reader)
 
 
 def with_other_tables(writer: Writer) -> Writer:
-    """Return writers over other, empty tables in the same moto."""
+    """Return writers over other, empty tables beside the former."""
     former = writer.reader
     former.faults.clear()
     reader = Reader(former.client, made_tables(former.client), calls=former.calls, faults=former.faults)

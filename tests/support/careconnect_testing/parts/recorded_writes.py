@@ -1,4 +1,4 @@
-"""Writers with their audit events in a table in moto, as deployed, and the events of their writes."""
+"""Writers with their audit events in a table in memory, as deployed, and the events of their writes."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome
 from careconnect.endpoint.pipeline import Auditing
+from careconnect_testing.dynamodb import Database
 from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.record_writers import WRITE, Writer
 
@@ -20,10 +19,10 @@ _NUMBERS = itertools.count()
 
 @dataclass(frozen=True)
 class Record:
-    """The writers' audit table in moto: its name and region, and all its events."""
+    """The writers' audit table in memory: its name, and all its events."""
 
+    database: Database
     table: str
-    region: str
     all: Callable[[], list[AuditEvent]]
 
     def since(self, act: Callable[[], object]) -> list[AuditEvent]:
@@ -34,13 +33,13 @@ class Record:
 
     def forget(self) -> None:
         """Delete all events, which no writer may do."""
-        dynamodb_backends[DEFAULT_ACCOUNT_ID][self.region].tables[self.table].items.clear()
+        self.database.clear(self.table)
 
 
 def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Record]:
     """Return the same writers with an empty audit table of their own."""
     client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
-    record = Record(name, client.meta.region_name, audit_table(client, name))
+    record = Record(client.database, name, audit_table(client, name))
     kept = DynamoDbAuditStore(client, name)
     return replace(writer, auditing=Auditing(kept, "tested", fails_open=fails_open)), record
 

@@ -23,6 +23,7 @@ from careconnect.storage.quota import Quota
 from careconnect_admin.loading.load import load_paths
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
+from careconnect_testing.dynamodb import Database, InMemoryClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
 from careconnect_testing.parts.audit_trails import StoredEvents
@@ -46,7 +47,7 @@ _SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_
 
 @dataclass
 class Reader:
-    """Both deployed readers over tables in moto, for requests of any caller."""
+    """Both deployed readers over tables in memory or in moto, for requests of any caller."""
 
     client: Any
     tables: RecordTables
@@ -147,7 +148,7 @@ def new_client() -> Any:
 
 @contextmanager
 def reader_on_moto() -> Iterator[Reader]:
-    """Create empty tables in moto, and yield the reader over them."""
+    """Create empty tables in moto, and yield the reader over them: for handlers, and for more than DynamoDB's items."""
     with mock_aws():
         client = new_client()
         reader = Reader(client, made_tables(client))
@@ -164,8 +165,26 @@ def reader_on_moto() -> Iterator[Reader]:
         yield reader
 
 
+@contextmanager
+def reader_in_memory() -> Iterator[Reader]:
+    """Create empty tables in memory, and yield the reader over them."""
+    client = InMemoryClient(Database(time.time))
+    reader = Reader(client, made_tables(client))
+
+    def before_call(operation: str, request: Mapping[str, Any]) -> None:
+        if operation == "GetItem" and request["Key"]["pk"]["S"] == CURSOR_KEY[0]:
+            # The check of the tables' format happens once an instance, and is not under test.
+            return
+        reader.calls.append(operation)
+        for fault in reader.faults:
+            fault(operation)
+
+    client.before = before_call
+    yield reader
+
+
 def made_tables(client: Any) -> RecordTables:
-    """Create empty tables; several readers may exist at once in moto's one account."""
+    """Create empty tables, beside those that the client has."""
     number = next(_NUMBERS)
     names = (f"records-{number}", f"directory-{number}", f"references-{number}")
     for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):

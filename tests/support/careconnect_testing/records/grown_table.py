@@ -15,7 +15,7 @@ from careconnect_admin.documents.generate import write_documents
 from careconnect_admin.loading.reindex import reindex
 from careconnect_testing.aws.moto_dynamodb import quick_and_whole
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.parts.stores import BASE, reader_on_moto
+from careconnect_testing.parts.stores import BASE, reader_in_memory
 from service_discovery.capability_statement import capability_statement
 
 
@@ -27,7 +27,7 @@ def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]
     write_documents(documents)
     statement = json.dumps(capability_statement(BaseUrl(BASE)))
     (documents / "metadata.json").write_text(statement, encoding="utf-8")
-    with quick_and_whole(), reader_on_moto() as reader:
+    with quick_and_whole(), reader_in_memory() as reader:
 
         def answers() -> dict[str, dict[str, Any]]:
             return {search: _reported(reader.get(*search.split("?"))) for search in searches}

@@ -11,6 +11,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 
 from careconnect.storage.keys import CURSOR_KEY, INDEX_ITEM, LOCK_ITEM, Key
 from careconnect_records.items.tables import RecordTables
+from careconnect_testing.dynamodb import InMemoryClient
 
 Item = dict[str, Any]
 Stored = dict[tuple[str, str, str], Item]
@@ -22,11 +23,8 @@ _NAMES = {"records": "record", "directory": "directory", "references": "referenc
 def stored(tables: RecordTables) -> Stored:
     """Return all items except the tables' own, without traces of failed attempts and without zero reference counts."""
     found: Stored = {}
-    in_moto = _in_moto(tables)
     for kind, attribute in _NAMES.items():
-        # A Scan would take ten times as long.
-        for each in _items(in_moto[getattr(tables, attribute)].items):
-            item = {name: _plain(value) for name, value in each.attrs.items()}
+        for item in _items_of(tables.client, getattr(tables, attribute)):
             pk, sk = item["pk"]["S"], item.get("sk", {}).get("S", "")
             bare = _without_traces(kind, sk, item)
             if pk != CURSOR_KEY[0] and len(bare) > (1 if kind == "references" else 2):
@@ -69,12 +67,22 @@ def _index_of(pk: str, sk: str, indexes: Mapping[str, Item]) -> Item:
 
 
 def saved(tables: RecordTables) -> Callable[[], None]:
-    """Save the content of moto's tables, and return a function that restores it.
+    """Save the content of tables in memory or in moto, and return a function that restores it.
 
     The items themselves are not copied: writes do not change them, but replace them by others (`moto_dynamodb`).
     """
-    in_moto = _in_moto(tables)
-    kept = {name: _copied(in_moto[name].items) for name in (getattr(tables, each) for each in _NAMES.values())}
+    names = [getattr(tables, each) for each in _NAMES.values()]
+    client: Any = tables.client
+    if isinstance(client, InMemoryClient):
+        copy = client.database.copy(names)
+
+        def restore() -> None:
+            for name in names:
+                client.database.restore(name, copy)
+
+        return restore
+    in_moto = _in_moto(tables.client)
+    kept = {name: _copied(in_moto[name].items) for name in names}
 
     def put_back() -> None:
         for name, items in kept.items():
@@ -89,6 +97,15 @@ def _copied(items: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
     return defaultdict(items.default_factory, places)
 
 
+def _items_of(client: Any, table: str) -> Iterator[Mapping[str, Any]]:
+    # A Scan would take ten times as long.
+    if isinstance(client, InMemoryClient):
+        yield from client.database.items(table)
+        return
+    for each in _items(_in_moto(client)[table].items):
+        yield {name: _plain(value) for name, value in each.attrs.items()}
+
+
 def _items(items: Mapping[Any, Any]) -> Iterator[Any]:
     for each in items.values():
         yield from each.values() if isinstance(each, dict) else (each,)
@@ -99,5 +116,5 @@ def _plain(value: DynamoType) -> dict[str, Any]:
     return {value.type: value.value} if is_plain else value.to_regular_json()
 
 
-def _in_moto(tables: RecordTables) -> Mapping[str, Any]:
-    return dynamodb_backends[DEFAULT_ACCOUNT_ID][tables.client.meta.region_name].tables
+def _in_moto(client: Any) -> Mapping[str, Any]:
+    return dynamodb_backends[DEFAULT_ACCOUNT_ID][client.meta.region_name].tables

@@ -59,7 +59,7 @@ def run_schedule(
     start = beginning()
     choices = Choices(seed, given)
     scheduler = Scheduler(choices, START)
-    database = start.database.copy(lambda: scheduler.now)
+    database = start.database.copy(clock=lambda: scheduler.now)
     database.auto_propagate = False
     aws = Aws(database, scheduler, choices, Keys(), per_mille, is_told)
     ledger = Ledger()

@@ -12,7 +12,7 @@ from botocore.validate import ParamValidator
 from careconnect.runtime import aws
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
-from careconnect_testing.aws.moto_dynamodb import inserted
+from careconnect_testing.dynamodb.transactions import inserted
 
 Right = tuple[str, str]
 """An IAM action, and the logical id of its resource; an index as `AuditTable/by-patient`."""

@@ -13,7 +13,7 @@ from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.audit_trails import audit_table
-from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto
+from careconnect_testing.parts.stores import BASE, Reader, reader_in_memory
 from careconnect_testing.records.few_records import write_records
 
 Run = Callable[..., Result]
@@ -26,7 +26,7 @@ OBSERVED = {**observation("Patient/a"), "id": "1"}
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         yield reader
 
 

@@ -29,7 +29,7 @@ from careconnect_records.items.reference_counts import targets_of
 from careconnect_records.writes import lease, plan
 from careconnect_records.writes.multi_step_write import MultiStepWrite
 from careconnect_records.writes.target import Target
-from careconnect_testing.parts.stores import Reader, reader_on_moto
+from careconnect_testing.parts.stores import Reader, reader_in_memory
 from careconnect_testing.records.generated import cases
 from careconnect_testing.records.stored import Stored, saved, stored
 
@@ -82,7 +82,7 @@ BATCHES = st.lists(
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader, pytest.MonkeyPatch.context() as patch:
+    with reader_in_memory() as reader, pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "MAX_ACTIONS", 20)
         patch.setattr("careconnect_records.writes.packing.MAX_ACTIONS", 20)
         patch.setattr(lease, "_AT_ONCE", 4)

@@ -14,7 +14,7 @@ from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.reindex import WAIT_SECONDS, OvertakenError, ReindexReport, reindex
 from careconnect_testing.http.writes import LONG_TEXT, observation, patient
 from careconnect_testing.parts.record_writers import Writer
-from careconnect_testing.parts.stores import BASE, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import BASE, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import few_records, write_deletion, write_records
 from careconnect_testing.records.stored import Stored, saved, stored
 
@@ -34,7 +34,7 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("reindex")
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(folder, [*few_records(), MANY_NAMES, *ALIKE]))
         changed = {**few_records()[0], "active": False}
         load(reader, write_records(folder, [changed]))
@@ -132,7 +132,7 @@ def test_bodies_are_never_touched(reader: Reader) -> None:
 
 @pytest.mark.long
 def test_killed_anywhere_it_is_run_again_and_the_number_comes_last(tmp_path: Path) -> None:
-    with reader_on_moto() as few:
+    with reader_in_memory() as few:
         load(
             few,
             write_records(tmp_path, [{**patient("1"), "id": "1"}, {**observation("Patient/1"), "id": "o"}, MANY_NAMES]),

@@ -9,7 +9,7 @@ from careconnect.fhir.outcomes import OutcomeError
 from careconnect.storage.quota import WINDOW, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
 from careconnect_testing.aws.tables import create_table
-from careconnect_testing.parts.stores import Reader, reader_on_moto
+from careconnect_testing.parts.stores import Reader, reader_in_memory
 from careconnect_testing.parts.usage_counters import UsageCounters
 
 NOW = 1_750_000_000.0
@@ -68,7 +68,7 @@ def test_what_is_remembered_does_not_grow_without_end() -> None:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         create_table(reader.client, "UsageTable", "usage")
         yield reader
 

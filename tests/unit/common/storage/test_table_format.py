@@ -11,7 +11,7 @@ from careconnect.storage.dynamodb import BELIEVED_SECONDS, FormatCheckedClient
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_records.items.table_formats import begin_table
 from careconnect_testing.parts.clock import Clock
-from careconnect_testing.parts.stores import Reader, reader_on_moto
+from careconnect_testing.parts.stores import Reader, reader_in_memory
 
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
 CURSOR = dict(zip(("pk", "sk"), ({"S": part} for part in CURSOR_KEY), strict=True))
@@ -68,7 +68,7 @@ class Watched:
 
 @pytest.fixture
 def watched() -> Iterator[Watched]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         yield Watched(reader)
 
 

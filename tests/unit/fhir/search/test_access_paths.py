@@ -238,7 +238,8 @@ CALLS = [
     # A first page also reads the key that seals its next link, once in an instance's life, if it has one.
     ("Patient", "_id=4", ["BatchGetItem", "BatchGetItem"]),
     ("Patient", "identifier=https://fhir.nhs.uk/Id/nhs-number|9658218873", ["Query", "Query", "BatchGetItem"]),
-    ("Patient", "identifier=9658218873", ["Query", "Query", "BatchGetItem"]),
+    # A page that its limit ends has a LastEvaluatedKey, even if nothing follows.
+    ("Patient", "identifier=9658218873", ["Query"] * 3 + ["BatchGetItem"]),
     ("Patient", "name=kanfeld", ["Query", "BatchGetItem"]),
     ("Patient", "name=bernie kanfeld&birthdate=1998&gender=female", ["Query", "BatchGetItem"]),
     ("Observation", "patient=4", ["Query", "BatchGetItem"]),
@@ -247,7 +248,7 @@ CALLS = [
     ("Observation", "code=8867-4", ["Query", "BatchGetItem"]),
     ("Patient", "gender=female", ["Query"] * SHARDS + ["BatchGetItem"]),
     ("Patient", "", ["Query"] * SHARDS + ["BatchGetItem"]),
-    ("Observation", "patient.identifier=9658218873", ["Query"] * 4 + ["BatchGetItem"]),
+    ("Observation", "patient.identifier=9658218873", ["Query"] * 5 + ["BatchGetItem"]),
     ("Observation", "patient=4&_summary=count", ["Query"]),
     ("Observation", "patient=4&_count=0", ["Query"]),
     ("Observation", "patient=nobody", ["Query"]),

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import Resource, few_records, write_records
 from careconnect_testing.records.fhir_models import valid_json
 from careconnect_testing.running.cases import each_of
@@ -178,7 +178,7 @@ def entangled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         "subject": {"reference": "Patient/5"},
         "context": {"reference": "Encounter/e1"},
     }
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("entangled"), [*few_records(), foreign]))
         yield reader
 

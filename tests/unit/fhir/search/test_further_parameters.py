@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect_records.parsing.exact_json import JsonNumber
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import LOINC, SNOMED, write_records
 from careconnect_testing.running.cases import each_of
 
@@ -88,7 +88,7 @@ RECORDS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("further"), RECORDS))
         yield reader
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, REVERSE_INCLUDES
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import OBSERVATIONS, Resource, write_records
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.running.cases import each_of
@@ -233,7 +233,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader over records that refer to the same things."""
     things: list[Resource] = [{"resourceType": name, "id": "shared"} for name in ("Medication", "Location")]
     records = (one for number in range(SHARED_BY) for one in _in_everybodys_records(number))
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("shared"), [*things, *records]))
         yield reader
 

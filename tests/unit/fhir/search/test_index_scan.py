@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import LOADED, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
 from fhir_reader import budget
 from fhir_reader.search import plan_query as plan_query
@@ -59,7 +59,7 @@ def _observations() -> list[Resource]:
 
 @pytest.fixture(scope="module")
 def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         for third in range(3):
             folder = tmp_path_factory.mktemp("records")
             records = [*_patients(), *_observations()][third::3]
@@ -260,7 +260,7 @@ def test_a_code_of_many_systems_is_found_through_the_type(tmp_path: Path) -> Non
         one | {"code": {"coding": [{"system": f"https://codes.example/{number % 12}", "code": "c"}]}}
         for number, one in enumerate(_observations())
     ]
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path, many))
 
         found = ids(reader.walk("Observation", "code=c"))
@@ -279,7 +279,7 @@ def test_total_takes_three_words(everybody: Reader, text: str) -> None:
 @pytest.mark.parametrize("number", [SHARE, SHARE + 1])
 @pytest.mark.usefixtures("small_pages")
 def test_a_range_that_ends_within_the_share_has_a_total(tmp_path: Path, number: int) -> None:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path, _patients()[:number]))
 
         total = reader.get("Patient", "_count=2").json.get("total")
@@ -298,7 +298,7 @@ def test_a_range_that_ends_within_the_share_has_a_total(tmp_path: Path, number: 
 )
 def test_a_walk_misses_nothing_that_stays_while_others_write(query: str, tmp_path: Path) -> None:
     """Between pages people come and go, and one is born elsewhere. Each person that keeps its position appears once."""
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path, _patients()))
         seen: list[str] = []
         page, number = reader.get("Patient", query), 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.parts.stores import EVERYTHING, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import EVERYTHING, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import write_deletion, write_records
 
 pytestmark = pytest.mark.slow
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def lagging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """The few records, with Observation/o7 given to Patient 5 in its body while its entries still say 4."""
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("records")))
         reader.give_away("Observation/o7", "5")
         yield reader
@@ -57,7 +57,7 @@ def test_its_new_owner_reads_it_by_id_before_its_entries_follow(lagging: Reader)
 
 
 def test_a_body_that_is_deleted_while_its_entry_stays_is_passed_over(tmp_path: Path) -> None:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path))
         entry = {"pk": {"S": "Condition/c1"}, "sk": {"S": "#index"}}
         kept = reader.client.get_item(TableName=reader.tables.record, Key=entry)["Item"]

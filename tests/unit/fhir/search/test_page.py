@@ -9,7 +9,7 @@ import pytest
 
 from careconnect.http.messages import MAX_ANSWER_BYTES
 from careconnect_testing.parts.clock import Clock
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import Resource, write_records
 from fhir_reader import budget
 from fhir_reader.search import includes as follow_references
@@ -37,7 +37,7 @@ def condition(number: int) -> Resource:
 def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("big")
     patients: list[Resource] = [{"resourceType": "Patient", "id": "4"}]
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(folder, patients + [condition(number) for number in range(BIG)]))
         yield reader
 
@@ -70,7 +70,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     ]
     for one in conditions:
         del one["note"]
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         folder = tmp_path_factory.mktemp("crowded")
         load(reader, write_records(folder, [{"resourceType": "Patient", "id": "4"}, *conditions]))
         yield reader
@@ -97,7 +97,7 @@ def test_matches_make_room_for_what_they_include(big: Reader) -> None:
 
 def test_what_is_deleted_between_index_and_body_is_passed_over(tmp_path: Path) -> None:
     patients: list[Resource] = [{"resourceType": "Patient", "id": id_} for id_ in ("1", "2", "3")]
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path, patients))
 
         def delete(operation: str) -> None:
@@ -148,7 +148,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         }
         for number in range(3 * CROWD)
     ]
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("crowd"), [*people, *theirs]))
         yield reader
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import LOINC, Resource, write_records
 from fhir_reader import budget
 from fhir_reader.search import plan_query as plan_query
@@ -49,7 +49,7 @@ def _patient(number: int) -> Resource:
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     records = [record for number in range(MANY) for record in (_patient(number), _observation(number))]
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("records"), records))
         yield reader
 

@@ -8,7 +8,7 @@ import pytest
 from careconnect.fhir.resource_types import resource_type
 from careconnect_records.writes.plan import plan_version
 from careconnect_records.writes.target import Target
-from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
 from fhir_reader import budget
@@ -33,7 +33,7 @@ SEARCHES = [
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with reader_on_moto() as reader:
+    with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("records")))
         yield reader
 
