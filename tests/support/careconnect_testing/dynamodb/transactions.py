@@ -29,21 +29,21 @@ class Transactions:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._done: dict[str, tuple[float, str]] = {}
+        self._done: dict[str, tuple[float, list[Any]]] = {}
 
     def write(self, tables: Tables, request: Mapping[str, Any], _behind: int) -> dict[str, Any]:
         """Write all or nothing; raises `TransactionCanceledException` with the reason of each action."""
         token, now = request.get("ClientRequestToken", ""), self._clock()
-        text = repr(request["TransactItems"]) if token else ""
+        actions = request["TransactItems"]
         if token in self._done and now - self._done[token][0] < _TOKEN_SECONDS:
-            if self._done[token][1] != text:
+            if self._done[token][1] != actions:
                 raise IdempotentParameterMismatchException(
                     "Idempotent parameter mismatch: the token was used with other parameters"
                 )
             return {}
-        _transact(tables, request["TransactItems"])
+        _transact(tables, actions)
         if token:
-            self._done[token] = (now, text)
+            self._done[token] = (now, actions)
         return {}
 
 

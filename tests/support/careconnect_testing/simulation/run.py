@@ -1,8 +1,10 @@
 """One run: a plan under one schedule, with all promises checked at every step."""
 
+import gc
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,7 +65,7 @@ def run_schedule(
     database.auto_propagate = False
     aws = Aws(database, scheduler, choices, Keys(), per_mille, is_told)
     ledger = Ledger()
-    with isolated(scheduler, chance):
+    with isolated(scheduler, chance), _without_collections():
         system = System(aws, chance, has_skew)
         gateway = Gateway(system)
         world = _World(system, gateway, ledger, Operator(system, ledger), start.tokens, start.assertions)
@@ -79,6 +81,16 @@ def run_schedule(
     everything = repr((ledger.commits, [(each.status, each.answer) for each in ledger.exchanges], choices.taken))
     digest = hashlib.sha256(everything.encode()).hexdigest()
     return Outcome(seed, plan, choices.taken, broken, ledger, aws.calls, scheduler.switches, aws.kills, digest)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Collect no garbage within a run: what it makes is little, and all it takes goes at its end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @dataclass

@@ -8,8 +8,8 @@ from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, p
 CODES_OF: Final = {"p1": ("A",), "p2": ("B",)}
 """The identifiers of the patients that exist, by their ids."""
 
-_BIG: Final = 48
-"""Identifiers of a resource that no single transaction takes."""
+_BIG: Final = 16
+"""Identifiers of a resource that no single transaction takes, as a run limits them."""
 
 
 _ORGANIZATIONS: Final = {"p1": "g1", "p2": "g2", "p3": "g3"}

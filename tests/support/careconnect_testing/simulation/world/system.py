@@ -24,6 +24,7 @@ from careconnect.storage import dynamodb
 from careconnect.storage.quota import UNITS_PER_MINUTE, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes import lease, plan
 from careconnect_testing.parts.issuer import NoKeySets
 from careconnect_testing.simulation.schedule.pool import without_threads
 from careconnect_testing.simulation.schedule.scheduler import Home, KilledError, Scheduler
@@ -58,6 +59,10 @@ FUNCTION_SECONDS: Final = 20.0
 
 SKEWS: Final = (-5.0, -2.5, 2.5, 5.0)
 """Seconds by which an instance's clock may be wrong."""
+
+ACTIONS: Final = 45
+"""Actions that a transaction takes in a run. With DynamoDB's 100, a write in steps would take a run's whole time."""
+ACTIONS_OF_A_STEP: Final = 12
 
 _COLD: Final = 150
 """Of 1,000 invocations, those that start an instance though one is idle."""
@@ -260,6 +265,8 @@ def isolated(scheduler: Scheduler, chance: random.Random) -> Iterator[None]:
             (secrets, "token_hex", lambda size: chance.randbytes(size).hex()),
             (secrets, "token_bytes", urandom),
             (os, "urandom", urandom),
+            (plan, "MAX_ACTIONS", ACTIONS),
+            (lease, "_AT_ONCE", ACTIONS_OF_A_STEP),
         ):
             stack.enter_context(patch.object(owner, name, seeded))
         yield
