@@ -34,7 +34,7 @@ from careconnect_testing.ledger.disclosures import faults_of_events
 from careconnect_testing.ledger.entries import Entry, Ledger, Sent
 from careconnect_testing.ledger.index import faults_of_items, faults_of_uniqueness, leased
 from careconnect_testing.ledger.reads import PATIENTS
-from careconnect_testing.ledger.restartable_stack import FunctionProcess, RestartableStack
+from careconnect_testing.ledger.restartable_stack import RestartableStack
 from careconnect_testing.ledger.scenarios import OWN_SYSTEM, WRONG_SECRET, Outcomes
 from careconnect_testing.ledger.stored_items import Stored
 from careconnect_testing.ledger.traffic import Run, Traffic
@@ -109,21 +109,18 @@ def use_ended_token(run: Run) -> None:
 
 
 def report(run: Run) -> None:
-    """Print the run's numbers, for `pytest -s`."""
+    """Print the numbers of the run."""
     entries = run.ledger.entries
     doubt = sum(entry.is_in_doubt for entry in entries)
     lines = [
         f"{len(entries)} requests in {run.seconds:.0f} s",
         f"{len(run.kills)} functions killed, {run.restarts} restarts, {doubt} requests in doubt",
         *(f"{number:6} {kind}" for kind, number in sorted(Counter(each.sent.kind for each in entries).items())),
-        *(f"{at:6} sent: {len(each)} processes of {kilobytes_of(each)} KB" for at, each in run.memory),
     ]
-    print("", *lines, sep="\n")  # noqa: T201 - read by who counts
-
-
-def kilobytes_of(processes: list[FunctionProcess]) -> str:
-    sizes = [each.kilobytes for each in processes]
-    return f"{min(sizes):,} to {max(sizes):,}"
+    for at, processes in run.memory:
+        largest = max((each.kilobytes for each in processes), default=0)
+        lines.append(f"{at:6} sent: {len(processes)} processes of at most {largest:,} KB")
+    print("", *lines, sep="\n")  # noqa: T201 - for `pytest -s`
 
 
 def test_the_requests_are_of_every_kind_and_were_disturbed(closed: Closed) -> None:
@@ -134,8 +131,8 @@ def test_the_requests_are_of_every_kind_and_were_disturbed(closed: Closed) -> No
     assert answers[200] > REQUESTS / 2
     assert closed.run.restarts == 2
     assert len(closed.run.kills) > 10
-    # Whatever is in doubt was cut off: a thousandth of the requests at least, a tenth at most.
-    assert REQUESTS / 1000 < sum(entry.is_in_doubt for entry in closed.entries.values()) < REQUESTS / 10
+    # Whatever is in doubt was cut off: a thousandth of the requests at least, a fifth at most.
+    assert REQUESTS / 1000 < sum(entry.is_in_doubt for entry in closed.entries.values()) < REQUESTS / 5
     kinds = {entry.sent.kind for entry in closed.entries.values() if entry.is_done}
     assert len(kinds) > 25
     assert len(closed.run.outcomes.walks) > REQUESTS / 200

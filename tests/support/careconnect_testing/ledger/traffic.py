@@ -20,7 +20,7 @@ from careconnect_testing.ledger.scenarios import Outcomes, Scenarios
 AT_ONCE: Final = 16
 SEED: Final = 20_261_129
 _KILLS: Final = 20
-_RESTARTS: Final = (0.25, 0.45)
+_RESTARTS: Final = (0.23, 0.43)
 """The shares of the requests after which the emulator is restarted."""
 _SAMPLES: Final = 20
 _ALL: Final = "user/*.cruds"
@@ -120,9 +120,11 @@ class Traffic:
         self.run.left = revoked if revoked.status == 200 else None
 
     def _kill(self) -> None:
-        chosen = self._random.choice(self._processes())
-        chosen.kill()
-        self.run.kills.append(chosen)
+        # There are none for a moment after a restart.
+        if processes := self._processes():
+            chosen = self._random.choice(processes)
+            chosen.kill()
+            self.run.kills.append(chosen)
 
     def _processes(self) -> list[FunctionProcess]:
         processes = self._stack.processes()
