@@ -128,7 +128,7 @@ def test_the_requests_are_of_every_kind_and_were_disturbed(closed: Closed) -> No
 
     assert len(closed.entries) >= REQUESTS
     assert set(answers) >= {200, 201, 204, 400, 401, 403, 404, 409, 410}
-    assert answers[200] > REQUESTS / 2
+    assert answers[200] > REQUESTS / 3
     assert closed.run.restarts == 2
     assert len(closed.run.kills) > 10
     # Whatever is in doubt was cut off: a thousandth of the requests at least, a fifth at most.
@@ -159,11 +159,11 @@ def test_nothing_is_amiss(closed: Closed, check: str) -> None:
     ("check", "tamper"),
     [
         (0, lambda one: without(one, "RecordTable", lambda item: item["sk"]["S"].startswith("#json#"))),
-        (0, lambda one: without(one, "AuditTable", lambda item: item.get("action") == {"S": "U"})),
+        (0, lambda one: without(one, "AuditTable", is_event_of_version)),
         (1, lambda one: changed(one, "update", headers={"etag": 'W/"999"'})),
         (1, lambda one: changed(one, "patch", status=409)),
         (1, lambda one: changed(one, "directory update", sent=one.run.ledger.entries[0].sent)),
-        (2, lambda one: changed(one, "read of written", began=math.inf, headers={"etag": 'W/"0"'})),
+        (2, lambda one: changed(one, "read of written", began=math.inf, headers={"etag": 'W/"1"'})),
         (4, lambda one: without(one, "RecordTable", lambda item: "?" in item["pk"]["S"])),
         (4, lambda one: without(one, "RecordTable", lambda item: "!" in item["pk"]["S"] and "ids" in item)),
         (4, lambda one: without(one, "ReferenceTable", lambda item: "closed" not in item)),
@@ -177,6 +177,10 @@ def test_a_check_finds_what_is_amiss(closed: Closed, check: int, tamper: Callabl
     assert list(list(CHECKS.values())[check](tamper(closed))) != []
 
 
+def is_event_of_version(item: Item) -> bool:
+    return item.get("action") == {"S": "U"} and "/_history/" in item["ids"]["S"]
+
+
 def without(closed: Closed, table: str, is_lost: Callable[[Item], bool]) -> Closed:
     """Return the ledger as if the last such item had been lost."""
     items = list(closed.stored.items[table])
@@ -185,8 +189,9 @@ def without(closed: Closed, table: str, is_lost: Callable[[Item], bool]) -> Clos
 
 
 def changed(closed: Closed, kind: str, **fields: Any) -> Closed:
-    """Return the ledger as if the last request of a kind, of those that were done, had been another."""
-    last = next(each for each in reversed(closed.entries.values()) if each.sent.kind == kind and each.is_done)
+    """Return the ledger as if the last request of a kind, of those that were done after a first, had been another."""
+    done = [each for each in closed.entries.values() if each.sent.kind == kind and each.is_done and each.version != 1]
+    last = done[-1]
     return _closed(closed, closed.stored, {**closed.entries, last.id: replace(last, **fields)})
 
 

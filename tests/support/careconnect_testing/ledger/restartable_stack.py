@@ -80,7 +80,7 @@ class RestartableStack(LocalStack):
     def processes(self) -> list[FunctionProcess]:
         """Return the processes of the functions."""
         listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,rss=,args="], check=True, capture_output=True, text=True
+            ["ps", "-A", "-ww", "-o", "pid=,ppid=,rss=,args="], check=True, capture_output=True, text=True
         ).stdout
         found = []
         for line in listed.splitlines():
