@@ -178,7 +178,7 @@ def test_a_check_finds_what_is_amiss(closed: Closed, check: int, tamper: Callabl
 
 
 def is_event_of_version(item: Item) -> bool:
-    return item.get("action") == {"S": "U"} and "/_history/" in item["ids"]["S"]
+    return item.get("action") == {"S": "U"} and "/_history/" in item.get("ids", {"S": ""})["S"]
 
 
 def without(closed: Closed, table: str, is_lost: Callable[[Item], bool]) -> Closed:

@@ -29,7 +29,7 @@ class Reads:
             *[self._search] * 4,
             *[self._everything, self._include, self._revinclude, self._population, self._directory],
             *[self._absent, self._refused, self._foreign, self._history, self._count, self._malformed],
-            *[self._audit, self._described, self._described, self._all, self._narrow],
+            *[self._audit, self._described, self._described, self._all, self._forbidden],
         ]
 
     def request(self) -> Sent:
@@ -129,7 +129,7 @@ class Reads:
         patient = self._patient()
         return self._named("Observation", "malformed", patient, ("patient", patient), ("date", "never"))
 
-    def _narrow(self) -> Sent:
+    def _forbidden(self) -> Sent:
         """A client that may read Patient only requests another type, or writes: the gateway refuses it."""
         method = self._random.choice(("GET", "PUT"))
         body = {"resourceType": "Patient", "id": "4"} if method == "PUT" else None
