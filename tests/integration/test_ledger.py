@@ -31,11 +31,11 @@ from careconnect_records.writes.plan import plan_version
 from careconnect_records.writes.target import Target
 from careconnect_testing.http.writes import Resource
 from careconnect_testing.ledger.disclosures import faults_of_events
-from careconnect_testing.ledger.entries import Entry, Ledger, Sent
+from careconnect_testing.ledger.entries import Entry, Ledger, Outcomes, Sent
 from careconnect_testing.ledger.index import faults_of_items, faults_of_uniqueness, leased
 from careconnect_testing.ledger.reads import PATIENTS
 from careconnect_testing.ledger.restartable_stack import RestartableStack
-from careconnect_testing.ledger.scenarios import OWN_SYSTEM, WRONG_SECRET, Outcomes
+from careconnect_testing.ledger.scenarios import OWN_SYSTEM, WRONG_SECRET
 from careconnect_testing.ledger.stored_items import Stored
 from careconnect_testing.ledger.traffic import Run, Traffic
 from careconnect_testing.ledger.versions import Versions, faults_of_order, faults_of_writes, versions_of

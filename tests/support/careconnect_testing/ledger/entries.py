@@ -98,6 +98,24 @@ class Entry:
         return "/".join(place.split("/")[:2]) or self.sent.key
 
 
+@dataclass
+class Walk:
+    """A search that was followed to its end: the keys that its pages had, in order, and when it began and ended."""
+
+    patient: str
+    began: float
+    ended: float
+    found: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Outcomes:
+    """What several requests together came to: complete walks by operation, and the entries of each token's end."""
+
+    walks: list[tuple[str, Walk]] = field(default_factory=list)
+    ended: list[tuple[Entry, Entry, Entry, Entry]] = field(default_factory=list)
+
+
 def version_in(tag: str) -> int:
     """Return the version of an entity tag, 0 for an empty one."""
     return int(tag.removeprefix("W/").strip('"') or 0)

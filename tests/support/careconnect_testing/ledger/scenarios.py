@@ -1,11 +1,11 @@
 """Short stories of one client each: writes of a few contended resources, page walks, and tokens that end."""
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect_testing.http.writes import LONG_TEXT, Resource, observation, patient
-from careconnect_testing.ledger.entries import Entry, Ledger, Sent
+from careconnect_testing.ledger.entries import Entry, Ledger, Outcomes, Sent, Walk
 from careconnect_testing.ledger.reads import PATIENTS, Reads
 
 if TYPE_CHECKING:
@@ -32,20 +32,10 @@ WRONG_SECRET: Final = "wrong secret"
 _NO_CACHE: Final = {"Cache-Control": "no-cache"}
 
 
-@dataclass
-class Walk:
-    """A search that was followed to its end: the keys that its pages had, in order, and when it began and ended."""
-
-    patient: str
-    began: float
-    ended: float
-    found: list[str] = field(default_factory=list)
-
-
 class Scenarios:
     """Sends requests in small groups, in an order that the seed decides; one instance for each thread."""
 
-    def __init__(self, ledger: Ledger, seed: str, reads: Reads, secrets: dict[str, str], outcomes: "Outcomes") -> None:
+    def __init__(self, ledger: Ledger, seed: str, reads: Reads, secrets: dict[str, str], outcomes: Outcomes) -> None:
         self._ledger = ledger
         self._random = random.Random(seed)
         self._reads = reads
@@ -306,11 +296,3 @@ class Scenarios:
 
     def _leave(self) -> None:
         self._ledger.send(Sent("GET", "Patient/4", "leaving", "leaving", named=frozenset({"4"})))
-
-
-@dataclass
-class Outcomes:
-    """What several requests together came to: complete walks by operation, and the entries of each token's end."""
-
-    walks: list[tuple[str, Walk]] = field(default_factory=list)
-    ended: list[tuple[Entry, Entry, Entry, Entry]] = field(default_factory=list)

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_testing.ledger.entries import OF_RECORDS, Entry, Ledger, patients_in
+from careconnect_testing.ledger.entries import OF_RECORDS, Entry, Ledger, Outcomes, patients_in
 from careconnect_testing.ledger.reads import BOUND_TO, Reads
 from careconnect_testing.ledger.restartable_stack import FunctionProcess, RestartableStack
 from careconnect_testing.ledger.scenarios import BOUND_TO as WRITING_FOR
-from careconnect_testing.ledger.scenarios import Outcomes, Scenarios
+from careconnect_testing.ledger.scenarios import Scenarios
 
 AT_ONCE: Final = 16
 SEED: Final = 20_261_129

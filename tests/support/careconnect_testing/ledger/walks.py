@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from careconnect_testing.ledger.entries import patients_in
-from careconnect_testing.ledger.scenarios import Walk
+from careconnect_testing.ledger.entries import Walk, patients_in
 from careconnect_testing.ledger.versions import Version, Versions
 
 _SEARCHABLE_SECONDS = 1.0
