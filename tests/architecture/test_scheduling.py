@@ -27,10 +27,10 @@ def test_the_files_of_one_stack_are_handed_out_together_and_all_others_by_themse
 
 def test_in_the_long_run_the_browsers_tests_are_one_group_and_a_marked_file_is_another() -> None:
     browsers = {group_of(path) for path in (TESTS / "browser").glob("test_*.py")}
-    mix = TESTS / "integration/test_audit_trail_mix.py"
+    ledger = TESTS / "integration/test_ledger.py"
 
     assert browsers == {"browser"}
-    assert group_of(mix) == mix.as_posix()
+    assert group_of(ledger) == ledger.as_posix()
     assert group_of(TESTS / "simulation/test_generated_searches.py") == ""
 
 

@@ -54,13 +54,14 @@ class LocalStack:
         ready_path: str = f"{FHIR_PATH}/metadata",
         opened: bool = True,
         tell: Callable[[str], None] = lambda _text: None,
+        emulator: type[Emulator] = Emulator,
     ) -> None:
         self._tell = tell
         self._opened = opened
         self.log_folder = log_folder
         self._origin_secret = (parameters or {}).get("OriginSecret", "")
         self._front = Front(port or free_port(), origin_secret=self._origin_secret)
-        self._emulator = Emulator(log_folder / "emulator.log")
+        self._emulator = emulator(log_folder / "emulator.log")
         self._template = template
         self._parameters = parameters or {}
         self._ready_path = ready_path

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 from careconnect_admin.errors import OperatorError
@@ -39,7 +39,12 @@ class Emulator:
 
     It listens on a free port of the loopback unless `host`, an address of this machine, and `port` are given. Use as a
     context manager. Its state is in a temporary folder that is removed at the end; the log stays.
+
+    A subclass may run another `module`, and change the process's environment by `settings`.
     """
+
+    module = "careconnect_admin.local.emulator.process"
+    settings: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, log: Path, port: int | None = None, *, host: str = LOOPBACK) -> None:
         self._log = log
@@ -75,18 +80,18 @@ class Emulator:
         """
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._state = Path(tempfile.mkdtemp(prefix="careconnect-"))
-        port = self._port or free_port()
-        self.endpoint = f"http://{self._host}:{port}"
+        self._port = self._port or free_port()
+        self.endpoint = f"http://{self._host}:{self._port}"
         with self._log.open("wb") as log:
             # A session of its own: the terminal's Ctrl-C then reaches only the supervisor, which stops the emulator
             # in order. The emulator's standard input ends when the supervisor does.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "careconnect_admin.local.emulator.process"],
+            self._process = subprocess.Popen(  # noqa: S603 - a module of this project
+                [sys.executable, "-m", self.module],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._state,
-                env=_environment(self._host, port, self._state, self.credentials),
+                env={**_environment(self._host, self._port, self._state, self.credentials), **self.settings},
                 start_new_session=True,
             )
         try:

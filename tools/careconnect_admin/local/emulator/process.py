@@ -22,8 +22,9 @@ def _follow_parent() -> None:
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-def _serve() -> None:
-    from ministack.app import main as serve
+def serve() -> None:
+    """Serve until the process is told to end, or its supervisor has ended."""
+    from ministack.app import main
 
     from careconnect_admin.local.emulator.statements import complete_inserts
 
@@ -31,11 +32,11 @@ def _serve() -> None:
     threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()
     sys.argv = ["ministack"]
     try:
-        serve()
+        main()
     finally:
         # The supervisor removes the folder too, unless it was killed.
         shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
 
 
 if __name__ == "__main__":
-    _serve()
+    serve()
