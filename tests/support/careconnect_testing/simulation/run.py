@@ -21,9 +21,11 @@ from careconnect_testing.simulation.promises.trail import Trail
 from careconnect_testing.simulation.promises.walks import check_walk
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
-from careconnect_testing.simulation.world.aws import Aws, Call, Keys
+from careconnect_testing.simulation.world.aws import Aws
 from careconnect_testing.simulation.world.beginning import BOUND_TO, beginning, secret_of
+from careconnect_testing.simulation.world.faults import Call
 from careconnect_testing.simulation.world.gateway import Gateway
+from careconnect_testing.simulation.world.kms import Keys
 from careconnect_testing.simulation.world.names import START
 from careconnect_testing.simulation.world.operator import Operator
 from careconnect_testing.simulation.world.system import FUNCTION_SECONDS, BrokenPromiseError, System, isolated

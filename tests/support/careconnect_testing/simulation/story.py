@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from careconnect_testing.simulation.run import Outcome, run_schedule
-from careconnect_testing.simulation.world.aws import Call, Fault
+from careconnect_testing.simulation.world.faults import Call, Fault
 from careconnect_testing.simulation.world.names import START
 
 _LONGEST = 160

@@ -27,8 +27,9 @@ from careconnect_testing.simulation.actors.bodies import body_of
 from careconnect_testing.simulation.actors.plan import ACTORS, AUDITOR, BOUND, EDITOR, READER
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
-from careconnect_testing.simulation.world.aws import Aws, Keys
+from careconnect_testing.simulation.world.aws import Aws
 from careconnect_testing.simulation.world.gateway import Gateway, Sent
+from careconnect_testing.simulation.world.kms import Keys
 from careconnect_testing.simulation.world.names import (
     AUDIT,
     BASE,

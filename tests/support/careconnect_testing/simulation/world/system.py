@@ -28,7 +28,10 @@ from careconnect_records.writes import lease, plan
 from careconnect_testing.parts.issuer import NoKeySets
 from careconnect_testing.simulation.schedule.pool import without_threads
 from careconnect_testing.simulation.schedule.scheduler import Home, KilledError, Scheduler
-from careconnect_testing.simulation.world.aws import ALIAS, Aws, SimulatedDynamoDb, SimulatedKms, SimulatedS3
+from careconnect_testing.simulation.world.aws import Aws
+from careconnect_testing.simulation.world.bucket import SimulatedS3
+from careconnect_testing.simulation.world.dynamodb import SimulatedDynamoDb
+from careconnect_testing.simulation.world.kms import ALIAS, SimulatedKms
 from careconnect_testing.simulation.world.names import (
     AUDIT,
     BASE,

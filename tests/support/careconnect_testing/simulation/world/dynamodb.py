@@ -1,0 +1,130 @@
+"""boto3's client of DynamoDB for an instance of a function: torn, stale and partial answers, lagging indexes."""
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final
+
+from careconnect_testing.simulation.schedule.choices import Choices
+from careconnect_testing.simulation.schedule.scheduler import Home
+from careconnect_testing.simulation.world.aws import Aws
+from careconnect_testing.simulation.world.faults import Fault, client_error
+
+_TORN: Final = 300
+"""Of 1,000 reads of several items, those during which others write."""
+STALE_SECONDS: Final = 1.0
+"""How old an eventually consistent read may be."""
+_LAGS: Final = 400
+"""Of 1,000 calls, those before which no index catches up."""
+
+_OF_SEVERAL: Final = frozenset({"batch_get_item", "query", "batch_execute_statement", "batch_write_item"})
+
+
+class SimulatedDynamoDb:
+    """boto3's client of DynamoDB, for one instance of a function."""
+
+    def __init__(self, aws: Aws, home: Home) -> None:
+        self._aws = aws
+        self._home = home
+        self._tokens = 0
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        """Return an operation by boto3's name."""
+
+        def call(**request: Any) -> Any:
+            if operation == "transact_write_items":
+                # botocore's own: the same for both attempts.
+                request.setdefault("ClientRequestToken", f"{self._home.name}-{next_number(self._aws)}")
+            return self._aws.call(
+                self._home, operation, request, lambda fault, asked: self._do(operation, fault, asked)
+            )
+
+        self.__dict__[operation] = call
+        return call
+
+    def _do(self, operation: str, fault: Fault, request: Mapping[str, Any]) -> Any:
+        aws = self._aws
+        if operation == "transact_write_items" and not aws.scheduler.is_outside:
+            aws.attempted(aws.scheduler.current.name, request)
+        if aws.scheduler.is_outside or not aws.choices.rarely(_LAGS):
+            aws.database.propagate(1_000_000)
+        if operation == "transact_write_items":
+            return self._transact(fault, request)
+        behind = self._behind(request) if fault is Fault.STALE else 0
+        if fault is Fault.PARTIAL and operation == "batch_get_item":
+            return self._part(request, behind)
+        if fault is Fault.PARTIAL:
+            return self._some_statements(request)
+        if operation in _OF_SEVERAL and not aws.scheduler.is_outside and aws.choices.rarely(_TORN):
+            return self._torn(aws.database.steps(operation, self._turned(request), behind=behind))
+        return aws.database.execute(operation, request, behind=behind)
+
+    def _transact(self, fault: Fault, request: Mapping[str, Any]) -> Any:
+        aws, token = self._aws, request["ClientRequestToken"]
+        if token not in aws.transactions and fault is Fault.CONFLICT:
+            return _conflict(request, aws.choices)
+        answer = aws.database.execute("transact_write_items", request)
+        aws.transactions[token] = True
+        return answer
+
+    def _behind(self, request: Mapping[str, Any]) -> int:
+        """Return how many writes of its tables a stale read has not seen: some of the last second's."""
+        tables = {request["TableName"]} if "TableName" in request else set(request["RequestItems"])
+        since = self._aws.scheduler.now - STALE_SECONDS
+        recent = min(sum(1 for at in self._aws.written[table] if at >= since) for table in tables)
+        return 1 + self._aws.choices.below(recent) if recent else 0
+
+    def _turned(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a BatchGetItem with its keys perhaps in the opposite order: DynamoDB reads them in any."""
+        if "RequestItems" not in request or not self._aws.choices.below(2):
+            return request
+        asked = {
+            table: {**each, "Keys": each["Keys"][::-1]} if "Keys" in each else each
+            for table, each in request["RequestItems"].items()
+        }
+        return {**request, "RequestItems": asked}
+
+    def _torn(self, steps: Generator[None, None, Any]) -> Any:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value
+            self._aws.scheduler.pause()
+
+    def _part(self, request: Mapping[str, Any], behind: int) -> Any:
+        """Answer a BatchGetItem for the first half of each table's keys."""
+        asked: dict[str, Any] = {}
+        left: dict[str, Any] = {}
+        for table, each in request["RequestItems"].items():
+            half = len(each["Keys"]) // 2
+            for part, keys in ((asked, each["Keys"][:half]), (left, each["Keys"][half:])):
+                if keys:
+                    part[table] = {**each, "Keys": keys}
+        answer: dict[str, Any] = {"Responses": {}}
+        if asked:
+            answer = self._aws.database.execute("batch_get_item", {**request, "RequestItems": asked}, behind=behind)
+        return {**answer, "UnprocessedKeys": left}
+
+    def _some_statements(self, request: Mapping[str, Any]) -> Any:
+        """Do every second statement, and throttle the others."""
+        throttled = {"Error": {"Code": "ThrottlingError", "Message": "throttled"}}
+        answers = []
+        for number, statement in enumerate(request["Statements"]):
+            if number % 2 == 0:
+                answers.append(throttled)
+                continue
+            one = self._aws.database.execute("batch_execute_statement", {"Statements": [statement]})
+            answers += one["Responses"]
+        return {"Responses": answers}
+
+
+def next_number(aws: Aws) -> int:
+    """Return a number that no call of the run had before."""
+    aws.keys.number += 1
+    return aws.keys.number
+
+
+def _conflict(request: Mapping[str, Any], choices: Choices) -> Any:
+    actions = request["TransactItems"]
+    place = choices.below(len(actions))
+    reasons = [{"Code": "TransactionConflict" if number == place else "None"} for number in range(len(actions))]
+    raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)

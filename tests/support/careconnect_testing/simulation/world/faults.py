@@ -1,0 +1,59 @@
+"""The faults that a call of AWS may meet, and the calls of a run's story."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+
+class Fault(StrEnum):
+    """What a call meets."""
+
+    NONE = "done"
+    THROTTLED = "throttled"
+    BROKEN = "an internal error"
+    TIMED_OUT = "timed out, not done"
+    TIMED_OUT_AFTER = "timed out, but done"
+    LATE = "timed out, done later"
+    SLOW = "slow"
+    KILLED = "killed before"
+    KILLED_AFTER = "done, then killed"
+    STALE = "stale"
+    PARTIAL = "a part"
+    CONFLICT = "a conflict"
+
+
+ANY: Final = (
+    *(Fault.THROTTLED, Fault.BROKEN, Fault.TIMED_OUT, Fault.TIMED_OUT_AFTER),
+    *(Fault.SLOW, Fault.KILLED, Fault.KILLED_AFTER),
+)
+FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
+    "get_item": (*ANY, Fault.STALE),
+    "query": (*ANY, Fault.STALE, Fault.STALE),
+    "batch_get_item": (*ANY, Fault.STALE, Fault.PARTIAL),
+    "put_item": (*ANY, Fault.LATE),
+    "update_item": (*ANY, Fault.LATE),
+    "transact_write_items": (*ANY, Fault.CONFLICT, Fault.CONFLICT, Fault.LATE, Fault.LATE),
+    "batch_execute_statement": (*ANY, Fault.PARTIAL),
+}
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of AWS, for the story."""
+
+    at: float
+    task: str
+    home: str
+    operation: str
+    request: Mapping[str, Any]
+    fault: Fault
+    answer: Any = None
+
+
+def client_error(code: str, operation: str, **more: Any) -> ClientError:
+    """Return a service's error."""
+    response: Any = {"Error": {"Code": code, "Message": code}, **more}
+    return ClientError(response, operation)
