@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.simulation.actors.plan import Step
 from careconnect_testing.simulation.world.gateway import Sent
+
+OPERATOR_TASK: Final = "restore"
+"""The task of what an operator's restore writes."""
 
 
 @dataclass(slots=True)
@@ -62,6 +65,8 @@ class Ledger:
     """Tokens whose revocation was answered, by when (epoch seconds)."""
     cut_off: dict[str, float] = field(default_factory=dict)
     """Clients whose tokens were ended, by when."""
+    is_restored: bool = False
+    """Whether tables were restored, for which the writers are stopped."""
     place: int = 0
 
     def next_place(self) -> int:

@@ -26,7 +26,7 @@ from careconnect_testing.simulation.world.beginning import BOUND_TO, beginning, 
 from careconnect_testing.simulation.world.faults import Call
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.kms import Keys
-from careconnect_testing.simulation.world.names import START
+from careconnect_testing.simulation.world.names import DIRECTORY, RECORDS, START
 from careconnect_testing.simulation.world.operator import Operator
 from careconnect_testing.simulation.world.system import FUNCTION_SECONDS, BrokenPromiseError, System, isolated
 
@@ -71,7 +71,8 @@ def run_schedule(
         system = System(aws, chance, has_skew)
         gateway = Gateway(system)
         world = _World(system, gateway, ledger, Operator(system, ledger), start.tokens, start.assertions)
-        versions = StoredVersions(database, ledger, scheduler)
+        versions = StoredVersions(database, ledger, scheduler, system.names)
+        world.operator.switched = versions.switched
         versions.begin()
         aws.changed = versions.changed
         aws.attempted = world.charges.attempted
@@ -124,7 +125,7 @@ class _World:
         scheduler.run()
         self._check_pages()
         self._rest()
-        check_store(self.system.aws.database)
+        check_store(self.system.aws.database, self.system.names)
         self._trail.check()
         self._access.check()
         self.charges.check(self.system.aws.database, self.system)
@@ -181,5 +182,8 @@ class _World:
     def _leased(self) -> list[str]:
         database = self.system.aws.database
         return sorted(
-            each["pk"]["S"] for table in ("records", "directory") for each in database.items(table) if "claim" in each
+            each["pk"]["S"]
+            for table in (self.system.names[RECORDS], self.system.names[DIRECTORY])
+            for each in database.items(table)
+            if "claim" in each
         )

@@ -204,6 +204,12 @@ class Actor:
     def _archive(self, _step: Step, _word: str, most: str) -> None:
         self.operator.archive(int(most))
 
+    def _back_up(self, _step: Step, _word: str) -> None:
+        self.operator.back_up()
+
+    def _restore(self, _step: Step, _word: str) -> None:
+        self.operator.restore()
+
     def _expire(self, _step: Step, _word: str) -> None:
         self.operator.expire()
 

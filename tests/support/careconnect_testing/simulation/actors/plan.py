@@ -114,6 +114,8 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "cut off": lambda c: Step("cut-off", (c.choice(("editor-1", "reader-1")),)),
     "rotate": lambda _: Step("rotate"),
     "archive": lambda c: Step("archive", (c.choice(("1", "3", "100")),)),
+    "back up": lambda _: Step("back-up"),
+    "restore": lambda _: Step("restore"),
     "expire": lambda _: Step("expire"),
 }
 
@@ -132,6 +134,14 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
     (((EDITOR, _CONDITIONS, 6), (READER, _READING, 1), (OPERATOR, _OPERATING, 1)), 3),
     (((EDITOR, {"put": 2, "delete": 3, "create": 3, "put big": 1}, 5), (READER, _READING, 2)), 3),
     (((EDITOR, {"put free": 3, "delete free": 3, "create free": 3, "put big": 1}, 5), (READER, _READING, 1)), 3),
+    (
+        (
+            (OPERATOR, {"back up": 1, "restore": 2}, 2),
+            (EDITOR, {**_WRITING, "put big": 1, "wait": 2}, 4),
+            (READER, _READING, 2),
+        ),
+        1,
+    ),
     (((OPERATOR, {"rotate": 1}, 1), (READER, {"use": 3, "token": 2}, 3), (BOUND, {"use": 3, "token": 2}, 2)), 1),
     (((EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 4), (READER, _READING, 2)), 3),
     (((READER, _READING, 4), (EDITOR, _WRITING, 3), (BOUND, _OWN, 2)), 3),

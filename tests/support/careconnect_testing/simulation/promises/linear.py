@@ -18,7 +18,7 @@ from careconnect_testing.linearizability.resource_model import (
 )
 from careconnect_testing.simulation.actors.bodies import word_of
 from careconnect_testing.simulation.actors.plan import BOUND
-from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger
+from careconnect_testing.simulation.ledger import OPERATOR_TASK, Commit, Exchange, Ledger
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 _NAMES: Final = {
@@ -36,6 +36,8 @@ def check_histories(ledger: Ledger) -> None:
     for exchange in ledger.exchanges:
         for key in _keys_of(exchange, ledger):
             histories[key].append(_operation(exchange))
+    for key, commits in ledger.commits.items():
+        histories[key] += [_restored(each) for each in commits if each.task == OPERATOR_TASK]
     for key, history in histories.items():
         first = [
             each for each in ledger.commits.get(key, ()) if each.task == "outside" and each.place <= _begin(ledger)
@@ -100,6 +102,13 @@ def _operation(exchange: Exchange) -> Operation:
         version = int(resource["meta"]["versionId"]) if resource else None
         output = ResourceAnswer(answer.status, version, _content(resource))
     return Operation(f"{exchange.actor}", exchange.began, exchange.ended if output else None, name, request, output)
+
+
+def _restored(commit: Commit) -> Operation:
+    """Return the operation of a version that a restore has written."""
+    name = Interaction.DELETE if commit.content is None else Interaction.UPDATE
+    request = ResourceRequest(content=_content(commit.content))
+    return Operation(f"restore {commit.place}", commit.place, None, name, request, None)
 
 
 def _patched(operations: Any) -> Callable[[str], str | None]:

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import (
@@ -26,6 +26,8 @@ from careconnect_testing.simulation.schedule.scheduler import Scheduler
 from careconnect_testing.simulation.world.names import BASE, DIRECTORY, RECORDS, REFERENCES
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
+SAME_NAMES: Final = {name: name for name in (RECORDS, DIRECTORY, REFERENCES)}
+
 Item = Mapping[str, Any]
 Items = dict[tuple[str, str], Item]
 
@@ -37,20 +39,33 @@ class StoredVersions:
     database: Database
     ledger: Ledger
     scheduler: Scheduler
+    names: dict[str, str]
+    """The tables in service, by their names at the beginning."""
     known: dict[str, tuple[int, str]] = field(default_factory=dict)
     """The current version and body of each resource."""
     _updated: dict[str, int] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Note what is stored at the beginning, as one moment."""
-        for table in (RECORDS, DIRECTORY):
+        self.switched()
+
+    def switched(self) -> None:
+        """Note what is stored in tables that are new in service; nothing may be lost."""
+        found = set()
+        for name in (RECORDS, DIRECTORY):
+            table = self.names[name]
             for item in self.database.items(table):
                 if item["sk"]["S"] == INDEX_ITEM:
                     self._note(table, item["pk"]["S"])
+                    found.add(item["pk"]["S"])
+        if lost := self.known.keys() - found:
+            raise BrokenPromiseError(f"{sorted(lost)} are not in the tables in service")
 
     def changed(self, _operation: str, request: Mapping[str, Any]) -> None:
         """Check the resources that a call has written."""
         for table, key in _indexes_in(request):
+            if table not in self.names.values():
+                raise BrokenPromiseError(f"{key} was written to {table}, which is not in service")
             self._note(table, key)
 
     def _note(self, table: str, key: str) -> None:
@@ -110,11 +125,11 @@ def _indexes_in(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield action["TableName"], key["pk"]["S"]
 
 
-def check_store(database: Database) -> None:
-    """Check that everything stored follows from the bodies, once nothing is in progress."""
+def check_store(database: Database, names: Mapping[str, str] = SAME_NAMES) -> None:
+    """Check that everything stored in the tables in service follows from the bodies, once nothing is in progress."""
     targets: Counter[tuple[str, str]] = Counter()
     alive: set[str] = set()
-    for table in (RECORDS, DIRECTORY):
+    for table in (names[RECORDS], names[DIRECTORY]):
         items: Items = {(each["pk"]["S"], each["sk"]["S"]): each for each in database.items(table)}
         expected: dict[tuple[str, str], Mapping[str, Any] | None] = {}
         locks: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -144,7 +159,7 @@ def check_store(database: Database) -> None:
     for reference, _ in targets:
         if reference not in alive:
             raise BrokenPromiseError(f"something refers to {reference}, which is not there")
-    counts = {each["pk"]["S"]: int(each.get("total", {"N": "0"})["N"]) for each in database.items(REFERENCES)}
+    counts = {each["pk"]["S"]: int(each.get("total", {"N": "0"})["N"]) for each in database.items(names[REFERENCES])}
     wanted = {key: number for (_, key), number in targets.items()}
     if {key: number for key, number in counts.items() if number and key != CURSOR_KEY[0]} != wanted:
         raise BrokenPromiseError(f"references are counted {counts}, and are {wanted}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from careconnect.audit.event import AuditEvent, Outcome, event_of
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import Exchange, Ledger
+from careconnect_testing.simulation.ledger import OPERATOR_TASK, Exchange, Ledger
 from careconnect_testing.simulation.promises.answers import patients_shown
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.names import AUDIT
@@ -59,7 +59,7 @@ class Trail:
                 if event.outcome is Outcome.ALLOWED and sent[request_id].sent.method not in ("GET", "HEAD"):
                     self._check_made(event, stored, by_version)
         for made, commit in stored.items():
-            if commit.place > 0 and commit.task != "outside" and not set(commit.patients) <= by_version[made]:
+            if commit.task not in ("outside", OPERATOR_TASK) and not set(commit.patients) <= by_version[made]:
                 raise BrokenPromiseError(f"{made} was stored without its event for each of {commit.patients}")
 
     @staticmethod

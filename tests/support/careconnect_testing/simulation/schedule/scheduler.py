@@ -4,7 +4,8 @@ Each task is a greenlet: it runs until it pauses, at a call of AWS. So a run has
 repeats to the byte.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -62,6 +63,15 @@ class Scheduler:
     def is_outside(self) -> bool:
         """Return True if no task is running."""
         return self.current is self._outside
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Run the block as if outside of all tasks: none goes on meanwhile, and it may start threads."""
+        task, self.current = self.current, self._outside
+        try:
+            yield
+        finally:
+            self.current = task
 
     def spawn(self, name: str, run: Callable[[], None], home: Home = NOWHERE) -> Task:
         """Start a task, which runs when it is chosen."""

@@ -42,6 +42,8 @@ class Gateway:
     def send(self, sent: Sent, request_id: str) -> Answer | None:
         """Return the answer to a request, None if none came."""
         context = None
+        if self.system.is_stopped and function_of(sent).startswith(WRITER):
+            return Answer(503, {}, "")
         if sent.token:
             granted = self._authorize(sent)
             if isinstance(granted, int):

@@ -1,7 +1,8 @@
 """What operators and AWS itself do in a run: keys rotate, clients are disabled, the stream is archived."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from audit_archiver.dynamodb_trail import DynamoDbTrail
@@ -11,10 +12,25 @@ from audit_archiver.verify_day import verify_day
 from careconnect.audit.event import day_of
 from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, client_cutoff_key
 from careconnect.oauth.signing_keys import CURRENT, NEXT, PREVIOUS
+from careconnect_admin.loading.reindex import reindex
+from careconnect_admin.restoring.carry_versions import carry_versions
+from careconnect_admin.restoring.switch_tables import WAIT_SECONDS
+from careconnect_records.items.table_formats import close_table
+from careconnect_records.items.tables import RecordTables
 from careconnect_testing.dynamodb.client import InMemoryClient
-from careconnect_testing.simulation.ledger import Ledger
+from careconnect_testing.dynamodb.database import Database
+from careconnect_testing.simulation.ledger import OPERATOR_TASK, Ledger
 from careconnect_testing.simulation.world.bucket import Bucket
-from careconnect_testing.simulation.world.names import AUDIT, CLIENTS, START, TOKENS
+from careconnect_testing.simulation.world.names import (
+    AUDIT,
+    BASE,
+    CLIENTS,
+    DIRECTORY,
+    RECORDS,
+    REFERENCES,
+    START,
+    TOKENS,
+)
 from careconnect_testing.simulation.world.system import ARCHIVER, BrokenPromiseError, System
 
 _LIFETIME: Final = 3600
@@ -28,9 +44,13 @@ class Operator:
 
     system: System
     ledger: Ledger
+    switched: Callable[[], None] = lambda: None
+    """Called when restored tables are in service."""
     archived: int = 0
     """Records of the stream that the archiver has taken."""
     _rotation: int = 0
+    _restores: int = 0
+    _backup: Database | None = None
 
     def disable(self, client: str) -> None:
         """Disable a client and end its tokens, as `careconnect clients disable` does."""
@@ -93,6 +113,46 @@ class Operator:
         if is_done and self.archived == begun:
             self.archived += len(batch)
         return True
+
+    def back_up(self) -> None:
+        """Note the tables as they are: the time that a restore will go back to."""
+        if not self.system.is_stopped:
+            self._backup = self.system.aws.database.copy(list(self.system.names.values()))
+
+    def restore(self) -> None:
+        """Restore the record tables beside those in service, carry the versions over, and switch (ADR 40)."""
+        system, database = self.system, self.system.aws.database
+        if self._backup is None or system.is_stopped:
+            return
+        backup, self._backup, replaced = self._backup, None, dict(system.names)
+        system.is_stopped = self.ledger.is_restored = True
+        system.scheduler.pause(WAIT_SECONDS)
+        self._restores += 1
+        restored = {name: f"{name}-{self._restores}" for name in replaced}
+        for name, new in restored.items():
+            table = backup.table(replaced[name])
+            database.create_table(time_to_live=table.time_to_live, **{**table.request, "TableName": new})
+            database.table(new).restore(table.rows)
+        client: Any = InMemoryClient(database)
+        tables = RecordTables(client, *(restored[name] for name in (RECORDS, DIRECTORY, REFERENCES)))
+        current = RecordTables(client, *(replaced[name] for name in (RECORDS, DIRECTORY, REFERENCES)))
+        with system.scheduler.alone():
+            # Nothing else uses these tables.
+            reindex(tables, lambda *_: None, base_url=BASE, sleep=lambda _: None, writers=1)
+            carry_versions(current, tables, base_url=BASE, announce=lambda _: None, clock=self._utc)
+        system.scheduler.pause()
+        system.names.update(restored)
+        system.replace_functions()
+        task = system.scheduler.current
+        former, task.name = task.name, OPERATOR_TASK
+        self.switched()
+        task.name = former
+        for table_name in (replaced[RECORDS], replaced[DIRECTORY]):
+            close_table(client, table_name, "restore")
+        system.is_stopped = False
+
+    def _utc(self) -> datetime:
+        return datetime.fromtimestamp(self.system.scheduler.now, UTC)
 
     def check_archive(self) -> None:
         """Verify the run's days of the audit trail against the archive; raises `BrokenPromiseError`."""

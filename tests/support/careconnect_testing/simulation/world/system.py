@@ -23,6 +23,7 @@ from careconnect.oauth.signing_keys import KmsSigningKeys
 from careconnect.storage import dynamodb
 from careconnect.storage.quota import UNITS_PER_MINUTE, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
+from careconnect_admin.restoring import carry_versions
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.writes import lease, plan
 from careconnect_testing.parts.issuer import NoKeySets
@@ -117,6 +118,10 @@ class System:
     aws: Aws
     random: random.Random
     has_skew: bool = False
+    names: dict[str, str] = field(default_factory=lambda: {name: name for name in (RECORDS, DIRECTORY, REFERENCES)})
+    """The tables in service, which a restore replaces."""
+    is_stopped: bool = False
+    """Whether the writers are stopped, as during a restore."""
     objects: dict[str, bytes] = field(default_factory=dict)
     """The archive's bucket."""
     instances: dict[str, list[Instance]] = field(default_factory=dict)
@@ -151,10 +156,17 @@ class System:
         finally:
             task.home, instance.is_busy = caller, False
             self.longest = max(self.longest, self.scheduler.now - begun)
-            if instance.is_dead:
+            if instance not in self.instances.get(function, ()):
+                # It was replaced meanwhile.
+                self.scheduler.kill(instance)
+            elif instance.is_dead:
                 self.instances[function].remove(instance)
             else:
                 self._freeze(instance)
+
+    def replace_functions(self) -> None:
+        """Give further requests new instances, as an update of the stack does; requests in progress go on."""
+        self.instances.clear()
 
     def _freeze(self, instance: Instance) -> None:
         """Stop what goes on after an answer, as Lambda does until the next invocation."""
@@ -208,11 +220,12 @@ class System:
         return lambda: self.scheduler.now + instance.skew
 
     def _reader(self, client: Any, clock: Callable[[], float], table: Table) -> FhirEndpoint:
-        names: Mapping[Table, str] = RESOURCE_TABLES if table is Table.RECORD else {table: RESOURCE_TABLES[table]}
+        names = {each: self.names[name] for each, name in RESOURCE_TABLES.items() if table in (each, Table.RECORD)}
         return FhirEndpoint(DynamoDbResourceStore(client, names, table, clock), table, self._quota(client), clock)
 
     def _writer(self, client: Any, clock: Callable[[], float], table: Table) -> WriterEndpoint:
-        tables = RecordTables(client, RECORDS if table is Table.RECORD else "", DIRECTORY, REFERENCES)
+        record, directory, reference = (self.names[name] for name in (RECORDS, DIRECTORY, REFERENCES))
+        tables = RecordTables(client, record if table is Table.RECORD else "", directory, reference)
         pause = self.scheduler.pause
         store = DynamoDbRecordStore(tables, clock, pause)
         writer = ResourceWriter(
@@ -270,6 +283,7 @@ def isolated(scheduler: Scheduler, chance: random.Random) -> Iterator[None]:
             (os, "urandom", urandom),
             (plan, "MAX_ACTIONS", ACTIONS),
             (lease, "_AT_ONCE", ACTIONS_OF_A_STEP),
+            (carry_versions, "_THREADS", 1),
         ):
             stack.enter_context(patch.object(owner, name, seeded))
         yield
