@@ -22,7 +22,7 @@ from careconnect_testing.simulation.promises.walks import check_walk
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
 from careconnect_testing.simulation.world.aws import Aws
-from careconnect_testing.simulation.world.beginning import BOUND_TO, beginning, secret_of
+from careconnect_testing.simulation.world.beginning import BOUND_TO, CLOSER, beginning, secret_of
 from careconnect_testing.simulation.world.faults import Call
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.kms import Keys
@@ -38,7 +38,7 @@ _ABANDONED: Final = 6.0
 
 @dataclass
 class Outcome:
-    """The result of a run: the broken promise, None if all hold, and what is needed to repeat it."""
+    """The result of a run: the broken promise, empty if all hold, and all that is needed to repeat it."""
 
     seed: int
     plan: Plan
@@ -169,8 +169,7 @@ class _World:
         aws.per_mille = 0.0
         scheduler.pause(_ABANDONED)
         self.ledger.cut_off.clear()
-        closing = self._actor(Line(0, EDITOR, ()))
-        closing.client, closing.token = f"{EDITOR}-{ACTORS}", self.tokens[f"{EDITOR}-{ACTORS}"]
+        closing = self._actor(Line(CLOSER, EDITOR, ()))
         for key in self._leased():
             closing.do(Step("patch", (key, "")), f"closing {key}")
         for key in self._leased():
