@@ -31,6 +31,7 @@ _KNOWN = {
     "the emulator's numbers have 28 digits": Difference(
         "They have 38 (Developer Guide, Data types).",
         lambda call, _ours, _theirs: ":long" in str(call),
+        is_stored=True,
     ),
     "the emulator names one reason of a cancelled transaction": Difference(
         "Each action has its own (API Reference, TransactWriteItems).",

@@ -110,7 +110,10 @@ def expected_content(entry: Entry, key: str, previous: Resource | None) -> Resou
 
 def _marker_in(content: Resource | None) -> str:
     content = content or {}
-    return str(content.get("valueString") or content.get("name", [{}])[0].get("family", ""))
+    name = content.get("name", [{}])
+    if isinstance(name, str):
+        return name.removeprefix("Zz ")
+    return str(content.get("valueString") or name[0].get("family", ""))
 
 
 def _identifier(content: Resource | None) -> Any:
