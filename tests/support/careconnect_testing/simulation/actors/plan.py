@@ -75,6 +75,8 @@ _SEARCHES: Final = (
     "Observation?code=29463-7&_include=Observation:patient",
     "Patient?_id=p1&_revinclude=Observation:patient",
     "Patient?_id=p1,p2,p3",
+    "Patient?_id:not=p1",
+    "Patient?_id:not=p1",
     "Patient?_has:Observation:patient:code=29463-7",
     "Observation?_lastUpdated=ge2020-01-01",
     "Observation?status=final&_sort=-_lastUpdated",

@@ -42,6 +42,7 @@ _MATCHES: Final[Mapping[str, tuple[str, Matches]]] = {
         lambda one, _: one.get("managingOrganization", {}).get("reference") == "Organization/g1",
     ),
     "Patient?_id=p1,p2,p3": ("Patient", lambda one, _: one["id"] in ("p1", "p2", "p3")),
+    "Patient?_id:not=p1": ("Patient", lambda one, _: one["id"] != "p1"),
     "Patient?_id=p1&_revinclude=Observation:patient": ("Patient", lambda one, _: one["id"] == "p1"),
     "Observation?patient=p1": ("Observation", _of("p1")),
     "Observation?patient=p2": ("Observation", _of("p2")),
@@ -61,14 +62,17 @@ def check_walk(walk: Walk, ledger: Ledger, own_patient: str) -> None:
     if not walk.pages or any(page.status != 200 for page in walk.pages):
         return
     if walk.step.kind == "history":
-        _check_history(walk)
+        _check_history(walk, is_bound=bool(own_patient))
     elif walk.step.kind == "search":
         _check_includes(walk)
         _check_search(walk, ledger, own_patient)
 
 
-def _check_history(walk: Walk) -> None:
-    """Check that a history has each version once, the newest first, down to the first."""
+def _check_history(walk: Walk, *, is_bound: bool) -> None:
+    """Check that a history has each version once, the newest first, down to the first.
+
+    A bound client sees those versions alone that were in its patient's record.
+    """
     versions = [
         int((entry.get("resource") or {"meta": {"versionId": entry["fullUrl"]}})["meta"]["versionId"])
         if "resource" in entry
@@ -77,6 +81,11 @@ def _check_history(walk: Walk) -> None:
         if page.answer
         for entry in page.answer.json.get("entry", ())
     ]
+    if is_bound:
+        seen = [version for version in versions if version]
+        if seen != sorted(set(seen), reverse=True):
+            raise BrokenPromiseError(f"{walk.step} showed the versions {versions}")
+        return
     expected = range(len(versions), 0, -1) if walk.is_whole else None
     for place, version in enumerate(versions):
         wanted = expected[place] if expected else versions[0] - place if versions[0] else 0
