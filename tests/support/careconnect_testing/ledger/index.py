@@ -77,6 +77,8 @@ def _faults_of_counts(stored: Stored, counts: dict[str, Counter[str]], current: 
     tombstones: Counter[str] = Counter()
     for item in stored.items[COUNTS]:
         pk = item["pk"]["S"]
+        if pk == CURSOR_KEY[0]:
+            continue
         tombstones[pk.partition("#")[0]] += "closed" in item
         found = {name: int(value["N"]) for name, value in item.items() if value != {"N": "0"} and "N" in value}
         due: dict[str, Any] = dict(counts.pop(pk, {}))
