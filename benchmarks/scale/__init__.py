@@ -1,1 +1,1 @@
-"""Measure searches over a population of any size, whose tables are computed and not stored."""
+"""Measure searches over a population of any size; its tables are computed, not stored."""

@@ -120,7 +120,7 @@ def _cost(
 
 
 def _cpu(reader: ScaleReader, event: Event) -> float:
-    """Return the milliseconds of CPU of all threads for a request whose answers were computed before."""
+    """Return the milliseconds of CPU of all threads for a request with prepared answers."""
     begun = time.process_time()
     reader.send(event)
     return 1000 * (time.process_time() - begun)

@@ -6,6 +6,7 @@ number's remainder decides.
 """
 
 import re
+from abc import abstractmethod
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,13 +75,13 @@ class Partition(Sequence[str]):
             raise IndexError(position)
         return self.sort_key(position)
 
+    @abstractmethod
     def sort_key(self, position: int) -> str:
         """Return the sort key at a position that exists."""
-        raise NotImplementedError
 
+    @abstractmethod
     def item(self, position: int) -> Item:
         """Return the item at a position."""
-        raise NotImplementedError
 
 
 class StoredPartition(Partition):

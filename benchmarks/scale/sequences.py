@@ -1,5 +1,6 @@
 """Ordered sequences of numbers of any length, of which each member is computed when it is asked for."""
 
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from typing import overload
 class _Computed(Sequence[int]):
     """A sequence of computed numbers; slices are not needed."""
 
+    @abstractmethod
     def number(self, position: int) -> int:
         """Return the number at a position from 0."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, position: int) -> int: ...

@@ -31,7 +31,7 @@ FOUND = {
         b'<div xmlns="http://www.w3.org/1999/xhtml"><p style="color:' + b"-" * 5_000 + b'">a</p></div>',
     ),
 }
-"""The inputs that once broke a promise, by what they are."""
+"""Inputs that once broke a promise, by a short name."""
 
 
 def found(target: Target, number: int, seed: int) -> list[str]:

@@ -61,7 +61,7 @@ class Closed:
     entries: dict[str, Entry]
     versions: Versions
     unattributed: list[str]
-    """The faults of versions whose request is unknown."""
+    """Faults of versions without a known request."""
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
 
 
 def end_leases(stack: RestartableStack, run: Run) -> None:
-    """Write each resource whose multi-step write was cut off, once its lease is abandoned."""
+    """Write each resource that a cut off multi-step write has leased, once the lease is abandoned."""
     keys = leased(Stored.of(stack.client("dynamodb"), stack.stack.outputs))
     if keys:
         time.sleep(ABANDONED_SECONDS)

@@ -1,4 +1,4 @@
-"""The simulation itself: it repeats to the byte, shrinks what fails, and its checks can fail."""
+"""The simulation itself: a seed repeats, a failing run shrinks, and each check can fail."""
 
 from collections.abc import Sequence
 from dataclasses import replace

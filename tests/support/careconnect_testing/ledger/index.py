@@ -25,7 +25,7 @@ Place = tuple[str, str]
 
 
 def leased(stored: Stored) -> list[str]:
-    """Return the resources whose multi-step write was cut off: the next write of each has to end it."""
+    """Return the resources with the lease of a cut off write: the next write of each has to end it."""
     return sorted(item["pk"]["S"] for item in stored.of_resources() if "claim" in item)
 
 

@@ -1,4 +1,4 @@
-"""Run calls on two DynamoDBs and compare what they answer."""
+"""Run calls on two DynamoDBs and compare the answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

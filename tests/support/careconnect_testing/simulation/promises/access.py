@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import parse_qsl
 
 from careconnect_testing.simulation.actors.bodies import patients_of
@@ -11,12 +10,10 @@ from careconnect_testing.simulation.promises.answers import shown
 from careconnect_testing.simulation.world.gateway import AUTHORIZED_SECONDS
 from careconnect_testing.simulation.world.system import SKEWS, BrokenPromiseError
 
-_WRITE_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-
 
 @dataclass
 class Access:
-    """Checks each answer by its token; `own` are the patients of bound clients, `is_rotating` that keys may end."""
+    """Checks each answer by its token; `own` are the patients of bound clients."""
 
     ledger: Ledger
     own: dict[str, str]

@@ -73,14 +73,9 @@ def _check_history(walk: Walk, *, is_bound: bool) -> None:
 
     A bound client sees those versions alone that were in its patient's record.
     """
-    versions = [
-        int((entry.get("resource") or {"meta": {"versionId": entry["fullUrl"]}})["meta"]["versionId"])
-        if "resource" in entry
-        else 0
-        for page in walk.pages
-        if page.answer
-        for entry in page.answer.json.get("entry", ())
-    ]
+    entries = [entry for page in walk.pages if page.answer for entry in page.answer.json.get("entry", ())]
+    # A deletion has no number in its entry.
+    versions = [int(entry["resource"]["meta"]["versionId"]) if "resource" in entry else 0 for entry in entries]
     if is_bound:
         seen = [version for version in versions if version]
         if seen != sorted(set(seen), reverse=True):

@@ -1,9 +1,10 @@
 """AWS as the functions of a run meet it: each call is a pause, and may fail in each way that a real one can."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -49,6 +50,8 @@ class Aws:
     """The times of the items that were written, by table."""
     calls: list[Call] = field(default_factory=list)
     kills: int = 0
+    numbers: Iterator[int] = field(default_factory=count)
+    """Numbers for the tokens of transactions."""
     transactions: dict[str, bool] = field(default_factory=dict)
     """Whether the transactions of these tokens are done, or still go on."""
 

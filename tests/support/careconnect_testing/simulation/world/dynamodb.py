@@ -24,7 +24,6 @@ class SimulatedDynamoDb:
     def __init__(self, aws: Aws, home: Home) -> None:
         self._aws = aws
         self._home = home
-        self._tokens = 0
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         """Return an operation by boto3's name."""
@@ -32,7 +31,7 @@ class SimulatedDynamoDb:
         def call(**request: Any) -> Any:
             if operation == "transact_write_items":
                 # botocore's own: the same for both attempts.
-                request.setdefault("ClientRequestToken", f"{self._home.name}-{next_number(self._aws)}")
+                request.setdefault("ClientRequestToken", f"{self._home.name}-{next(self._aws.numbers)}")
             return self._aws.call(
                 self._home, operation, request, lambda fault, asked: self._do(operation, fault, asked)
             )
@@ -115,12 +114,6 @@ class SimulatedDynamoDb:
             one = self._aws.database.execute("batch_execute_statement", {"Statements": [statement]})
             answers += one["Responses"]
         return {"Responses": answers}
-
-
-def next_number(aws: Aws) -> int:
-    """Return a number that no call of the run had before."""
-    aws.keys.number += 1
-    return aws.keys.number
 
 
 def _conflict(request: Mapping[str, Any], choices: Choices) -> Any:

@@ -20,10 +20,9 @@ _KEYS: Final = tuple(rsa.generate_private_key(public_exponent=65537, key_size=20
 
 @dataclass
 class Keys:
-    """KMS's keys: the place of each alias in the list of all keys; `number` counts calls."""
+    """KMS's keys: the place of each alias in the list of all keys."""
 
     places: dict[str, int] = field(default_factory=lambda: {NEXT: 0, CURRENT: 0, PREVIOUS: 0})
-    number: int = 0
 
 
 ALIAS: Final = "alias/simulated"
