@@ -13,13 +13,20 @@ def cursor_of(url: str) -> str:
 
 
 def legible_in(url: str) -> bytes:
-    """Return everything legible in a link without a key: its text, its cursor's bytes, and their unpacked form."""
+    """Return everything legible in a link without a key: its text, its cursor's bytes, and what unpacks from them.
+
+    Unpacked bytes count when their stream ends and they are text: now and then sealed bytes happen to unpack
+    to noise, in which any short text may occur.
+    """
     cursor = cursor_of(url)
     content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     parts = [url.encode(), content]
     for start in range(len(content)):
         # zlib's format, with and without its header.
         for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
-            with suppress(zlib.error):
-                parts.append(zlib.decompressobj(window).decompress(content[start:]))
+            with suppress(zlib.error, UnicodeDecodeError):
+                unpacker = zlib.decompressobj(window)
+                unpacked = unpacker.decompress(content[start:])
+                if unpacker.eof and unpacked.decode().isprintable():
+                    parts.append(unpacked)
     return b"\n".join(parts)
