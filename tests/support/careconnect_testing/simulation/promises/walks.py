@@ -49,6 +49,8 @@ _MATCHES: Final[Mapping[str, tuple[str, Matches]]] = {
     "Observation?patient=p3": ("Observation", _of("p3")),
     "Observation?patient=p1&_include=Observation:patient": ("Observation", _of("p1")),
     "Patient/p1/Observation?": ("Observation", _of("p1")),
+    "Patient/p1/$everything?": ("Observation", _of("p1")),
+    "Patient/p3/$everything?": ("Observation", _of("p3")),
     "Observation?code=29463-7": ("Observation", _ALL),
     "Observation?code=29463-7&_include=Observation:patient": ("Observation", _ALL),
     "Observation?_lastUpdated=ge2020-01-01": ("Observation", _ALL),
@@ -65,6 +67,7 @@ def check_walk(walk: Walk, ledger: Ledger, own_patient: str) -> None:
         _check_history(walk, is_bound=bool(own_patient))
     elif walk.step.kind == "search":
         _check_includes(walk)
+        _check_missing_includes(walk, ledger, own_patient)
         _check_search(walk, ledger, own_patient)
 
 
@@ -101,6 +104,29 @@ def _check_includes(walk: Walk) -> None:
             key, subject = f"{each['resourceType']}/{each['id']}", each.get("subject", {}).get("reference")
             if key not in led_to and subject not in matches and "$everything" not in walk.step.arguments[0]:
                 raise BrokenPromiseError(f"{walk.step} included {key}, and no match leads to it")
+
+
+def _check_missing_includes(walk: Walk, ledger: Ledger, own_patient: str) -> None:
+    """Check that a page includes what its matches lead to, and what leads to them, if it stood still."""
+    query = walk.step.arguments[0]
+    stale = 0.0 if walk.step.arguments[2] else FRESH_SECONDS
+    for page in walk.pages:
+        assert page.answer is not None and page.ended is not None
+        there = {*page.answer.found("match"), *page.answer.found("include")}
+        matches = [entry["resource"] for entry in page.answer.json.get("entry", ()) if entry["search"]["mode"] == "match"]
+        keys = {f"{each['resourceType']}/{each['id']}" for each in matches}
+        led_to = {each["subject"]["reference"] for each in matches if "subject" in each}
+        for key, commits in ledger.commits.items():
+            since = [each for each in commits if each.at <= page.began_at - stale and each.place <= page.began]
+            if key in there or not since or since[-1].content is None:
+                continue
+            if any(each.place <= page.ended for each in commits[len(since) :]):
+                continue
+            if own_patient and own_patient not in since[-1].patients:
+                continue
+            subject = since[-1].content.get("subject", {}).get("reference")
+            if ("_include=" in query and key in led_to) or ("_revinclude=" in query and subject in keys):
+                raise BrokenPromiseError(f"{walk.step} did not include {key}")
 
 
 def _check_search(walk: Walk, ledger: Ledger, own_patient: str) -> None:
