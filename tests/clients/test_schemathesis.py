@@ -25,7 +25,7 @@ PROGRAM = Path(sys.executable).with_name("schemathesis")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 SECONDS = 600
 # All types are made from one table by the same code: these have each kind of path, parameter and store.
-SOME = r"/STU3/(Patient(?!/\{id\}/(?!Encounter)[A-Z])|Encounter|PractitionerRole)\b|/STU3/metadata|well-known|openapi"
+SOME = r"/STU3/(Patient(?!/\{id\}/[A-Z])|PractitionerRole)\b|/STU3/metadata|well-known|openapi"
 
 # One of each table, a patient's and nobody's, and the one type that takes no condition.
 WRITTEN = r"/STU3/(Encounter|Location|Medication)(?:/\{id\}(?:/_history.*)?)?$"
@@ -82,7 +82,7 @@ def bearer_header(service: Service, bearer: Bearer) -> tuple[str, str]:
 def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
     service: Service, bearer: Bearer, tmp_path: Path
 ) -> None:
-    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(5)))
+    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(2)))
 
     assert run(service.base, tmp_path, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
 
@@ -111,7 +111,7 @@ def test_the_audit_trail_answers_every_kind_of_request_as_documented(
 ) -> None:
     (auditor,) = (client for client in clients if client.client_id == AUDITOR)
     header = ("--header", f"Authorization: Bearer {token_of(own_base, auditor)}")
-    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(5)))
+    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(2)))
 
     assert run(own_base, tmp_path, *options, "--include-path-regex", r"/STU3/AuditEvent\b", *header) > 100
 
@@ -121,20 +121,20 @@ def test_writes_answer_as_documented_one_by_one_and_in_a_row(
 ) -> None:
     (editor,) = (client for client in clients if client.client_id == "editor")
     header = ("--header", f"Authorization: Bearer {token_of(own_base, editor)}")
-    options = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(cases(5)))
+    options = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(cases(2)))
 
     assert run(own_base, tmp_path, *options, "--include-path-regex", WRITTEN, *header) > 500
 
 
 def test_all_types_answer_generated_requests_as_documented(service: Service, bearer: Bearer, tmp_path: Path) -> None:
-    options = ("--phases", "fuzzing", "--max-examples", str(cases(3)))
+    options = ("--phases", "fuzzing", "--max-examples", str(cases(1)))
 
     assert run(service.base, tmp_path, *options, "--exclude-tag", "OAuth", *bearer_header(service, bearer)) > 100
 
 
 def test_the_token_endpoints_answer_as_documented(service: Service, tmp_path: Path) -> None:
     client = service.secret_client
-    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(20)))
+    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(10)))
 
     assert (
         run(service.base, tmp_path, *options, "--include-tag", "OAuth", "--auth", f"{client.client_id}:{client.secret}")

@@ -48,7 +48,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield emulator.client("dynamodb")
 
 
-@settings(max_examples=cases(500), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(100), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(calls)
 def test_generated_calls_are_answered_as_by_the_emulator(emulator: Any, calls: Sequence[Call]) -> None:
     ours = InMemoryClient(Database(time.time))

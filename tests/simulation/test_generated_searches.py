@@ -21,7 +21,7 @@ from careconnect_testing.stacks.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 
-SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 21)))
+SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6)))
 MIXTURES_PER_SEED = 200 if is_long_run() else 60
 MIXTURES_OVER_HTTP = cases(100)
 DEFAULT_COUNT = 20

@@ -48,7 +48,10 @@ class Desk:
     def write(self, former: str, latter: str) -> None:
         """Replace one text by another in the editor, as if typed."""
         assert former in self.text
-        self.editor.fill(self.text.replace(former, latter))
+        text = self.text.replace(former, latter)
+        # By the keyboard, which the editor follows at once; a selection of the page's it may learn too late.
+        self.editor.press("ControlOrMeta+a")
+        self.tab.page.keyboard.insert_text(text)
 
     def press(self, name: str) -> None:
         self.main.get_by_role("button", name=name, exact=True).click()

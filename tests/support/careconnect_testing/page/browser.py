@@ -17,7 +17,8 @@ SCREENSHOTS: Final = PROJECT / "build" / "browser"
 """Screenshots of failed tests."""
 
 _AXE: Final = PROJECT / "functions/console/web/node_modules/axe-core/axe.min.js"
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first draws no window and needs half the processor time.
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _WATCH: Final = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (each) => {

@@ -5,7 +5,7 @@ from hypothesis import settings
 EVERY, QUICK, LONG = "every", "quick", "long"
 """Hypothesis profiles; `--hypothesis-profile` selects the last two (`make quick`, `make test-long`)."""
 
-_LONG_FACTOR = 3
+_LONG_FACTOR = 2
 _EVERY_SHARE = 4
 
 # No deadlines: a busy machine may be slow.
@@ -21,5 +21,5 @@ def is_long_run() -> bool:
 
 
 def cases(number: int) -> int:
-    """Return the number of cases to generate: a quarter of `number`, or three times `number` in the long run."""
+    """Return the number of cases to generate: a quarter of `number`, or twice `number` in the long run."""
     return number * _LONG_FACTOR if is_long_run() else -(-number // _EVERY_SHARE)

@@ -36,7 +36,7 @@ class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Schedule tests one by one, but the browser's, and those of a file with an `xdist_group`, as one unit.
+    """Schedule tests one by one, but those of a file of the browser, or with an `xdist_group`, as one unit.
 
     xdist's own scheduling reads the group from a suffix of the test's id, which pytest 9.2 does not let it write.
     """
@@ -48,9 +48,8 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 @cache
 def group_of(file: Path) -> str:
     """Return the group of a file whose tests share an expensive fixture, empty if they are scheduled one by one."""
-    if file.parent.name == "browser":
-        return "browser"
-    return file.as_posix() if "xdist_group(" in file.read_text(encoding="utf-8") else ""
+    is_group = file.parent.name == "browser" or "xdist_group(" in file.read_text(encoding="utf-8")
+    return file.as_posix() if is_group else ""
 
 
 @cache

@@ -113,7 +113,9 @@ def _check_missing_includes(walk: Walk, ledger: Ledger, own_patient: str) -> Non
     for page in walk.pages:
         assert page.answer is not None and page.ended is not None
         there = {*page.answer.found("match"), *page.answer.found("include")}
-        matches = [entry["resource"] for entry in page.answer.json.get("entry", ()) if entry["search"]["mode"] == "match"]
+        matches = [
+            entry["resource"] for entry in page.answer.json.get("entry", ()) if entry["search"]["mode"] == "match"
+        ]
         keys = {f"{each['resourceType']}/{each['id']}" for each in matches}
         led_to = {each["subject"]["reference"] for each in matches if "subject" in each}
         for key, commits in ledger.commits.items():
