@@ -112,6 +112,7 @@ class _Rebuild:
     def __init__(self, tables: RecordTables, client: FormatCheckedClient, base_url: str, progress: Progress) -> None:
         self.report = ReindexReport()
         self._tables = tables.through(client)
+        self._checked = client
         self._scanned = tables.client
         self._base_url = base_url
         self._progress = progress
@@ -150,6 +151,9 @@ class _Rebuild:
             yield self._tables.reference, item
 
     def _remove(self, keys: Sequence[tuple[str, Item]]) -> None:
+        # A batch of reference counts alone names no table that has a format number.
+        for table in self._tables.of_resources:
+            self._checked.own_item(table)
         asked: Any = {}
         for table, key in keys:
             asked.setdefault(table, []).append({"DeleteRequest": {"Key": key}})

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,20 @@ def test_a_mismatch_is_counted_for_the_alarm(reader: Reader) -> None:
     assert "FormatMismatch" in counted
 
 
-def test_a_run_that_another_has_overtaken_ends_and_opens_no_table(reader: Reader) -> None:
+class QuickPool(ThreadPoolExecutor):
+    """A pool whose threads are done with each piece of work before the next is given to them."""
+
+    def submit(self, *args: Any, **options: Any) -> "Future[Any]":
+        future = super().submit(*args, **options)
+        wait([future])
+        return future
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, QuickPool])
+def test_a_run_that_another_has_overtaken_ends_and_changes_nothing(
+    reader: Reader, pool: type[ThreadPoolExecutor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.reindex.ThreadPoolExecutor", pool)
     second: list[ReindexReport] = []
 
     def overtake(_: float) -> None:

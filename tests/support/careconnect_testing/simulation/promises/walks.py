@@ -111,7 +111,8 @@ def _check_missing_includes(walk: Walk, ledger: Ledger, own_patient: str) -> Non
     query = walk.step.arguments[0]
     stale = 0.0 if walk.step.arguments[2] else FRESH_SECONDS
     for page in walk.pages:
-        assert page.answer is not None and page.ended is not None
+        assert page.answer is not None
+        assert page.ended is not None
         there = {*page.answer.found("match"), *page.answer.found("include")}
         matches = [
             entry["resource"] for entry in page.answer.json.get("entry", ()) if entry["search"]["mode"] == "match"
