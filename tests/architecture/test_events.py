@@ -14,7 +14,7 @@ from careconnect.http.messages import Cors
 from careconnect_admin.clients.demo import PATIENT_ACCESS
 from careconnect_testing.http.events import FUNCTIONS, Event, event, event_names, function_of
 from careconnect_testing.parts.clock import Clock
-from careconnect_testing.parts.issuer import Issuer, issuer_on_moto
+from careconnect_testing.parts.issuer import Issuer, built_issuer
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.running.cases import each_of
 from careconnect_testing.stacks.whole_template import whole_template
@@ -64,7 +64,7 @@ def test_the_authorizers_event_asks_about_a_path_of_the_api(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
+    with built_issuer() as issuer:
         issuer.register(PATIENT_ACCESS.client_id, secret=PATIENT_ACCESS.secret)
         yield issuer
 

@@ -11,7 +11,7 @@ from careconnect_admin.project import DOCS
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.page.node_clients import FOLDER, NODE, SECONDS, Node
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+pytestmark = [pytest.mark.clients, pytest.mark.long]
 
 SUITES = ("openid-client", "oauth4webapi", "fhir-kit-client", "fhirclient")
 

@@ -14,7 +14,7 @@ from careconnect_admin.project import DOCS
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.page.node_clients import NODE
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+pytestmark = [pytest.mark.clients, pytest.mark.long]
 
 SAMPLES: Final = DOCS / "samples"
 MAX_LINES: Final = 40

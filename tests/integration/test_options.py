@@ -16,7 +16,7 @@ from careconnect_admin.project import TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_testing.http.api import issue_code
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("options")]
 
 _CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0c0c0c0c-0000-4000-8000-000000000000"
 _EDGE = "arn:aws:lambda:us-east-1:123456789012:function:careconnect-edge:7"
@@ -135,16 +135,12 @@ def _deploy(emulator: Emulator, name: str, parameters: dict[str, str]) -> Deploy
     return deployment.create(name, package(TEMPLATE, name), name, {"DeletionProtection": "false", **parameters})
 
 
-@pytest.mark.long
-@pytest.mark.xdist_group("options")
 def test_a_deployment_goes_without_access_logs_where_the_aws_user_has_no_role_for_them(emulator: Emulator) -> None:
     stack = _deploy(emulator, "no-logs", {"AccessLogs": "off"})
 
     assert not stack.resources.keys() & _UNLESS_REFUSED
 
 
-@pytest.mark.long
-@pytest.mark.xdist_group("options")
 def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator) -> None:
     parameters = {"CustomDomain": "api.example.org", "CertificateArn": _CERTIFICATE, "EdgeFunctionArn": _EDGE}
 
@@ -152,15 +148,11 @@ def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator)
         _deploy(emulator, "no-secret", parameters)
 
 
-@pytest.mark.long
-@pytest.mark.xdist_group("options")
 def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(emulator: Emulator) -> None:
     with pytest.raises(DeploymentError, match="BaseUrl"):
         _deploy(emulator, "plain-http", {"BaseUrl": "http://127.0.0.1.example.org"})
 
 
-@pytest.mark.long
-@pytest.mark.xdist_group("options")
 def test_an_edge_function_of_another_region_is_refused(emulator: Emulator) -> None:
     with pytest.raises(DeploymentError, match="EdgeFunctionArn"):
         _deploy(emulator, "elsewhere", {"EdgeFunctionArn": _EDGE.replace("us-east-1", "eu-west-2")})

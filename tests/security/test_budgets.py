@@ -244,7 +244,8 @@ def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -
 
     # The middle one of three: another test may have the machine to itself during one of them.
     usual, abused = statistics.median(beside_reads), statistics.median(beside_abuse)
-    assert abused < 3 * usual + 0.5, (beside_reads, beside_abuse)
+    # Seconds are for the tests beside it; without budgets it was 14.
+    assert abused < 3 * usual + 3, (beside_reads, beside_abuse)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.parts.issuer import basic, issuer_on_moto
+from careconnect_testing.parts.issuer import basic, built_issuer
 from careconnect_testing.stacks.whole_template import whole_template
 
 pytestmark = pytest.mark.integration
@@ -133,7 +133,7 @@ def test_the_stage_bounds_the_requests_of_all_together(local_stack: LocalStack) 
 
 
 def test_a_guesser_that_changes_x_forwarded_for_is_throttled_all_the_same() -> None:
-    with issuer_on_moto() as issuer:
+    with built_issuer() as issuer:
         issuer.register("guessed")
         statuses = [
             issuer.post(

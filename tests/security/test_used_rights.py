@@ -21,7 +21,8 @@ from careconnect_testing.http.writes import LONG_TEXT
 from careconnect_testing.stacks.deployed_function import Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 
-pytestmark = pytest.mark.integration
+# In the long run: each function is composed anew, with its own role.
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 _ALIAS = re.compile(r"(?:Next|Previous)?(\w+)Alias")
 

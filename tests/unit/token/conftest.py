@@ -1,15 +1,15 @@
-"""The issuer over moto, one for each test."""
+"""The issuer over tables in memory and the keys of moto, one for each test."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.parts.issuer import Issuer, issuer_on_moto
+from careconnect_testing.parts.issuer import Issuer, built_issuer
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
+    with built_issuer() as issuer:
         yield issuer
 
 

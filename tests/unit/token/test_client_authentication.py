@@ -11,7 +11,7 @@ import pytest
 
 from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.client_record import AuthMethod, ClientRecord, SecretDigest, digest_secret
-from careconnect_testing.parts.issuer import BASE, CLIENT_TABLE, Issuer, NoKeySets, basic, issuer_on_moto
+from careconnect_testing.parts.issuer import BASE, CLIENT_TABLE, Issuer, NoKeySets, basic, built_issuer
 from token_issuer.clients.authenticate_client import ClientAuthentication, FoundClient
 from token_issuer.clients.client_credentials import ClientCredentials
 from token_issuer.clients.throttle import Counters, counters, retry_after
@@ -133,7 +133,7 @@ def test_the_limit_holds_at_the_turn_of_a_window(issuer: Issuer, secret: str) ->
 
 
 def test_the_limit_is_a_setting() -> None:
-    with issuer_on_moto(limit=3) as issuer:
+    with built_issuer(limit=3) as issuer:
         assert [issuer.token("nobody", "x").status for _ in range(4)] == [401, 401, 401, 429]
 
 

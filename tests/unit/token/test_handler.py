@@ -20,7 +20,7 @@ from careconnect_testing.parts.issuer import (
     TOKEN_TABLE,
     Issuer,
     basic,
-    issuer_on_moto,
+    built_issuer,
 )
 
 SETTINGS = {
@@ -84,7 +84,7 @@ def test_a_setting_out_of_bounds_stops_the_cold_start_and_is_named(
 @pytest.fixture
 def seeded() -> Iterator[Issuer]:
     """Give tables, a key and a client to the handler under test."""
-    with issuer_on_moto() as issuer:
+    with built_issuer(tables_of_moto=True) as issuer:
         yield issuer
 
 

@@ -29,6 +29,7 @@ from careconnect.oauth.client_record import (
 )
 from careconnect.oauth.signing_keys import KmsSigningKeys
 from careconnect_testing.aws.tables import create_table
+from careconnect_testing.dynamodb import Database, InMemoryClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import Pairs, form_event
 from careconnect_testing.parts.audit_trails import audit_table
@@ -217,11 +218,14 @@ def quick_rsa_keys() -> Iterator[None]:
 
 
 @contextmanager
-def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
-    """Build an issuer over moto's tables and keys."""
+def built_issuer(*, tables_of_moto: bool = False, **changes: Any) -> Iterator[Issuer]:
+    """Build an issuer over moto's keys, and its tables or some in memory, which are quicker."""
     with mock_aws(), quick_rsa_keys():
         config = Config(retries={"total_max_attempts": 1})
-        dynamodb, kms = _SESSION.client("dynamodb", config=config), _SESSION.client("kms", config=config)
+        kms = _SESSION.client("kms", config=config)
+        dynamodb: Any = InMemoryClient(Database(time.time))
+        if tables_of_moto:
+            dynamodb = _SESSION.client("dynamodb", config=config)
         create_table(dynamodb, "ClientTable", CLIENT_TABLE)
         create_table(dynamodb, "TokenTable", TOKEN_TABLE)
         events = audit_table(dynamodb, AUDIT_TABLE)

@@ -10,12 +10,12 @@ from typer.testing import CliRunner, Result
 from careconnect_admin.cli import app
 from careconnect_admin.commands.shared import on_stack
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, issuer_on_moto
+from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, built_issuer
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
+    with built_issuer(tables_of_moto=True) as issuer:
         yield issuer
 
 

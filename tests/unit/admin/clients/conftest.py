@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_testing.parts.issuer import CLIENT_TABLE, Issuer, issuer_on_moto
+from careconnect_testing.parts.issuer import CLIENT_TABLE, Issuer, built_issuer
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
     """The issuer over empty tables, with a signing key."""
-    with issuer_on_moto() as issuer:
+    with built_issuer() as issuer:
         yield issuer
 
 

@@ -29,7 +29,7 @@ from careconnect_admin.commands.shared import on_stack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.clock import Clock
-from careconnect_testing.parts.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.parts.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, built_issuer
 from careconnect_testing.stacks.command_line import printed
 
 THEN = 1_800_000_000
@@ -44,7 +44,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
+    with built_issuer(tables_of_moto=True) as issuer:
         issuer.clock.now = float(THEN)
         dated(issuer, formatdate(THEN, usegmt=True))
         yield issuer

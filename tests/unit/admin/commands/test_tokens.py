@@ -24,7 +24,7 @@ from careconnect_testing.parts.issuer import (
     P384_KEY,
     RSA_KEY,
     Issuer,
-    issuer_on_moto,
+    built_issuer,
     public_jwk,
 )
 from careconnect_testing.stacks.command_line import printed
@@ -54,7 +54,7 @@ def served() -> Iterator[tuple[Issuer, str]]:
         def log_message(self, *_: Any) -> None:
             return
 
-    with issuer_on_moto() as issuer:
+    with built_issuer() as issuer:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         base = f"http://127.0.0.1:{server.server_address[1]}"
         issuer = issuer.rebuilt(base=base)

@@ -22,13 +22,13 @@ from careconnect_admin.signing.key_ring import (
     rotate,
 )
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, Issuer, basic, built_issuer
 from careconnect_testing.stacks.command_line import printed
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
+    with built_issuer() as issuer:
         yield issuer
 
 
