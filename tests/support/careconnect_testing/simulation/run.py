@@ -35,6 +35,10 @@ _FAULTS: Final = (0.0, 0.0, 15.0, 40.0, 90.0)
 
 _ABANDONED: Final = 6.0
 
+_ARCHIVED: Final = 4
+"""Batches of the stream that the archiver takes at each run's end, while calls still fail, of so many events each:"""
+_BATCHES: Final = (100, 1, 3)
+
 
 @dataclass
 class Outcome:
@@ -124,6 +128,8 @@ class _World:
             scheduler.spawn(actor.client, actor.run)
         scheduler.run()
         self._check_pages()
+        scheduler.spawn("archiver", self._archive)
+        scheduler.run()
         self._rest()
         check_store(self.system.aws.database, self.system.names)
         self._trail.check()
@@ -162,6 +168,12 @@ class _World:
         for walk in self.ledger.walks:
             if walk.pages:
                 check_walk(walk, self.ledger, self._own.get(walk.pages[0].client, ""))
+
+    def _archive(self) -> None:
+        """Have the archiver take a part of the trail while its calls fail as those of the actors did."""
+        choices = self.system.aws.choices
+        for _ in range(_ARCHIVED):
+            self.operator.archive(_BATCHES[choices.below(len(_BATCHES))])
 
     def _rest(self) -> None:
         """Repeat without faults what was cut off, and archive the rest of the trail."""

@@ -22,12 +22,15 @@ class Trail:
     gateway: Gateway
     _seen: int = 0
     _events: dict[str, list[AuditEvent]] = field(default_factory=lambda: defaultdict(list))
+    _answered: set[str] = field(default_factory=set)
 
     def judge(self, done: Exchange) -> None:
         """Check the events of an answered request; raises `BrokenPromiseError`."""
         self._read_on()
         if done.answer is None or done.request_id not in self.gateway.reached:
             return
+        if done.status < 300:
+            self._answered.add(done.request_id)
         events = self._events[done.request_id]
         status = done.answer.status
         if not events and status != 503 and done.sent.token:
@@ -92,5 +95,7 @@ class Trail:
             image = record["dynamodb"]["NewImage"]
             if "action" in image:
                 event = event_of(image)
+                if event.request_id in self._answered:
+                    raise BrokenPromiseError(f"an event was stored after its answer: {event}")
                 self._events[event.request_id].append(event)
         self._seen += len(records)
