@@ -138,6 +138,7 @@ def _check_search(walk: Walk, ledger: Ledger, own_patient: str) -> None:
     found = Counter(key for page in walk.pages if page.answer for key in page.answer.found("match"))
     target = walk.step.arguments[0]
     type_name, matches = _MATCHES.get(target, ("", _ALL))
+    _check_shown(walk, type_name, matches)
     stale = 0.0 if walk.step.arguments[2] else FRESH_SECONDS
     for key, commits in ledger.commits.items():
         if type_name and not key.startswith(type_name + "/"):
@@ -160,6 +161,18 @@ def _check_search(walk: Walk, ledger: Ledger, own_patient: str) -> None:
         if is_match != (found[key] == 1):
             word = "missed" if is_match else "found"
             raise BrokenPromiseError(f"{walk.step} {word} {key}: {json.dumps(now)[:200]}")
+
+
+def _check_shown(walk: Walk, type_name: str, matches: Matches) -> None:
+    """Check that each match is shown in a version that matches, also if it changed meanwhile."""
+    if matches is _of_male:
+        return
+    for page in walk.pages:
+        for entry in page.answer.json.get("entry", ()) if page.answer else ():
+            shown = entry["resource"]
+            is_match = entry["search"]["mode"] == "match" and shown["resourceType"] == type_name
+            if is_match and not matches(shown, lambda _: None):
+                raise BrokenPromiseError(f"{walk.step} showed a version that does not match: {json.dumps(shown)[:200]}")
 
 
 def _at(ledger: Ledger, key: str, place: int) -> Resource | None:

@@ -12,6 +12,8 @@ _TORN: Final = 300
 """Of 1,000 reads of several items, those during which others write."""
 STALE_SECONDS: Final = 1.0
 """How old an eventually consistent read may be."""
+_BEHIND: Final = 250
+"""Of 1,000 eventually consistent reads, those that are stale."""
 _LAGS: Final = 400
 """Of 1,000 calls, those before which no index catches up."""
 
@@ -47,7 +49,8 @@ class SimulatedDynamoDb:
             aws.database.propagate(1_000_000)
         if operation == "transact_write_items":
             return self._transact(fault, request)
-        behind = self._behind(request) if fault is Fault.STALE else 0
+        is_stale = _is_eventual(operation, request) and not aws.scheduler.is_outside and aws.choices.rarely(_BEHIND)
+        behind = self._behind(request) if is_stale else 0
         if fault is Fault.PARTIAL and operation == "batch_get_item":
             return self._part(request, behind)
         if fault is Fault.PARTIAL:
@@ -114,6 +117,12 @@ class SimulatedDynamoDb:
             one = self._aws.database.execute("batch_execute_statement", {"Statements": [statement]})
             answers += one["Responses"]
         return {"Responses": answers}
+
+
+def _is_eventual(operation: str, request: Mapping[str, Any]) -> bool:
+    if operation == "batch_get_item":
+        return not all(each.get("ConsistentRead") for each in request["RequestItems"].values())
+    return operation in ("get_item", "query") and not request.get("ConsistentRead")
 
 
 def _conflict(request: Mapping[str, Any], choices: Choices) -> Any:

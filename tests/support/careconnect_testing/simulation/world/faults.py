@@ -20,7 +20,6 @@ class Fault(StrEnum):
     SLOW = "slow"
     KILLED = "killed before"
     KILLED_AFTER = "done, then killed"
-    STALE = "stale"
     PARTIAL = "a part"
     CONFLICT = "a conflict"
 
@@ -30,9 +29,7 @@ ANY: Final = (
     *(Fault.SLOW, Fault.KILLED, Fault.KILLED_AFTER),
 )
 FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
-    "get_item": (*ANY, Fault.STALE),
-    "query": (*ANY, Fault.STALE, Fault.STALE),
-    "batch_get_item": (*ANY, Fault.STALE, Fault.PARTIAL),
+    "batch_get_item": (*ANY, Fault.PARTIAL),
     "put_item": (*ANY, Fault.LATE),
     "update_item": (*ANY, Fault.LATE),
     "transact_write_items": (*ANY, Fault.CONFLICT, Fault.CONFLICT, Fault.LATE, Fault.LATE),
