@@ -21,7 +21,9 @@ def test_each_patch_has_its_row() -> None:
     assert [row["name"] for row in rows] == sorted(path.stem for path in BUGS.glob("*.patch"))
     assert [row["name"].partition("-")[0] for row in rows] == [f"{number:02}" for number in range(1, len(rows) + 1)]
     for row in rows:
-        assert row.keys() - {"tests", "schedules"} == {"name", "mechanism", "mistake", "breaks", "caught_by"}, row["name"]
+        assert row.keys() - {"tests", "schedules"} == {"name", "mechanism", "mistake", "breaks", "caught_by"}, row[
+            "name"
+        ]
 
 
 def test_the_tests_of_each_bug_are_there() -> None:

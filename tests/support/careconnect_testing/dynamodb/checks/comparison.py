@@ -46,24 +46,28 @@ def compare(ours: Any, theirs: Any, calls: Sequence[Call], known: Mapping[str, D
     Returns the name of the known difference at which it ended, since the tables then differ, or an empty text. `suffix`
     distinguishes their tables from those of other sequences. Raises `AssertionError` on any other difference.
     """
-    for call in calls:
+    for number, call in enumerate(calls, 1):
         mine, yours = outcome(ours, call), outcome(theirs, call, suffix)
         if mine == yours:
             continue
         name = next((name for name, known_one in known.items() if known_one.shows(call, mine, yours)), "")
+        name = name or _stored_before(calls[:number], mine, yours, known)
         assert name, f"{call}\nours:   {mine}\ntheirs: {yours}"
         return name
     for table in TABLES:
         scan = ("scan", {"TableName": table, "ConsistentRead": True})
         mine, yours = outcome(ours, scan), outcome(theirs, scan, suffix)
         if mine != yours:
-            # An update that returns nothing differs in what it stores.
-            stored = {name: one for name, one in known.items() if one.is_stored}
-            shown = (name for name, one in stored.items() if any(one.shows(call, mine, yours) for call in calls))
-            name = next(shown, "")
+            name = _stored_before(calls, mine, yours, known)
             assert name, f"{calls}\nours:   {mine}\ntheirs: {yours}"
             return name
     return ""
+
+
+def _stored_before(calls: Sequence[Call], ours: Outcome, theirs: Outcome, known: Mapping[str, Difference]) -> str:
+    """Return the known difference that some calls have stored: an update that returns nothing shows it later."""
+    stored = {name: one for name, one in known.items() if one.is_stored}
+    return next((name for name, one in stored.items() if any(one.shows(call, ours, theirs) for call in calls)), "")
 
 
 def create_tables(client: Any, suffix: str = "") -> None:
