@@ -27,7 +27,7 @@ class Keys:
 
 ALIAS: Final = "alias/simulated"
 _ARN: Final = "arn:aws:kms:eu-west-2:123456789012:key/"
-_SIGNED: dict[tuple[str, bytes], bytes] = {}
+_SIGNED: dict[tuple[int, bytes], bytes] = {}
 _PUBLIC: Final = tuple(
     key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     for key in _KEYS
@@ -50,13 +50,17 @@ class SimulatedKms:
         return self._aws.call(self._home, "sign", request, self._sign)
 
     def _public(self, _fault: Fault, request: Mapping[str, Any]) -> Any:
-        place = self._aws.keys.places[request["KeyId"].removeprefix(ALIAS)]
+        place = self._places[request["KeyId"].removeprefix(ALIAS)]
         return {"KeyId": f"{_ARN}{place}", "PublicKey": _PUBLIC[place], "SigningAlgorithms": [KMS_ALGORITHM]}
 
     def _sign(self, _fault: Fault, request: Mapping[str, Any]) -> Any:
-        arn, message = request["KeyId"], request["Message"]
-        known = arn, hashlib.sha256(message).digest()
+        key_id, message = request["KeyId"], request["Message"]
+        place = int(key_id.removeprefix(_ARN)) if key_id.startswith(_ARN) else self._places[key_id.removeprefix(ALIAS)]
+        known = place, hashlib.sha256(message).digest()
         if known not in _SIGNED:
-            key = _KEYS[int(arn.removeprefix(_ARN))]
-            _SIGNED[known] = key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+            _SIGNED[known] = _KEYS[place].sign(message, padding.PKCS1v15(), hashes.SHA256())
         return {"Signature": _SIGNED[known]}
+
+    @property
+    def _places(self) -> dict[str, int]:
+        return self._aws.keys.places
