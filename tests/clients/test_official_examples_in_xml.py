@@ -56,8 +56,7 @@ def test_every_example_of_a_served_type_is_valid_and_survives_xml(examples: dict
 @pytest.mark.long
 def test_every_valid_example_of_another_type_survives_xml(examples: dict[str, bytes]) -> None:
     different, valid, invalid = [], 0, 0
-    # Every third is some of each type, and takes a minute less.
-    for name, body in list(examples.items())[::3]:
+    for name, body in examples.items():
         text = RELATIVE_LINK.sub("http://hl7.org/fhir/STU3/", body.decode("utf-8-sig"))
         resource = parse_json(PICTURE.sub("", text))
         type_name = resource.get("resourceType", "")
@@ -74,4 +73,4 @@ def test_every_valid_example_of_another_type_survives_xml(examples: dict[str, by
             different.append(name)
 
     assert different == []
-    assert invalid < 50 < 1_500 < valid
+    assert invalid < 50 < 5_000 < valid
