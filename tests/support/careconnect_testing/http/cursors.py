@@ -13,7 +13,7 @@ def cursor_of(url: str) -> str:
 
 
 def legible_in(url: str) -> bytes:
-    """Return everything legible in a link without a key: its text, its cursor's bytes, and what unpacks from them.
+    """Return a link's text, its cursor's bytes, and each text that unpacks from them without a key.
 
     Unpacked bytes count when their stream ends and they are text: now and then sealed bytes happen to unpack
     to noise, in which any short text may occur.

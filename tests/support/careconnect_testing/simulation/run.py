@@ -36,8 +36,9 @@ _FAULTS: Final = (0.0, 0.0, 15.0, 40.0, 90.0)
 _ABANDONED: Final = 6.0
 
 _ARCHIVED: Final = 4
-"""Batches of the stream that the archiver takes at each run's end, while calls still fail, of so many events each:"""
+"""Batches of the stream that the archiver takes at each run's end while calls still fail."""
 _BATCHES: Final = (100, 1, 3)
+"""How many events each of them may have."""
 
 
 @dataclass

@@ -199,7 +199,7 @@ def test_a_mismatch_is_counted_for_the_alarm(reader: Reader) -> None:
 
 
 class QuickPool(ThreadPoolExecutor):
-    """A pool whose threads are done with each piece of work before the next is given to them."""
+    """A pool that finishes each piece of work before the next is submitted."""
 
     def submit(self, *args: Any, **options: Any) -> "Future[Any]":
         future = super().submit(*args, **options)
