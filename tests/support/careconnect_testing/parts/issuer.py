@@ -219,13 +219,12 @@ def quick_rsa_keys() -> Iterator[None]:
 
 @contextmanager
 def built_issuer(*, tables_of_moto: bool = False, **changes: Any) -> Iterator[Issuer]:
-    """Build an issuer over moto's keys, and its tables or some in memory, which are quicker."""
+    """Build an issuer over moto's keys and tables in memory, or moto's tables for code that makes its own clients."""
     with mock_aws(), quick_rsa_keys():
         config = Config(retries={"total_max_attempts": 1})
         kms = _SESSION.client("kms", config=config)
-        dynamodb: Any = InMemoryClient(Database(time.time))
-        if tables_of_moto:
-            dynamodb = _SESSION.client("dynamodb", config=config)
+        in_memory = InMemoryClient(Database(time.time))
+        dynamodb: Any = _SESSION.client("dynamodb", config=config) if tables_of_moto else in_memory
         create_table(dynamodb, "ClientTable", CLIENT_TABLE)
         create_table(dynamodb, "TokenTable", TOKEN_TABLE)
         events = audit_table(dynamodb, AUDIT_TABLE)
