@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from careconnect_testing.http.writes import NHS_NUMBER
-from careconnect_testing.simulation.ledger import Ledger, Walk
+from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger, Walk
 from careconnect_testing.simulation.promises.answers import FRESH_SECONDS
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
@@ -66,8 +66,7 @@ def check_walk(walk: Walk, ledger: Ledger, own_patient: str) -> None:
     if walk.step.kind == "history":
         _check_history(walk, is_bound=bool(own_patient))
     elif walk.step.kind == "search":
-        _check_includes(walk)
-        _check_missing_includes(walk, ledger, own_patient)
+        _check_includes(walk, ledger, own_patient)
         _check_search(walk, ledger, own_patient)
 
 
@@ -91,45 +90,46 @@ def _check_history(walk: Walk, *, is_bound: bool) -> None:
             raise BrokenPromiseError(f"{walk.step} showed the versions {versions}")
 
 
-def _check_includes(walk: Walk) -> None:
-    """Check that a page includes nothing but what its matches lead to, or what leads to them."""
+def _check_includes(walk: Walk, ledger: Ledger, own_patient: str) -> None:
+    """Check that a page includes all resources that its matches lead to or that lead to them, and no others."""
+    query = walk.step.arguments[0]
     for page in walk.pages:
-        entries = page.answer.json.get("entry", ()) if page.answer else ()
         by_mode: dict[str, list[Resource]] = {"match": [], "include": [], "outcome": []}
-        for entry in entries:
+        for entry in page.answer.json.get("entry", ()) if page.answer else ():
             by_mode[entry["search"]["mode"]].append(entry["resource"])
-        matches = {f"{each['resourceType']}/{each['id']}" for each in by_mode["match"]}
+        matches = {_key(each) for each in by_mode["match"]}
         led_to = {each["subject"]["reference"] for each in by_mode["match"] if "subject" in each}
         for each in by_mode["include"]:
-            key, subject = f"{each['resourceType']}/{each['id']}", each.get("subject", {}).get("reference")
-            if key not in led_to and subject not in matches and "$everything" not in walk.step.arguments[0]:
-                raise BrokenPromiseError(f"{walk.step} included {key}, and no match leads to it")
-
-
-def _check_missing_includes(walk: Walk, ledger: Ledger, own_patient: str) -> None:
-    """Check that a page includes what its matches lead to, and what leads to them, if it stood still."""
-    query = walk.step.arguments[0]
-    stale = 0.0 if walk.step.arguments[2] else FRESH_SECONDS
-    for page in walk.pages:
-        assert page.answer is not None
-        assert page.ended is not None
-        there = {*page.answer.found("match"), *page.answer.found("include")}
-        matches = [
-            entry["resource"] for entry in page.answer.json.get("entry", ()) if entry["search"]["mode"] == "match"
-        ]
-        keys = {f"{each['resourceType']}/{each['id']}" for each in matches}
-        led_to = {each["subject"]["reference"] for each in matches if "subject" in each}
-        for key, commits in ledger.commits.items():
-            since = [each for each in commits if each.at <= page.began_at - stale and each.place <= page.began]
-            if key in there or not since or since[-1].content is None:
+            is_led_to = _key(each) in led_to or _subject(each) in matches
+            if not is_led_to and "$everything" not in query:
+                raise BrokenPromiseError(f"{walk.step} included {_key(each)}, and no match leads to it")
+        there = matches | {_key(each) for each in by_mode["include"]}
+        for key in (each for each in ledger.commits if each not in there):
+            still = _still(walk, ledger, key, page, page)
+            if still is None or still.content is None or (own_patient and own_patient not in still.patients):
                 continue
-            if any(each.place <= page.ended for each in commits[len(since) :]):
-                continue
-            if own_patient and own_patient not in since[-1].patients:
-                continue
-            subject = since[-1].content.get("subject", {}).get("reference")
-            if ("_include=" in query and key in led_to) or ("_revinclude=" in query and subject in keys):
+            if ("_include=" in query and key in led_to) or (
+                "_revinclude=" in query and _subject(still.content) in matches
+            ):
                 raise BrokenPromiseError(f"{walk.step} did not include {key}")
+
+
+def _key(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _subject(resource: Resource) -> str:
+    return str(resource.get("subject", {}).get("reference", ""))
+
+
+def _still(walk: Walk, ledger: Ledger, key: str, first: Exchange, last: Exchange) -> Commit | None:
+    """Return the version of a resource that stood still from one page to another, None if there is none."""
+    assert last.ended is not None
+    stale = 0.0 if walk.step.arguments[2] else FRESH_SECONDS
+    commits = ledger.commits[key]
+    since = [each for each in commits if each.at <= first.began_at - stale and each.place <= first.began]
+    is_changed = any(each.place <= last.ended for each in commits[len(since) :])
+    return None if is_changed or not since else since[-1]
 
 
 def _check_search(walk: Walk, ledger: Ledger, own_patient: str) -> None:
