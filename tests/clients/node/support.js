@@ -14,7 +14,14 @@ export const secretClient = { id: setting('CARECONNECT_CLIENT_ID'), secret: sett
 export const editor = { id: setting('CARECONNECT_EDITOR_ID'), secret: setting('CARECONNECT_EDITOR_SECRET') };
 export const keyClient = { id: setting('CARECONNECT_KEY_CLIENT_ID'), jwk: JSON.parse(setting('CARECONNECT_KEY_CLIENT_JWK')) };
 export const nhsNumber = `https://fhir.nhs.uk/Id/nhs-number|${setting('CARECONNECT_NHS_NUMBER')}`;
-export const observations = Number(setting('CARECONNECT_OBSERVATIONS'));
+const observations = setting('CARECONNECT_OBSERVATIONS').split(' ');
+
+/** Check that a walk met each observation of the sample's patient, and none twice: others may write more of them. */
+export function assertWalked(ids) {
+  const met = new Set(ids);
+  assert.equal(met.size, ids.length);
+  assert.deepEqual(observations.filter((id) => !met.has(id)), []);
+}
 
 /** The access token of a client: of the one that reads everything, unless another is named. */
 export async function accessToken(client = secretClient) {

@@ -42,6 +42,7 @@ def read(smart: Any) -> dict[str, Any]:
     observations = [
         entry.resource for page in pages(search.perform(server)) for entry in page.entry if entry.search.mode == "match"
     ]
+    taken = next(each for each in observations if each.context)
     result = {
         "fhir_version": server.capabilityStatement.fhirVersion,
         "types": [each.type for each in server.capabilityStatement.rest[0].resource],
@@ -50,7 +51,7 @@ def read(smart: Any) -> dict[str, Any]:
         "born": patient.birthDate.isostring,
         "practice": patient.managingOrganization.resolved(Organization).id,
         "observations": [each.id for each in observations],
-        "subject_of_encounter": observations[0].context.resolved(Encounter).subject.reference,
+        "subject_of_encounter": taken.context.resolved(Encounter).subject.reference,
         "absent": refusal(lambda: Patient.read("nobody", server)),
     }
     authorize(server, os.environ["CARECONNECT_LIMITED_TOKEN"])

@@ -46,7 +46,9 @@ def test_a_users_script_finds_walks_follows_and_is_refused(service: Service, run
     found = run("read", service.secret_client)
 
     assert found.pop("types") == [served.name for served in SERVED_TYPES]
-    assert sorted(found.pop("observations")) == sorted(service.observations)
+    walked = found.pop("observations")
+    assert len(walked) == len(set(walked))
+    assert service.observations <= set(walked)  # other suites write more of them
     assert found == {
         "fhir_version": FHIR_VERSION,
         "patient": "4",

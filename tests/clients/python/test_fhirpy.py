@@ -40,14 +40,15 @@ def test_finds_a_patient_by_nhs_number_and_follows_its_references(fhir: SyncFHIR
 def test_walks_all_pages_of_the_observations(fhir: SyncFHIRClient, service: Service) -> None:
     found = fhir.resources("Observation").search(patient="4").limit(3).fetch_all()
 
-    assert len(found) == len(service.observations)
-    assert {each["id"] for each in found} == service.observations
+    ids = [each["id"] for each in found]
+    assert len(ids) == len(set(ids))
+    assert service.observations <= set(ids)  # other suites write more of them
 
 
 def test_counts_sorts_and_includes(fhir: SyncFHIRClient, service: Service) -> None:
     observations = fhir.resources("Observation").search(patient="4")
 
-    assert observations.count() == len(service.observations)
+    assert observations.count() >= len(service.observations)
     dates = [each["effectiveDateTime"] for each in observations.sort("date").fetch_all()]
     assert dates == sorted(dates)
     included = observations.include("Observation", "patient").limit(1).fetch_raw()

@@ -34,7 +34,7 @@ def node(service: Service) -> Node:
         "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
         "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
         "CARECONNECT_NHS_NUMBER": service.nhs_number,
-        "CARECONNECT_OBSERVATIONS": str(len(service.observations)),
+        "CARECONNECT_OBSERVATIONS": " ".join(sorted(service.observations)),
         # Redocly's tool checks for newer versions and sends telemetry unless this turns both off.
         "REDOCLY_TELEMETRY": "off",
         "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
