@@ -16,6 +16,7 @@ from careconnect.runtime import aws
 from careconnect_testing.aws.moto_dynamodb import quick_and_whole
 from careconnect_testing.records.real_data import REAL_DATA, RealDataError, real_data, records_line
 from careconnect_testing.running.scheduling import GroupScheduling, StackScheduling, begins_at
+from careconnect_testing.search.search_tables import search_tables
 from careconnect_testing.stacks.search_stack import search_stack
 from careconnect_testing.stacks.stack_fixtures import (
     auditor,
@@ -40,6 +41,7 @@ __all__ = [
     "record_tables",
     "sample",
     "search_stack",
+    "search_tables",
 ]
 
 

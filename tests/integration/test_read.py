@@ -18,7 +18,7 @@ from careconnect_testing.records.real_data import real_data
 from careconnect_testing.search.search_reader import HttpReader, walk
 from careconnect_testing.stacks.search_stack import SearchStack
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,6 @@ def without_version(resource: dict[str, Any]) -> dict[str, Any]:
     return bare | ({"meta": meta} if meta else {})
 
 
-@pytest.mark.long
 def test_every_resource_reads_back_equal_to_its_source(search_stack: SearchStack, reader: HttpReader) -> None:
     def text_of(resource: dict[str, Any]) -> str:
         return json_text(without_version(resource), sort_keys=True)
@@ -53,7 +52,6 @@ def test_every_resource_reads_back_equal_to_its_source(search_stack: SearchStack
     assert [key for key, text in sources.items() if read.get(key) != text] == []
 
 
-@pytest.mark.long
 def test_of_the_source_records_none_is_left_out(search_stack: SearchStack, tmp_path: Path) -> None:
     folder = real_data() or tmp_path
     if folder == tmp_path:

@@ -11,7 +11,7 @@ import pytest
 from careconnect.storage.keys import SHARDS
 from careconnect_records.items.resource_items import item_size
 from careconnect_testing.search.search_reader import InProcessReader, follow
-from careconnect_testing.stacks.search_stack import SearchStack
+from careconnect_testing.search.search_tables import SearchTables
 
 pytestmark = pytest.mark.integration
 
@@ -74,8 +74,8 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def reader(search_stack: SearchStack) -> InProcessReader:
-    reader = search_stack.in_process()
+def reader(search_tables: SearchTables) -> InProcessReader:
+    reader = search_tables.reader()
     # Each function reads these once at its start: both tables' formats, and the key that signs `next` links.
     assert reader.get("Observation", [RECORD, ("_count", "1")]).link("next")
     assert reader.get("Patient", [("_id", "example-1"), ("_include", "Patient:organization")]).status == 200

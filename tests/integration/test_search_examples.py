@@ -1,16 +1,16 @@
-"""Example searches with their answers, over HTTP, in both formats; and searches that must be refused or filtered."""
+"""Example searches with their answers in both formats, and searches that are refused; in the long run over HTTP too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
 
-from careconnect_admin.clients.demo import MEDICATION_ACCESS, PATIENT_ACCESS
+from careconnect_admin.clients.demo import MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.search.search_corpus import EXAMPLE_CODES
-from careconnect_testing.search.search_reader import HttpReader, InProcessReader, follow, walk
-from careconnect_testing.stacks.search_stack import SearchStack
+from careconnect_testing.search.search_reader import EVERYTHING, Reader, follow, walk
+from careconnect_testing.search.search_tables import SearchTables
 
 pytestmark = pytest.mark.integration
 
@@ -19,21 +19,28 @@ SNOMED = "http://snomed.info/sct"
 EVEN, ODD = EXAMPLE_CODES
 FHIR = "{http://hl7.org/fhir}"
 
+ReaderFor = Callable[[DemoClient | None], Reader]
+
+
+@pytest.fixture(scope="module", params=["in process", pytest.param("over HTTP", marks=pytest.mark.long)])
+def reader_for(request: pytest.FixtureRequest) -> ReaderFor:
+    """Return the reader for each client; without one, for a client that reads everything."""
+    if request.param == "over HTTP":
+        over_http: ReaderFor = request.getfixturevalue("search_stack").over_http
+        return over_http
+    tables: SearchTables = request.getfixturevalue("search_tables")
+    return lambda client: tables.reader(" ".join(client.scopes) if client else EVERYTHING)
+
 
 @pytest.fixture(scope="module")
-def reader(search_stack: SearchStack) -> HttpReader:
-    return search_stack.over_http()
+def reader(reader_for: ReaderFor) -> Reader:
+    return reader_for(None)
 
 
 @pytest.fixture(scope="module")
-def in_process(search_stack: SearchStack) -> InProcessReader:
-    return search_stack.in_process()
-
-
-@pytest.fixture(scope="module")
-def patient_only(search_stack: SearchStack) -> HttpReader:
+def patient_only(reader_for: ReaderFor) -> Reader:
     """Return the API as the page's client sees it with a token that opens Patient and the directory."""
-    return search_stack.over_http(PATIENT_ACCESS)
+    return reader_for(PATIENT_ACCESS)
 
 
 def observations(*numbers: int) -> list[str]:
@@ -99,7 +106,7 @@ EXAMPLES: list[tuple[str, list[str]]] = [
 ]
 
 
-def ask(reader: HttpReader, url: str, **headers: str) -> Answer:
+def ask(reader: Reader, url: str, **headers: str) -> Answer:
     """GET a URL written for people: this function encodes its query."""
     path, _, query = url.partition("?")
     return reader.raw(f"{path}?{quote(query, safe='=&:/,')}", **headers)
@@ -118,31 +125,31 @@ def xml_references(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("url", "references"), EXAMPLES)
-def test_a_search_finds_what_it_asks_for_in_both_formats(reader: HttpReader, url: str, references: list[str]) -> None:
+def test_a_search_finds_what_it_asks_for_in_both_formats(reader: Reader, url: str, references: list[str]) -> None:
     answer = ask(reader, url, accept="application/fhir+json")
     xml = ask(reader, url, accept="application/fhir+xml")
 
     assert (answer.status, xml.status) == (200, 200), answer.text
     assert answer.found() == references
     assert answer.total == len(references)
-    assert xml.headers["content-type"].startswith("application/fhir+xml")
+    assert xml.headers["Content-Type"].startswith("application/fhir+xml")
     assert xml_references(xml.text) == references
 
 
-def test_absolute_references_of_this_server_are_relative_ones(reader: HttpReader) -> None:
+def test_absolute_references_of_this_server_are_relative_ones(reader: Reader) -> None:
     answer = ask(reader, f"Condition?patient={reader.base}/Patient/example-1")
 
     assert answer.found() == ["Condition/example-2", "Condition/example-1"]
 
 
-def test_plus_and_percent_20_are_both_a_space(reader: HttpReader) -> None:
+def test_plus_and_percent_20_are_both_a_space(reader: Reader) -> None:
     answers = [reader.raw(f"Patient?name=jose{space}mu%C3%B1oz") for space in ("+", "%20")]
 
     assert [answer.ids() for answer in answers] == [["example-1"], ["example-1"]]
 
 
-def test_given_and_family_name_find_everyone_who_bears_them(reader: HttpReader, search_stack: SearchStack) -> None:
-    patients = [one for one in search_stack.resources if one["resourceType"] == "Patient"]
+def test_given_and_family_name_find_everyone_who_bears_them(reader: Reader, search_tables: SearchTables) -> None:
+    patients = [one for one in search_tables.resources if one["resourceType"] == "Patient"]
     named = [(one["id"], one["name"][0]) for one in patients if "family" in one.get("name", [{}])[0]]
     for patient, name in named[::7]:
         words = " ".join([*name.get("given", ()), name["family"]])
@@ -150,7 +157,7 @@ def test_given_and_family_name_find_everyone_who_bears_them(reader: HttpReader, 
         assert patient in reader.get("Patient", [("name", words.lower()), ("_count", "100")]).ids()
 
 
-def test_encounters_are_included_with_their_patient(reader: HttpReader) -> None:
+def test_encounters_are_included_with_their_patient(reader: Reader) -> None:
     answer = ask(reader, "Patient?_id=example-1&_revinclude=Encounter:patient")
     xml = ask(reader, "Patient?_id=example-1&_revinclude=Encounter:patient&_format=xml")
 
@@ -159,7 +166,7 @@ def test_encounters_are_included_with_their_patient(reader: HttpReader) -> None:
     assert xml_references(xml.text) == [*answer.found(), *answer.found("include")]
 
 
-def test_the_organisation_is_included_with_a_patient(reader: HttpReader) -> None:
+def test_the_organisation_is_included_with_a_patient(reader: Reader) -> None:
     answer = ask(reader, "Patient?_id=example-1&_include=Patient:organization")
     xml = ask(reader, "Patient?_id=example-1&_include=Patient:organization&_format=xml")
 
@@ -168,7 +175,7 @@ def test_the_organisation_is_included_with_a_patient(reader: HttpReader) -> None
     assert xml_references(xml.text) == ["Patient/example-1", "Organization/example-1"]
 
 
-def test_a_walk_along_next_links_is_complete_disjoint_and_ordered(reader: HttpReader) -> None:
+def test_a_walk_along_next_links_is_complete_disjoint_and_ordered(reader: Reader) -> None:
     pages = walk(reader, ask(reader, "Observation?patient=example-1&_count=10"))
 
     assert [len(page.ids()) for page in pages] == [10, 10, 10, 10, 7]
@@ -177,7 +184,7 @@ def test_a_walk_along_next_links_is_complete_disjoint_and_ordered(reader: HttpRe
     assert len(set(LATEST_FIRST)) == 47
 
 
-def test_a_sorted_walk_in_xml_is_complete_too(reader: HttpReader) -> None:
+def test_a_sorted_walk_in_xml_is_complete_too(reader: Reader) -> None:
     answer = ask(reader, "Observation?patient=example-1&_count=20&_sort=date&_format=xml")
     found = xml_references(answer.text)
     while links := _xml_links(answer.text, "next"):
@@ -206,7 +213,7 @@ def _xml_links(text: str, relation: str) -> list[str]:
     ],
 )
 def test_a_posted_search_answers_as_a_got_one(
-    reader: HttpReader, type_name: str, parameters: Sequence[tuple[str, str]]
+    reader: Reader, type_name: str, parameters: Sequence[tuple[str, str]]
 ) -> None:
     got = reader.get(type_name, parameters)
     posted = reader.post(f"{type_name}/_search", parameters)
@@ -227,7 +234,7 @@ def test_a_posted_search_answers_as_a_got_one(
 
 @pytest.mark.parametrize("source", ["Condition", "Observation", "Encounter", "Procedure"])
 def test_a_token_for_patients_gets_no_record_through_revinclude(
-    reader: HttpReader, patient_only: HttpReader, source: str
+    reader: Reader, patient_only: Reader, source: str
 ) -> None:
     url = f"Patient?_id=example-1&_revinclude={source}:patient"
     answer = ask(patient_only, url)
@@ -239,9 +246,7 @@ def test_a_token_for_patients_gets_no_record_through_revinclude(
     assert source == "Procedure" or ask(reader, url).found("include")
 
 
-def test_a_token_for_patients_gets_the_patient_alone_through_everything(
-    reader: HttpReader, patient_only: HttpReader
-) -> None:
+def test_a_token_for_patients_gets_the_patient_alone_through_everything(reader: Reader, patient_only: Reader) -> None:
     whole, own = (ask(each, "Patient/example-1/$everything?_count=100") for each in (reader, patient_only))
 
     assert whole.total == 1 + 3 + 47 + 2
@@ -251,8 +256,8 @@ def test_a_token_for_patients_gets_the_patient_alone_through_everything(
     assert not own.link("next")
 
 
-def test_everything_counts_what_the_token_opens(search_stack: SearchStack) -> None:
-    medication = search_stack.over_http(MEDICATION_ACCESS)
+def test_everything_counts_what_the_token_opens(reader_for: ReaderFor) -> None:
+    medication = reader_for(MEDICATION_ACCESS)
     pages = walk(medication, ask(medication, "Patient/awkward.1/$everything?_count=3"))
     types = {reference.partition("/")[0] for page in pages for reference in page.found()}
 
@@ -270,21 +275,21 @@ def test_everything_counts_what_the_token_opens(search_stack: SearchStack) -> No
         "Condition?_summary=count",
     ],
 )
-def test_a_token_for_patients_may_not_search_conditions(patient_only: HttpReader, url: str) -> None:
+def test_a_token_for_patients_may_not_search_conditions(patient_only: Reader, url: str) -> None:
     answer = ask(patient_only, url)
 
     assert answer.status == 403
     assert answer.json["issue"][0]["code"] == "forbidden"
 
 
-def test_a_chain_needs_the_scope_of_its_target(search_stack: SearchStack) -> None:
-    reader = search_stack.in_process("user/Condition.rs")
+def test_a_chain_needs_the_scope_of_its_target(search_tables: SearchTables) -> None:
+    reader = search_tables.reader("user/Condition.rs")
 
     assert reader.get("Condition", [("patient", "example-1")]).total == 2
     assert reader.get("Condition", [("patient.name", "munoz")]).status == 403
 
 
-def test_next_links_serve_no_other_access(reader: HttpReader, patient_only: HttpReader) -> None:
+def test_next_links_serve_no_other_access(reader: Reader, patient_only: Reader) -> None:
     patients = ask(reader, "Patient?_count=1").link("next")
     conditions = ask(reader, "Condition?patient=example-1&_count=1").link("next")
     everything = ask(reader, "Patient/example-1/$everything?_count=2").link("next")
@@ -295,8 +300,8 @@ def test_next_links_serve_no_other_access(reader: HttpReader, patient_only: Http
     assert follow(patient_only, everything).status == 400
 
 
-def test_a_bound_client_finds_its_own_patient_only(search_stack: SearchStack) -> None:
-    reader = search_stack.in_process("patient/*.rs", patient="example-1")
+def test_a_bound_client_finds_its_own_patient_only(search_tables: SearchTables) -> None:
+    reader = search_tables.reader("patient/*.rs", patient="example-1")
 
     assert reader.get("Patient").ids() == ["example-1"]
     assert reader.get("Observation").total == 47
@@ -366,7 +371,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(("url", "name"), MALFORMED, ids=[url[:60] for url, _ in MALFORMED])
-def test_malformed_input_is_refused_by_name(reader: HttpReader, url: str, name: str) -> None:
+def test_malformed_input_is_refused_by_name(reader: Reader, url: str, name: str) -> None:
     answer = ask(reader, url)
 
     assert answer.status == 400, answer.text
@@ -374,7 +379,7 @@ def test_malformed_input_is_refused_by_name(reader: HttpReader, url: str, name: 
     assert answer.diagnostics.startswith(f"{name}: ")
 
 
-def test_malformed_input_is_refused_in_xml_too(reader: HttpReader) -> None:
+def test_malformed_input_is_refused_in_xml_too(reader: Reader) -> None:
     answer = ask(reader, "Patient?birthdate=yesterday", accept="application/fhir+xml")
 
     assert answer.status == 400
@@ -382,7 +387,7 @@ def test_malformed_input_is_refused_in_xml_too(reader: HttpReader) -> None:
     assert "birthdate: " in answer.text
 
 
-def test_a_tampered_or_foreign_cursor_is_refused(reader: HttpReader) -> None:
+def test_a_tampered_or_foreign_cursor_is_refused(reader: Reader) -> None:
     url = ask(reader, "Observation?patient=example-1&_count=10").link("next")
     middle = len(url) - 20
     tampered = url[:middle] + ("A" if url[middle] != "A" else "B") + url[middle + 1 :]
@@ -393,7 +398,7 @@ def test_a_tampered_or_foreign_cursor_is_refused(reader: HttpReader) -> None:
     assert follow(reader, url).status == 200
 
 
-def test_an_unknown_parameter_is_reported_and_ignored_or_refused_on_request(reader: HttpReader) -> None:
+def test_an_unknown_parameter_is_reported_and_ignored_or_refused_on_request(reader: Reader) -> None:
     url = "Patient?_id=example-1&favourite-colour=blue"
     lenient, strict = ask(reader, url), ask(reader, url, prefer="handling=strict")
 
@@ -406,7 +411,7 @@ def test_an_unknown_parameter_is_reported_and_ignored_or_refused_on_request(read
 
 
 @pytest.mark.parametrize("size", [10_240, 60_000])
-def test_a_query_of_10_kb_or_more_is_refused_or_answered(reader: HttpReader, size: int) -> None:
+def test_a_query_of_10_kb_or_more_is_refused_or_answered(reader: Reader, size: int) -> None:
     got = ask(reader, f"Patient?name={'x' * size}")
     posted = reader.post("Patient/_search", [("name", "é" * (size // 8))])
 

@@ -3,7 +3,6 @@
 Of a query that both understand, the same ids in the same order are asked for, and the same total where there is one.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -11,37 +10,28 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES
-from careconnect_testing.http.answer import Answer
 from careconnect_testing.records.generated import cases, is_long_run
+from careconnect_testing.search.differences import differences
 from careconnect_testing.search.linear_parameters import PARAMETERS, parameter_names, parameter_of
 from careconnect_testing.search.linear_search import LinearSearch
-from careconnect_testing.search.search_queries import Query, QueryMaker
-from careconnect_testing.search.search_reader import HttpReader, InProcessReader, Reader, follow, walk
-from careconnect_testing.stacks.search_stack import SearchStack
-
-pytestmark = pytest.mark.integration
+from careconnect_testing.search.search_queries import QueryMaker
+from careconnect_testing.search.search_reader import InProcessReader, walk
+from careconnect_testing.search.search_tables import SearchTables
 
 SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6)))
 MIXTURES_PER_SEED = 200 if is_long_run() else 60
-MIXTURES_OVER_HTTP = cases(100)
-DEFAULT_COUNT = 20
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 """What `ap` measures from, in this process."""
 
 
 @pytest.fixture(scope="module")
-def linear(search_stack: SearchStack) -> LinearSearch:
-    return LinearSearch(search_stack.resources, base=search_stack.fhir_base, now=NOW)
+def linear(search_tables: SearchTables) -> LinearSearch:
+    return LinearSearch(search_tables.resources, base=search_tables.fhir_base, now=NOW)
 
 
 @pytest.fixture(scope="module")
-def reader(search_stack: SearchStack) -> InProcessReader:
-    return search_stack.in_process(now=NOW.timestamp)
-
-
-@pytest.fixture(scope="module")
-def deployed(search_stack: SearchStack) -> HttpReader:
-    return search_stack.over_http()
+def reader(search_tables: SearchTables) -> InProcessReader:
+    return search_tables.reader(now=NOW.timestamp)
 
 
 def test_the_linear_search_knows_the_parameters_of_the_one_table() -> None:
@@ -87,18 +77,11 @@ def test_mixed_queries_find_what_a_linear_search_finds(
     assert differences(QueryMaker(seed, linear).mixtures(MIXTURES_PER_SEED), reader, linear) == []
 
 
-@pytest.mark.generated
-def test_the_deployed_api_finds_what_a_linear_search_finds(search_stack: SearchStack, deployed: HttpReader) -> None:
-    linear = LinearSearch(search_stack.resources, base=search_stack.fhir_base, now=datetime.now(UTC))
-
-    assert differences(QueryMaker(99, linear).mixtures(MIXTURES_OVER_HTTP), deployed, linear) == []
-
-
 def test_everything_is_the_patient_and_what_searches_by_it_find(
-    reader: InProcessReader, linear: LinearSearch, search_stack: SearchStack
+    reader: InProcessReader, linear: LinearSearch, search_tables: SearchTables
 ) -> None:
     with_patient = [name for name in PARAMETERS if "patient" in PARAMETERS[name]]
-    patients = [one["id"] for one in search_stack.resources if one["resourceType"] == "Patient"]
+    patients = [one["id"] for one in search_tables.resources if one["resourceType"] == "Patient"]
     for patient in ("awkward.1", "example-1", *patients[::25]):
         pages = walk(reader, reader.get(f"Patient/{patient}/$everything", [("_count", "20")]))
 
@@ -108,48 +91,9 @@ def test_everything_is_the_patient_and_what_searches_by_it_find(
         assert {page.total for page in pages} == {len(found)}
 
 
-def differences(queries: Iterable[Query], reader: Reader, linear: LinearSearch) -> list[str]:
-    """Return what the reader answers otherwise than the linear search."""
-    found = (_difference(query, reader, linear) for query in queries)
-    return [difference for difference in found if difference]
-
-
 def step() -> int:
     """Of what is asked of each parameter and link: all in the long run, a part in every one."""
     return 1 if is_long_run() else 12
-
-
-def _difference(query: Query, reader: Reader, linear: LinearSearch) -> str:
-    answer = reader.get(query.type_name, query.parameters)
-    if answer.status != 200:
-        return f"{query}: {answer.status} {answer.text[:200]}"
-    expected = linear.search(query.type_name, query.parameters)
-    asked = dict(query.parameters)
-    count = int(asked.get("_count", DEFAULT_COUNT))
-    pages = walk(reader, answer) if query.walks else _first_matches(reader, answer, count)
-    totals, ids = {page.total for page in pages}, [one for page in pages for one in page.ids()]
-    wanted = expected.ids if query.walks else expected.ids[: max(count, len(ids))]
-    if not totals <= {expected.total, None}:
-        return f"{query}: total {totals}, should be {expected.total}"
-    if answer.total is None and (not count or asked.get("_total") == "accurate"):
-        return f"{query}: no total, though it was asked for"
-    if ids != wanted:
-        return f"{query}: {ids[:6]}…, should be {wanted[:6]}…"
-    if any(len(page.ids()) > count for page in pages):
-        return f"{query}: a page of more than {count}"
-    if answer.total is None and not query.walks:
-        # Whether nothing is left out, the end of the walk alone can tell.
-        whole = [(name, value) for name, value in query.parameters if name != "_count"]
-        return _difference(Query(query.type_name, (*whole, ("_count", "100")), walks=True), reader, linear)
-    return ""
-
-
-def _first_matches(reader: Reader, answer: Answer, count: int) -> list[Answer]:
-    """Return as many pages as it takes to fill the first: one may be short, and go on."""
-    pages = [answer]
-    while sum(len(page.ids()) for page in pages) < count and (url := pages[-1].link("next")):
-        pages.append(follow(reader, url))
-    return pages
 
 
 _NAMES = sorted({parameter.name for type_ in RESOURCE_TYPES for parameter in type_.parameters})
@@ -193,20 +137,3 @@ def test_no_measured_value_makes_the_reader_fail(reader: InProcessReader, name: 
     answer = reader.get("Observation", [(name, value), ("_count", "1")])
 
     assert answer.status in (200, 400), (name, value, answer.text)
-
-
-@settings(max_examples=cases(50), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(
-    type_name=_TYPE_NAMES,
-    raw=st.lists(
-        st.one_of(
-            st.sampled_from(["name", "=", "&", "%", "%zz", "%FF", "%C3", "%00", "+", ";", "birthdate", "ge", "|", "?"]),
-            st.text(alphabet="abz=&%+;?/:@!$'()*,~._-0129", max_size=6),
-        ),
-        max_size=20,
-    ).map("".join),
-)
-def test_no_raw_query_string_makes_the_deployed_api_fail(deployed: HttpReader, type_name: str, raw: str) -> None:
-    answer = deployed.raw(f"{type_name}?{raw}")
-
-    assert answer.status in (200, 400, 406), (raw, answer.text)

@@ -12,8 +12,11 @@ STACK_FIXTURES: Final = frozenset(
 )
 """The fixtures that start the run's stack (`stack_fixtures`, the conftest.py of clients and browser)."""
 
+_SEARCH_STACK: Final = "search_stack"
+"""The fixture of the stack with the records of the search tests."""
+
 _UNITS: Final = (
-    ("search stack", frozenset({"search_stack"})),
+    (_SEARCH_STACK, frozenset({_SEARCH_STACK})),
     ("stack", STACK_FIXTURES),
 )
 """Units of scheduling, by the fixtures that a file uses: the first that matches."""
@@ -38,6 +41,8 @@ class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Schedule tests one by one, but those of a file of the browser, or with an `xdist_group`, as one unit.
 
+    So are all tests of the files that use the search stack.
+
     xdist's own scheduling reads the group from a suffix of the test's id, which pytest 9.2 does not let it write.
     """
 
@@ -48,8 +53,10 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 @cache
 def group_of(file: Path) -> str:
     """Return the group of a file whose tests share an expensive fixture, empty if they are scheduled one by one."""
-    is_group = file.parent.name == "browser" or "xdist_group(" in file.read_text(encoding="utf-8")
-    return file.as_posix() if is_group else ""
+    text = file.read_text(encoding="utf-8")
+    if _SEARCH_STACK in text:
+        return _SEARCH_STACK
+    return file.as_posix() if file.parent.name == "browser" or "xdist_group(" in text else ""
 
 
 @cache

@@ -31,6 +31,9 @@ class Reader(Protocol):
     def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""
 
+    def raw(self, path_and_query: str, **headers: str) -> Answer:
+        """GET a path and query below the base, exactly as encoded."""
+
     def post(self, path: str, form: Pairs, parameters: Pairs = (), **headers: str) -> Answer:
         """POST a form to a path below the base."""
 
@@ -81,6 +84,11 @@ class InProcessReader:
     def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""
         return self._ask("GET", path, parameters, headers)
+
+    def raw(self, path_and_query: str, **headers: str) -> Answer:
+        """GET a path and query below the base, decoded as the gateway does."""
+        path, _, query = path_and_query.partition("?")
+        return self.get(unquote(path), parse_qsl(query, keep_blank_values=True), **headers)
 
     def post(self, path: str, form: Pairs, parameters: Pairs = (), **headers: str) -> Answer:
         """POST a form to a path below the base."""

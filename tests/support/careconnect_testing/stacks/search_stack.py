@@ -1,7 +1,6 @@
-"""The deployed template with the search test records, reached over HTTP and from this process."""
+"""The deployed template with the search test records, reached over HTTP."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.search.search_corpus import corpus, load_corpus
-from careconnect_testing.search.search_reader import EVERYTHING, HttpReader, InProcessReader
+from careconnect_testing.search.search_reader import HttpReader
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,6 @@ class SearchStack:
         )
         assert answer.status_code == 200, answer.text
         return HttpReader(self.connection, {"Authorization": f"Bearer {answer.json()['access_token']}"})
-
-    def in_process(
-        self, scope: str = EVERYTHING, patient: str = "", now: Callable[[], float] = time.time
-    ) -> InProcessReader:
-        """Return the reader in this process, over the stack's tables, with the access rights of a scope."""
-        outputs = self.stack.stack.outputs
-        return InProcessReader(
-            self.stack.client("dynamodb"),
-            outputs["RecordTable"],
-            outputs["DirectoryTable"],
-            self.stack.base_url,
-            scope,
-            patient,
-            now,
-        )
 
 
 @pytest.fixture(scope="session")
