@@ -16,12 +16,12 @@ def unit_of(name: str) -> str:
 def test_the_files_of_one_stack_are_handed_out_together_and_all_others_by_themselves() -> None:
     one = ("security/test_access.py", "integration/test_smoke.py")
     clients = ("clients/python/test_authlib.py", "clients/test_node.py")
-    searched = ("integration/test_read.py", "simulation/test_generated_searches.py")
+    searched = ("integration/test_read.py", "integration/test_generated_over_http.py")
     alone = ("integration/test_run.py", "integration/test_sam_deploy.py", "unit/fhir/test_read.py")
 
     assert {unit_of(name) for name in one} == {"stack"}
     assert {unit_of(name) for name in clients} == {"clients"}
-    assert {unit_of(name) for name in searched} == {"search stack"}
+    assert {unit_of(name) for name in searched} == {"search_stack"}
     assert [unit_of(name) for name in alone] == [(TESTS / name).as_posix() for name in alone]
 
 
@@ -31,6 +31,7 @@ def test_in_the_long_run_a_file_of_the_browser_is_a_group_and_a_marked_file_is_a
 
     assert [group_of(path) for path in browsers] == [path.as_posix() for path in browsers]
     assert group_of(ledger) == ledger.as_posix()
+    assert group_of(TESTS / "integration/test_read.py") == "search_stack"
     assert group_of(TESTS / "simulation/test_generated_searches.py") == ""
 
 

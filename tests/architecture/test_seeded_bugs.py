@@ -8,11 +8,11 @@ import pytest
 from careconnect_admin.project import PROJECT
 from careconnect_testing.running.seeded_bugs import BUGS, Verdict, all_bugs, ledger, run
 
-KEYS = next(bug for bug in all_bugs() if "keys-read" in bug.name)
-IS_IN_ORDER = """import os, sys
+KEYS = next(bug for bug in all_bugs() if "previous-key" in bug.name)
+READS_PREVIOUS = """import os, sys
 import careconnect.oauth.signing_keys as keys
 if os.environ["SCHEDULES"] != "3": sys.exit(7)
-sys.exit(keys._READING_ORDER[0] != keys.NEXT)"""
+sys.exit(keys.PREVIOUS not in keys._READING_ORDER)"""
 
 
 def test_each_patch_has_its_row() -> None:
@@ -39,8 +39,10 @@ def test_a_command_is_judged_by_whether_it_fails_with_the_bug(tmp_path: Path) ->
     # The last one shows that the copy is whole again after each of the others.
     bugs = [KEYS, replace(KEYS, patch=torn), KEYS, all_bugs()[0]]
 
-    judgements = run(bugs, f"python -c '{IS_IN_ORDER}'", schedules=3, jobs=1, seconds=60)
+    judgements = run(bugs, f"python -c '{READS_PREVIOUS}'", schedules=3, jobs=1, seconds=60)
 
     verdicts = [Verdict.CAUGHT, Verdict.DOES_NOT_APPLY, Verdict.CAUGHT, Verdict.NOT_CAUGHT]
     assert [each.verdict for each in judgements] == verdicts
-    assert run(bugs[:1], f"python -c '{IS_IN_ORDER}'", schedules=1, jobs=1, seconds=60)[0].verdict is Verdict.NOT_JUDGED
+    assert (
+        run(bugs[:1], f"python -c '{READS_PREVIOUS}'", schedules=1, jobs=1, seconds=60)[0].verdict is Verdict.NOT_JUDGED
+    )

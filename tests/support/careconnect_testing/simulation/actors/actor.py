@@ -23,6 +23,9 @@ MAX_PAGES: Final = 12
 ATTEMPTS: Final = 3
 """How often an actor sends a request that got no answer or 503."""
 
+_EXPIRED: Final = 600.0
+"""Seconds after which DynamoDB has perhaps deleted what expired at once."""
+
 _SAFE_TO_REPEAT: Final = frozenset({"put", "put-big", "put-where", "delete", "delete-where", "create-if-none"})
 
 
@@ -191,6 +194,8 @@ class Actor:
 
     def _wait(self, _step: Step, _word: str, seconds: str) -> None:
         self.scheduler.pause(float(seconds))
+        if float(seconds) > _EXPIRED and self.scheduler.choices.below(2):
+            self.operator.expire()
 
     def _disable(self, _step: Step, _word: str, client: str) -> None:
         self.operator.disable(client)

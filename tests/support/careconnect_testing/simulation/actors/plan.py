@@ -86,6 +86,9 @@ _SEARCHES: Final = (
     "Patient/p3/$everything?",
 )
 
+# What a patient leaves, and what it comes to, when a write in steps moves it to another organization.
+_OF_BIG: Final = ("Patient?organization=Organization/g1", "Patient?identifier=A")
+
 _MAKERS: Final[Mapping[str, Maker]] = {
     "create": lambda c: Step("create", ("Observation", c.choice(PATIENTS))),
     "create patient": lambda c: Step("create", ("Patient", c.choice(CODES))),
@@ -111,7 +114,10 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "revoke": lambda _: Step("revoke"),
     "introspect": lambda _: Step("introspect"),
     "use": lambda c: Step("read", (f"Patient/{c.choice(PATIENTS[:2])}",)),
+    "search moved": lambda c: Step("search", (c.choice(_OF_BIG), "50", "now")),
     "wait": lambda c: Step("wait", (c.choice(("1", "6", "61", "61", "700")),)),
+    "wait for caches": lambda c: Step("wait", (c.choice(("61", "75")),)),
+    "wait long": lambda _: Step("wait", ("700",)),
     "assert": lambda c: Step("assert", (c.choice(("1", "2")),)),
     "disable": lambda c: Step("disable", (c.choice(("editor-1", "reader-1")),)),
     "cut off": lambda c: Step("cut-off", (c.choice(("editor-1", "reader-1")),)),
@@ -122,13 +128,23 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "expire": lambda _: Step("expire"),
 }
 
-# Each theme gives roles by their weight, and what a role does by its weight.
+# Each theme gives roles by their weight, and what a role does by its weight, several deeds in a row by one.
 _WRITING: Final = {"put": 4, "patch": 2, "delete": 2, "create": 2, "read": 1, "history": 1, "vread": 1}
 _CONDITIONS: Final = {"create if none": 5, "put where": 3, "delete where": 2, "create patient": 1, "search": 1}
 _READING: Final = {"search": 7, "read": 1, "history": 1, "count": 1, "vread": 1}
 _OPERATING: Final = {"wait": 3, "disable": 1, "cut off": 1, "rotate": 2, "archive": 3, "expire": 1}
 _OWN: Final = {"put": 3, "put same": 2, "patch": 2, "read": 2, "search": 2, "create": 2, "delete": 1, "history": 1}
-_TOKENS: Final = {"token": 2, "revoke": 3, "introspect": 2, "use": 4, "wait": 3, "assert": 1}
+_TOKENS: Final = {
+    "token": 2,
+    "revoke": 3,
+    "introspect": 2,
+    "use": 4,
+    "wait": 3,
+    "assert": 1,
+    "revoke, wait long, use": 2,
+    "introspect, revoke, introspect": 1,
+}
+_RENEWING: Final = {"use": 2, "token": 1, "wait for caches, token, use": 5, "wait for caches, use": 2}
 
 Deeds = Mapping[str, int]
 _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
@@ -145,8 +161,14 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
         ),
         1,
     ),
-    (((OPERATOR, {"rotate": 1}, 1), (READER, {"use": 3, "token": 2}, 3), (BOUND, {"use": 3, "token": 2}, 2)), 1),
-    (((EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 4), (READER, _READING, 2)), 3),
+    (((OPERATOR, {"rotate": 1}, 1), (READER, _RENEWING, 3), (BOUND, _RENEWING, 2)), 2),
+    (
+        (
+            (EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 4),
+            (READER, {**_READING, "search moved": 6}, 2),
+        ),
+        3,
+    ),
     (((READER, _READING, 4), (EDITOR, _WRITING, 3), (BOUND, _OWN, 2)), 3),
     (((READER, _TOKENS, 3), (EDITOR, _TOKENS, 2), (BOUND, _TOKENS, 1), (OPERATOR, _OPERATING, 2)), 3),
     (
@@ -168,6 +190,7 @@ def plan_of(seed: int, actors: int = ACTORS, steps: int = STEPS) -> Plan:
     lines = []
     for number in range(1, actors + 1):
         role, deeds, _ = chance.choices(roles, [weight for _, _, weight in roles])[0]
-        kinds = chance.choices(list(deeds), list(deeds.values()), k=steps)
+        rows = chance.choices(list(deeds), list(deeds.values()), k=steps)
+        kinds = [kind for row in rows for kind in row.split(", ")][:steps]
         lines.append(Line(number, role, tuple(_MAKERS[kind](chance) for kind in kinds)))
     return tuple(lines)

@@ -42,7 +42,7 @@ class Access:
         token = dict(parse_qsl(done.sent.body or ""))["token"]
         revoked = self.ledger.revoked.get(token)
         assert done.answer is not None
-        if revoked is not None and revoked < done.began_at and done.answer.json["active"]:
+        if revoked is not None and revoked <= done.began_at and done.answer.json["active"]:
             raise BrokenPromiseError(f"{done.step} of {done.client} says that a revoked token is active")
 
     def check(self) -> None:

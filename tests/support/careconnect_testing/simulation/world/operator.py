@@ -49,6 +49,7 @@ class Operator:
     archived: int = 0
     """Records of the stream that the archiver has taken."""
     _rotation: int = 0
+    _is_rotating: bool = False
     _restores: int = 0
     _backup: Database | None = None
 
@@ -82,19 +83,28 @@ class Operator:
         self.ledger.cut_off[client] = self.system.scheduler.now
 
     def rotate(self) -> None:
-        """Take the next step of a rotation, waiting first as the command does: publish, promote, retire."""
-        places = self.system.aws.keys.places
+        """Take the next step of a rotation, waiting first as the command does: publish, promote, retire.
+
+        Nothing is done while another operator takes a step.
+        """
+        if self._is_rotating:
+            return
+        self._is_rotating = True
         stage, self._rotation = self._rotation % 3, self._rotation + 1
-        if stage == 0:
-            places[NEXT] = (places[CURRENT] + 1) % 3
-            return
-        if stage == 1:
-            # Published for longer than all caches of key sets.
-            self.system.scheduler.pause(70)
-            places[PREVIOUS] = places[CURRENT]
-            self.system.scheduler.pause()
-            places[CURRENT] = places[NEXT]
-            return
+        (self._publish, self._promote, self._retire)[stage](self.system.aws.keys.places)
+        self._is_rotating = False
+
+    def _publish(self, places: dict[str, int]) -> None:
+        places[NEXT] = (places[CURRENT] + 1) % 3
+
+    def _promote(self, places: dict[str, int]) -> None:
+        # Published for longer than all caches of key sets.
+        self.system.scheduler.pause(70)
+        places[PREVIOUS] = places[CURRENT]
+        self.system.scheduler.pause()
+        places[CURRENT] = places[NEXT]
+
+    def _retire(self, places: dict[str, int]) -> None:
         # The last token of the former key has expired.
         self.system.scheduler.pause(_LIFETIME + 100)
         places[PREVIOUS] = places[CURRENT]
