@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.browser import EACH_LOOK, Visit
 from careconnect_testing.stacks.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -51,8 +51,7 @@ def _type(tab: Visit, name: str) -> Page:
     return tab.page
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 def test_a_search_is_filled_in_and_what_it_finds_is_looked_at_with_what_came_with_it(
     visit: Visiting, scheme: str, width: int
 ) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
-from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.browser import EACH_LOOK, Visit
 from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record, open_record, writing
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -29,8 +29,7 @@ DRAWN = """canvas => {
 }"""
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 def test_a_few_clicks_draw_the_charts_of_a_patient(
     visit: Visiting,
     http: httpx.Client,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from careconnect.http.base_url import FHIR_PATH
-from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.browser import EACH_LOOK, Visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -21,8 +21,7 @@ VIEWERS_OWN = (
 """The rules of axe-core that Swagger UI breaks by itself: its headings and landmarks, and the list of servers."""
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 def test_the_reference_is_drawn_at_its_own_address(visit: Visiting, scheme: str, width: int) -> None:
     tab = visit(scheme=scheme, width=width)
     page = tab.open("/docs")

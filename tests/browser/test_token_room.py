@@ -17,7 +17,7 @@ from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.browser import EACH_LOOK, Visit
 from careconnect_testing.stacks.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -27,8 +27,7 @@ MAX_BYTES = 300_000
 MAX_MILLISECONDS = 1000
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 def test_one_click_gets_a_token_and_shows_what_it_says_and_opens(visit: Visiting, scheme: str, width: int) -> None:
     tab = visit(scheme=scheme, width=width)
     page = tab.open()

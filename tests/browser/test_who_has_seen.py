@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import MEDICATION_ACCESS, DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.browser import EACH_LOOK, Visit
 from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record, sign_in_with
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -21,8 +21,7 @@ PAGE = 20
 SEARCH = "**/AuditEvent?*"
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 def test_the_auditor_is_shown_who_asked_for_what_when_and_what_came_of_it(
     visit: Visiting, http: httpx.Client, explorer: DemoClient, scheme: str, width: int
 ) -> None:

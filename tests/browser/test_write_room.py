@@ -7,7 +7,7 @@ import pytest
 
 from careconnect_testing.http.writes import WritingClient, observation, patient
 from careconnect_testing.http.writing_desk import Desk, Making
-from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.browser import EACH_LOOK, Visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -19,8 +19,7 @@ _FOCUSED = """
 """
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@EACH_LOOK
 def test_a_resource_is_created_mended_and_saved_and_its_history_shows_it_at_once(
     visit: Visiting, beside: WritingClient, made: Making, scheme: str, width: int
 ) -> None:

@@ -75,7 +75,7 @@ def rest_event(
 
     The body is text or base64, as the gateway makes it of the Content-Type.
     """
-    sent = event("patient-record-read")
+    sent = _shared_event("patient-record-read")
     given = {name: value for name, value in sent["headers"].items() if name not in ("Accept", "Authorization")}
     given |= headers or {}
     values: dict[str, list[str]] = {}
@@ -86,7 +86,7 @@ def rest_event(
     is_binary = bool(data) and type_.partition(";")[0].strip().lower() in BINARY
     context = sent["requestContext"] | {"resourcePath": path, "httpMethod": method, "path": f"/live{path}"}
     context["requestId"] = request_id or context["requestId"]
-    context["identity"]["sourceIp"] = source_ip or context["identity"]["sourceIp"]
+    context["identity"] = context["identity"] | ({"sourceIp": source_ip} if source_ip else {})
     del context["authorizer"]
     if authorizer is not None:
         context["authorizer"] = {**authorizer, "principalId": "caller", "integrationLatency": 7}
@@ -137,6 +137,12 @@ def authorizer_event(authorization: str, method: str = "GET", path: str = f"{FHI
     sent = event("authorizer-bearer")
     api = sent["methodArn"].partition("/")[0]
     return sent | {"authorizationToken": authorization, "methodArn": f"{api}/live/{method}{path}"}
+
+
+@cache
+def _shared_event(name: str) -> Event:
+    """Return an event that nobody may change."""
+    return event(name)
 
 
 @cache

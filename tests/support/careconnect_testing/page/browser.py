@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from careconnect_admin.project import PROJECT
@@ -27,6 +28,9 @@ document.addEventListener("securitypolicyviolation", (each) => {
 """
 # Chromium logs this for every response of 400 or more, whether the page expects it or not.
 _OF_STATUS: Final = "Failed to load resource: the server responded with a status of"
+
+EACH_LOOK: Final = pytest.mark.parametrize(("scheme", "width"), [("dark", 320), ("light", 768), ("light", 1280)])
+"""Each scheme and each width once; colours do not depend on widths."""
 
 
 def chromium() -> Path | None:
