@@ -26,6 +26,10 @@ FOUND = {
         + "😀".encode()
         + b"a" * 65_000,
     ),
+    "an include of all, repeated": (
+        "search parameters",
+        b"Encounter?" + b"&".join([b"_include:recurse=*"] * 200),
+    ),
     "a style of hyphens": (
         "narrative text",
         b'<div xmlns="http://www.w3.org/1999/xhtml"><p style="color:' + b"-" * 5_000 + b'">a</p></div>',

@@ -67,12 +67,16 @@ def parse_search(
     """
     query = SearchQuery(type_)
 
+    taken: set[tuple[str, str]] = set()
+
     def take(name: str, text: str) -> bool:
-        return (
-            name in SEARCH_PARAMETERS
-            or _take_include(query, name, text)
-            or _take_criterion(query, name, text, fhir_base, now)
-        )
+        # A repeated parameter adds nothing, and is not parsed again.
+        if name in SEARCH_PARAMETERS or (name, text) in taken:
+            return True
+        is_taken = _take_include(query, name, text) or _take_criterion(query, name, text, fhir_base, now)
+        if is_taken:
+            taken.add((name, text))
+        return is_taken
 
     names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES, HAS)
     sort_parameters(query, parameters, Offer(type_.name, names, handling), take)
@@ -105,7 +109,6 @@ def _take_include(query: SearchQuery, name: str, text: str) -> bool:
         raise outcomes.invalid_parameter(
             head, f"the modifier is not supported; it takes {', '.join(_ITERATE)}.", code="not-supported"
         )
-    # A repeated parameter adds nothing, here and below.
     asked, parse = (query.includes, _includes) if head == "_include" else (query.reverse_includes, _reverse_includes)
     for include in parse(query.type, text, iterate=bool(modifier)):
         _add(asked, include)
