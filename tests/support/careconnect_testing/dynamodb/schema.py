@@ -76,7 +76,9 @@ class KeySchema:
                     "One or more parameter values are not valid. The AttributeValue for a key attribute "
                     f"cannot contain an empty {'string' if part.kind == 'S' else 'binary'} value. Key: {part.name}"
                 )
-            if part.kind != "N" and len(value.encode() if part.kind == "S" else value) > _MAX_BYTES[role]:
+            # No character takes more than four bytes.
+            is_long = part.kind != "N" and 4 * len(value) > _MAX_BYTES[role]
+            if is_long and len(value.encode() if part.kind == "S" else value) > _MAX_BYTES[role]:
                 raise ValidationException(
                     f"{_INVALID}Size of hashkey has exceeded the maximum size limit of2048 bytes"
                     if role == "HASH"

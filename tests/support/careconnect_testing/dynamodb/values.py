@@ -114,6 +114,8 @@ def copied_item(item: Item) -> dict[str, dict[str, Any]]:
 
 def copied(value: Value) -> dict[str, Any]:
     """Return a copy of a stored value that its receiver may change."""
+    if "S" in value or "N" in value:
+        return {**value}
     for kind, inner in value.items():
         if kind == "L":
             return {"L": [copied(each) for each in inner]}
@@ -121,7 +123,7 @@ def copied(value: Value) -> dict[str, Any]:
             return {"M": copied_item(inner)}
         if kind in _SETS:
             return {kind: list(inner)}
-    return dict(value)
+    return {**value}
 
 
 def kind_of(value: Value) -> str:

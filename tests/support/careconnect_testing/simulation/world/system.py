@@ -44,6 +44,7 @@ from careconnect_testing.simulation.world.names import (
     TOKENS,
     USAGE,
 )
+from careconnect_testing.simulation.world.remembered import remembering
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
@@ -276,6 +277,7 @@ def isolated(scheduler: Scheduler, chance: random.Random) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(defaults.__setitem__, "sleep", former)
         stack.enter_context(without_threads(scheduler))
+        stack.enter_context(remembering())
         for owner, name, seeded in (
             (uuid, "uuid4", lambda: uuid.UUID(bytes=chance.randbytes(16), version=4)),
             (secrets, "token_hex", lambda size: chance.randbytes(size).hex()),

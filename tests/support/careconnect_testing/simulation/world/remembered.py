@@ -1,0 +1,62 @@
+"""Pure functions whose results are remembered from run to run: the same bodies, tokens and keys recur."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Final
+from unittest.mock import patch
+
+from jwt.algorithms import RSAAlgorithm
+
+from careconnect.endpoint import pipeline
+from careconnect.oauth import signing_keys
+from careconnect_records.stu3.validation import validate
+from record_writer.checks import valid_resource
+
+_MOST: Final = 20_000
+
+
+def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that remembers results; one that raises is called again."""
+    known: dict[Any, Any] = {}
+
+    def remembered(*arguments: Any) -> Any:
+        key = key_of(*arguments)
+        if key not in known:
+            result = function(*arguments)
+            if len(known) >= _MOST:
+                known.clear()
+            known[key] = result
+        return known[key]
+
+    return remembered
+
+
+_PURE: Final[tuple[tuple[Any, str, Callable[..., Any]], ...]] = (
+    (valid_resource, "validate", _remembered(validate, json.dumps)),
+    (
+        signing_keys,
+        "_published",
+        _remembered(signing_keys._published, lambda answer: (answer["KeyId"], answer["PublicKey"])),
+    ),
+    # The keys are those of `_published`, and so are never another's later.
+    (
+        RSAAlgorithm,
+        "verify",
+        _remembered(RSAAlgorithm.verify, lambda algorithm, message, key, signature: (message, id(key), signature)),
+    ),
+    (pipeline, "pinned_to_cpu", nullcontext),
+)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Have the product take remembered results."""
+    patches = [patch.object(owner, name, function) for owner, name, function in _PURE]
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()
