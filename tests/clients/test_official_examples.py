@@ -26,7 +26,8 @@ from careconnect_testing.http.written_xml import xml_text
 from careconnect_testing.page.node_clients import FOLDER, Node
 from careconnect_testing.records.generated import is_long_run
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+# Its own stack or records are made once a process.
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.xdist_group("official-examples")]
 
 EXAMPLES = FOLDER / "node_modules/hl7.fhir.r3.examples"
 RELATIVE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(/_history/.+)?")

@@ -19,7 +19,8 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.records.generated import cases
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.long]
+# Its own stack or records are made once a process.
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("schemathesis")]
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"

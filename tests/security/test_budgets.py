@@ -22,7 +22,8 @@ from careconnect_testing.http.writes import WritingClient
 from careconnect_testing.records.few_records import Resource, write_records
 from careconnect_testing.search.search_reader import HttpReader, walk
 
-pytestmark = pytest.mark.integration
+# Its own stack or records are made once a process.
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("budgets")]
 
 EVERYTHING = "system/*.read profile"
 PATIENTS = 120
