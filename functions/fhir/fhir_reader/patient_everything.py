@@ -96,6 +96,8 @@ def _examine(
         for position, entry in entries:
             context.budget.examined += 1
             if examined == limit:
+                # As many as a request may examine end it: a count of them would be no count of all.
+                context.budget.check()
                 return _Part(offered, found, end, is_last=False)
             examined += 1
             end = position

@@ -59,7 +59,8 @@ def test_the_number_alone_is_exact_or_refused(reader: Reader, monkeypatch: pytes
     assert answer.total is not None
     assert answer.total > 20
 
-    monkeypatch.setattr(budget, "MAX_ENTRIES", 10)
+    for module in (budget, patient_everything):
+        monkeypatch.setattr(module, "MAX_ENTRIES", 10)
     answer = reader.get(PATH, query)
     assert (answer.status, answer.issue["code"]) == (400, "too-costly")
     assert answer.issue["diagnostics"].startswith("$everything: ")

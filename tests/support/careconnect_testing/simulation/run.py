@@ -35,9 +35,9 @@ _FAULTS: Final = (0.0, 0.0, 15.0, 40.0, 90.0)
 
 _ABANDONED: Final = 6.0
 
-_ARCHIVED: Final = 4
+_ARCHIVED: Final = 6
 """Batches of the stream that the archiver takes at each run's end while calls still fail."""
-_BATCHES: Final = (100, 1, 3)
+_BATCHES: Final = (1, 3, 100)
 """How many events each of them may have."""
 
 
