@@ -46,7 +46,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> TwoStacks:
     """The stacks, deployed by the commands of the page from files in a folder of this test."""
     folder = tmp_path_factory.mktemp("staging")
     release = folder / "release.yaml"
-    here = {"build/release.yaml": str(release)}
+    here = {"release.yaml": str(release)}
     for file, (stack, parameters) in answers().items():
         here[file] = str(_configured(folder / file, stack, parameters))
     build, *commands = commands_of("staging.md", "The pipeline")

@@ -110,9 +110,11 @@ class Aws:
         return answer
 
     def _done(self, fault: Fault, operation: str, request: Mapping[str, Any], do: Callable[..., Any]) -> Any:
+        # A transaction that was done before is not done again.
+        is_done = self.transactions.get(request.get("ClientRequestToken", ""), False)
         answer = do(fault, request)
         if operation not in READS:
-            for table in _tables_written(request):
+            for table in () if is_done else _tables_written(request):
                 self.written[table].append(self.scheduler.now)
             self.changed(operation, request)
         return answer
@@ -147,7 +149,8 @@ class Aws:
 
 def _tables_written(request: Mapping[str, Any]) -> list[str]:
     if "TransactItems" in request:
-        return [each["TableName"] for one in request["TransactItems"] for each in one.values()]
+        writes = [(kind, each) for one in request["TransactItems"] for kind, each in one.items()]
+        return [each["TableName"] for kind, each in writes if kind != "ConditionCheck"]
     return [request["TableName"]] if "TableName" in request else []
 
 
