@@ -237,13 +237,13 @@ def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -
     beside_reads: list[float] = []
     beside_abuse: list[float] = []
 
-    for _ in range(5):
+    for _ in range(3):
         with _hammered(api, noisy, [("Patient/b1", [])]):
-            beside_reads.append(_p95(_latencies(quiet, seconds=6)))
+            beside_reads.append(_p95(_latencies(quiet, seconds=5)))
         with _hammered(api, noisy, abuse):
-            beside_abuse.append(_p95(_latencies(quiet, seconds=6)))
+            beside_abuse.append(_p95(_latencies(quiet, seconds=5)))
 
-    # The middle one of five: another test may have the machine to itself during one of them.
+    # The middle one of three: another test may have the machine to itself during one of them.
     usual, abused = statistics.median(beside_reads), statistics.median(beside_abuse)
     assert abused < 3 * usual + 0.5, (beside_reads, beside_abuse)
 
