@@ -135,7 +135,7 @@ class _World:
         check_store(self.system.aws.database, self.system.names)
         self._trail.check()
         self._access.check()
-        self.charges.check(self.system.aws.database, self.system)
+        self.charges.check(self.system.aws.database, self.system, self.operator.spent)
         check_histories(self.ledger)
         check_identity(self.ledger)
         self.operator.check_archive()

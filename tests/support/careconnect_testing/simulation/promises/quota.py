@@ -37,9 +37,9 @@ class Charges:
             items = sum(1 for kind, each in actions if kind != "ConditionCheck" and each["TableName"] != AUDIT)
             self.owed[client] += _ITEM_UNITS * items
 
-    def check(self, database: Database, system: System) -> None:
-        """Check that counters and instances together hold what is owed; raises `BrokenPromiseError`."""
-        charged: Counter[str] = Counter()
+    def check(self, database: Database, system: System, spent: Counter[str]) -> None:
+        """Check that counters, those `spent` and instances together hold what is owed; raises `BrokenPromiseError`."""
+        charged = Counter(spent)
         for item in database.items(USAGE):
             charged[item["pk"]["S"].partition("#")[0]] += int(item["units"]["N"])
         for quota in system.quotas:

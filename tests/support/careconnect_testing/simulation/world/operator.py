@@ -1,7 +1,8 @@
 """What operators and AWS itself do in a run: keys rotate, clients are disabled, the stream is archived."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from careconnect_testing.simulation.world.names import (
     REFERENCES,
     START,
     TOKENS,
+    USAGE,
 )
 from careconnect_testing.simulation.world.system import ARCHIVER, BrokenPromiseError, System
 
@@ -48,6 +50,8 @@ class Operator:
     """Called when restored tables are in service."""
     archived: int = 0
     """Records of the stream that the archiver has taken."""
+    spent: Counter[str] = field(default_factory=Counter)
+    """What clients were charged by counters that have expired."""
     _rotation: int = 0
     _is_rotating: bool = False
     _restores: int = 0
@@ -175,8 +179,11 @@ class Operator:
                 raise BrokenPromiseError(f"the archive of {day} is not the trail: {verdict.findings[:3]}")
 
     def expire(self) -> None:
-        """Have DynamoDB delete what has expired."""
+        """Have DynamoDB delete what has expired; what the clients were charged is kept in `spent`."""
+        counters = {each["pk"]["S"]: int(each["units"]["N"]) for each in self.system.aws.database.items(USAGE)}
         self.system.aws.database.expire()
+        for key in counters.keys() - {each["pk"]["S"] for each in self.system.aws.database.items(USAGE)}:
+            self.spent[key.partition("#")[0]] += counters[key]
 
     def _do(self, operation: str, request: Mapping[str, Any]) -> None:
         self.system.scheduler.pause(0.01)
