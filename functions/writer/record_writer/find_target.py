@@ -54,8 +54,10 @@ def _matching(store: RecordStore, request: WriteRequest, condition: Identifier, 
     stored = store.read(Target(type_, each) for each in matches.ids)
     for target in stored.values():
         _recover(store, target)
-    # A resource may have lost the identifier since the lock was read. The transaction then finds the lock changed.
     found = [each for each in stored.values() if each.exists and lock in locks_among(type_.name, each.entries)]
+    if not matches.lock.overflow and len(found) < len(matches.lock.ids):
+        # One has lost the identifier since the lock was read, and may have it again by the time of the transaction.
+        raise ConflictError
     visible = [each for each in found if sees(request.caller, each)]
     if matches.more or len(visible) > 1:
         request.trail.concerns(_patients(visible), ids=())

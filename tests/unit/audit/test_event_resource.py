@@ -65,7 +65,7 @@ def test_an_event_says_who_did_what_to_whom_and_what_came_of_it() -> None:
         "action": "R",
         "recorded": "2026-11-26T07:15:02.123Z",
         "outcome": "4",
-        "outcomeDesc": "scope",
+        "outcomeDesc": "compartment",
         "agent": [
             {
                 "userId": {"value": "client-1"},
@@ -98,7 +98,7 @@ def test_an_event_says_who_did_what_to_whom_and_what_came_of_it() -> None:
         "request-id": "asked-1",
         "gateway-request-id": "7d1f2c8e",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "status": "403",
+        "status": "200",
     }
 
 

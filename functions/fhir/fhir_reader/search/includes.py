@@ -10,6 +10,7 @@ from typing import Final
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect.fhir.result_parameter_names import MAX_COUNT
 from careconnect.oauth.scopes import Interaction
 from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
@@ -23,7 +24,8 @@ MAX_INCLUDED: Final = 1_000
 _FIRST_GROUP: Final = 4
 """Ranges that the first group queries concurrently; doubled after each group that fits."""
 
-_CALLS_FOR_BODIES: Final = MAX_INCLUDED // BATCH
+_CALLS_FOR_BODIES: Final = (MAX_INCLUDED + MAX_COUNT) // BATCH + 3
+"""The bodies of a page's matches and of what they include, and some that are read again."""
 
 Key = tuple[ResourceType, str]
 

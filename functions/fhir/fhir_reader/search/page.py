@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from careconnect.fhir import outcomes
@@ -49,9 +50,9 @@ def fill_page(
         again = _followed(there, includes, reverse, context)
         included = {match.entry: more for match, more in again}
         bodies = {**bodies, **_bodies(again, name, context)}
-        followed = [
-            (match, included.get(match.entry, [])) for match, _ in followed if match in lost or match.entry in included
-        ]
+        # The page ends before the first match for which there was no more room: none is passed over.
+        with_room = takewhile(lambda one: one[0] in lost or one[0].entry in included, followed)
+        followed = [(match, included.get(match.entry, [])) for match, _ in with_room]
     return _render(followed, bodies, name, context)
 
 
@@ -67,7 +68,7 @@ def _followed(
     context.trail.await_lookups()
     patients: set[str] = set()
     for position, (match, included) in enumerate(followed):
-        more = {*match.patients, *(patient for one in included for patient in _patients_of(one))} - patients
+        more = {*match.patients, *(patient for one in included for patient in _patients_of(one, context))} - patients
         if more:
             patients |= more
             if not context.trail.fits(patients):
@@ -81,7 +82,7 @@ def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) ->
     """Return the bodies of matches and of included resources; the audit events of all are written meanwhile."""
     found = [one for _, included in followed for one in included]
     patients = {patient for match, _ in followed for patient in match.patients}
-    patients.update(patient for one in found for patient in _patients_of(one))
+    patients.update(patient for one in found for patient in _patients_of(one, context))
     if patients:
         context.trail.touched(sorted(patients))
     keys = [(match.entry.type, match.entry.id) for match, _ in followed] + [one.key for one in found]
@@ -130,14 +131,14 @@ def _version_of(one: PageEntry, current: StoredResource, context: SearchContext)
 
 def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: SearchContext) -> Page:
     """Return a page of as many matches as fit into the bytes of an answer and the patients of a request."""
-    keys = [(match.entry.type, match.entry.id) for match, _ in followed]
-    matches = _rendered(keys, bodies, "match", context)
     entries: list[str] = []
     added: list[str] = []
     patients: set[str] = set()
     left, taken = BUNDLE_BYTES, 0
     for match, included in followed:
-        if entry := matches.get((match.entry.type.name, match.entry.id)):
+        # One by one: of large resources a page holds a few.
+        key = match.entry.type, match.entry.id
+        if entry := _rendered([key], bodies, "match", context).get((key[0].name, key[1])):
             more = [*_rendered((one.key for one in included), bodies, "include", context).values()] if included else []
             about = {patient for one in (entry, *more) for patient in one.patients} - patients
             left -= sum(one.text.size for one in (entry, *more))
@@ -188,11 +189,14 @@ def _rendered(
     }
 
 
-def _patients_of(included: Included) -> tuple[str, ...]:
-    """Return the patients that an included resource is about, as far as that is known before its body is read."""
+def _patients_of(included: Included, context: SearchContext) -> tuple[str, ...]:
+    """Return the patients that an included resource is about, as far as that is known before its body is read.
+
+    A patient whom the caller may not see is none: the resource will be left out.
+    """
     type_, resource_id = included.key
     if type_.is_patient:
-        return (resource_id,)
+        return (resource_id,) if context.caller.sees(type_, resource_id, ()) else ()
     return included.entry.patients if included.entry else ()
 
 

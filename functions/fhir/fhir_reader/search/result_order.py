@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from functools import cmp_to_key
-from typing import Any
+from typing import Any, Final
 
 from careconnect.fhir.resource_types import ParameterType
 from careconnect.search.result_parameters import Order
 from careconnect.search.values import UNDATED, SearchValues, normalise
 from fhir_reader.store.stored import Entry, IndexOrder, Position
+
+_SORTED_BY: Final = 200
+"""Characters of a text that results are sorted by: a `next` link holds them."""
 
 
 class ResultOrder:
@@ -61,4 +64,4 @@ def _sort_value(order: Order, values: SearchValues) -> Any:
         case ParameterType.TOKEN:
             return pick(code for _, code in stored)
         case _:
-            return pick(normalise(text) for text in stored)
+            return pick(normalise(text)[:_SORTED_BY] for text in stored)

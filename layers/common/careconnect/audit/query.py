@@ -20,7 +20,7 @@ from careconnect.fhir.resource_types import (
     valid_id,
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.search.criteria import split_unescaped, unescape
+from careconnect.search.criteria import RELATIVE_REFERENCE, split_unescaped, unescape
 
 Parameters = Iterable[tuple[str, str]]
 
@@ -194,14 +194,17 @@ def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) ->
 def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value: str, fhir_base: str) -> str:
     """Return the id of the patient that a parameter's value names, or an empty text."""
     if parameter is ID_PARAMETER:
-        return value if type_ is PATIENT and valid_id(value) else ""
+        # As a token, an id may have an empty system.
+        resource_id = value.removeprefix("|")
+        return resource_id if type_ is PATIENT and valid_id(resource_id) else ""
     if parameter.type is not ParameterType.REFERENCE or PATIENT.name not in parameter.targets:
         return ""
-    path = value.removeprefix(fhir_base + "/")
-    named, slash, resource_id = path.rpartition("/")
-    if not slash and modifier != PATIENT.name and (modifier or parameter.targets != (PATIENT.name,)):
-        return ""
-    return resource_id if named in ("", PATIENT.name) and valid_id(resource_id) else ""
+    if valid_id(value):
+        is_patients = modifier == PATIENT.name or (not modifier and parameter.targets == (PATIENT.name,))
+        return value if is_patients else ""
+    relative = RELATIVE_REFERENCE.fullmatch(value.removeprefix(fhir_base + "/"))
+    named, resource_id = relative.groups() if relative else ("", "")
+    return resource_id if named == PATIENT.name else ""
 
 
 def _identifies(type_: ResourceType, parameter: SearchParameter, modifier: str) -> bool:

@@ -15,6 +15,8 @@ from careconnect.search.matching import Token as Token
 from careconnect.search.values import SearchValueError, SearchValues, date_range, fold_token, normalise
 
 MAX_ALTERNATIVES: Final = 100
+MAX_WORDS: Final = 50
+"""Words of a name that is searched for: each may begin any part of a stored name."""
 """Comma-separated values of one parameter; each may cost a query."""
 
 Matcher = Callable[[SearchValues], bool]
@@ -107,8 +109,11 @@ def _values(parameter: SearchParameter, text: str, target: str, fhir_base: str, 
 
 def _string(parameter: SearchParameter, text: str) -> str:
     plain = unescape(text)
-    if not normalise(plain):
+    words = normalise(plain).split()
+    if not words:
         raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+    if parameter.word_by_word and len(words) > MAX_WORDS:
+        raise outcomes.invalid_parameter(parameter.name, f"at most {MAX_WORDS} words are taken.", code="too-costly")
     return plain
 
 
@@ -207,14 +212,14 @@ def _joined(composite: SearchParameter, text: str, fhir_base: str, now: int) -> 
         raise outcomes.invalid_parameter(composite.name, f"in a part: {error.text}") from None
 
 
-_RELATIVE: Final = re.compile(rf"(?P<type>[A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?")
+RELATIVE_REFERENCE: Final = re.compile(rf"(?P<type>[A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?")
 
 
 def _references(parameter: SearchParameter, text: str, target: str, fhir_base: str) -> tuple[str, ...]:
     targets = (target,) if target else parameter.targets
     if valid_id(text):
         return tuple(f"{name}/{text}" for name in targets)
-    relative = _RELATIVE.fullmatch(text.removeprefix(fhir_base + "/"))
+    relative = RELATIVE_REFERENCE.fullmatch(text.removeprefix(fhir_base + "/"))
     if relative is not None:
         return (f"{relative['type']}/{relative['id']}",) if not target or relative["type"] == target else ("",)
     if not target and re.fullmatch(r"https?://\S+|urn:\S+", text):

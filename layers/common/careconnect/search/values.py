@@ -42,6 +42,9 @@ _DATE: Final = re.compile(
 _STRUCK: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
 )
+_LONGEST_REMEMBERED: Final = 100
+"""Characters of a text whose folded form is remembered."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,12 +52,19 @@ class SearchValueError(ValueError):
     """A text is not a value of its search parameter type."""
 
 
-@lru_cache(maxsize=8192)
 def normalise(text: str) -> str:
     """Fold case, accents, struck letters and runs of white space (STU3 Search §2.21.1.4: string)."""
+    # Long texts would fill the memory of an instance.
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _folded(text)
+
+
+def _folded(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(plain.casefold().translate(_STRUCK).split())
+
+
+_remembered: Final = lru_cache(maxsize=8192)(_folded)
 
 
 def fold_token(code: str, *, case_sensitive: bool, punctuation: bool, mail: bool = False) -> str:

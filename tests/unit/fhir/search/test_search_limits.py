@@ -1,10 +1,12 @@
 """Search values at the limits: they match only their meaning, and never a value that a key cannot hold."""
 
+import tracemalloc
+
 import pytest
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
-from careconnect.search.criteria import Criterion, parse_criterion
+from careconnect.search.criteria import MAX_WORDS, Criterion, parse_criterion
 from fhir_reader.search.access_paths import index_paths, named_ids
 
 BASE = "https://care.example/careconnect-ri/STU3"
@@ -45,6 +47,25 @@ def test_only_a_name_is_matched_word_by_word(name: str, text: str, matches: bool
     }
 
     assert criterion("Patient", name, text).matcher()(stored) is matches
+
+
+@pytest.mark.parametrize("modifier", ["", "exact", "contains"])
+def test_a_name_takes_fifty_words(modifier: str) -> None:
+    assert criterion("Patient", "name", "a " * MAX_WORDS, modifier).values
+    with pytest.raises(OutcomeError) as raised:
+        criterion("Patient", "name", "a " * (MAX_WORDS + 1), modifier)
+
+    assert (raised.value.status, raised.value.code) == (400, "too-costly")
+
+
+def test_long_texts_that_are_searched_for_do_not_stay_in_memory() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            criterion("Patient", "family", f"{number:05}" * 4_000)
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("text", ["---", "|---", "phone|( )"])

@@ -164,8 +164,8 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
     (((OPERATOR, {"rotate": 1}, 1), (READER, _RENEWING, 3), (BOUND, _RENEWING, 2)), 2),
     (
         (
-            (EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 4),
-            (READER, {**_READING, "search moved": 6}, 2),
+            (EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 3),
+            (READER, {**_READING, "search moved, search moved, search moved": 12}, 3),
         ),
         3,
     ),
