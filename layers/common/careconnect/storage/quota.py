@@ -5,7 +5,7 @@ Readers and writers charge the same usage counter. A read is charged in steps be
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -82,20 +82,30 @@ class Quota:
             yield
             return
         charge = self._pool.submit(self.consume, client_id, owed, now)
+        failure: OutcomeError | None = None
+        is_small = units <= UNCOUNTED_UNITS
         try:
             yield
         finally:
             # No call may outlive the request: Lambda freezes the instance then.
             wait([charge])
-        try:
-            charge.result()
-        except OutcomeError as error:
-            if error.status != _UNAVAILABLE or units > UNCOUNTED_UNITS:
-                raise
-            _remember(self._uncounted, client_id, owed)
+            failure = _failure_of(charge)
+            if failure and failure.status == _UNAVAILABLE:
+                # Also if the block has failed: the writes before it are owed all the same.
+                _remember(self._uncounted, client_id, owed if is_small else owed - units)
+        if failure and not (failure.status == _UNAVAILABLE and is_small):
+            raise failure
 
     def _is_used_up(self, client_id: str, now: float) -> bool:
         return self.used_up.get(client_id) == now // WINDOW
+
+
+def _failure_of(charge: Future[None]) -> OutcomeError | None:
+    try:
+        charge.result()
+    except OutcomeError as error:
+        return error
+    return None
 
 
 def _remember(known: dict[str, int], client_id: str, number: int) -> None:

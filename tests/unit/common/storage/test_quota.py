@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.storage.quota import WINDOW, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
@@ -101,3 +102,27 @@ def test_without_the_table_a_dear_request_is_503(reader: Reader) -> None:
     reader.faults.clear()
 
     assert (raised.value.status, raised.value.reason) == (503, "ThrottlingException")
+
+
+def test_what_could_not_be_charged_is_owed_although_the_write_was_refused() -> None:
+    class Counters(UsageCounters):
+        is_down = True
+
+        def add(self, client_id: str, window: int, units: int) -> int:
+            if self.is_down:
+                raise outcomes.unavailable("throttled")
+            return super().add(client_id, window, units)
+
+    counters = Counters()
+    quota = Quota(counters, 10_000)
+    with quota.charged("client-1", 700, NOW):
+        pass
+    with pytest.raises(KeyError), quota.charged("client-1", 500, NOW):
+        raise KeyError
+    with pytest.raises(OutcomeError), quota.charged("client-1", 2_000, NOW):
+        pass
+
+    counters.is_down = False
+    with quota.charged("client-1", 100, NOW):
+        pass
+    assert counters.charges == [1_300]
