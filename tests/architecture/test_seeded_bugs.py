@@ -1,5 +1,6 @@
 """The bugs that are seeded by hand, and the run that judges tests by them."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def test_each_patch_has_its_row() -> None:
         assert row.keys() - {"tests", "schedules"} == {"name", "mechanism", "mistake", "breaks", "caught_by"}, row[
             "name"
         ]
+
+
+def test_each_patch_applies_to_the_code_as_it_stands() -> None:
+    patches = [str(bug.patch) for bug in all_bugs()]
+    said = [subprocess.run(["git", "apply", "--check", each], cwd=PROJECT, check=False).returncode for each in patches]
+
+    assert [each for each, code in zip(patches, said, strict=True) if code] == []
 
 
 def test_the_tests_of_each_bug_are_there() -> None:
