@@ -220,8 +220,9 @@ def sort_parameters(
     `take` returns True if it supports a name and its text. Raises the 400 outcome of `Offer.ignore`, and the errors of
     `take`.
     """
+    ignored: set[str] = set()
     for name, text in parameters:
-        if not text:
+        if not text or name in ignored:
             continue
         if name == CURSOR:
             asked.cursor = text
@@ -229,3 +230,5 @@ def sort_parameters(
             asked.used.append((name, text))
         else:
             asked.warnings.append(offer.ignore(name))
+            # Once for each name, since what was meant is looked for.
+            ignored.add(name)

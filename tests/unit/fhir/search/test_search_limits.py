@@ -7,7 +7,9 @@ import pytest
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.search.criteria import MAX_WORDS, Criterion, parse_criterion
+from careconnect.search.result_parameters import Handling
 from fhir_reader.search.access_paths import index_paths, named_ids
+from fhir_reader.search.parse import parse_search
 
 BASE = "https://care.example/careconnect-ri/STU3"
 
@@ -103,3 +105,11 @@ def test_an_address_too_long_for_a_key_is_compared_with_all() -> None:
     text = f"https://elsewhere.example/{'x' * 2000}"
 
     assert index_paths(served("Observation"), [criterion("Observation", "patient", text)]) == []
+
+
+def test_an_unknown_parameter_is_looked_up_and_reported_once_however_often_it_comes() -> None:
+    asked = [("favourite-colour", str(number)) for number in range(199)]
+
+    query = parse_search(served("Patient"), asked, handling=Handling.STANDARD, fhir_base=BASE, now=0)
+
+    assert [warning.diagnostics.partition(":")[0] for warning in query.warnings] == ["favourite-colour"]
