@@ -67,16 +67,12 @@ def parse_search(
     """
     query = SearchQuery(type_)
 
-    taken: set[tuple[str, str]] = set()
-
     def take(name: str, text: str) -> bool:
-        # A repeated parameter adds nothing, and is not parsed again.
-        if name in SEARCH_PARAMETERS or (name, text) in taken:
-            return True
-        is_taken = _take_include(query, name, text) or _take_criterion(query, name, text, fhir_base, now)
-        if is_taken:
-            taken.add((name, text))
-        return is_taken
+        return (
+            name in SEARCH_PARAMETERS
+            or _take_include(query, name, text)
+            or _take_criterion(query, name, text, fhir_base, now)
+        )
 
     names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES, HAS)
     sort_parameters(query, parameters, Offer(type_.name, names, handling), take)

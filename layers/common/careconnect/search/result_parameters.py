@@ -217,18 +217,20 @@ def sort_parameters(
 ) -> None:
     """Sort each parameter into `asked`; one without a value counts as not given.
 
-    `take` returns True if it supports a name and its text. Raises the 400 outcome of `Offer.ignore`, and the errors of
+    `take` returns True if it supports a name and its text; a repeated pair, which adds nothing, is not taken again, and
+    an ignored name is reported once. Raises the 400 outcome of `Offer.ignore`, and the errors of
     `take`.
     """
+    taken: set[tuple[str, str]] = set()
     ignored: set[str] = set()
     for name, text in parameters:
         if not text or name in ignored:
             continue
         if name == CURSOR:
             asked.cursor = text
-        elif take(name, text):
+        elif (name, text) in taken or take(name, text):
+            taken.add((name, text))
             asked.used.append((name, text))
         else:
             asked.warnings.append(offer.ignore(name))
-            # Once for each name, since what was meant is looked for.
             ignored.add(name)
