@@ -1,4 +1,4 @@
-"""Made-up searches over HTTP: the deployed API finds what a linear search finds, and no query makes it fail."""
+"""Generated searches over HTTP: the deployed API agrees with a linear search, and no query makes it fail."""
 
 from datetime import UTC, datetime
 

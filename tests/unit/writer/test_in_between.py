@@ -25,8 +25,10 @@ def between(writer: Writer, choose: Between) -> Iterator[None]:
             client.before = before
 
     client.before = before
-    yield
-    client.before = former
+    try:
+        yield
+    finally:
+        client.before = former
 
 
 def test_a_match_that_is_deleted_meanwhile_takes_no_other_with_it(writer: Writer) -> None:

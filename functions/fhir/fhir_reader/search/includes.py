@@ -25,7 +25,7 @@ _FIRST_GROUP: Final = 4
 """Ranges that the first group queries concurrently; doubled after each group that fits."""
 
 _CALLS_FOR_BODIES: Final = (MAX_INCLUDED + MAX_COUNT) // BATCH + 3
-"""The bodies of a page's matches and of what they include, and some that are read again."""
+"""Calls that are reserved for the bodies of a page: of its matches, of its includes, and a few second reads."""
 
 Key = tuple[ResourceType, str]
 

@@ -10,7 +10,7 @@ from careconnect.search.values import UNDATED, SearchValues, normalise
 from fhir_reader.store.stored import Entry, IndexOrder, Position
 
 _SORTED_BY: Final = 200
-"""Characters of a text that results are sorted by: a `next` link holds them."""
+"""Leading characters of a text in a sort value, which a `next` link contains."""
 
 
 class ResultOrder:

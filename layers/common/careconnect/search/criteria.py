@@ -15,9 +15,9 @@ from careconnect.search.matching import Token as Token
 from careconnect.search.values import SearchValueError, SearchValues, date_range, fold_token, normalise
 
 MAX_ALTERNATIVES: Final = 100
-MAX_WORDS: Final = 50
-"""Words of a name that is searched for: each may begin any part of a stored name."""
 """Comma-separated values of one parameter; each may cost a query."""
+MAX_WORDS: Final = 50
+"""Words of a searched name; each may begin any part of a stored name."""
 
 Matcher = Callable[[SearchValues], bool]
 

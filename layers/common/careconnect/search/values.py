@@ -43,7 +43,7 @@ _STRUCK: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
 )
 _LONGEST_REMEMBERED: Final = 100
-"""Characters of a text whose folded form is remembered."""
+"""Maximum characters of a text that is cached in its folded form."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -82,7 +82,6 @@ class Quota:
             yield
             return
         charge = self._pool.submit(self.consume, client_id, owed, now)
-        failure: OutcomeError | None = None
         is_small = units <= UNCOUNTED_UNITS
         try:
             yield

@@ -1,4 +1,4 @@
-"""Compare what a reader answers with what a linear search finds."""
+"""Compare a reader's answers with a linear search."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,7 +12,7 @@ _DEFAULT_COUNT: Final = 20
 
 
 def differences(queries: Iterable[Query], reader: Reader, linear: LinearSearch) -> list[str]:
-    """Return what the reader answers otherwise than the linear search."""
+    """Return the differences between the reader's answers and a linear search, one text for each query."""
     found = (_difference(query, reader, linear) for query in queries)
     return [difference for difference in found if difference]
 

@@ -24,7 +24,7 @@ ATTEMPTS: Final = 3
 """How often an actor sends a request that got no answer or 503."""
 
 _EXPIRED: Final = 600.0
-"""Seconds after which DynamoDB has perhaps deleted what expired at once."""
+"""Seconds of a wait during which DynamoDB may delete expired items."""
 
 _SAFE_TO_REPEAT: Final = frozenset({"put", "put-big", "put-where", "delete", "delete-where", "create-if-none"})
 

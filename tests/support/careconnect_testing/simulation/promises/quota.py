@@ -38,7 +38,10 @@ class Charges:
             self.owed[client] += _ITEM_UNITS * items
 
     def check(self, database: Database, system: System, spent: Counter[str]) -> None:
-        """Check that counters, those `spent` and instances together hold what is owed; raises `BrokenPromiseError`."""
+        """Check that no client was charged too little; raises `BrokenPromiseError`.
+
+        Charges are in counters, in those that have expired (`spent`), and in the memory of instances.
+        """
         charged = Counter(spent)
         for item in database.items(USAGE):
             charged[item["pk"]["S"].partition("#")[0]] += int(item["units"]["N"])

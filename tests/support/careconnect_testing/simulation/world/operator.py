@@ -51,7 +51,7 @@ class Operator:
     archived: int = 0
     """Records of the stream that the archiver has taken."""
     spent: Counter[str] = field(default_factory=Counter)
-    """What clients were charged by counters that have expired."""
+    """Units charged by counters that have expired, by client."""
     _rotation: int = 0
     _is_rotating: bool = False
     _restores: int = 0
@@ -179,7 +179,7 @@ class Operator:
                 raise BrokenPromiseError(f"the archive of {day} is not the trail: {verdict.findings[:3]}")
 
     def expire(self) -> None:
-        """Have DynamoDB delete what has expired; what the clients were charged is kept in `spent`."""
+        """Delete expired items, as DynamoDB does, and add the charges of expired counters to `spent`."""
         counters = {each["pk"]["S"]: int(each["units"]["N"]) for each in self.system.aws.database.items(USAGE)}
         self.system.aws.database.expire()
         for key in counters.keys() - {each["pk"]["S"] for each in self.system.aws.database.items(USAGE)}:

@@ -1,10 +1,9 @@
 """Pure functions whose results are remembered from run to run: the same bodies, tokens and keys recur."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final
-from unittest.mock import patch
 
 from jwt.algorithms import RSAAlgorithm
 
@@ -32,7 +31,7 @@ def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Cal
     return remembered
 
 
-_PURE: Final[tuple[tuple[Any, str, Callable[..., Any]], ...]] = (
+REMEMBERED: Final[tuple[tuple[Any, str, Callable[..., Any]], ...]] = (
     (valid_resource, "validate", _remembered(validate, json.dumps)),
     (
         signing_keys,
@@ -47,16 +46,4 @@ _PURE: Final[tuple[tuple[Any, str, Callable[..., Any]], ...]] = (
     ),
     (pipeline, "pinned_to_cpu", nullcontext),
 )
-
-
-@contextmanager
-def remembering() -> Iterator[None]:
-    """Have the product take remembered results."""
-    patches = [patch.object(owner, name, function) for owner, name, function in _PURE]
-    for each in patches:
-        each.start()
-    try:
-        yield
-    finally:
-        for each in patches:
-            each.stop()
+"""(owner, name, function in its place): to be patched for a run."""

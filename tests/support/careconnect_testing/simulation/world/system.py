@@ -44,7 +44,7 @@ from careconnect_testing.simulation.world.names import (
     TOKENS,
     USAGE,
 )
-from careconnect_testing.simulation.world.remembered import remembering
+from careconnect_testing.simulation.world.remembered import REMEMBERED
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
@@ -277,7 +277,6 @@ def isolated(scheduler: Scheduler, chance: random.Random) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(defaults.__setitem__, "sleep", former)
         stack.enter_context(without_threads(scheduler))
-        stack.enter_context(remembering())
         for owner, name, seeded in (
             (uuid, "uuid4", lambda: uuid.UUID(bytes=chance.randbytes(16), version=4)),
             (secrets, "token_hex", lambda size: chance.randbytes(size).hex()),
@@ -286,6 +285,7 @@ def isolated(scheduler: Scheduler, chance: random.Random) -> Iterator[None]:
             (plan, "MAX_ACTIONS", ACTIONS),
             (lease, "_AT_ONCE", ACTIONS_OF_A_STEP),
             (carry_versions, "_THREADS", 1),
+            *REMEMBERED,
         ):
             stack.enter_context(patch.object(owner, name, seeded))
         yield
