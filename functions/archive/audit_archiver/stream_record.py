@@ -122,7 +122,7 @@ def digest_of(image: Image) -> bytes:
 
 def _plain(value: Any) -> Any:
     """Return an attribute's value in the form of the stream: bytes as base64, the members of a set sorted."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {
             name: sorted(map(_plain, member)) if name in _SETS else _plain(member) for name, member in value.items()
         }

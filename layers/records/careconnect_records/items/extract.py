@@ -124,7 +124,7 @@ def _elements(node: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
     if not steps:
         yield node
         return
-    if not isinstance(node, Mapping):
+    if not isinstance(node, dict):
         return
     (element, key, required), rest = steps[0], steps[1:]
     child = node.get(element)

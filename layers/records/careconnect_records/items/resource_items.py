@@ -112,7 +112,7 @@ def item_size(item: Item) -> int:
     size = 0
     for name, typed in item.items():
         ((kind, value),) = typed.items()
-        size += len(name) + (len(value.encode()) if kind == "S" else 21)
+        size += len(name) + (21 if kind != "S" else len(value) if value.isascii() else len(value.encode()))
     return size
 
 

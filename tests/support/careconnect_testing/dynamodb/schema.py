@@ -27,18 +27,17 @@ class KeySchema:
 
     hash: KeyPart
     range: KeyPart | None
+    parts: tuple[KeyPart, ...]
+    """The attributes, the partition key first."""
+    has_number: bool
 
     @classmethod
     def of(cls, schema: Iterable[Mapping[str, str]], kinds: Mapping[str, str]) -> "KeySchema":
         """Return CreateTable's `KeySchema`, with the types of `AttributeDefinitions` by their names."""
         names = {each["KeyType"]: each["AttributeName"] for each in schema}
         parts = {role: KeyPart(name, kinds[name]) for role, name in names.items()}
-        return cls(parts["HASH"], parts.get("RANGE"))
-
-    @property
-    def parts(self) -> tuple[KeyPart, ...]:
-        """The attributes, the partition key first."""
-        return (self.hash,) if self.range is None else (self.hash, self.range)
+        present = tuple(parts[role] for role in _MAX_BYTES if role in parts)
+        return cls(parts["HASH"], parts.get("RANGE"), present, "N" in {part.kind for part in present})
 
     def values(self, item: Item) -> tuple[Any, Place]:
         """Return the partition key and the place of an item that has them."""
@@ -61,10 +60,13 @@ class KeySchema:
 
     def of_key(self, key: Item) -> tuple[Any, Place]:
         """Return the key of a request that names an item by it; raises `ValidationException`."""
-        if len(key) != len(self.parts) or any(part.kind not in key.get(part.name, ()) for part in self.parts):
+        is_key = len(key) == len(self.parts)
+        for part in self.parts:
+            is_key = is_key and part.kind in key.get(part.name, ())
+        if not is_key:
             raise ValidationException("The provided key element does not match the schema")
         self._check(key)
-        if "N" in (part.kind for part in self.parts):
+        if self.has_number:
             key = {name: _normal(value) for name, value in key.items()}
         return self.values(key)
 

@@ -109,7 +109,7 @@ def added(left: str, right: str, operate: Callable[[Context, Decimal, Decimal], 
 
 def copied_item(item: Item) -> dict[str, dict[str, Any]]:
     """Return a copy of a stored item that its receiver may change."""
-    return {name: copied(value) for name, value in item.items()}
+    return {name: {**value} if "S" in value else copied(value) for name, value in item.items()}
 
 
 def copied(value: Value) -> dict[str, Any]:
@@ -143,7 +143,11 @@ def sortable(value: Value) -> Any:
 
 def item_size(item: Item) -> int:
     """Return the bytes of an item: its names and values (DynamoDB Developer Guide, Item sizes and formats)."""
-    return sum(_text_size(name) + value_size(value) for name, value in item.items())
+    size = 0
+    for name, value in item.items():
+        # Nearly all values are texts.
+        size += _text_size(name) + (_text_size(value["S"]) if "S" in value else value_size(value))
+    return size
 
 
 def value_size(typed: Value) -> int:

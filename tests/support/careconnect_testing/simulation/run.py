@@ -1,10 +1,8 @@
 """One run: a plan under one schedule, with all promises checked at every step."""
 
-import gc
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,7 +70,7 @@ def run_schedule(
     database.auto_propagate = False
     aws = Aws(database, scheduler, choices, Keys(), per_mille, is_told)
     ledger = Ledger()
-    with isolated(scheduler, chance), _without_collections():
+    with isolated(scheduler, chance):
         system = System(aws, chance, has_skew)
         gateway = Gateway(system)
         world = _World(system, gateway, ledger, Operator(system, ledger), start.tokens, start.assertions)
@@ -89,16 +87,6 @@ def run_schedule(
     everything = repr((ledger.commits, [(each.status, each.answer) for each in ledger.exchanges], choices.taken))
     digest = hashlib.sha256(everything.encode()).hexdigest()
     return Outcome(seed, plan, choices.taken, broken, ledger, aws.calls, scheduler.switches, aws.kills, digest)
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Collect no garbage within a run: what it makes is little, and all it takes goes at its end."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @dataclass

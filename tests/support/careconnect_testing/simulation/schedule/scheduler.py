@@ -150,7 +150,11 @@ class Scheduler:
             raise RuntimeError("every task waits for another")
         if len(runnable) == 1:
             return runnable[0]
-        soonest = max(min([task.ready_at for task in runnable]), self.now) + WINDOW
+        soonest = runnable[0].ready_at
+        for task in runnable:
+            if task.ready_at < soonest:
+                soonest = task.ready_at
+        soonest = max(soonest, self.now) + WINDOW
         able = [task for task in runnable if task.ready_at <= soonest]
         if self.current in able:
             # The first choice is to go on with the same.

@@ -1,5 +1,6 @@
 """boto3's client of DynamoDB for an instance of a function: torn, stale and partial answers, lagging indexes."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
@@ -71,7 +72,8 @@ class SimulatedDynamoDb:
         """Return how many writes of its tables a stale read has not seen: some of the last second's."""
         tables = {request["TableName"]} if "TableName" in request else set(request["RequestItems"])
         since = self._aws.scheduler.now - STALE_SECONDS
-        recent = min(sum(1 for at in self._aws.written[table] if at >= since) for table in tables)
+        times = [self._aws.written[table] for table in tables]
+        recent = min(len(each) - bisect_left(each, since) for each in times)
         return 1 + self._aws.choices.below(recent) if recent else 0
 
     def _turned(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
