@@ -15,8 +15,8 @@ from careconnect_testing.stacks.search_stack import SearchStack
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
-MIXTURES = 200
-RAW_QUERIES = 100
+MIXTURES = 100
+RAW_QUERIES = 50
 
 
 @pytest.fixture(scope="module")

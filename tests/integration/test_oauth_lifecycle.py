@@ -156,6 +156,7 @@ def test_no_request_fails_while_keys_are_rotated(
                 status = read(client, token)
                 if status != 200:
                     failures.append(("read", status))
+                time.sleep(0.1)
 
     before = issue(http, owner)
     streams = [threading.Thread(target=stream) for _ in range(2)]

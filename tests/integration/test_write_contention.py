@@ -15,7 +15,7 @@ from careconnect_testing.running.write_service import WriteService, make_tables
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 WRITERS = 4
-SECONDS = 12
+SECONDS = 6
 ROUNDS = 2
 LONGEST = 10.0
 """Seconds after which each write is done or refused."""
