@@ -56,8 +56,8 @@ def _client(*services: str) -> tuple[str, ...]:
     return ("import boto3", *(f"boto3.client({service!r})" for service in services))
 
 
-def _validator(table: Table) -> tuple[str, ...]:
-    names = [one.name for one in RESOURCE_TYPES if one.table is table]
+def _validator(*tables: Table, more: Sequence[str] = ()) -> tuple[str, ...]:
+    names = [*more, *(one.name for one in RESOURCE_TYPES if one.table in tables)]
     load = "from fhir.resources.STU3 import get_fhir_model_class"
     return (*_client("dynamodb"), "import jsonpatch", load, f"for name in {names!r}: get_fhir_model_class(name)")
 
@@ -72,6 +72,7 @@ def _functions() -> Iterator[_Function]:
     for table in DATA_TABLES:
         settings = {"WRITER_TABLE": table.value}
         yield _Function(f"writer, {table.value}", "record_writer", "writer", _validator(table), settings)
+    yield _Function("bundles", "bundle_processor", "bundle", _validator(*DATA_TABLES, more=("Bundle",)))
     yield _Function("auditor", "access_auditor", "audit", _client("dynamodb"))
     yield _Function("discovery", "service_discovery", "discovery", (*_client("kms"), *_KEYS))
     # It creates no client; boto3 is in the reference of all functions.
@@ -121,9 +122,12 @@ def built_layers(folder: Path) -> dict[str, Path]:
 
 
 def _path(function: _Function, layers: Mapping[str, Path]) -> list[Path]:
-    writes = function.package == "record_writer"
-    own = PROJECT / "functions" / function.folder
-    return [own, *(folder for layer, folder in layers.items() if writes or not layer.startswith("record"))]
+    writes = function.package in ("record_writer", "bundle_processor")
+    own = [function.folder, *(("fhir", "writer") if function.package == "bundle_processor" else ())]
+    return [
+        *(PROJECT / "functions" / each for each in own),
+        *(folder for layer, folder in layers.items() if writes or not layer.startswith("record")),
+    ]
 
 
 def measure(function: _Function, layers: Mapping[str, Path], runs: int) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:
     for path, operations in OPENAPI["paths"].items():
         for operation in operations.values():
             scopes = [scope for each in operation["security"] for scope in each.get("clientCredentials", ())]
-            is_fhir = path.startswith(f"{FHIR_PATH}/") and not path.endswith(("/metadata", "/smart-configuration"))
+            is_fhir = path.startswith(FHIR_PATH) and not path.endswith(("/metadata", "/smart-configuration"))
             assert bool(scopes) is is_fhir, path
             assert set(scopes) <= known
 

@@ -18,7 +18,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 BOOK = PROJECT / "pyproject.toml"
 SOURCES = ("functions", "layers/common", "layers/records", "tools")
 
-DOWN = "Tools stand on functions, functions on the layers and never on each other"
+DOWN = "Tools stand on functions, functions on the layers; that of Bundles alone stands on others"
 RECORDS = "The records' layer is imported by what writes only"
 HANDLER = "Nothing imports a handler"
 APP = "The handler alone imports the app"
@@ -40,6 +40,8 @@ ISSUER = "functions/token/token_issuer"
 READER_FOLDER = "functions/fhir/fhir_reader"
 CONSOLE = "functions/console/service_console"
 WRITER_FOLDER = "functions/writer/record_writer"
+BUNDLES = "The rooms of Bundles: the endpoint stands on what reads and says an entry"
+BUNDLES_FOLDER = "functions/bundle/bundle_processor"
 ADMIN_FOLDER = "tools/careconnect_admin"
 
 FORBIDDEN = [
@@ -89,6 +91,10 @@ FORBIDDEN = [
     (WRITER, f"{WRITER_FOLDER}/request/preconditions.py", "import record_writer.write_resource"),
     (WRITER, f"{WRITER_FOLDER}/write_resource.py", "import record_writer.dynamodb_record_store"),
     (WRITER, f"{WRITER_FOLDER}/another_room.py", ""),
+    (DOWN, f"{WRITER_FOLDER}/refusals.py", "import bundle_processor.refusals"),
+    (APP, f"{BUNDLES_FOLDER}/app.py", "import record_writer.app"),
+    (BUNDLES, f"{BUNDLES_FOLDER}/bundle_request.py", "import bundle_processor.entry_request"),
+    (BUNDLES, f"{BUNDLES_FOLDER}/another_room.py", ""),
     (ADMIN, f"{ADMIN_FOLDER}/stack/target.py", "import careconnect_admin.local.local_stack"),
     (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),

@@ -27,11 +27,15 @@ UNUSED = {
 VERIFYING = {"jwt", "cryptography"}
 """Only who verifies or signs a token imports these; discovery publishes keys, of which it makes thumbprints."""
 
+WRITING = {"lxml", "pydantic", "fhir", "fhir_core", "careconnect_records", "jsonpatch"}
+"""Only who validates a resource imports these."""
+
 LIKES = {
     "token_issuer": VERIFYING,
     "scope_authorizer": VERIFYING,
     "service_discovery": {"cryptography"},
-    "record_writer": {"lxml", "pydantic", "fhir", "fhir_core", "careconnect_records", "jsonpatch"},
+    "record_writer": WRITING,
+    "bundle_processor": WRITING,
 }
 """What a function imports of the modules above because it needs them."""
 
@@ -77,7 +81,7 @@ def without_all_but(*layers: str) -> str:
 @cache
 def imported(package: str) -> frozenset[str]:
     """Return the modules that a function's start imports when nothing but its layers is installed."""
-    layers = ("dependencies", "record_dependencies") if package == "record_writer" else ("dependencies",)
+    layers = ("dependencies", "record_dependencies") if LIKES.get(package) == WRITING else ("dependencies",)
     ended = cold_start(package, ENVIRONMENT, _TELL, before=without_all_but(*layers) + _WATCH)
     assert ended.returncode == 0, ended.stderr
     return frozenset(ended.stdout.split())

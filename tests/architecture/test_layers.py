@@ -65,9 +65,14 @@ def test_a_layer_is_built_for_another_processor_than_this_one(processor: str, ma
 
 def paths(built: dict[str, Path], package: str) -> list[Path]:
     """Return where a function's modules are found in Lambda: its own folder and its layers."""
-    (own,) = (folder for folder in (PROJECT / "functions").iterdir() if (folder / package).is_dir())
-    writes = package == "record_writer"
-    return [own, *(folder for layer, folder in built.items() if writes or not layer.startswith("record"))]
+    functions = {
+        each: folder for folder in (PROJECT / "functions").iterdir() for each in PACKAGES if (folder / each).is_dir()
+    }
+    # The function of Bundles has the readers' and the writers' packages beside its own.
+    several = ("fhir_reader", "record_writer") if package == "bundle_processor" else ()
+    writes = package in ("record_writer", "bundle_processor")
+    own = [functions[each] for each in (package, *several)]
+    return [*own, *(folder for layer, folder in built.items() if writes or not layer.startswith("record"))]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -13,13 +13,14 @@ PACKAGES = {
     "authorizer": "scope_authorizer",
     "fhir": "fhir_reader",
     "writer": "record_writer",
+    "bundle": "bundle_processor",
     "discovery": "service_discovery",
     "audit": "access_auditor",
     "archive": "audit_archiver",
     "console": "service_console",
 }
 # What a function is built from besides, and is no part of its code: the console's page.
-BUILT_FROM = {"console": ("Makefile", "web")}
+BUILT_FROM = {"console": ("Makefile", "web"), "bundle": ("Makefile",)}
 CODE = sorted(
     path
     for folder in ("functions", "layers", "tools")

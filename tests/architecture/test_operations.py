@@ -175,6 +175,7 @@ def test_requests_of_all_together_and_instances_of_readers_and_writers_have_limi
         "DirectoryFunction": readers,
         "RecordWriterFunction": writers,
         "DirectoryWriterFunction": writers,
+        "BundleFunction": writers,
     }
     for name, condition in (("ReaderConcurrency", "LimitsReaders"), ("WriterConcurrency", "LimitsWriters")):
         assert parameters[name]["Default"] == ""

@@ -45,6 +45,7 @@ PACKAGES = {
     "DirectoryFunction": "functions/fhir/fhir_reader",
     "RecordWriterFunction": "functions/writer/record_writer",
     "DirectoryWriterFunction": "functions/writer/record_writer",
+    "BundleFunction": "functions/bundle/bundle_processor",
     "AuditFunction": "functions/audit/access_auditor",
     "ArchiverFunction": "functions/archive/audit_archiver",
     "VerifierFunction": "functions/archive/audit_archiver",
@@ -81,7 +82,9 @@ READER_OF = {
     Table.AUDIT: "AuditFunction",
 }
 WRITER_OF = {Table.RECORD: "RecordWriterFunction", Table.DIRECTORY: "DirectoryWriterFunction"}
-DATA_FUNCTIONS = {*READER_OF.values(), *WRITER_OF.values()}
+BUNDLES = "BundleFunction"
+WRITERS = {*WRITER_OF.values(), BUNDLES}
+DATA_FUNCTIONS = {*READER_OF.values(), *WRITERS}
 # A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
 READ = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
 WRITTEN = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
@@ -92,7 +95,7 @@ ROUTES = {
     for verbs, function in ((READ[rest], READER_OF), (WRITTEN[rest], WRITER_OF))
     if each.table in function
     for verb in verbs
-}
+} | {(FHIR_PATH, "post"): BUNDLES}
 DATA_PATHS = {path for path, _ in ROUTES}
 
 
@@ -172,7 +175,6 @@ def test_there_is_no_other_path() -> None:
         "/llms.txt",
         "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
-        FHIR_PATH,
         f"{FHIR_PATH}/metadata",
         f"{FHIR_PATH}/.well-known/smart-configuration",
         f"{FHIR_PATH}/{{proxy+}}",
@@ -189,7 +191,7 @@ def test_methods_are_named_one_by_one(path: str) -> None:
 def test_a_function_that_reaches_data_is_behind_the_authorizer_of_its_direction(path: str) -> None:
     for verb in VERBS:
         function = function_of(path, verb)
-        reads, writes = function in READER_OF.values(), function in WRITER_OF.values()
+        reads, writes = function in READER_OF.values(), function in WRITERS
         expected = "ReadAuthorizer" if reads else "WriteAuthorizer" if writes else ""
         assert authorizer_of(path, verb) == expected
 
@@ -510,9 +512,9 @@ def test_only_its_functions_are_shown_a_table() -> None:
     assert told == {
         "client": {"TokenFunction"},
         "token": {"TokenFunction", *AUTHORIZERS},
-        "record": {"PatientRecordFunction", "RecordWriterFunction"},
-        "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITER_OF.values()},
-        "reference": set(WRITER_OF.values()),
+        "record": {"PatientRecordFunction", "RecordWriterFunction", BUNDLES},
+        "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITERS},
+        "reference": WRITERS,
         "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
     }
 
@@ -532,7 +534,7 @@ def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
     layers = {"Ref": "RecordDependencyLayer"}, {"Ref": "RecordLayer"}
 
     # Next to the layers of all functions, which SAM adds.
-    assert FUNCTIONS[function].get("Layers", []) == (list(layers) if function in WRITER_OF.values() else [])
+    assert FUNCTIONS[function].get("Layers", []) == (list(layers) if function in WRITERS else [])
     assert RESOURCES["RecordLayer"]["Properties"]["ContentUri"] == "layers/records"
     assert RESOURCES["RecordDependencyLayer"]["Properties"]["ContentUri"] == "layers/record_dependencies"
 
@@ -572,7 +574,13 @@ def test_a_function_is_built_with_its_bytecode_by_the_functions_python(function:
     assert TEMPLATE["Globals"]["Function"]["Runtime"] in makefile
     assert '"$(PYTHON)" -m compileall' in makefile
     metadata = RESOURCES[function]["Metadata"]
-    assert metadata == {"BuildMethod": "makefile", **({} if own.is_file() else {"ContextPath": "functions"})}
+    if function == BUNDLES:
+        # Its makefile takes two other functions' packages.
+        folder = FUNCTIONS[function]["CodeUri"]
+        more = {"ProjectRootDirectory": "functions", "ContextPath": folder, "WorkingDirectory": folder}
+    else:
+        more = {} if own.is_file() else {"ContextPath": "functions"}
+    assert metadata == {"BuildMethod": "makefile", **more}
 
 
 @pytest.mark.parametrize(("processor", "platform"), [("x86_64", "x86_64"), ("arm64", "aarch64")])

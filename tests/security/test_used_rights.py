@@ -4,6 +4,7 @@ Each test composes a function with the settings and the role of its deployment, 
 it requests that need every kind of call. The rights used must be those of its policies, neither more nor fewer.
 """
 
+import base64
 import json
 import re
 import time
@@ -11,9 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
@@ -104,6 +107,8 @@ def write(method: str, path: str, body: Any = None, query: Sequence[tuple[str, s
     return fhir_event(method, path, query, headers=given, body=json.dumps(body) if body else None, authorizer=caller())
 
 
+TYPED = {"Content-Type": "application/fhir+json"}
+
 SYSTEM = "https://tools.example/Id/rights"
 
 
@@ -149,6 +154,39 @@ def test_a_writer_uses_every_right_that_it_has(loaded: LocalStack, function: str
 
     assert Counter(statuses) == {201: 54, 200: 2, 204: 1}
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
+
+
+def as_entry(alone: Event) -> dict[str, Any]:
+    """Return the entry of a Bundle that stands for a request."""
+    query = [
+        (name, value) for name, values in (alone["multiValueQueryStringParameters"] or {}).items() for value in values
+    ]
+    path = alone["path"].removeprefix(f"{FHIR_PATH}/")
+    request = {"method": alone["httpMethod"], "url": f"{path}?{urlencode(query)}" if query else path}
+    body = json.loads(base64.b64decode(alone["body"])) if alone["body"] else None
+    return {"request": request} if body is None else {"resource": body, "request": request}
+
+
+@pytest.mark.slow
+def test_bundles_use_every_right_of_the_readers_and_the_writers(loaded: LocalStack) -> None:
+    # Ids and identifiers of its own: those of the writers' test may be there.
+    writes = [_writes("Patient", OWNED), _writes("Location", OWNED)]
+    groups = [RECORD_READS, DIRECTORY_READS, *([*some, *_removed(some)] for some in writes)]
+    with function_here(loaded, "BundleFunction", "bundle_processor") as (handler, used):
+        for events in groups:
+            bundle = {"resourceType": "Bundle", "type": "batch", "entry": list(map(as_entry, events))}
+            answer = handler(
+                rest_event("POST", FHIR_PATH, headers=TYPED, body=json.dumps(bundle), authorizer=caller()), None
+            )
+            statuses = {each["response"]["status"][:3] for each in json.loads(answer["body"])["entry"]}
+            assert statuses <= {"200", "201", "204", "412"}, statuses
+    assert _keys(used) == GRANTED["BundleFunction"]
+
+
+def _removed(events: list[Event]) -> list[Event]:
+    """Return deletions of what writes left: other tests search the same tables."""
+    paths = {each["path"].removeprefix(f"{FHIR_PATH}/") for each in events}
+    return [write("DELETE", path) for path in sorted(paths) if "/" in path]
 
 
 def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(

@@ -27,7 +27,7 @@ _TOKENS: Final[dict[str, Json]] = {"token": _LOGIN, "introspect": {"code": "intr
 
 _INTERACTIONS: Final = frozenset(
     (
-        *("read", "vread", "update", "patch", "delete", "create", "operation"),
+        *("read", "vread", "update", "patch", "delete", "create", "operation", "batch"),
         *("history", "history-instance", "history-type", "search", "search-type"),
     )
 )

@@ -53,8 +53,8 @@ def policy_for(scope: str, direction: Direction, gateway: Gateway, *, bound: boo
     """Return an IAM policy that allows the paths of each type for which `scope` has a letter of `direction`.
 
     `bound` is True if the token is bound to one patient. The policy has only Allow statements. The gateway caches it by
-    token, so it never depends on the requested path. Each resource ends in a type's name or in `/*`, so that
-    `Medication` does not permit `MedicationRequest`. A token that permits nothing may request `metadata`, like any
+    token, so it never depends on the requested path. Each resource ends in a type's name, in `/*` or with the base, so
+    that `Medication` does not permit `MedicationRequest`. A token that permits nothing may request `metadata`, like any
     caller: a policy needs one statement.
 
     A `*` matches slashes too. A path that only ends like a permitted one therefore reaches the function of its route,
@@ -62,6 +62,9 @@ def policy_for(scope: str, direction: Direction, gateway: Gateway, *, bound: boo
     again (ADR 30).
     """
     resources = [f"{gateway.stage_pattern}/*{FHIR_PATH}/{path}" for path in _paths_of(scope, direction, bound=bound)]
+    if resources and direction is Direction.WRITE:
+        # Bundles: the function authorises each entry. The gateway takes the base with a slash at the end, too.
+        resources += [f"{gateway.stage_pattern}/POST{FHIR_PATH}{end}" for end in ("", "/")]
     statement = {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",

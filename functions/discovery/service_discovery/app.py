@@ -29,7 +29,7 @@ from service_discovery.server_metadata import (
 )
 
 _READING: Final = "GET, HEAD, OPTIONS"
-_SEARCHING: Final = "POST, OPTIONS"
+_POSTING: Final = "POST, OPTIONS"
 _CACHING: Final = f"public, max-age={JWKS_MAX_AGE}"
 
 
@@ -114,7 +114,8 @@ def _refusal(method: str, path: str) -> OutcomeError:
     if method in ("GET", "HEAD") or (method == "POST" and name and (found is None or "/" in name)):
         # Other functions serve reads and searches: this is the FHIR base itself, or an unknown type name.
         return unknown_path(path)
-    return outcomes.method_not_allowed(_SEARCHING if path.endswith("/_search") else _READING)
+    takes_post = path == FHIR_PATH or path.endswith("/_search")
+    return outcomes.method_not_allowed(_POSTING if takes_post else _READING)
 
 
 def _is_pretty(context: RequestContext) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from careconnect import __version__
 from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import FHIR_VERSION, SERVED_TYPES, ResourceType, SearchParameter
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 
@@ -18,7 +19,11 @@ JSON_PATCH: Final = "application/json-patch+json"
 _HISTORY: Final = ("vread", "history-instance")
 _WRITING: Final = ("create", "update", "patch", "delete")
 _BY_NAME_ONLY: Final = "The access record: who saw what. A scope opens it that names it, and no `*`."
-_PUBLISHED: Final = "2026-11-25"
+_BUNDLES: Final = (
+    f"A batch has at most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB; each is answered as it would be "
+    "alone."
+)
+_PUBLISHED: Final = "2026-11-29"
 _SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
@@ -45,10 +50,11 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
             {
                 "mode": "server",
                 "documentation": " ".join(
-                    ("Every interaction but this one needs a SMART access token.", *_below(), *_writes())
+                    ("Every interaction but this one needs a SMART access token.", *_below(), *_writes(), _BUNDLES)
                 ),
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in SERVED_TYPES],
+                "interaction": [{"code": "batch"}],
                 "operation": [_operation(each, name) for each in SERVED_TYPES for name in each.operations],
             }
         ],

@@ -18,7 +18,7 @@ from service_discovery.openapi_components import (
 )
 from service_discovery.openapi_fhir import scopes_by_pattern, type_paths, type_tag
 from service_discovery.openapi_oauth import oauth_paths
-from service_discovery.openapi_writes import write_components
+from service_discovery.openapi_writes import BUNDLES, bundle_path, write_components
 from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
 
 OPENAPI_PATH: Final = "/openapi.json"
@@ -30,6 +30,7 @@ def openapi_document(base: BaseUrl) -> Json:
     paths = oauth_paths() | _discovery_paths()
     for served in SERVED_TYPES:
         paths |= type_paths(served)
+    paths |= bundle_path()
     return {
         "openapi": "3.0.3",
         "info": {
@@ -45,6 +46,7 @@ def openapi_document(base: BaseUrl) -> Json:
             {"name": "OAuth", "description": "Tokens: issue, introspect, revoke"},
             {"name": "Discovery", "description": "What the service is; no token needed"},
             *(type_tag(served) for served in SERVED_TYPES),
+            {"name": BUNDLES, "description": "Several requests in one"},
         ],
         "paths": paths,
         "components": {"securitySchemes": _security_schemes(base)} | _components(),

@@ -11,6 +11,7 @@ from typing import Final
 
 from careconnect.fhir.outcomes import Issue, OperationOutcome
 from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
 from careconnect.http.base_url import FHIR_PATH
 from service_discovery.capability_statement import CONDITION, JSON_PATCH
@@ -23,7 +24,7 @@ from service_discovery.openapi_components import (
     query_parameter,
     text,
 )
-from service_discovery.openapi_examples import example_of, examples_of, id_parameter, operation
+from service_discovery.openapi_examples import LEVELS, example_of, examples_of, id_parameter, operation
 
 # The errors of a write that a read does not have, or that have another meaning than for a read.
 _OWN_ERRORS: Final[Rows] = (
@@ -46,6 +47,17 @@ _FAULT: Final = Issue("required", "status is missing: every Observation needs on
 
 # One text to split: `Location` is also a type's name, which only the table's module may contain as a literal.
 _VERSION_HEADERS: Final = tuple("Location ETag Last-Modified".split())  # noqa: SIM905
+_BATCH: Final = {
+    "resourceType": "Bundle",
+    "type": "batch",
+    "entry": [{"request": {"method": "GET", "url": "Patient/4"}}],
+}
+_OF_BUNDLES: Final = (400, 415)
+"""The statuses with the meaning that they have for a write."""
+
+BUNDLES: Final = "Bundles"
+"""The tag of the path that takes them."""
+
 _PATCH: Final = [{"op": "add", "path": "/language", "value": "en-GB"}]
 
 _CONDITION: Final = (
@@ -60,6 +72,32 @@ def write_operations(served: ResourceType) -> dict[str, Json]:
         return {}
     root = f"{FHIR_PATH}/{served.name}"
     return {root: _create(served) | _conditional(served), f"{root}/{{id}}": _of_one(served)}
+
+
+def bundle_path() -> Json:
+    """Return the path that takes Bundles."""
+    bundle: Json = {"schema": {"$ref": "#/components/schemas/Bundle"}}
+    answers = {"200": fhir_answer("An entry for each of the batch's, in their order, with its status.", "Bundle")}
+    answers |= errors(FHIR_ERRORS, without=(404, 410, *_OF_BUNDLES))
+    answers |= errors(_OWN_ERRORS, without=tuple(status for status in _OWN if status not in _OF_BUNDLES))
+    sent = {
+        "tags": [BUNDLES],
+        "operationId": "sendBundle",
+        "summary": "Answer each entry of a batch as if it had come alone",
+        "description": f"At most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB. The token needs a scope "
+        "to write, and for each entry those that it would need alone.",
+        "security": [{"clientCredentials": [f"{level}/*.{letter}"]} for level in LEVELS for letter in "cud"],
+        "parameters": [*_SHOWN],
+        "requestBody": {
+            "required": True,
+            "content": {
+                Format.JSON.value: bundle | {"example": _BATCH},
+                Format.XML.value: {"schema": text()},
+            },
+        },
+        "responses": {status: answers[status] for status in sorted(answers)},
+    }
+    return {FHIR_PATH: {"post": sent}}
 
 
 def _create(served: ResourceType) -> Json:

@@ -136,6 +136,20 @@ describe('as the client that writes', () => {
     await writer.delete({ resourceType, id: made.id });
   });
 
+  test('sends a batch, each entry of which is answered', async () => {
+    const read = (url) => ({ request: { method: 'GET', url } });
+    const entry = [
+      { resource: newPatient().patient, request: { method: 'POST', url: resourceType } },
+      read('Patient/4'),
+      read('Patient/never-there'),
+    ];
+    const answered = await writer.batch({ body: { resourceType: 'Bundle', type: 'batch', entry } });
+    assert.equal(answered.type, 'batch-response');
+    assert.deepEqual(answered.entry.map((each) => each.response.status), ['201 Created', '200 OK', '404 Not Found']);
+    assert.equal(answered.entry[1].resource.id, '4');
+    await writer.delete({ resourceType, id: answered.entry[0].resource.id });
+  });
+
   test('is told of every fault and of a reference to nothing', async () => {
     await assert.rejects(
       writer.create({ resourceType, body: { ...newPatient().patient, gender: 'unheard-of', birthDate: 'yesterday' } }),

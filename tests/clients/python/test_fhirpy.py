@@ -105,6 +105,20 @@ def test_saves_under_an_id_of_its_own(writing: Any) -> None:
         writing.get("Organization", made.id)
 
 
+def test_sends_a_batch(writing: Any) -> None:
+    entries = [
+        {
+            "resource": {"resourceType": "Patient", **patient(new_code())},
+            "request": {"method": "POST", "url": "Patient"},
+        },
+        {"request": {"method": "GET", "url": "Patient/4"}},
+    ]
+    answered = writing.execute("", data={"resourceType": "Bundle", "type": "batch", "entry": entries})
+
+    assert [each["response"]["status"] for each in answered["entry"]] == ["201 Created", "200 OK"]
+    writing.delete("Patient", answered["entry"][0]["resource"]["id"])
+
+
 def test_updates_and_deletes_by_an_identifier(writing: Any) -> None:
     code = new_code()
     having = writing.resources("Patient").search(identifier=f"{NHS_NUMBER}|{code}")

@@ -144,6 +144,7 @@ def test_what_was_read_by_its_id_has_no_query() -> None:
     [
         ("read", "fhir_reader", "rest", ("http://hl7.org/fhir/restful-interaction", "read")),
         ("operation", "fhir_reader", "rest", ("http://hl7.org/fhir/restful-interaction", "operation")),
+        ("batch", "record_writer", "rest", ("http://hl7.org/fhir/restful-interaction", "batch")),
         ("unknown", "fhir_reader", "rest", (None, "unknown")),
         ("token", "token_issuer", "110114", (DICOM, "110122")),
         ("revoke", "token_issuer", "110114", (DICOM, "110123")),

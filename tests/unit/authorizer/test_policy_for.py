@@ -157,6 +157,13 @@ def test_nothing_is_written_below_a_patients_id() -> None:
         assert not opens(f"user/{name}.cud", WRITE, f"Patient/4/{name}", method)
 
 
+def test_a_bundle_takes_any_scope_to_write() -> None:
+    for (scope, _, _), direction in product(OPENED, Direction):
+        resources = policy_for(scope, direction, GATEWAY)["Statement"][0]["Resource"]
+        is_open = [any(each.endswith(f"/POST{FHIR_PATH}{end}") for each in resources) for end in ("", "/")]
+        assert is_open == [direction is WRITE and bool(opened(scope, WRITE))] * 2, scope
+
+
 def test_s3_a_write_scope_does_not_open_a_read() -> None:
     assert not opens("user/Patient.write", READ, "Patient/4")
     assert not opens("user/Patient.write", READ, "Patient")
@@ -167,7 +174,9 @@ def test_s5_a_type_without_a_rule_is_closed_to_any_token() -> None:
         ("Appointment", "Account", "DocumentReference", "", "*", "Binary"), Direction, METHODS
     ):
         for path in (name, f"{name}/4", f"{name}/4/Observation"):
-            assert not opens("system/*.cruds profile system/AuditEvent.rs", direction, path, method)
+            # The base itself takes Bundles.
+            is_open = (path, direction, method) == ("", WRITE, "POST")
+            assert opens("system/*.cruds profile system/AuditEvent.rs", direction, path, method) is is_open
 
 
 def test_s7_a_type_does_not_open_what_begins_with_its_name() -> None:
@@ -343,7 +352,8 @@ def test_forty_types_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     for direction in Direction:
         assert _size(scope, direction) <= 8192
         resources = policy_for(scope, direction, LONGEST)["Statement"][0]["Resource"]
-        assert len(resources) == 2 * (40 if direction is READ else 39)
+        # Bundles have a path besides, with and without a slash at its end.
+        assert len(resources) == (2 * 40 if direction is READ else 2 * 39 + 2)
 
 
 def test_the_gateway_is_what_the_method_arn_says() -> None:

@@ -75,7 +75,10 @@ def write_paths(path: Path = API) -> None:
 
 def _paths() -> Iterator[str]:
     for path, function in _OPEN.items():
-        yield _path(path, dict.fromkeys(_VERBS, _method(function)))
+        methods = dict.fromkeys(_VERBS, _method(function))
+        if path == FHIR_PATH:
+            methods["post"] = _method("BundleFunction", _WRITE_SECURED)
+        yield _path(path, methods)
     for served in SERVED_TYPES:
         for rest, verbs in _READ.items():
             methods = dict.fromkeys(_VERBS, _method(_DISCOVERY))

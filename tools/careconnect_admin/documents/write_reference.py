@@ -12,7 +12,8 @@ REQUESTS: Final = f"""\
 | `PUT Type/{{id}}` | the resource replaced, or created under an id of your own |
 | `PATCH Type/{{id}}` | parts of it changed, by a JSON Patch (`{JSON_PATCH}`) |
 | `DELETE Type/{{id}}` | the resource deleted; its versions stay |
-| `PUT Type?identifier=…`, `DELETE Type?identifier=…` | the same, of the resource with the identifier |"""
+| `PUT Type?identifier=…`, `DELETE Type?identifier=…` | the same, of the resource with the identifier |
+| `POST {{base}}/careconnect-ri/STU3` | a batch of these: see [bundles.md](contract/bundles.md) |"""
 
 
 def writes() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.rendering.formats import Format, body_format
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.http.messages import BodyError, BodyFault, Request
@@ -26,24 +27,32 @@ def resource_in(request: Request, type_: ResourceType) -> dict[str, Any]:
     Raises the outcomes 415 for another media type, 413 for a body over the limit, and 400 for a body that is no
     resource of the path's type.
     """
-    format_ = body_format(request.headers.get("content-type", ""))
-    if format_ is None or _is_encoded(request):
-        raise refusals.unsupported_body()
-    data = _body(request, LARGEST_SENT)
-    try:
-        resource = _PARSE[format_](data)
-    except UnreadableBodyError as error:
-        raise refusals.unreadable(str(error)) from None
+    resource = any_resource_in(request, LARGEST_SENT, refusals.too_large())
     if resource.get("resourceType") != type_.name:
         raise refusals.another_type()
     return resource
+
+
+def any_resource_in(request: Request, limit: int, too_large: OutcomeError) -> dict[str, Any]:
+    """Return the resource of any type in a request's body of at most `limit` bytes, not yet validated.
+
+    Raises `too_large`, and the outcomes 415 and 400.
+    """
+    format_ = body_format(request.headers.get("content-type", ""))
+    if format_ is None or _is_encoded(request):
+        raise refusals.unsupported_body()
+    data = _body(request, limit, too_large)
+    try:
+        return _PARSE[format_](data)
+    except UnreadableBodyError as error:
+        raise refusals.unreadable(str(error)) from None
 
 
 def patch_in(request: Request) -> list[Operation]:
     """Return the operations of the JSON Patch in a request's body; raises the outcomes 415, 413 and 400."""
     if request.media_type != JSON_PATCH or _is_encoded(request):
         raise refusals.unsupported_patch()
-    return parse_patch(_body(request, LARGEST_BODY))
+    return parse_patch(_body(request, LARGEST_BODY, refusals.too_large()))
 
 
 def _is_encoded(request: Request) -> bool:
@@ -51,15 +60,15 @@ def _is_encoded(request: Request) -> bool:
     return request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
 
 
-def _body(request: Request, limit: int) -> bytes:
+def _body(request: Request, limit: int, too_large: OutcomeError) -> bytes:
     # Checked before decoding: four letters of base64 are three bytes.
     if len(request.encoded_body) > (limit // 3 + 1) * 4:
-        raise refusals.too_large()
+        raise too_large
     try:
         data = request.body()
     except BodyError as error:
         text = "the body is not UTF-8" if error.fault is BodyFault.CHARSET else "the body is not valid base64"
         raise refusals.unreadable(text) from None
     if len(data) > limit:
-        raise refusals.too_large()
+        raise too_large
     return data

@@ -85,6 +85,7 @@ class AuditTrail:
         self._withheld: dict[str, str] = {}
         self._within: dict[str, AuditEvent] = {}
         self._goes_without = False
+        self._is_of_parts = False
         self._found: list[Future[None]] = []
         self._begun: list[Future[None]] = []
         self._lock = Lock()
@@ -111,6 +112,10 @@ class AuditTrail:
         )
         self._query, self._texts = query or AuditQuery(), {}
         self._named = tuple(patients)
+
+    def leave_to_parts(self) -> None:
+        """Write no event unless the request is refused: each of its parts is a request with events of its own."""
+        self._is_of_parts = True
 
     def identify(self, *, client_id: str = "", client_name: str = "", subject: str = "", jti: str = "") -> None:
         """Set the caller, or the token that the request is about, where the gateway does not know it."""
@@ -239,7 +244,7 @@ class AuditTrail:
         ended: dict[str, AuditEvent] = {}
         throttled = status == HTTPStatus.TOO_MANY_REQUESTS
         if refusal is None:
-            if not self._written and not self._withheld:
+            if not self._written and not self._withheld and not self._is_of_parts:
                 ended[NOBODY] = self._of(NOBODY)
         elif self._within or not self._written:
             outcome, why = outcome_of(status, refusal)

@@ -9,10 +9,12 @@ from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import Settings
 
 
-def pipeline_of(settings: Settings, endpoint: Endpoint, auditing: Auditing | None = None) -> RequestPipeline:
+def pipeline_of(
+    settings: Settings, endpoint: Endpoint, auditing: Auditing | None = None, service: str = ""
+) -> RequestPipeline:
     """Return the request pipeline around `endpoint`; with `auditing`, the audit trail records its requests.
 
-    Raises `SettingError`.
+    `service` is the name in its log and its metrics, by default the function's. Raises `SettingError`.
     """
     return RequestPipeline(
         endpoint=endpoint,
@@ -20,7 +22,8 @@ def pipeline_of(settings: Settings, endpoint: Endpoint, auditing: Auditing | Non
         region=settings.required("AWS_REGION"),
         cors=Cors(settings.origins()),
         observer=PowertoolsObserver(
-            settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
+            service or settings.required("POWERTOOLS_SERVICE_NAME"),
+            namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE"),
         ),
         clock=time.time,
         origin=Origin(settings.optional("ORIGIN_SECRET")),

@@ -131,6 +131,14 @@ class RequestPipeline:
         if self.origin.secret:
             request = self.origin.seen_by(request)
         context = self._context(request)
+        return self._rendered(self._response(context), context)
+
+    def respond(self, request: Request) -> Response:
+        """Answer a request that came within another one: it is audited, counted and logged like any."""
+        return self._response(self._context(request))
+
+    def _response(self, context: RequestContext) -> Response:
+        request = context.request
         ids = {"request_id": request.request_id}
         if request.request_id != request.gateway_request_id:
             # A caller may send the id of another's request: the gateway's own is in the line too.
@@ -161,7 +169,7 @@ class RequestPipeline:
             reason=error.reason if error else "",
             milliseconds=round((self.clock() - context.now) * 1000),
         )
-        return self._rendered(response, context)
+        return response
 
     def _answer(self, context: RequestContext) -> Response:
         if self.origin.secret and not self.origin.admits(context.request):

@@ -16,6 +16,10 @@ from careconnect.http.messages import BodyError, BodyFault, Request, is_utf8
 
 _NAME: Final = re.compile(r"[A-Za-z]+")
 
+MAX_BUNDLE_ENTRIES: Final = 500
+MAX_BUNDLE_MEGABYTES: Final = 4
+"""The limits of a Bundle that is sent (`bundles.md`)."""
+
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
 _MAX_PARAMETERS: Final = 200

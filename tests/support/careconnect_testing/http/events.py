@@ -19,6 +19,7 @@ FUNCTIONS = {
     "audit-": "AuditFunction",
     "console-": "ConsoleFunction",
     "authorizer-": "ReadAuthorizerFunction",
+    "bundle-": "BundleFunction",
     "directory-create": "DirectoryWriterFunction",
     "directory-": "DirectoryFunction",
     "discovery-": "DiscoveryFunction",

@@ -116,11 +116,16 @@ class Writer:
         if text is not None:
             given.setdefault("Content-Type", type_)
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
+        return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=self.context))
+
+    @property
+    def context(self) -> dict[str, str]:
+        """The caller's context from the authorizer."""
         context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
         context |= {"jti": "a-jti"} | ({"patient": self.patient} if self.patient else {})
         if self.identifier_systems:
             context["identifier_systems"] = " ".join(self.identifier_systems)
-        return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
+        return context
 
     def answer(self, event: Mapping[str, Any], table: Table | None = None) -> Answer:
         """Return the response of the writer that an event's path is routed to, or of another."""

@@ -68,26 +68,16 @@ class Reader:
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
+        self._apps = {table: self.app(table) for table in DATA_TABLES}
+
+    def app(self, table: Table) -> RequestPipeline:
+        """Return the pipeline of a new instance of a reader's function."""
         names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
-        self._apps = {
-            table: RequestPipeline(
-                FhirEndpoint(
-                    DynamoDbResourceStore(
-                        self.client, names if table is Table.RECORD else {table: names[table]}, table
-                    ),
-                    table,
-                    Quota(self.counters, self.quota),
-                    self.stopwatch,
-                ),
-                BASE,
-                "eu-west-2",
-                Cors(self.origins),
-                self.observer,
-                self.now,
-                auditing=self.kept.auditing(),
-            )
-            for table in DATA_TABLES
-        }
+        store = DynamoDbResourceStore(self.client, names if table is Table.RECORD else {table: names[table]}, table)
+        endpoint = FhirEndpoint(store, table, Quota(self.counters, self.quota), self.stopwatch)
+        return RequestPipeline(
+            endpoint, BASE, "eu-west-2", Cors(self.origins), self.observer, self.now, auditing=self.kept.auditing()
+        )
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Reader":
         """Return the same reader for another caller; calls are counted together."""

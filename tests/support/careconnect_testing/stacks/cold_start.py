@@ -32,7 +32,7 @@ ENVIRONMENT: Final = {
 """The environment variables of all functions together."""
 
 PACKAGES: Final = (
-    *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer"),
+    *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer", "bundle_processor"),
     *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
 )
 """The packages with a handler; the authorizer, the reader and the writer are deployed as two functions each."""

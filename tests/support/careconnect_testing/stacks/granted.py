@@ -40,6 +40,11 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
+    # What both readers and both writers may.
+    "BundleFunction": {(action, table) for action in WRITES for table in ("RecordTable", "DirectoryTable")}
+    | {(action, "ReferenceTable") for action in MARKS}
+    | {("dynamodb:UpdateItem", "UsageTable")}
+    | RECORDS_WITHIN,
     "AuditFunction": {
         # For the key of its next links, which is stored among the events.
         ("dynamodb:GetItem", "AuditTable"),
@@ -73,7 +78,7 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
         function: set()
         for function in (
             *("PatientRecordFunction", "DirectoryFunction", "RecordWriterFunction", "DirectoryWriterFunction"),
-            *("AuditFunction", "ArchiverFunction", "VerifierFunction", "ConsoleFunction"),
+            *("BundleFunction", "AuditFunction", "ArchiverFunction", "VerifierFunction", "ConsoleFunction"),
         )
     },
 }

@@ -44,7 +44,9 @@ _OBSERVED: Final[Json] = {
 def write_folder() -> Json:
     """Return the folder of the requests. Without the secret of the client `editor` the run ends here."""
     token = token_request("Token", "editor", _TOKEN, before=stop_without("editorSecret", _SET_SECRET))
-    return folder("Writing", [token, *_creates(), *_updates(), *_versions(), *_refused(), *_deletes()], bearer(_TOKEN))
+    return folder(
+        "Writing", [token, *_creates(), *_updates(), *_versions(), _batch(), *_refused(), *_deletes()], bearer(_TOKEN)
+    )
 
 
 def _creates() -> list[Json]:
@@ -141,6 +143,26 @@ def _versions() -> list[Json]:
             ],
         ),
     ]
+
+
+def _batch() -> Json:
+    read = {"method": "GET", "url": "Patient/{{writtenPatient}}"}
+    absent = {"method": "GET", "url": "Patient/no-such-patient"}
+    return _write(
+        "A batch: each entry is answered as alone",
+        "POST",
+        FHIR_PATH,
+        [
+            *status(200),
+            *test(
+                "answers each entry",
+                "const entries = pm.response.json().entry;",
+                "pm.expect(entries.map(entry => entry.response.status)).to.eql(['200 OK', '404 Not Found']);",
+                "pm.expect(entries[0].resource.id).to.equal(pm.collectionVariables.get('writtenPatient'));",
+            ),
+        ],
+        {"resourceType": "Bundle", "type": "batch", "entry": [{"request": read}, {"request": absent}]},
+    )
 
 
 def _refused() -> list[Json]:

@@ -37,6 +37,7 @@ class BundleType(StrEnum):
 
     SEARCHSET = "searchset"
     HISTORY = "history"
+    BATCH_RESPONSE = "batch-response"
 
 
 def search_entry(body: str, mode: str, full_url: str, view: View) -> str:
@@ -100,7 +101,8 @@ class Bundle:
         head: dict[str, Any] = {"resourceType": "Bundle", "type": self.type}
         if self.total is not None:
             head["total"] = self.total
-        head["link"] = [{"relation": relation, "url": url} for relation, url in self.links]
+        if self.links:
+            head["link"] = [{"relation": relation, "url": url} for relation, url in self.links]
         text = json.dumps(head, separators=(",", ":"), ensure_ascii=False)
         text = render(text, view.format, pretty=view.pretty)
         if not self.entries:

@@ -1,0 +1,1 @@
+"""The Lambda function that takes Bundles: a batch's entries are answered one by one."""

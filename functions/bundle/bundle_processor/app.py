@@ -1,0 +1,109 @@
+"""The HTTP side of Bundles: each entry of a batch is answered as a request of its own, in order."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bundle_processor import refusals
+from bundle_processor.bundle_request import BATCH, Entry, entries_in
+from bundle_processor.entry_request import request_of
+from bundle_processor.entry_response import entry_of, refused, without_body
+from careconnect.audit.event import Action
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
+from careconnect.endpoint.pipeline import RequestContext
+from careconnect.fhir import outcomes
+from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
+from careconnect.fhir.rendering.formats import fhir_response, negotiate
+from careconnect.fhir.rendering.views import View
+from careconnect.fhir.request import Route
+from careconnect.fhir.resource_types import Table
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Request, Response, last_value
+from careconnect.oauth.caller import Caller, caller_of
+from careconnect.oauth.scopes import WRITING
+from record_writer.response import is_pretty
+
+SECONDS: Final = 16.0
+"""The time after which no further entry is begun: an entry takes ten seconds at most, and the gateway waits for 29."""
+
+Respond = Callable[[Request], Response]
+"""Answers the request of an entry; never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What answers the entries of one table: its reader and its writer."""
+
+    read: Respond
+    write: Respond
+
+
+@dataclass(frozen=True, slots=True)
+class BundleEndpoint(OutcomeEndpoint):
+    """The endpoint at the FHIR base; `elapsed` gives seconds since an arbitrary start."""
+
+    parts: Mapping[Table, Parts]
+    elapsed: Callable[[], float] = time.monotonic
+
+    def answer(self, context: RequestContext) -> Response:
+        """Return the response to a batch; raises `OutcomeError` for a Bundle that is refused as a whole."""
+        begun = self.elapsed()
+        request = context.request
+        caller = caller_of(request.authorizer, context.now)
+        context.client_id = caller.client_id
+        context.action = BATCH
+        context.trail.start(BATCH, Action.EXECUTE)
+        # Libraries send it with a slash at the end, which the gateway routes likewise.
+        if request.path.removesuffix("/") != FHIR_PATH:
+            raise outcomes.not_supported()
+        if request.method != "POST":
+            raise outcomes.method_not_allowed("POST")
+        _require_writer(caller)
+        format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
+        view = View(format_, is_pretty(request.query))
+        entries = entries_in(request, context.base_url.fhir)
+        context.trail.leave_to_parts()
+        text = self._batch(entries, request, view, begun + SECONDS)
+        return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
+
+    def _batch(self, entries: Sequence[Entry], request: Request, view: View, end: float) -> str:
+        """Return the text of the answer; entries are not begun after `end`."""
+        room = BUNDLE_BYTES
+        texts = []
+        for number, entry in enumerate(entries):
+            response = self._respond(entry, request) if self.elapsed() < end else refused(refusals.no_time_left())
+            # The entries that follow have room for their least.
+            text = _shown(entry, response, view, room - _LEAST_BYTES * (len(entries) - 1 - number))
+            room -= bytes_of(text)
+            texts.append(text)
+        return Bundle(None, (), texts, BundleType.BATCH_RESPONSE).text(view)
+
+    def _respond(self, entry: Entry, request: Request) -> Response:
+        """Answer an entry by the part that would have answered it alone."""
+        path = entry.parsed
+        parts = self.parts.get(path.type.table if path else Table.RECORD)
+        if parts is None:
+            # The audit trail is read by a function of its own.
+            return refused(outcomes.not_supported())
+        is_read = entry.method == "GET" or (path is not None and path.route is Route.SEARCH)
+        return (parts.read if is_read else parts.write)(request_of(entry, request))
+
+
+_LEAST_BYTES: Final = 500
+"""Bytes of an entry without a resource and an outcome: its status and its location."""
+
+
+def _require_writer(caller: Caller) -> None:
+    """Raise the 403 outcome unless the token may write a type, as the gateway does before."""
+    if not any(WRITING & letters for letters in caller.grants.letters.values()):
+        raise refusals.may_not_write()
+
+
+def _shown(entry: Entry, response: Response, view: View, room: int) -> str:
+    """Return the entry of a response; if it has no room, a refusal of what was read, or all but what was written."""
+    text = entry_text(entry_of(response), view)
+    if bytes_of(text) <= room:
+        return text
+    is_lost = entry.method == "GET" and response.status < 400
+    return entry_text(entry_of(refused(refusals.no_room_left()) if is_lost else without_body(response)), view)

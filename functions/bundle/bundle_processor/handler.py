@@ -1,0 +1,80 @@
+"""Composition root: environment → the readers' and writers' endpoints → `lambda_handler`."""
+
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
+
+import os
+from dataclasses import replace
+from typing import Final
+
+from bundle_processor.app import BundleEndpoint, Parts, Respond
+from careconnect.endpoint.auditing import auditing_of
+from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.pipeline import Endpoint
+from careconnect.endpoint.priming import prime_request
+from careconnect.endpoint.quotas import quota_of
+from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.origin import Origin
+from careconnect.runtime import aws
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import look, prepare
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.stu3.schema import model_of, shape_of
+from fhir_reader.app import FhirEndpoint
+from fhir_reader.store.dynamodb import DynamoDbResourceStore
+from record_writer.app import WriterEndpoint
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
+from record_writer.write_resource import ResourceWriter
+
+_settings: Final = Settings(os.environ)
+for _name in ("Bundle", *(each.name for each in RESOURCE_TYPES if each.table in DATA_TABLES)):
+    # The models load at their first use, as the writers' do.
+    shape_of(model_of(_name))
+_dynamodb: Final = aws.dynamodb()
+_quota: Final = quota_of(_settings, _dynamodb)
+_names: Final = {
+    Table.RECORD: _settings.required("RECORD_TABLE"),
+    Table.DIRECTORY: _settings.required("DIRECTORY_TABLE"),
+}
+_reference: Final = _settings.required("REFERENCE_TABLE")
+
+
+def _reader(table: Table) -> FhirEndpoint:
+    names = {each: name for each, name in _names.items() if table in (each, Table.RECORD)}
+    return FhirEndpoint(store=DynamoDbResourceStore(_dynamodb, names, table), table=table, quota=_quota)
+
+
+def _writer(table: Table) -> WriterEndpoint:
+    record = _names[Table.RECORD] if table is Table.RECORD else ""
+    tables = RecordTables(_dynamodb, record=record, directory=_names[Table.DIRECTORY], reference=_reference)
+    return WriterEndpoint(ResourceWriter(DynamoDbRecordStore(tables), _quota), table)
+
+
+_auditing: Final = auditing_of(_settings, _dynamodb)
+
+
+def _respond(endpoint: Endpoint, service: str = "record_writer") -> Respond:
+    """Return what answers an entry. Its metrics and its events are of the service that answers it alone."""
+    part = pipeline_of(_settings, endpoint, replace(_auditing, service=service), service)
+    # The whole request has come through the edge.
+    return replace(part, origin=Origin()).respond
+
+
+lambda_handler: Final = pipeline_of(
+    _settings,
+    BundleEndpoint(
+        {table: Parts(_respond(_reader(table), "fhir_reader"), _respond(_writer(table))) for table in DATA_TABLES}
+    ),
+    _auditing,
+)
+"""Answer a REST proxy event at the FHIR base."""
+
+prepare(
+    lambda_handler.observer,
+    [_dynamodb],
+    # It is refused before any entry is begun.
+    prime_request(lambda_handler, "POST", FHIR_PATH, '{"resourceType":"Bundle"}', content_type="application/fhir+json"),
+    look(_dynamodb, _names[Table.RECORD]),
+)
+
+freeze_gc()

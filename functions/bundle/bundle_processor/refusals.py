@@ -1,0 +1,60 @@
+"""The outcomes that refuse a whole Bundle, each a named constructor with a fixed text (`bundles.md`)."""
+
+from collections.abc import Sequence
+
+from careconnect.fhir.outcomes import Issue, OutcomeError
+from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
+from careconnect.http.base_url import REALM
+
+
+def may_not_write() -> OutcomeError:
+    """Return 403 for a token that may not write any type (RFC 6750 §3.1)."""
+    return OutcomeError(
+        403,
+        "forbidden",
+        "The access token's scopes do not allow this request: a Bundle takes a scope to write.",
+        {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"'},
+    )
+
+
+def no_bundle() -> OutcomeError:
+    """Return 400 for a resource of another type."""
+    return OutcomeError(400, "structure", "The body has to be a Bundle.", where="resourceType")
+
+
+def another_type() -> OutcomeError:
+    """Return 400 for a Bundle of a type that is not processed."""
+    return OutcomeError(400, "value", "A Bundle that is sent here has the type batch.", where="Bundle.type")
+
+
+def too_large() -> OutcomeError:
+    """Return 413 for a body over the limit."""
+    return OutcomeError(413, "too-long", f"A Bundle is at most {MAX_BUNDLE_MEGABYTES} MB as it is sent.")
+
+
+def too_many_entries() -> OutcomeError:
+    """Return 413 for more entries than one request may hold."""
+    return OutcomeError(413, "too-long", f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries.", where="Bundle.entry")
+
+
+def faulty(issues: Sequence[Issue]) -> OutcomeError:
+    """Return 400 for a Bundle with at least one fault of its own, not of its entries' resources."""
+    first = issues[0]
+    error = OutcomeError(400, first.code, first.diagnostics, where=first.expression)
+    error.issues = tuple(issues)
+    return error
+
+
+def no_time_left() -> OutcomeError:
+    """Return 503 for an entry that was not begun, because those before it took all of the request's time."""
+    return OutcomeError(
+        503,
+        "transient",
+        "Not begun: the entries before took all the time of one request. Send the rest again.",
+        reason="no time left",
+    )
+
+
+def no_room_left() -> OutcomeError:
+    """Return 413 for a read whose result does not fit into the answer beside those of the other entries."""
+    return OutcomeError(413, "too-long", "The answer has no room left: ask for this by itself, or in a smaller Bundle.")

@@ -1,0 +1,77 @@
+"""The function of Bundles over the tables of a writer, for any caller."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bundle_processor.app import BundleEndpoint, Parts
+from careconnect.endpoint.pipeline import RequestPipeline
+from careconnect.fhir.resource_types import DATA_TABLES
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import rest_event
+from careconnect_testing.http.writes import JSON, Resource
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.parts.stores import BASE
+
+Entry = dict[str, Any]
+
+
+@dataclass
+class Bundles:
+    """The deployed function of Bundles, in the place of the caller of a writer."""
+
+    writer: Writer
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
+
+    def __post_init__(self) -> None:
+        """Compose the readers and the writers as the function's handler does."""
+        reader, auditing = self.writer.reader, self.writer.auditing
+        parts = {
+            table: Parts(replace(reader.app(table), auditing=auditing).respond, self.writer.app(table).respond)
+            for table in DATA_TABLES
+        }
+        self.app = RequestPipeline(
+            BundleEndpoint(parts, self.writer.stopwatch),
+            BASE,
+            "eu-west-2",
+            Cors(("*",)),
+            self.observer,
+            self.writer.now,
+            auditing=auditing,
+        )
+
+    def send(
+        self, body: Any, *query: tuple[str, str], method: str = "POST", path: str = FHIR_PATH, **headers: str
+    ) -> Answer:
+        """Send a Bundle, or any other body, to the FHIR base."""
+        text = body if isinstance(body, str) else json_text(body)
+        given = {"Content-Type": JSON} | {name.replace("_", "-"): value for name, value in headers.items()}
+        event = rest_event(method, path, query, headers=given, body=text, authorizer=self.writer.context)
+        return Answer.of(self.app(event))
+
+    def batch(self, *entries: Entry, **headers: str) -> list[Entry]:
+        """Send a batch of entries, and return those of the answer."""
+        answer = self.send(batch(*entries), **headers)
+        assert answer.status == 200, answer.text
+        assert (answer.json["resourceType"], answer.json["type"]) == ("Bundle", "batch-response")
+        found: list[Entry] = answer.json.get("entry", [])
+        return found
+
+
+def batch(*entries: Entry) -> Resource:
+    """Return a batch Bundle."""
+    return {"resourceType": "Bundle", "type": "batch", **({"entry": list(entries)} if entries else {})}
+
+
+def entry(method: str, url: str, resource: Resource | None = None, **conditions: str) -> Entry:
+    """Return an entry; `conditions` are further elements of its request, such as `ifMatch`."""
+    request = {"method": method, "url": url, **conditions}
+    return {"request": request} if resource is None else {"resource": resource, "request": request}
+
+
+def statuses(entries: list[Entry]) -> list[int]:
+    """Return the status of each entry of an answer."""
+    return [int(each["response"]["status"].partition(" ")[0]) for each in entries]
