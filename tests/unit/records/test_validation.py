@@ -243,6 +243,15 @@ def test_what_the_models_alone_find_is_reported_in_fixed_words() -> None:
     }
 
 
+def test_a_fault_names_an_element_and_never_the_text_that_it_has_for_a_type() -> None:
+    component = {"resourceType": "Kanfeld", "valueString": "x"}
+    with pytest.raises(InvalidResourceError) as raised:
+        validate({**OBSERVATION, "component": [component]})
+
+    assert "Kanfeld" not in " ".join(fault.text for fault in raised.value.faults)
+    assert "component[0].code is missing: every component needs one." in {fault.text for fault in raised.value.faults}
+
+
 def test_at_most_fifty_faults_are_reported() -> None:
     assert len(all_faults(patient(name=[{"use": "nick"}] * 70))) == 50
 

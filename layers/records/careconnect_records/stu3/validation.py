@@ -97,7 +97,9 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
             yield from _complex_faults(node[key], element, f"{path}.{name}")
         elif key == name or name not in node:
             yield from _primitive_faults(node.get(name), node.get(f"_{name}"), element, f"{path}.{name}")
-    yield from _cardinality_faults(node, shape, path)
+    # An element may hold a `resourceType` too, which is a fault and may be any text.
+    owner = node["resourceType"] if own else path.rpartition(".")[2].partition("[")[0]
+    yield from _cardinality_faults(node, shape, path, owner)
 
 
 def _unknown(path: str, key: str, shape: dict[str, Element]) -> Fault:
@@ -118,24 +120,19 @@ def _suggestion(key: str, shape: dict[str, Element]) -> str:
     return f" Did you mean {near}?" if near and near != key else ""
 
 
-def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: str) -> Iterator[Fault]:
+def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: str, owner: str) -> Iterator[Fault]:
     choices: dict[str, list[str]] = {}
     for name, element in shape.items():
         if element.choice:
             choices.setdefault(element.choice, []).append(name)
         elif element.required and not _is_there(node, element):
-            yield Fault.at(f"{path}.{name}", "required", f"is missing: every {_owner(node, path)} needs one")
+            yield Fault.at(f"{path}.{name}", "required", f"is missing: every {owner} needs one")
     for choice, names in choices.items():
         given = [name for name in names if name in node or f"_{name}" in node]
         if len(given) > 1:
             yield Fault.at(f"{path}.{choice}", "invalid", f"is given more than once, as {' and '.join(given)}")
         elif not given and shape[names[0]].required:
             yield Fault.at(f"{path}.{choice}", "required", f"is missing: give one of {', '.join(names)}")
-
-
-def _owner(node: dict[str, Any], path: str) -> str:
-    """Return the type of a valid resource, else the name of an element."""
-    return str(node.get("resourceType", "")) or path.rpartition(".")[2].partition("[")[0]
 
 
 def _is_there(node: dict[str, Any], element: Element) -> bool:
