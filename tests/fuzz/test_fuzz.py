@@ -15,6 +15,11 @@ MOST_MEMORY = 256 * 2**20
 
 BY_NAME = {target.name: target for target in TARGETS}
 
+
+def _batch_of(request: bytes) -> bytes:
+    return b'{"resourceType":"Bundle","type":"batch","entry":[{"request":{%b}}]}' % request
+
+
 FOUND = {
     "a letter of Basic that is ASCII only without its case": (
         "token",
@@ -29,6 +34,14 @@ FOUND = {
     "an include of all, repeated": (
         "search parameters",
         b"Encounter?" + b"&".join([b"_include:recurse=*"] * 200),
+    ),
+    "an instant before the first year": (
+        "bundle",
+        _batch_of(b'"method":"GET","url":"Patient/4","ifModifiedSince":"0001-01-01T00:00:00+14:00"'),
+    ),
+    "a type that an element has": (
+        "bundle",
+        _batch_of(b'"resourceType":"\\u0000"'),
     ),
     "a style of hyphens": (
         "narrative text",

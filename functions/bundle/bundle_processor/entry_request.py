@@ -19,7 +19,8 @@ def _http_date(instant: str) -> str:
     """Return a FHIR instant as a header has it; a text that is none stays as it is."""
     try:
         return format_datetime(datetime.fromisoformat(instant).astimezone(UTC), usegmt=True)
-    except ValueError:
+    except (ValueError, OverflowError):
+        # In its own zone, an instant may be before the first year.
         return instant
 
 

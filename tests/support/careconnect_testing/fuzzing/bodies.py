@@ -86,6 +86,25 @@ PATCHES: Final = tuple(
         ],
     )
 )
+BUNDLES: Final = tuple(
+    json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
+    for entries in (
+        [
+            {"resource": json.loads(PATIENT), "request": {"method": "PUT", "url": "Patient/4", "ifMatch": 'W/"1"'}},
+            {"request": {"method": "GET", "url": "Observation?patient=4&_count=2", "ifNoneMatch": 'W/"1"'}},
+        ],
+        [
+            {
+                "fullUrl": "urn:uuid:2d4d2ab2-1c5e-4a5a-9a5d-1f3a4b5c6d7e",
+                "resource": json.loads(OBSERVATION),
+                "request": {"method": "POST", "url": "Observation", "ifNoneExist": "identifier=urn:x%7C7"},
+            },
+            {"request": {"method": "DELETE", "url": "Patient?identifier=urn:x%7C7"}},
+            {"request": {"method": "GET", "url": "Patient/4", "ifModifiedSince": "2024-05-01T10:00:00Z"}},
+        ],
+    )
+)
+
 POINTERS: Final = (
     *(
         "",

@@ -15,6 +15,7 @@ STATUSES: Final[Mapping[str, frozenset[int]]] = {
     "reader": _READS,
     "auditor": _READS,
     "writer": frozenset((200, 201, 204, 400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422)),
+    "bundles": frozenset((200, 204, 400, 403, 405, 406, 413, 415)),
     "discovery": frozenset((200, 204, 404, 405, 406)),
     "console": frozenset((200, 204, 304, 404, 405)),
 }
@@ -51,7 +52,7 @@ def check_answer(kind: str, method: str, answer: Mapping[str, Any], services: Se
         _require(not body, f"{kind}: a body with {status}")
     elif kind == "issuer":
         _check_oauth(status, json.loads(body))
-    elif status >= 400 or kind in ("reader", "writer", "auditor"):
+    elif status >= 400 or kind in ("reader", "writer", "auditor", "bundles"):
         _check_fhir(kind, status, str(answer["headers"].get("Content-Type")), body)
     check_traces(services)
 

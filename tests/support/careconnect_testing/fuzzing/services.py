@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
+from bundle_processor.app import BundleEndpoint, Parts
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.fhir.resource_types import AUDIT_EVENT, DATA_TABLES, Table, resource_type
@@ -112,6 +113,8 @@ class Services:
         self.issuer = self._pipeline(OAuthEndpoint(authentication, KmsTokenSigner(self.kms, keys), keys, tokens, 3600))
         self.readers = {table: self._reader(table) for table in DATA_TABLES}
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
+        parts = {table: Parts(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES}
+        self.bundles = self._pipeline(BundleEndpoint(parts))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)
@@ -139,6 +142,8 @@ class Services:
             return "issuer", self.issuer
         if path in ("/", "/docs") or path.startswith("/assets/"):
             return "console", self.console
+        if method == "POST" and path.removesuffix("/") == FHIR_PATH:
+            return "bundles", self.bundles
         below = path.removeprefix(FHIR_PATH + "/").split("/")
         type_ = resource_type(below[0])
         if type_ is None and below[0] != AUDIT_EVENT.name:

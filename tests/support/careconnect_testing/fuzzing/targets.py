@@ -191,6 +191,10 @@ def _patches() -> Maker:
     return exchanged
 
 
+def _bundle(data: bytes) -> None:
+    _send_body(b"POST \n%b" % _JSON, data)
+
+
 def _search_parameters(data: bytes) -> None:
     """Parse the parameters of a search, of the type before the question mark."""
     name, _, query = data.decode(errors="replace").partition("?")
@@ -252,6 +256,7 @@ TARGETS: Final = (
     Target("xml", _xml, partial(bytes_from, bodies.XML, bodies.XML_WORDS), 3),
     Target("xml text", _xml_text, partial(bytes_from, bodies.XML, bodies.XML_WORDS), 8),
     Target("patch", _patch, _patches, 4),
+    Target("bundle", _bundle, partial(json_from, bodies.BUNDLES), 3),
     Target("narrative", _narrative, partial(bytes_from, bodies.DIVS, bodies.DIV_WORDS), 2),
     Target("narrative text", _div, partial(bytes_from, bodies.DIVS, bodies.DIV_WORDS), 12),
 )
