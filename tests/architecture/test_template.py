@@ -14,11 +14,14 @@ from careconnect.fhir.rendering.formats import body_format
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
+from careconnect.storage.dynamodb import BELIEVED_SECONDS
 from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
+from careconnect_admin.loading import reindex
 from careconnect_admin.local import demo_list, edge_compression
 from careconnect_admin.local.deploy.deployment import for_emulator
+from careconnect_admin.restoring import switch_tables
 from careconnect_testing.http.events import BINARY
 from careconnect_testing.http.writes import PATCH as JSON_PATCH
 from careconnect_testing.running.cases import each_of
@@ -349,6 +352,18 @@ ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 @pytest.mark.parametrize("function", GRANTED)
 def test_rule_6_a_role_may_do_what_its_function_needs_and_no_more(function: str) -> None:
     assert granted(function) == GRANTED[function]
+
+
+def test_a_restore_stops_every_function_that_may_write_a_resource() -> None:
+    writing = {name for name, rights in GRANTED.items() if ("dynamodb:UpdateItem", "ReferenceTable") in rights}
+    assert set(switch_tables.WRITERS) == writing == WRITERS
+
+
+def test_operators_wait_for_longer_than_a_function_may_run() -> None:
+    usual = TEMPLATE["Globals"]["Function"]["Timeout"]
+    longest = max(each.get("Timeout", usual) for name, each in FUNCTIONS.items() if name in DATA_FUNCTIONS)
+    assert longest < switch_tables.WAIT_SECONDS
+    assert BELIEVED_SECONDS + longest < reindex.WAIT_SECONDS
 
 
 def test_there_is_no_other_function_and_no_other_role() -> None:

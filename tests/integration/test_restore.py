@@ -30,7 +30,7 @@ from careconnect_testing.records.few_records import write_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
-_WRITERS = ("RecordWriterFunction", "DirectoryWriterFunction")
+_WRITERS = ("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction")
 Run = Callable[..., Result]
 
 
@@ -112,8 +112,8 @@ def test_a_bad_load_is_undone(api: Api, command: Run, tmp_path: Path) -> None:
 
     assert reads == {200}
     # The emulator does not refuse requests by it: it looks for it on the function's alias.
-    assert (0, 0) in seen
-    assert reserved() == (None, None)
+    assert (0, 0, 0) in seen
+    assert reserved() == (None, None, None)
     assert client.get("Patient/4").json()["name"] == before["name"]
     assert [each["response"]["etag"] for each in client.get("Patient/4/_history").json()["entry"]] == [
         *('W/"3"', 'W/"2"', 'W/"1"')

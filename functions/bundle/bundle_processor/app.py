@@ -24,8 +24,8 @@ from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import WRITING
 from record_writer.response import is_pretty
 
-SECONDS: Final = 16.0
-"""The time after which no further entry is begun: an entry takes ten seconds at most, and the gateway waits for 29."""
+SECONDS: Final = 15.0
+"""The time after which no further entry is begun: an entry takes ten seconds at most, the function 26."""
 
 Respond = Callable[[Request], Response]
 """Answers the request of an entry; never raises."""

@@ -31,7 +31,7 @@ Progress = Callable[[str, int], None]
 
 WAIT_SECONDS: Final = 60.0
 """How long requests and loads that have read the old format number may go on: they trust it for 30 s, and a function
-runs for 20 s."""
+runs for 26 s at most."""
 
 _CHUNK: Final = 100
 _WRITERS: Final = 4

@@ -21,10 +21,11 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
 
-WRITERS: Final = ("RecordWriterFunction", "DirectoryWriterFunction")
+WRITERS: Final = ("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction")
+"""The functions that may write resources."""
 
 WAIT_SECONDS: Final = 30.0
-"""How long a write may go on after its function was stopped: a function runs for 20 s."""
+"""How long a write may go on after its function was stopped: a function runs for 26 s at most."""
 
 _PAUSE: Final = 5.0
 _CLOSED_BY: Final = "careconnect restore"

@@ -77,8 +77,8 @@ def batch_get(
 BELIEVED_SECONDS: Final = 30.0
 """How long a successful format check of a table remains valid.
 
-A request takes at most 20 s more (the functions' timeout). Both together are less than the 60 s for which
-`careconnect reindex` waits before it changes anything.
+A request takes at most 26 s more (the longest of the functions' timeouts). Both together are less than the 60 s for
+which `careconnect reindex` waits before it changes anything.
 """
 
 OwnItem = Mapping[str, Any]

@@ -27,7 +27,7 @@ MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" fo
 """More entries than a transaction takes."""
 _TYPES = {"Patient", *(each.name for each in RESOURCE_TYPES if each.table is Table.DIRECTORY)}
 _OBSERVATIONS = {"o1", "o2", "o3"}
-WRITERS = {"RecordWriterFunction": "writer-1", "DirectoryWriterFunction": "writer-2"}
+WRITERS = {"RecordWriterFunction": "writer-1", "DirectoryWriterFunction": "writer-2", "BundleFunction": "writer-3"}
 
 
 @dataclass

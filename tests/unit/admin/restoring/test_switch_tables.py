@@ -15,7 +15,7 @@ from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.records.stored import stored
 
-STOPPED = [("PutFunctionConcurrency", "writer-1", 0), ("PutFunctionConcurrency", "writer-2", 0)]
+STOPPED = [("PutFunctionConcurrency", f"writer-{number}", 0) for number in (1, 2, 3)]
 CHANGED = {**observation("Patient/4"), "id": "o1", "status": "cancelled"}
 
 
@@ -50,6 +50,7 @@ def test_one_parameter_changes_while_the_writers_are_stopped(stack: Restorable) 
         update,
         ("DeleteFunctionConcurrency", "writer-1"),
         ("DeleteFunctionConcurrency", "writer-2"),
+        ("DeleteFunctionConcurrency", "writer-3"),
     ]
     assert update[1]["UsePreviousTemplate"] is True
     assert update[1]["Parameters"] == [
@@ -100,7 +101,7 @@ def test_an_update_that_fails_leaves_the_writers_stopped_until_the_next_run(stac
     stack.at_the_end = "UPDATE_ROLLBACK_COMPLETE"
     with pytest.raises(OperatorError, match="UPDATE_ROLLBACK_COMPLETE"):
         stack.switch(restored)
-    assert (stack.in_service, stack.concurrency) == (stack.own, {"writer-1": 0, "writer-2": 0})
+    assert (stack.in_service, stack.concurrency) == (stack.own, {"writer-1": 0, "writer-2": 0, "writer-3": 0})
     assert stack.said[-1].startswith("The writers stay stopped: run this again, or give up")
     assert stack.reader.as_caller().get("Observation/o1").json["status"] == "cancelled"
 
