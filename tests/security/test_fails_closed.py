@@ -38,7 +38,7 @@ def _readers() -> set[str]:
 def test_the_functions_that_can_read_a_record_are_the_readers_and_the_writers() -> None:
     readers = {"PatientRecordFunction", "DirectoryFunction"}
 
-    assert _readers() == readers | {"RecordWriterFunction", "DirectoryWriterFunction"}
+    assert _readers() == readers | {"RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction"}
 
 
 def test_every_path_to_a_reader_takes_an_access_token() -> None:

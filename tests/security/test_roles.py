@@ -152,7 +152,7 @@ def test_nobody_changes_or_removes_what_is_recorded_and_two_functions_alone_read
     }
     # A put may overwrite an existing event, so only roles that need it in a transaction have it.
     assert {function for function, action in rights if action == "dynamodb:PutItem"} == {
-        *("RecordWriterFunction", "DirectoryWriterFunction"),
+        *("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction"),
     }
     reading = {function for function, action in rights if action in ("dynamodb:GetItem", "dynamodb:Query")}
     assert reading == {"AuditFunction", "VerifierFunction"}

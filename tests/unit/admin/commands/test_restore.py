@@ -210,7 +210,7 @@ def test_an_unfinished_switch_goes_on(stack: Restorable, run: Run) -> None:
     with pytest.raises(Killed):
         run("--switch", "--yes")
     stack.reader.faults.clear()
-    assert (stack.in_service.suffix, stack.concurrency) == (SUFFIX, {"writer-1": 0, "writer-2": 0})
+    assert (stack.in_service.suffix, stack.concurrency) == (SUFFIX, {"writer-1": 0, "writer-2": 0, "writer-3": 0})
 
     assert run("--switch", "--yes").exit_code == 0
     assert stack.concurrency == {}
