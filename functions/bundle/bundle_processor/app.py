@@ -22,6 +22,8 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import WRITING
+from careconnect.storage.quota import UNITS_PER_EVENT, Quota
+from fhir_reader.budget import FREE_UNITS, UNITS_PER_CALL
 from record_writer.response import is_pretty
 
 SECONDS: Final = 15.0
@@ -44,6 +46,7 @@ class BundleEndpoint(OutcomeEndpoint):
     """The endpoint at the FHIR base; `elapsed` gives seconds since an arbitrary start."""
 
     parts: Mapping[Table, Parts]
+    quota: Quota
     elapsed: Callable[[], float] = time.monotonic
 
     def answer(self, context: RequestContext) -> Response:
@@ -63,6 +66,8 @@ class BundleEndpoint(OutcomeEndpoint):
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         view = View(format_, is_pretty(request.query))
         entries = entries_in(request, context.base_url.fhir)
+        if (units := _units_of_reads(entries) - FREE_UNITS) > 0:
+            self.quota.consume(caller.client_id, units, context.now)
         context.trail.leave_to_parts()
         text = self._batch(entries, request, view, begun + SECONDS)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
@@ -88,6 +93,20 @@ class BundleEndpoint(OutcomeEndpoint):
             return refused(outcomes.not_supported())
         is_read = entry.method == "GET" or (path is not None and path.route is Route.SEARCH)
         return (parts.read if is_read else parts.write)(request_of(entry, request))
+
+
+_OF_ONE: Final = frozenset({Route.INSTANCE, Route.VERSION})
+_UNITS_OF_ONE: Final = UNITS_PER_CALL + UNITS_PER_EVENT
+_UNITS_OF_A_PAGE: Final = 2 * UNITS_PER_CALL + 20 * UNITS_PER_EVENT
+
+
+def _units_of_reads(entries: Sequence[Entry]) -> int:
+    """Return the usual price of the entries that read.
+
+    Alone, each would have a free share, and the number of requests would be its limit. A batch is one request.
+    """
+    reads = [entry.parsed for entry in entries if entry.method == "GET"]
+    return sum(_UNITS_OF_ONE if path and path.route in _OF_ONE else _UNITS_OF_A_PAGE for path in reads)
 
 
 _LEAST_BYTES: Final = 500

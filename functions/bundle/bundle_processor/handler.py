@@ -63,7 +63,8 @@ def _respond(endpoint: Endpoint, service: str = "record_writer") -> Respond:
 lambda_handler: Final = pipeline_of(
     _settings,
     BundleEndpoint(
-        {table: Parts(_respond(_reader(table), "fhir_reader"), _respond(_writer(table))) for table in DATA_TABLES}
+        {table: Parts(_respond(_reader(table), "fhir_reader"), _respond(_writer(table))) for table in DATA_TABLES},
+        _quota,
     ),
     _auditing,
 )

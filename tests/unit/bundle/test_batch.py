@@ -258,6 +258,21 @@ def test_each_entry_is_charged_as_alone(writer: Writer) -> None:
     assert charged(lambda one: Bundles(one).batch(*[entry("POST", "Patient", patient("2"))] * 3)) == 3 * alone
 
 
+def test_reads_beyond_one_free_share_are_charged_before_any_is_begun(writer: Writer) -> None:
+    """One request with hundreds of cheap reads would not be limited by the number of requests."""
+    counters = UsageCounters()
+    bundles = Bundles(replace(writer, quota=Quota(counters, 1_000)))
+    read, search = entry("GET", "Patient/none"), entry("GET", "Patient?name=x")
+
+    assert statuses(bundles.batch(*[read] * 30, *[search] * 4)) == [404] * 30 + [200] * 4
+    assert counters.charges == []
+    assert statuses(bundles.batch(*[read] * 35, *[search] * 4)) == [404] * 35 + [200] * 4
+    assert counters.charges == [300]
+    answer = bundles.send(batch(*[search] * 13))
+    assert (answer.status, answer.issue["code"]) == (429, "throttled")
+    assert int(answer.headers["Retry-After"]) <= 60
+
+
 def test_what_is_not_begun_in_time_is_503_and_not_done(bundles: Bundles, writer: Writer) -> None:
     def slow(operation: str) -> None:
         if operation == "TransactWriteItems":

@@ -114,7 +114,7 @@ class Services:
         self.readers = {table: self._reader(table) for table in DATA_TABLES}
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
         parts = {table: Parts(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES}
-        self.bundles = self._pipeline(BundleEndpoint(parts))
+        self.bundles = self._pipeline(BundleEndpoint(parts, no_limit()))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)

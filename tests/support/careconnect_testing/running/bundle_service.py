@@ -34,7 +34,7 @@ class Bundles:
             for table in DATA_TABLES
         }
         self.app = RequestPipeline(
-            BundleEndpoint(parts, self.writer.stopwatch),
+            BundleEndpoint(parts, self.writer.quota, self.writer.stopwatch),
             BASE,
             "eu-west-2",
             Cors(("*",)),
