@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 
 from careconnect_admin.clients.token_request import http_client
-from careconnect_testing.attacks import access, bodies, compartments, disclosure, floods, narratives, tokens
+from careconnect_testing.attacks import access, bodies, bundles, compartments, disclosure, floods, narratives, tokens
 from careconnect_testing.attacks.target import Attack, Breach, NotTried, Role, Target
 
 CLASSES: Final[Mapping[str, tuple[Attack, ...]]] = {
@@ -25,6 +25,7 @@ CLASSES: Final[Mapping[str, tuple[Attack, ...]]] = {
     "floods": floods.ATTACKS,
     "narratives": narratives.ATTACKS,
     "bodies": bodies.ATTACKS,
+    "bundles": bundles.ATTACKS,
 }
 
 
