@@ -43,7 +43,7 @@ from careconnect_testing.ledger.walks import faults_of_walks
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("ledger")]
 
-REQUESTS = int(os.environ.get("LEDGER_REQUESTS", "400"))
+REQUESTS = int(os.environ.get("LEDGER_REQUESTS", "600"))
 ABANDONED_SECONDS = 6.0
 CUT_OFF_SECONDS = 60.0
 ARCHIVED_SECONDS = 120.0
