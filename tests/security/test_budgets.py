@@ -250,9 +250,9 @@ def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -
 
     for _ in range(3):
         with _hammered(api, noisy, [("Patient/b1", [])]):
-            beside_reads.append(statistics.median(_latencies(quiet, seconds=3)))
+            beside_reads.append(_p95(_latencies(quiet, seconds=5)))
         with _hammered(api, noisy, abuse):
-            beside_abuse.append(statistics.median(_latencies(quiet, seconds=3)))
+            beside_abuse.append(_p95(_latencies(quiet, seconds=5)))
 
     # The middle one of three: another test may have the machine to itself during one of them.
     usual, abused = statistics.median(beside_reads), statistics.median(beside_abuse)
@@ -289,3 +289,7 @@ def _latencies(reader: HttpReader, *, seconds: float) -> list[float]:
         assert reader.get("Patient/b1").status == 200
         found.append(time.monotonic() - began)
     return found
+
+
+def _p95(latencies: list[float]) -> float:
+    return sorted(latencies)[int(len(latencies) * 0.95)]
