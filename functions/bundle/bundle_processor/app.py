@@ -87,10 +87,8 @@ class BundleEndpoint(OutcomeEndpoint):
     def _respond(self, entry: Entry, request: Request) -> Response:
         """Answer an entry by the part that would have answered it alone."""
         path = entry.parsed
-        parts = self.parts.get(path.type.table if path else Table.RECORD)
-        if parts is None:
-            # The audit trail is read by a function of its own.
-            return refused(outcomes.not_supported())
+        # The audit trail has a function of its own: the records' refuse a request of it, with an event.
+        parts = self.parts.get(path.type.table if path else Table.RECORD, self.parts[Table.RECORD])
         is_read = entry.method == "GET" or (path is not None and path.route is Route.SEARCH)
         return (parts.read if is_read else parts.write)(request_of(entry, request))
 

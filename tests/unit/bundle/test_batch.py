@@ -198,13 +198,17 @@ def test_each_entry_is_audited_as_alone_and_the_batch_not_besides(writer: Writer
             entry("GET", "Patient/a"),
             entry("GET", "Patient/none"),
             entry("GET", "Organization"),
+            entry("GET", "AuditEvent?patient=a"),
             traceparent=TRACE,
             X_Request_Id="sent-by-the-caller",
         )
     )
 
     found = sorted((event.interaction, event.patient, event.outcome.value) for event in events)
-    assert found == [("read", "a", "0"), ("read", "none", "0"), ("search-type", "", "0"), ("update", "a", "0")]
+    assert found == [
+        *(("read", "a", "0"), ("read", "none", "0"), ("search-type", "", "0")),
+        *(("unknown", "", "4"), ("update", "a", "0")),
+    ]
     assert {(event.request_id, event.trace) for event in events} == {("sent-by-the-caller", TRACE)}
 
 
