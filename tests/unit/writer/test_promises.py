@@ -6,7 +6,7 @@ storms of threads are in `tests/integration/test_write_storms.py`. The other pro
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
-from careconnect_testing.parts.record_writers import Writer, with_other_tables, writer_in_memory
+from careconnect_testing.parts.record_writers import Writer, with_other_tables
 from careconnect_testing.records.stored import saved, stored
 
 OWN = "Patient/own"
@@ -32,12 +32,6 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a transaction take 25 actions, so that a quarter of the items is enough."""
     monkeypatch.setattr(plan, "MAX_ACTIONS", 25)
     monkeypatch.setattr(lease, "_AT_ONCE", 24)
-
-
-@pytest.fixture(scope="module")
-def module_writer() -> Iterator[Writer]:
-    with writer_in_memory() as made:
-        yield made
 
 
 @pytest.fixture

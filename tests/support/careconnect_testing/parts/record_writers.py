@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pytest
+
 from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
@@ -165,6 +167,19 @@ def writer_in_memory() -> Iterator[Writer]:
     """Make empty tables of this release in memory, and yield the writers over them."""
     with reader_in_memory() as reader:
         yield _with_tables_of_this_release(reader)
+
+
+@pytest.fixture(scope="module")
+def module_writer() -> Iterator[Writer]:
+    """Writers that live as long as the module's tests."""
+    with writer_in_memory() as made:
+        yield made
+
+
+@pytest.fixture
+def writer(module_writer: Writer) -> Writer:
+    """Both writers over empty tables of this release."""
+    return with_other_tables(module_writer)
 
 
 def with_other_tables(writer: Writer) -> Writer:
