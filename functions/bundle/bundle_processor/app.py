@@ -114,11 +114,11 @@ _LEAST_BYTES: Final = 500
 def _require_writer(caller: Caller) -> None:
     """Raise the 403 outcome unless the token may write a type, as the gateway does before."""
     if not any(WRITING & letters for letters in caller.grants.letters.values()):
-        raise refusals.may_not_write()
+        raise outcomes.insufficient_scope("patient/*.c" if caller.patient else "user/*.c")
 
 
 def _shown(entry: Entry, response: Response, view: View, room: int) -> str:
-    """Return the entry of a response; if it has no room, a refusal of what was read, or all but what was written."""
+    """Return the entry of a response; without room, a refusal in place of a read, or a write without its body."""
     text = entry_text(entry_of(response), view)
     if bytes_of(text) <= room:
         return text

@@ -4,17 +4,6 @@ from collections.abc import Sequence
 
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
-from careconnect.http.base_url import REALM
-
-
-def may_not_write() -> OutcomeError:
-    """Return 403 for a token that may not write any type (RFC 6750 §3.1)."""
-    return OutcomeError(
-        403,
-        "forbidden",
-        "The access token's scopes do not allow this request: a Bundle takes a scope to write.",
-        {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"'},
-    )
 
 
 def no_bundle() -> OutcomeError:
@@ -56,5 +45,5 @@ def no_time_left() -> OutcomeError:
 
 
 def no_room_left() -> OutcomeError:
-    """Return 413 for a read whose result does not fit into the answer beside those of the other entries."""
+    """Return 413 for a read with a result that no longer fits into the answer."""
     return OutcomeError(413, "too-long", "The answer has no room left: ask for this by itself, or in a smaller Bundle.")
