@@ -28,7 +28,7 @@ VERIFYING = {"jwt", "cryptography"}
 """Only who verifies or signs a token imports these; discovery publishes keys, of which it makes thumbprints."""
 
 WRITING = {"lxml", "pydantic", "fhir", "fhir_core", "careconnect_records", "jsonpatch"}
-"""Only who validates a resource imports these."""
+"""Modules that only functions with resource validation import."""
 
 LIKES = {
     "token_issuer": VERIFYING,

@@ -186,7 +186,7 @@ def test_bundles_use_every_right_of_the_readers_and_the_writers(loaded: LocalSta
 
 
 def _removed(events: list[Event]) -> list[Event]:
-    """Return deletions of what writes left: other tests search the same tables."""
+    """Return deletions of all written resources: other tests search the same tables."""
     paths = {each["path"].removeprefix(f"{FHIR_PATH}/") for each in events}
     return [write("DELETE", path) for path in sorted(paths) if "/" in path]
 

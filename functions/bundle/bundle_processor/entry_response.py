@@ -11,7 +11,7 @@ _OUTCOME = '{"resourceType":"OperationOutcome",'
 
 
 def entry_of(response: Response) -> str:
-    """Return the JSON text of the entry with a response whose body is JSON."""
+    """Return the JSON text of an entry; the response has a body in JSON, or none."""
     is_outcome = response.body.startswith(_OUTCOME)
     shown = f'"resource":{response.body},' if response.body and not is_outcome else ""
     return f'{{{shown}"response":{_response(response, response.body if is_outcome else "")}}}'

@@ -54,7 +54,7 @@ _auditing: Final = auditing_of(_settings, _dynamodb)
 
 
 def _respond(endpoint: Endpoint, service: str = "record_writer") -> Respond:
-    """Return what answers an entry. Its metrics and its events are of the service that answers it alone."""
+    """Compose the pipeline of entries; metrics and events have the name of the service for single requests."""
     part = pipeline_of(_settings, endpoint, replace(_auditing, service=service), service)
     # The whole request has come through the edge.
     return replace(part, origin=Origin()).respond
