@@ -92,9 +92,11 @@ tests: $(VENV)/.node
 	$(PYTEST) -m "not long"
 
 # The generated cases by the thousand, and the tests that wait for minutes: one by one, but for groups (tests/conftest.py);
-# each process has its own stack, since one would take them one after the other.
+# each process has its own stack, since one would take them one after the other. What holds seconds on the wall comes
+# last, without the load of the others.
 test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
-	$(BIN)/pytest -n 3 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
+	$(BIN)/pytest -n 3 --dist loadgroup -m "(long or generated or hypothesis) and not timed" --hypothesis-profile=long
+	$(BIN)/pytest -m timed
 
 # Measured, a test takes twice as long: in CI alone, by the tests that run functions and layers in their own process.
 coverage: $(VENV)/.test ## The unit tests, and what they cover

@@ -121,6 +121,7 @@ def test_reading_can_be_stopped_and_gone_on_with(visit: Visiting) -> None:
     assert page.get_by_text("Reading was stopped").count() == 0
 
 
+@pytest.mark.timed
 def test_a_very_long_record_is_read_in_parts_and_stays_quick(visit: Visiting) -> None:
     tab = visit()
     page = tab.open()

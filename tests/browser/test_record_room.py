@@ -29,6 +29,7 @@ DRAWN = """canvas => {
 }"""
 
 
+@pytest.mark.timed
 @EACH_LOOK
 def test_a_few_clicks_draw_the_charts_of_a_patient(
     visit: Visiting,

@@ -53,6 +53,7 @@ def test_one_click_gets_a_token_and_shows_what_it_says_and_opens(visit: Visiting
     assert tab.violations() == []
 
 
+@pytest.mark.timed
 def test_the_first_load_is_small_and_quick(visit: Visiting, record_property: Callable[[str, object], None]) -> None:
     tab = visit()
     # What is measured is the page, and not the start of a function.

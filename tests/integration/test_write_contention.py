@@ -12,7 +12,7 @@ from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_testing.http.writes import patient
 from careconnect_testing.running.write_service import WriteService, make_tables
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timed]
 
 WRITERS = 4
 SECONDS = 6

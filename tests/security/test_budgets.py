@@ -233,6 +233,7 @@ def _until_refused(reader: HttpReader, parameters: Pairs) -> Iterator[Answer]:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -> None:
     """Eight connections that ask for the dearest things: 14 s for another client's read.
 
@@ -254,7 +255,7 @@ def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -
         with _hammered(api, noisy, abuse):
             beside_abuse.append(_p95(_latencies(quiet, seconds=5)))
 
-    # The middle one of three: another test may have the machine to itself during one of them.
+    # The middle one of three: the machine itself may pause during one of them.
     usual, abused = statistics.median(beside_reads), statistics.median(beside_abuse)
     assert abused < 3 * usual + 0.5, (beside_reads, beside_abuse)
 
