@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
@@ -52,7 +52,7 @@ def test_a_few_clicks_draw_the_charts_of_a_patient(
     charts = page.get_by_role(
         "img", name=re.compile(r"^(Blood pressure|Weight|HbA1c), \d+ values from .+ latest [\d/.]+")
     )
-    charts.nth(2).wait_for()
+    expect(charts.locator("canvas")).to_have_count(3)
     drawn = [each.evaluate(DRAWN) for each in charts.locator("canvas").all()]
     seconds = round(time.monotonic() - begun, 2)
 

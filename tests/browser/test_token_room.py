@@ -213,6 +213,7 @@ def test_nothing_secret_is_left_after_signing_out_nor_ever_stored(visit: Visitin
     assert token not in before
     assert explorer.secret not in before
     page.get_by_label("Show secrets and tokens").check()
+    expect(page.locator(".log-list")).to_contain_text(token)
     assert token in tab.remembered()
 
     page.get_by_role("button", name="Sign out").click()

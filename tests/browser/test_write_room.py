@@ -70,11 +70,11 @@ def test_a_new_resource_has_the_address_of_what_the_server_made_of_it(
 
     assert re.fullmatch(r"Observation/[0-9a-f-]{36}", desk.path)
     assert desk.main.get_by_role("heading", level=2, name=desk.path).is_visible()
-    assert '"value": 72.10' in desk.text
+    desk.shows('"value": 72.10')
     assert '"value":72.10' in beside.get(desk.path).text
     # The next one begins anew, and is not the one that was made.
     desk.new("Observation", about="4")
-    assert '"value": 72,' in desk.text
+    desk.shows('"value": 72,')
 
 
 def test_each_fault_leads_to_its_place(desk: Desk) -> None:
@@ -141,10 +141,10 @@ def test_it_is_written_as_xml_too_with_every_answer_at_its_place(
     assert {each.headers["content-type"] for each in sent} == {"application/fhir+xml"}
 
     # A stored one is read in either format, and unchanged it stays the same version.
-    assert '<value value="72.10"/>' in desk.text
+    desk.shows('<value value="72.10"/>')
     desk.press("JSON")
     desk.tab.page.get_by_role("textbox", name="Observation as JSON").wait_for()
-    assert '"value": 72.10' in desk.text
+    desk.shows('"value": 72.10')
     desk.press("XML")
     desk.tab.page.get_by_role("textbox", name="Observation as XML").wait_for()
     desk.press("Save")
@@ -190,11 +190,11 @@ def test_of_two_who_change_the_same_none_is_lost(
 
     row = desk.main.get_by_role("region", name="Somebody else has changed it").get_by_role("row").nth(1)
     assert row.inner_text().split() == ["~", "changed", "Patient.gender", "male", "female"]
-    assert '"female"' in desk.text
+    desk.shows('"female"')
     assert beside.get(path).json()["gender"] == "male"
 
     desk.press(choice)
-    assert f'"{gender}"' in desk.text
+    desk.shows(f'"{gender}"')
     desk.press("Save")
     desk.says("still version 2" if gender == "male" else "Saved: version 3.")
     assert beside.get(path).json()["gender"] == gender
@@ -239,7 +239,7 @@ def test_what_is_deleted_leaves_its_history_and_comes_back_from_it(
     # As one finds it who comes later.
     desk.open(path)
     desk.says("It is deleted. This is what it was last.")
-    assert "Leaving" in desk.text
+    desk.shows("Leaving")
     desk.press("Bring it back")
     desk.says("It is back: version 3.")
     desk.versions("brought back", "deleted", "created")

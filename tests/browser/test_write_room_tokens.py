@@ -41,7 +41,7 @@ def test_a_create_that_is_in_progress_is_not_made_twice(desk: Desk, made: Making
     desk.says("Created: Patient/")
     made(desk.path)
     assert len(held) == 1
-    assert "Grace" in desk.text
+    desk.shows("Grace")
     desk.says("changed, not saved")
 
 
@@ -52,7 +52,7 @@ def test_a_create_that_was_stopped_says_what_is_not_known(desk: Desk) -> None:
     desk.press("Stop")
 
     desk.says("whether it was written is not known")
-    assert "Ada" in desk.text
+    desk.shows("Ada")
 
 
 def test_a_token_that_has_ended_costs_no_text_and_signing_out_forgets_it(desk: Desk, api: Api, made: Making) -> None:
@@ -74,7 +74,7 @@ def test_a_token_that_has_ended_costs_no_text_and_signing_out_forgets_it(desk: D
     tab.page.get_by_role("button", name="Editor").click()
     tab.page.get_by_title(re.compile(r"\(editor\)$")).wait_for()
     desk.editor.wait_for()
-    assert "Kept" in desk.text
+    desk.shows("Kept")
     desk.press("Save")
     desk.says("Saved: version 2.")
 
@@ -140,7 +140,7 @@ def test_a_token_of_one_patients_writes_about_that_patient(visit: Visiting, api:
     desk.go_to("for/4/Condition")
     desk.says(f"This token is bound to {path}, and writes in that record alone.")
     desk.new("Condition", about=path.removeprefix("Patient/"))
-    assert f'"{path}"' in desk.text
+    desk.shows(f'"{path}"')
     desk.press("Create")
     desk.says("Created: Condition/")
     made(desk.path)

@@ -36,6 +36,14 @@ class Desk:
         self.editor.wait_for()
         return str(self.editor.evaluate("editor => editor.cmTile?.view?.state.doc.toString() ?? editor.innerText"))
 
+    def shows(self, text: str) -> None:
+        """Wait until the editor has a text."""
+        self.editor.wait_for()
+        self.tab.page.wait_for_function(
+            "([editor, text]) => (editor.cmTile?.view?.state.doc.toString() ?? editor.innerText).includes(text)",
+            arg=[self.editor.element_handle(), text],
+        )
+
     @property
     def selected(self) -> str:
         return str(self.tab.page.evaluate("document.querySelector('.editor').shadowRoot.getSelection().toString()"))

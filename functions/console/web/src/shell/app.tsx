@@ -7,11 +7,10 @@ import { BASE, LICENCES, ROOT, VERSION } from "../service/place.ts";
 import { Announcements } from "./announcements.tsx";
 import { RequestLog } from "./request-log.tsx";
 import { RoomFrame } from "./room-frame.tsx";
-import { addressOf, FIRST_ROOM, route, START, watchAddress } from "./router.ts";
+import { addressOf, FIRST_ROOM, route, START } from "./router.ts";
 import { SessionBadge } from "./session-badge.tsx";
 
 export function App() {
-  useEffect(watchAddress, []);
   return (
     <>
       <SkipLink />
