@@ -124,6 +124,7 @@ def test_a_chart_is_also_a_table_and_follows_scheme_and_width(
         headers=bearer_of(http, explorer),
     ).json()
     values = [_weight(each["resource"]) for each in bundle["entry"]]
+    expect(rows).to_have_count(1 + len(values))
     assert [each.get_by_role("cell").inner_text() for each in rows.all()[1:]] == values
     assert tab.violations() == []
     place = page.locator("figure", has_text="Weight in kg").locator(".u-over")
