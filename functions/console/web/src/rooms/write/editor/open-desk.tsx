@@ -1,6 +1,6 @@
 /** Gets what is to be worked at: the draft that was left, a starter, or the resource as it is now. */
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 
 import { TaskState, useTask } from "../../../parts/task.tsx";
 import { Closed } from "../closed.tsx";
@@ -17,11 +17,12 @@ export function OpenDesk({ place, rights }: { readonly place: DraftPlace; readon
   const open = () => task.run(async (signal) => keep(await opened(place, "json", signal)));
   useEffect(() => {
     if (!draft && !isClosed) open();
-    return () => {
-      // What was not touched is read anew the next time.
-      const left = draftAt(place);
-      if (left && !isChanged(left)) forget(left);
-    };
+  }, [isClosed, draft === undefined]);
+  // What was not touched is read anew the next time. As a layout's it is forgotten at once: another's end comes after the
+  // next paint, when the same resource may be open again.
+  useLayoutEffect(() => () => {
+    const left = draftAt(place);
+    if (left && !isChanged(left)) forget(left);
   }, [isClosed]);
   if (draft) return <Desk draft={draft} rights={rights} />;
   if (isClosed) {
