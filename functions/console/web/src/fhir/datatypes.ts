@@ -91,7 +91,13 @@ export interface BundleEntry {
   readonly resource?: Resource;
   readonly search?: { readonly mode?: "match" | "include" | "outcome" };
   readonly request?: { readonly method: string; readonly url: string };
-  readonly response?: { readonly status: string; readonly etag?: string; readonly lastModified?: string };
+  readonly response?: {
+    readonly status: string;
+    readonly location?: string;
+    readonly etag?: string;
+    readonly lastModified?: string;
+    readonly outcome?: Resource;
+  };
 }
 
 export interface Bundle {

@@ -76,6 +76,12 @@ export async function remove(type: string, id: string, version: string | null, s
   await ask({ method: "DELETE", to: pathOf(type, id), headers: { ...ACCEPT, ...ifMatch(version) }, signal });
 }
 
+/** Sends a Bundle of requests, and returns that of their answers. */
+export async function sendBundle(text: string, signal: AbortSignal): Promise<Bundle> {
+  const answer = await ask({ method: "POST", to: FHIR_PATH, headers: bodyOf("json"), body: text, signal });
+  return JSON.parse(answer.text) as Bundle;
+}
+
 /** Reads the last version that a deleted resource had; null if the history has none. */
 export async function lastVersion(type: string, id: string, format: Format, signal: AbortSignal): Promise<string | null> {
   const answer = await ask({ to: `${pathOf(type, id)}/_history?_count=2`, headers: ACCEPT, signal });

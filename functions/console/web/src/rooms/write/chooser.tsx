@@ -3,12 +3,13 @@
 import { useId, useState } from "preact/hooks";
 
 import { addressOf, go } from "../../shell/router.ts";
+import { isUnsent } from "./bundle/bundle-draft.ts";
 import { Closed } from "./closed.tsx";
 import { unsaved } from "./editor/drafts.ts";
 import { touchedForms } from "./forms/form-drafts.ts";
 import { FORM_TITLES, FORM_TYPES, isFormType } from "./forms/titles.ts";
 import { PatientQuestion } from "./patient-question.tsx";
-import { pathOfEditor, pathToWriteAbout } from "./place.ts";
+import { BUNDLE, pathOfEditor, pathToWriteAbout } from "./place.ts";
 import { closedReasons, type Rights } from "./rights.ts";
 import { needsPatient } from "./starters.ts";
 
@@ -31,6 +32,7 @@ export function Chooser({ rights }: { readonly rights: readonly Rights[] }) {
           </ul>
         </section>
       )}
+      <SeveralAtOnce rights={rights} />
     </>
   );
 }
@@ -68,7 +70,18 @@ export function RecordChooser({ patient, rights, bound }: {
         </section>
       )}
       {bound !== undefined && <OpenForm rights={rights} />}
+      {bound !== undefined && <SeveralAtOnce rights={rights} />}
     </>
+  );
+}
+
+function SeveralAtOnce({ rights }: { readonly rights: readonly Rights[] }) {
+  if (!rights.some((each) => each.mayCreate || each.mayUpdate || each.mayDelete)) return null;
+  return (
+    <section class="card" aria-labelledby="several-heading">
+      <h3 id="several-heading">Several at once</h3>
+      <p><a href={addressOf("write", BUNDLE)}>Send a Bundle</a></p>
+    </section>
   );
 }
 
@@ -85,12 +98,14 @@ function Unsaved() {
     address: addressOf("write", ...pathToWriteAbout(patient, type)),
     name: `${FORM_TITLES[type]}: Patient/${patient}`,
   }));
-  if (!texts.length && !forms.length) return null;
+  const bundles = isUnsent() ? [{ address: addressOf("write", BUNDLE), name: "A Bundle" }] : [];
+  const all = [...forms, ...texts, ...bundles];
+  if (!all.length) return null;
   return (
     <section class="notice" aria-label="Not saved yet">
       <p>What you have typed is kept in this tab, and not saved yet:</p>
       <ul class="details">
-        {[...forms, ...texts].map(({ address, name }) => (
+        {all.map(({ address, name }) => (
           <li key={address}><a href={address}>{name}</a></li>
         ))}
       </ul>

@@ -1,7 +1,7 @@
 /** The heading of what is open in this room; it takes the focus when one comes to another place of the room. */
 
 import { FORM_TITLES, type FormType } from "./forms/titles.ts";
-import type { WritePlace } from "./place.ts";
+import { BUNDLE, type WritePlace } from "./place.ts";
 
 const ID = "write-heading";
 
@@ -15,6 +15,7 @@ export function Heading({ place }: { readonly place: WritePlace }) {
 
 function titleOf({ type, id, patient, isForm }: WritePlace): string {
   if (type === undefined) return patient === null ? "What to write" : "Write in this record";
+  if (type === BUNDLE) return "Send a Bundle";
   if (isForm) return FORM_TITLES[type as FormType];
   return id === null ? `New ${type}` : `${type}/${id}`;
 }

@@ -2,7 +2,7 @@
  *
  * `#/write` begins, `#/write/for/4` too, for the patient who was chosen. `#/write/for/4/Observation` is a form if the type
  * has one, `#/write/for/4/Observation/editor` never. `#/write/Location` is a new one about no patient,
- * `#/write/Location/7` one to be changed.
+ * `#/write/Location/7` one to be changed, and `#/write/Bundle` several requests in one.
  */
 
 import { isFormType } from "./forms/titles.ts";
@@ -16,6 +16,8 @@ export interface WritePlace {
   readonly isForm: boolean;
 }
 
+/** The type at whose place a Bundle is sent, which is not stored itself. */
+export const BUNDLE = "Bundle";
 const FOR = "for";
 const EDITOR = "editor";
 

@@ -18,6 +18,11 @@ export function asWriting(problem: Problem): Problem {
   return { ...problem, title, remedy };
 }
 
+/** Returns a problem of a whole Bundle in the words of this room. */
+export function asBundle(problem: Problem): Problem {
+  return { ...problem, title: "The server takes no such Bundle.", remedy: "Mend what is named below, then send it again: nothing was done." };
+}
+
 function wordsOf(problem: Problem): readonly [string, string] | null {
   switch (problem.status) {
     case 400:

@@ -6,6 +6,7 @@ import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
 import type { RoomProps } from "../room-props.ts";
 import { AboutPatient } from "./about-patient.tsx";
+import { BundleDesk } from "./bundle/bundle-desk.tsx";
 import { Chooser, RecordChooser } from "./chooser.tsx";
 import { Closed } from "./closed.tsx";
 import { OpenDesk } from "./editor/open-desk.tsx";
@@ -13,7 +14,7 @@ import { FormDesk } from "./forms/form-desk.tsx";
 import { isFormType } from "./forms/titles.ts";
 import { focusHeading, Heading } from "./heading.tsx";
 import { PatientQuestion } from "./patient-question.tsx";
-import { pathToWriteAbout, type WritePlace, writePlaceOf } from "./place.ts";
+import { BUNDLE, pathToWriteAbout, type WritePlace, writePlaceOf } from "./place.ts";
 import { type Rights, rightsOf } from "./rights.ts";
 import { needsPatient } from "./starters.ts";
 
@@ -65,6 +66,7 @@ function Content({ place, rights, bound }: { readonly place: WritePlace; readonl
   if (type === undefined) {
     return patient === null ? <Chooser rights={rights} /> : <RecordChooser patient={patient} rights={rights} bound={bound} />;
   }
+  if (type === BUNDLE) return <BundleDesk rights={rights} bound={bound} />;
   const own = rights.find((each) => each.type.name === type);
   if (!own) return <p class="notice">The service has no type of that name, or does not write it.</p>;
   const closed = own.mayCreate ? null : <Closed reason={own.closed} />;

@@ -15,7 +15,7 @@ export function FaultList({ faults, problem, format, onChosen }: {
   return (
     <section class="notice bad" aria-label="Faults">
       <h3>{problem ? problem.title : `This is no ${format} yet.`}</h3>
-      <p>{problem ? problem.remedy : "It can be saved when this is mended."}</p>
+      <p>{problem ? problem.remedy : "It can be sent when this is mended."}</p>
       <ol class="faults">
         {faults.map((each, at) => (
           <li key={at}>
