@@ -31,6 +31,16 @@ test("each answer stands beside what was asked, and leads to what is stored now"
   assert.equal(summaryOf(results), "All 4 requests were done.");
 });
 
+test("an update by a condition leads where the server says", () => {
+  const url = "Patient?identifier=Organization/7";
+  const [found, unsaid] = answered(
+    ["PUT", url, { response: { status: "200", location: "Patient/b.2/_history/3" } }],
+    ["PUT", url, { response: { status: "200" } }],
+  );
+  assert.deepEqual(found?.written, { type: "Patient", id: "b.2" });
+  assert.equal(unsaid?.written, null);
+});
+
 test("what was refused says why, and leads nowhere", () => {
   const [refused, unknown, done] = answered(
     ["PUT", "Observation/3", { response: { status: "422", outcome: REFUSED } }],

@@ -48,8 +48,9 @@ function resultOf(
   const status = Number.parseInt(response?.status ?? "", 10) || 0;
   const { method = "", url = "" } = request ?? {};
   const isDone = status > 0 && status < FAILED;
-  const stored = method === "POST" ? response?.location : method === "PUT" ? url : undefined;
-  const [, type, id] = STORED.exec(isDone ? (stored ?? "") : "") ?? [];
+  // An update of a stored resource is at its own URL, and the location says where the others are.
+  const stored = response?.location ?? (method === "PUT" && !url.includes("?") ? url : "");
+  const [, type, id] = STORED.exec(isDone ? stored : "") ?? [];
   return {
     asked: `${method} ${url}`,
     status,
