@@ -15,7 +15,6 @@ from typing import Any
 from unittest.mock import patch
 
 from botocore.endpoint import Endpoint
-from botocore.useragent import UserAgentString
 from moto.core.responses import ActionResult
 from moto.dynamodb.exceptions import ConditionalCheckFailed
 from moto.dynamodb.models import DynamoDBBackend
@@ -55,8 +54,6 @@ def quick_and_whole() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.object(DynamoHandler, "call_action", act))
         patches.enter_context(patch.object(Endpoint, "make_request", without_http(Endpoint.make_request, at_once)))
-        # botocore cleans each part of it again for each call.
-        patches.enter_context(patch.object(UserAgentString, "to_string", lambda _agent: "moto"))
         # moto matches thousands of patterns for callers of AWS without boto, and there are none.
         patches.enter_context(patch("moto.core.models.RESPONSES_METHODS", []))
         patches.enter_context(patch.object(DynamoType, "cast_value", property(_cast_value_of)))
