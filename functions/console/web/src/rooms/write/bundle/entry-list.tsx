@@ -7,6 +7,7 @@ import type { TextRange } from "../../../fhir/json-places.ts";
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import { JsonView } from "../../../parts/resource/json-view.tsx";
 import { addressOf } from "../../../shell/router.ts";
+import { LineButton } from "../editor/line-button.tsx";
 import { type EntryResult, summaryOf } from "./entry-results.ts";
 
 const AT_ONCE = 50;
@@ -24,13 +25,7 @@ export function EntryList({ results, onChosen }: {
           <ol class="faults">
             {shown.map((each, at) => (
               <li key={at}>
-                {each.range ? (
-                  <button type="button" class="small" onClick={() => each.range && onChosen(each.range)}>
-                    Line {each.line}
-                  </button>
-                ) : (
-                  <span class="badge">no place</span>
-                )}
+                <LineButton place={each} onChosen={onChosen} />
                 <Answer result={each} />
               </li>
             ))}

@@ -1,19 +1,17 @@
 /** What became of a Bundle's entries: each answer beside what was asked, and where that stands in the text. */
 
 import type { Bundle, BundleEntry, Resource } from "../../../fhir/datatypes.ts";
-import { placesIn, type TextRange } from "../../../fhir/json-places.ts";
+import { placesIn } from "../../../fhir/json-places.ts";
 import { type Problem, problemOf } from "../../../service/problem.ts";
+import { type Place, placing } from "../editor/faults.ts";
 import { asWriting } from "../refusals.ts";
 
-export interface EntryResult {
+/** An answer; its place is that of the entry's URL in the text that was sent. */
+export interface EntryResult extends Place {
   /** As in `POST Patient`. */
   readonly asked: string;
   /** The HTTP status; 0 if the server says none. */
   readonly status: number;
-  /** Where its URL stands in the text that was sent. */
-  readonly range: TextRange | null;
-  /** Counted from 1; 0 without a range. */
-  readonly line: number;
   /** The resource that is stored now; null where none was written. */
   readonly written: { readonly type: string; readonly id: string } | null;
   /** Why it was refused; null of what was done. */
@@ -27,9 +25,9 @@ const STORED = /([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[^/]+)?$/
 
 /** Returns the answers in the order of the entries; `text` is the Bundle that was sent. */
 export function resultsOf(text: string, answer: Bundle): readonly EntryResult[] {
-  const placeOf = placesIn(text);
+  const [rangeOf, placed] = [placesIn(text), placing(text)];
   const { entry: asked = [] } = JSON.parse(text) as Partial<Bundle>;
-  return (answer.entry ?? []).map((each, at) => resultOf(each, asked[at]?.request, placeOf(`Bundle.entry[${at}].request.url`), text));
+  return (answer.entry ?? []).map((each, at) => resultOf(each, asked[at]?.request, placed(rangeOf(`Bundle.entry[${at}].request.url`))));
 }
 
 /** Returns how many were done, as a sentence. */
@@ -39,12 +37,7 @@ export function summaryOf(results: readonly EntryResult[]): string {
   return `${done} of ${results.length} requests ${done === 1 ? "was" : "were"} done.`;
 }
 
-function resultOf(
-  { resource, response }: BundleEntry,
-  request: BundleEntry["request"],
-  range: TextRange | null,
-  text: string,
-): EntryResult {
+function resultOf({ resource, response }: BundleEntry, request: BundleEntry["request"], place: Place): EntryResult {
   const status = Number.parseInt(response?.status ?? "", 10) || 0;
   const { method = "", url = "" } = request ?? {};
   const isDone = status > 0 && status < FAILED;
@@ -54,8 +47,7 @@ function resultOf(
   return {
     asked: `${method} ${url}`,
     status,
-    range,
-    line: range ? text.slice(0, range.from).split("\n").length : 0,
+    ...place,
     written: type && id ? { type, id } : null,
     problem: isDone ? null : asWriting(problemOf(status, {}, JSON.stringify(response?.outcome ?? {}))),
     resource: method === "GET" ? resource : undefined,

@@ -3,6 +3,7 @@
 import type { TextRange } from "../../../fhir/json-places.ts";
 import type { Problem } from "../../../service/problem.ts";
 import type { Fault } from "./faults.ts";
+import { LineButton } from "./line-button.tsx";
 
 export function FaultList({ faults, problem, format, onChosen }: {
   readonly faults: readonly Fault[];
@@ -19,13 +20,7 @@ export function FaultList({ faults, problem, format, onChosen }: {
       <ol class="faults">
         {faults.map((each, at) => (
           <li key={at}>
-            {each.range ? (
-              <button type="button" class="small" onClick={() => each.range && onChosen(each.range)}>
-                Line {each.line}
-              </button>
-            ) : (
-              <span class="badge">no place</span>
-            )}
+            <LineButton place={each} onChosen={onChosen} />
             <span class="wrap">
               {each.where && <code>{each.where}</code>} {each.text}
             </span>
