@@ -102,7 +102,7 @@ def test_typed_text_stays_until_it_is_sent_and_one_may_begin_anew(desk: Desk) ->
     _open(desk)
     _write(desk, ("GET", "Patient/4", None), ("GET", "Patient/5", None))
     desk.tab.room("Write")
-    desk.main.get_by_role("region", name="Not saved yet").get_by_role("link", name="A Bundle").click()
+    desk.main.get_by_role("region", name="Not saved yet").get_by_role("link", name="New Bundle").click()
     desk.shows('"Patient/5"')
 
     desk.editor.focus()

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Bundle } from "../src/fhir/datatypes.ts";
-import { starterBundle } from "../src/rooms/write/bundle/bundle-draft.ts";
 import { resultsOf, summaryOf } from "../src/rooms/write/bundle/entry-results.ts";
+import { starterBundle } from "../src/rooms/write/bundle/starter-bundle.ts";
 import { rightsOf } from "../src/rooms/write/rights.ts";
 
 const REFUSED = { resourceType: "OperationOutcome", issue: [{ code: "not-found", diagnostics: "does not exist", expression: ["Observation.subject"] }] };

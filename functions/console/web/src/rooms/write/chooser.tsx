@@ -3,7 +3,6 @@
 import { useId, useState } from "preact/hooks";
 
 import { addressOf, go } from "../../shell/router.ts";
-import { isUnsent } from "./bundle/bundle-draft.ts";
 import { Closed } from "./closed.tsx";
 import { unsaved } from "./editor/drafts.ts";
 import { touchedForms } from "./forms/form-drafts.ts";
@@ -98,14 +97,12 @@ function Unsaved() {
     address: addressOf("write", ...pathToWriteAbout(patient, type)),
     name: `${FORM_TITLES[type]}: Patient/${patient}`,
   }));
-  const bundles = isUnsent() ? [{ address: addressOf("write", BUNDLE), name: "A Bundle" }] : [];
-  const all = [...forms, ...texts, ...bundles];
-  if (!all.length) return null;
+  if (!texts.length && !forms.length) return null;
   return (
     <section class="notice" aria-label="Not saved yet">
       <p>What you have typed is kept in this tab, and not saved yet:</p>
       <ul class="details">
-        {all.map(({ address, name }) => (
+        {[...forms, ...texts].map(({ address, name }) => (
           <li key={address}><a href={address}>{name}</a></li>
         ))}
       </ul>

@@ -7,16 +7,18 @@ import { TaskState, useTask } from "../../../parts/task.tsx";
 import { type Problem, ProblemError } from "../../../service/problem.ts";
 import { announce } from "../../../shell/announcements.tsx";
 import { sendBundle } from "../calls.ts";
+import { type Draft, draftAt, isChanged, keep, newDraft, withText } from "../editor/drafts.ts";
 import { FaultList } from "../editor/fault-list.tsx";
 import { type Fault, faultsOfAnswer, faultsOfText, marksOf } from "../editor/faults.ts";
 import { type EditorHandle, TextEditor } from "../editor/text-editor.tsx";
 import { FORMATS } from "../formats.ts";
+import { BUNDLE } from "../place.ts";
 import { asBundle, isOfText, UNCERTAIN } from "../refusals.ts";
 import type { Rights } from "../rights.ts";
 import { useUnloadGuard } from "../unload-guard.ts";
-import { forgetBundle, isUnsent, noteSent, starterBundle, typeBundle, typedBundle } from "./bundle-draft.ts";
 import { EntryList } from "./entry-list.tsx";
 import { type EntryResult, resultsOf, summaryOf } from "./entry-results.ts";
+import { starterBundle } from "./starter-bundle.ts";
 
 const NO_FAULTS: readonly Fault[] = [];
 
@@ -24,15 +26,16 @@ export function BundleDesk({ rights, bound }: { readonly rights: readonly Rights
   const task = useTask();
   const editor = useRef<EditorHandle | null>(null);
   const isBusy = useRef(false);
-  const [starter] = useState(() => starterBundle(rights, bound, today()));
-  const [revision, setRevision] = useState(0);
+  const [starter] = useState(() => newDraft(BUNDLE, starterBundle(rights, bound, today())));
   const [faults, setFaults] = useState(NO_FAULTS);
   const [refusal, setRefusal] = useState<Problem | null>(null);
   const [results, setResults] = useState<readonly EntryResult[] | null>(null);
   const [isUncertain, setUncertain] = useState(false);
   const marks = useMemo(() => marksOf(faults), [faults]);
-  const text = typedBundle() ?? starter;
-  useUnloadGuard(isUnsent());
+  const now = (): Draft => draftAt(starter) ?? starter;
+  const draft = now();
+  const { text } = draft;
+  useUnloadGuard(isChanged(draft));
 
   const send = () => {
     // What is under way is not begun again, by whatever key: all of it would be done twice.
@@ -48,7 +51,8 @@ export function BundleDesk({ rights, bound }: { readonly rights: readonly Rights
     task.run(async (signal) => {
       try {
         const found = resultsOf(text, await sendBundle(text, signal));
-        noteSent(text);
+        // What was typed while the answer was on its way is typed, and not sent.
+        keep({ ...now(), origin: text });
         setResults(found);
         announce(summaryOf(found));
       } catch (error) {
@@ -63,10 +67,6 @@ export function BundleDesk({ rights, bound }: { readonly rights: readonly Rights
       }
     });
   };
-  const put = (change: () => void) => {
-    change();
-    setRevision((last) => last + 1);
-  };
   return (
     <>
       <section class="card" aria-label="A Bundle">
@@ -78,11 +78,11 @@ export function BundleDesk({ rights, bound }: { readonly rights: readonly Rights
           label="Bundle as JSON. Tab leaves the editor, F8 goes to the next fault."
           format="json"
           text={text}
-          revision={revision}
+          revision={draft.revision}
           faults={marks}
           isReadOnly={false}
           handle={editor}
-          onText={(typed) => (typed === starter ? forgetBundle() : typeBundle(typed))}
+          onText={(typed) => keep({ ...now(), text: typed })}
           onSave={send}
         />
         {faults.length > 0 && (
@@ -92,8 +92,8 @@ export function BundleDesk({ rights, bound }: { readonly rights: readonly Rights
         <TaskState task={task} again={send}>Waiting for the server…</TaskState>
         <div class="row">
           <button type="button" class="main" aria-disabled={task.isRunning} onClick={send}>Send</button>
-          <button type="button" onClick={() => put(() => typeBundle(FORMATS.json.laidOut(text)))}>Format JSON</button>
-          {text !== starter && <button type="button" onClick={() => put(forgetBundle)}>Begin anew</button>}
+          <button type="button" onClick={() => keep(withText(draft, FORMATS.json.laidOut(text)))}>Format JSON</button>
+          {text !== starter.text && <button type="button" onClick={() => keep(withText(starter, starter.text))}>Begin anew</button>}
         </div>
       </section>
       {results && <EntryList results={results} onChosen={(range) => editor.current?.show(range)} />}
