@@ -31,7 +31,7 @@ def serve() -> None:
     from careconnect_admin.local.emulator.statements import complete_inserts
 
     complete_inserts()
-    # A Query judges its condition's syntax anew for each item of the partition: an eighth of its time.
+    # A Query judges its condition's syntax anew for each item of the partition: a twelfth of its time.
     dynamodb._condition_syntax_error = lru_cache(1_000)(dynamodb._condition_syntax_error)
     threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()
     sys.argv = ["ministack"]
