@@ -246,6 +246,23 @@ def test_what_is_deleted_leaves_its_history_and_comes_back_from_it(
     assert beside.get(path).json()["name"] == [{"family": "Leaving"}]
 
 
+def test_what_is_left_and_opened_again_before_the_next_paint_is_read_anew(visit: Visiting, made: Making) -> None:
+    path = made(patient(name=[{"family": "Back"}]))
+    tab = visit()
+    tab.paint_late()
+    tab.open()
+    # The first click comes before anything that waits for a paint.
+    tab.room("Explore")
+    tab.room("Get a token")
+    tab.sign_in("Editor")
+    desk = Desk(tab)
+    desk.open(path)
+    desk.open(path)
+
+    desk.versions("created")
+    desk.shows("Back")
+
+
 def test_what_others_refer_to_stays(desk: Desk, made: Making) -> None:
     path = made(patient())
     made(observation(path))

@@ -15,6 +15,8 @@ from careconnect_testing.page.browser import Visit
 
 Making = Callable[[Resource | str], str]
 
+_TEXT = "editor.cmTile?.view?.state.doc.toString() ?? editor.innerText"
+
 
 @dataclass
 class Desk:
@@ -34,13 +36,13 @@ class Desk:
     @property
     def text(self) -> str:
         self.editor.wait_for()
-        return str(self.editor.evaluate("editor => editor.cmTile?.view?.state.doc.toString() ?? editor.innerText"))
+        return str(self.editor.evaluate(f"editor => {_TEXT}"))
 
     def shows(self, text: str) -> None:
         """Wait until the editor has a text."""
         self.editor.wait_for()
         self.tab.page.wait_for_function(
-            "([editor, text]) => (editor.cmTile?.view?.state.doc.toString() ?? editor.innerText).includes(text)",
+            f"([editor, text]) => ({_TEXT}).includes(text)",
             arg=[self.editor.element_handle(), text],
         )
 

@@ -26,6 +26,12 @@ document.addEventListener("securitypolicyviolation", (each) => {
   window.__violations.push(`${each.violatedDirective}: ${each.blockedURI}`);
 });
 """
+_LATE: Final = """
+const later = window.setTimeout;
+window.setTimeout = (run, milliseconds = 0, ...rest) => later(run, milliseconds + 400, ...rest);
+window.requestAnimationFrame = (run) => later(() => run(performance.now()), 400);
+window.cancelAnimationFrame = clearTimeout;
+"""
 # Chromium logs this for every response of 400 or more, whether the page expects it or not.
 _OF_STATUS: Final = "Failed to load resource: the server responded with a status of"
 
@@ -63,6 +69,10 @@ class Visit:
         visit.page.on("pageerror", lambda error: visit.faults.append(f"page error: {error}"))
         visit.page.on("request", visit._requested)
         return visit
+
+    def paint_late(self) -> None:
+        """Have the pages that are loaded from now on paint, and end waits, 0.4 seconds late."""
+        self.page.add_init_script(_LATE)
 
     def open(self, address: str = "/") -> Page:
         """Load the page at an address of the console."""
