@@ -1,6 +1,6 @@
 """Fill one page of results: follow includes, fetch bodies, authorise each, render, and never exceed an answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
@@ -49,7 +49,8 @@ def fill_page(
         there = [match for match, _ in followed if match not in lost]
         again = _followed(there, includes, reverse, context)
         included = {match.entry: more for match, more in again}
-        bodies = {**bodies, **_bodies(again, name, context)}
+        # The matches are not read again: one that was deleted only now would be lost with what it includes first.
+        bodies = {**_bodies(again, name, context, known=bodies), **bodies}
         # The page ends before the first match for which there was no more room: none is passed over.
         with_room = takewhile(lambda one: one[0] in lost or one[0].entry in included, followed)
         followed = [(match, included.get(match.entry, [])) for match, _ in with_room]
@@ -78,15 +79,22 @@ def _followed(
     return followed
 
 
-def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) -> dict[Key, StoredResource]:
-    """Return the bodies of matches and of included resources; the audit events of all are written meanwhile."""
+def _bodies(
+    followed: Sequence[_Followed], name: str, context: SearchContext, known: Collection[Key] = ()
+) -> dict[Key, StoredResource]:
+    """Return the bodies of matches and of included resources, but for `known` ones.
+
+    The audit events of all are written meanwhile.
+    """
     found = [one for _, included in followed for one in included]
     patients = {patient for match, _ in followed for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one, context))
     if patients:
         context.trail.touched(sorted(patients))
     keys = [(match.entry.type, match.entry.id) for match, _ in followed] + [one.key for one in found]
+    keys = [(type_, resource_id) for type_, resource_id in keys if (type_.name, resource_id) not in known]
     entries = [match for match, _ in followed] + page_entries([one.entry for one in found if one.entry])
+    entries = [one for one in entries if (one.entry.type.name, one.entry.id) not in known]
     with context.budget.charged_to(name) if found else nullcontext():
         return matching_versions(keys, entries, context)
 

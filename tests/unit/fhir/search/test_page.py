@@ -111,6 +111,29 @@ def test_what_is_deleted_between_index_and_body_is_passed_over(tmp_path: Path) -
     assert [id_ for page in pages for id_ in page.ids()] == ["3", "1"]
 
 
+def test_matches_that_are_deleted_one_after_another_take_no_included_resource_along(tmp_path: Path) -> None:
+    records: list[Resource] = [{"resourceType": "Patient", "id": "4"}, *map(condition, range(3))]
+    with reader_in_memory() as reader:
+        load(reader, write_records(tmp_path, records))
+        # The default order: the greater id is found first, and is the first to include the patient.
+        deleted = iter(("big02", "big01"))
+
+        def delete(operation: str) -> None:
+            if operation == "BatchGetItem":
+                reader.client.update_item(
+                    TableName=reader.tables.record,
+                    Key={"pk": {"S": f"Condition/{next(deleted, 'none')}"}, "sk": {"S": "#json"}},
+                    UpdateExpression="SET gone = :yes REMOVE body",
+                    ExpressionAttributeValues={":yes": {"BOOL": True}},
+                )
+
+        reader.faults.append(delete)
+        answer = reader.get("Condition", "patient=4&_include=Condition:patient")
+
+    assert "big00" in answer.ids()
+    assert answer.found("include") == ["Patient/4"]
+
+
 def test_a_page_ends_before_the_match_that_includes_too_many(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow_references, "MAX_INCLUDED", 2)
 
