@@ -32,6 +32,7 @@ _EARLY: Final = 99
 """Reads after the first, because many instances live no longer."""
 
 _REFERENCES: Final = "references"
+_TRANSACTIONS: Final = "transactions"
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.read", "expires_at": "99999999999", "jti": "a-jti"}
 _START: Final = "start"
 _FIRST: Final = "first read"
@@ -95,9 +96,9 @@ def _given(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     event = fhir_event("GET", _PATH, authorizer=_CALLER)
     with Emulator(folder / "emulator.log") as emulator:
         client = emulator.client("dynamodb")
-        for resource, name in {**TABLES, "ReferenceTable": _REFERENCES}.items():
+        for resource, name in {**TABLES, "ReferenceTable": _REFERENCES, "TransactionTable": _TRANSACTIONS}.items():
             create_table(client, resource, name)
-        tables = RecordTables(client, TABLES["RecordTable"], TABLES["DirectoryTable"], _REFERENCES)
+        tables = RecordTables(client, TABLES["RecordTable"], TABLES["DirectoryTable"], _REFERENCES, _TRANSACTIONS)
         load_paths([write_records(folder)], tables, base_url=BASE)
         program = ours(
             "our_reader",

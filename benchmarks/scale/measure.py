@@ -66,7 +66,10 @@ class ScaleReader:
             table: RequestPipeline(
                 # Computing an answer takes longer than DynamoDB would: the budget's seconds are not measured.
                 FhirEndpoint(
-                    DynamoDbResourceStore(client, tables, table, lambda: _NOW), table, no_limit(), lambda: 0.0
+                    DynamoDbResourceStore(client, tables, table, "transactions", lambda: _NOW),
+                    table,
+                    no_limit(),
+                    lambda: 0.0,
                 ),
                 _BASE,
                 "eu-west-2",

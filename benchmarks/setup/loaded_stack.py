@@ -13,7 +13,7 @@ from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.sample.generator import write_sample
 from careconnect_records.items.tables import RecordTables
 
-_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable")
+_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class MeasuredReader:
         events.register("provide-client-params.dynamodb", _counted)
         events.register("after-call.dynamodb", self._count)
         for table in DATA_TABLES:
-            store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Table, TABLE), table)
+            store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Table, TABLE), table, TABLE)
             endpoint = FhirEndpoint(store, table, Quota(_Unlimited(), 1))
             self._shells[table] = RequestPipeline(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
 

@@ -36,6 +36,7 @@ LIKES = {
     "service_discovery": {"cryptography"},
     "record_writer": WRITING,
     "bundle_processor": WRITING,
+    "write_recovery": {"careconnect_records"},
 }
 """What a function imports of the modules above because it needs them."""
 

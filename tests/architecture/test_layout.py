@@ -17,6 +17,7 @@ PACKAGES = {
     "discovery": "service_discovery",
     "audit": "access_auditor",
     "archive": "audit_archiver",
+    "recovery": "write_recovery",
     "console": "service_console",
 }
 # What a function is built from besides, and is no part of its code: the console's page.

@@ -49,6 +49,7 @@ PACKAGES = {
     "RecordWriterFunction": "functions/writer/record_writer",
     "DirectoryWriterFunction": "functions/writer/record_writer",
     "BundleFunction": "functions/bundle/bundle_processor",
+    "RecoveryFunction": "functions/recovery/write_recovery",
     "AuditFunction": "functions/audit/access_auditor",
     "ArchiverFunction": "functions/archive/audit_archiver",
     "VerifierFunction": "functions/archive/audit_archiver",
@@ -88,6 +89,7 @@ WRITER_OF = {Table.RECORD: "RecordWriterFunction", Table.DIRECTORY: "DirectoryWr
 BUNDLES = "BundleFunction"
 WRITERS = {*WRITER_OF.values(), BUNDLES}
 DATA_FUNCTIONS = {*READER_OF.values(), *WRITERS}
+RECOVERY = "RecoveryFunction"
 # A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
 READ = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
 WRITTEN = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
@@ -298,7 +300,7 @@ def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
     return found
 
 
-RESTORABLE = ("RecordTable", "DirectoryTable", "ReferenceTable")
+RESTORABLE = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
 
 
 @pytest.mark.parametrize("function", GRANTED)
@@ -356,7 +358,7 @@ def test_rule_6_a_role_may_do_what_its_function_needs_and_no_more(function: str)
 
 def test_a_restore_stops_every_function_that_may_write_a_resource() -> None:
     writing = {name for name, rights in GRANTED.items() if ("dynamodb:UpdateItem", "ReferenceTable") in rights}
-    assert set(switch_tables.WRITERS) == writing == WRITERS
+    assert set(switch_tables.WRITERS) == writing == {*WRITERS, RECOVERY}
 
 
 def test_operators_wait_for_longer_than_a_function_may_run() -> None:
@@ -509,7 +511,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     if function in AUTHORIZERS:
         # It answers the gateway, never a browser.
         given -= {"ALLOWED_ORIGINS"}
-    if function in ("ArchiverFunction", "VerifierFunction"):
+    if function in ("ArchiverFunction", "VerifierFunction", RECOVERY):
         # They answer nobody.
         given -= {"ALLOWED_ORIGINS", "BASE_URL"}
     if function == "ArchiverFunction":
@@ -522,14 +524,15 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
 def test_only_its_functions_are_shown_a_table() -> None:
     told = {
         table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
-        for table in ("client", "token", "record", "directory", "reference", "audit")
+        for table in ("client", "token", "record", "directory", "reference", "transaction", "audit")
     }
     assert told == {
         "client": {"TokenFunction"},
         "token": {"TokenFunction", *AUTHORIZERS},
-        "record": {"PatientRecordFunction", "RecordWriterFunction", BUNDLES},
-        "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITERS},
-        "reference": WRITERS,
+        "record": {"PatientRecordFunction", "RecordWriterFunction", BUNDLES, RECOVERY},
+        "directory": {"PatientRecordFunction", "DirectoryFunction", RECOVERY, *WRITERS},
+        "reference": {RECOVERY, *WRITERS},
+        "transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
         "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
     }
 
@@ -549,7 +552,8 @@ def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
     layers = {"Ref": "RecordDependencyLayer"}, {"Ref": "RecordLayer"}
 
     # Next to the layers of all functions, which SAM adds.
-    assert FUNCTIONS[function].get("Layers", []) == (list(layers) if function in WRITERS else [])
+    brought = list(layers) if function in WRITERS else [layers[1]] if function == RECOVERY else []
+    assert FUNCTIONS[function].get("Layers", []) == brought
     assert RESOURCES["RecordLayer"]["Properties"]["ContentUri"] == "layers/records"
     assert RESOURCES["RecordDependencyLayer"]["Properties"]["ContentUri"] == "layers/record_dependencies"
 
@@ -627,7 +631,7 @@ def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
     assert RESOURCES["UsageTable"]["DeletionPolicy"] == "Delete"
 
 
-def test_there_are_seven_tables_and_their_keys_are_the_codes() -> None:
+def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
     keys = {
         name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
         for name, each in of_type("AWS::DynamoDB::Table").items()
@@ -638,6 +642,7 @@ def test_there_are_seven_tables_and_their_keys_are_the_codes() -> None:
         "RecordTable": ["pk", "sk"],
         "DirectoryTable": ["pk", "sk"],
         "ReferenceTable": ["pk"],
+        "TransactionTable": ["pk", "sk"],
         "UsageTable": ["pk"],
         "AuditTable": ["pk", "sk"],
     }

@@ -93,7 +93,7 @@ def own_base(clients: tuple[DemoClient, ...], sample: Path, tmp_path_factory: py
     """Yield the root URL of a separate stack with the sample: no other test sees the writes or fills the trail."""
     with LocalStack(log_folder=tmp_path_factory.mktemp("own-stack")) as stack:
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
-        names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+        names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
         tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in names))
         load_paths([sample], tables, base_url=stack.base_url)
         yield stack.base_url

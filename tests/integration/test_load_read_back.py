@@ -22,6 +22,7 @@ from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_admin.sample.generator import write_sample
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
 from careconnect_testing.aws.tables import create_table
@@ -43,8 +44,8 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def tables(emulator: Emulator) -> Iterator[RecordTables]:
     """Empty tables, gone after the test."""
     client = emulator.client("dynamodb")
-    names = ("read-back-records", "read-back-directory", "read-back-references")
-    for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
+    names = [f"read-back-{each}" for each in OUTPUTS]
+    for resource, name in zip(OUTPUTS, names, strict=True):
         create_table(client, resource, name)
     yield RecordTables(client, *names)
     for name in names:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group
 _STACK = "rehearsal"
 _RESOURCES = whole_template()["Resources"]
 _KEPT = {
-    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable"),
+    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "AuditTable"),
     "SigningKey",
 }
 

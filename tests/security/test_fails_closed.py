@@ -38,7 +38,8 @@ def _readers() -> set[str]:
 def test_the_functions_that_can_read_a_record_are_the_readers_and_the_writers() -> None:
     readers = {"PatientRecordFunction", "DirectoryFunction"}
 
-    assert _readers() == readers | {"RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction"}
+    writers = {"RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction", "RecoveryFunction"}
+    assert _readers() == readers | writers
 
 
 def test_every_path_to_a_reader_takes_an_access_token() -> None:
@@ -58,7 +59,7 @@ def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
     }
     functions = {name for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
     # These have no route: a stream and a schedule invoke them.
-    functions -= {"ArchiverFunction", "VerifierFunction"}
+    functions -= {"ArchiverFunction", "VerifierFunction", "RecoveryFunction"}
 
     assert {permission["FunctionName"]["Ref"] for permission in permissions.values()} == {
         f"{name}.Alias" for name in functions

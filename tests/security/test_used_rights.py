@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,10 +19,15 @@ import pytest
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.restored_tables import OUTPUTS
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.release import Release
+from careconnect_records.multi_step.states import WriteStates
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
 from careconnect_testing.http.writes import LONG_TEXT
 from careconnect_testing.stacks.deployed_function import Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.stacks.held_writes import hold
 
 # In the long run: each function is composed anew, with its own role.
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -57,6 +62,8 @@ def loaded(local_stack: LocalStack, sample: Path) -> LocalStack:
 
 RECORD_READS = [
     read("Patient/4"),
+    # Held by a multi-step write.
+    read("Patient/held"),
     read("Observation", [("patient", "4")]),
     read("Patient", [("identifier", "https://fhir.nhs.uk/Id/nhs-number|1")]),
     read("Patient", [("organization.active", "true")]),
@@ -67,6 +74,7 @@ RECORD_READS = [
 NEARLY_ALL = ("role", "specialty", "identifier", "_tag", "_security", "_id")
 DIRECTORY_READS = [
     read("Organization/SAMPLE-GP1"),
+    read("Location/held"),
     read("Organization", [("name", "a")]),
     # Dear enough to be charged for.
     read("Practitioner", [*((f"_has:PractitionerRole:practitioner:{each}:not", "x") for each in NEARLY_ALL)]),
@@ -82,6 +90,28 @@ AUDIT = [
 DISCOVERY = [rest_event("GET", "/.well-known/jwks.json")]
 
 
+def tables_of(stack: LocalStack) -> RecordTables:
+    return RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in OUTPUTS))
+
+
+def person(id_: str, **elements: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": id_, **elements}
+
+
+def place(id_: str, **elements: Any) -> dict[str, Any]:
+    return {"resourceType": "Location", "id": id_, **elements}
+
+
+@pytest.fixture
+def held(loaded: LocalStack) -> Iterator[LocalStack]:
+    """The stack with a Patient and a Location that a multi-step write holds."""
+    tables = tables_of(loaded)
+    Release(tables).release_all()
+    hold(tables, person("held"), place("held"), done=True)
+    yield loaded
+    Release(tables).release_all()
+
+
 @pytest.mark.parametrize(
     ("function", "package", "events"),
     [
@@ -93,9 +123,9 @@ DISCOVERY = [rest_event("GET", "/.well-known/jwks.json")]
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_function_uses_every_right_that_it_has(
-    loaded: LocalStack, function: str, package: str, events: list[Event]
+    held: LocalStack, function: str, package: str, events: list[Event]
 ) -> None:
-    with function_here(loaded, function, package) as (handler, used):
+    with function_here(held, function, package) as (handler, used):
         for sent in events:
             assert handler(sent, None).get("statusCode", 200) == 200, sent
 
@@ -168,13 +198,13 @@ def as_entry(alone: Event) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_bundles_use_every_right_of_the_readers_and_the_writers(loaded: LocalStack) -> None:
+def test_bundles_use_every_right_of_the_readers_and_the_writers(held: LocalStack) -> None:
     writes = [_writes("Patient", OWNED), _writes("Location", OWNED)]
     groups = [RECORD_READS, DIRECTORY_READS]
     for each in ([*some, *_removed(some)] for some in writes):
         # A batch has fifteen seconds, and the machine may be busy.
         groups += [each[start : start + 30] for start in range(0, len(each), 30)]
-    with function_here(loaded, "BundleFunction", "bundle_processor") as (handler, used):
+    with function_here(held, "BundleFunction", "bundle_processor") as (handler, used):
         for number, events in enumerate(groups):
             body = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": list(map(as_entry, events))})
             # Each by a client of its own: the other tests of this file may have used up the quota of theirs.
@@ -224,6 +254,23 @@ def test_the_archiver_and_the_verifier_use_every_right_that_they_have(loaded: Lo
         # The event's day, of which the archive holds a batch now.
         handler({"verify": "2026-03-26"}, None)
     assert used == GRANTED["VerifierFunction"]
+
+
+def test_the_recovery_uses_every_right_that_it_has(loaded: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("careconnect_records.multi_step.release.VISIBLE_SECONDS", 0.0)
+    tables = tables_of(loaded)
+    Release(tables).release_all()
+    refers = {"managingOrganization": {"reference": "Organization/SAMPLE-GP1"}}
+    hold(tables, person("ended", **refers), place("ended", **refers), done=True)
+    with function_here(loaded, "RecoveryFunction", "write_recovery") as (handler, used):
+        # Released; then a write over it is cut off, aborted by one run, and undone by the next.
+        handler(event("recovery-each-minute"), None)
+        hold(tables, person("ended"), place("ended"), done=False)
+        handler(event("recovery-each-minute"), None)
+        handler(event("recovery-each-minute"), None)
+
+    assert used == GRANTED["RecoveryFunction"]
+    assert list(WriteStates(tables.client, tables.transaction).all()) == []
 
 
 def test_the_console_asks_nobody(loaded: LocalStack) -> None:

@@ -37,16 +37,17 @@ _names: Final = {
     Table.DIRECTORY: _settings.required("DIRECTORY_TABLE"),
 }
 _reference: Final = _settings.required("REFERENCE_TABLE")
+_transaction: Final = _settings.required("TRANSACTION_TABLE")
 
 
 def _reader(table: Table) -> FhirEndpoint:
     names = {each: name for each, name in _names.items() if table in (each, Table.RECORD)}
-    return FhirEndpoint(store=DynamoDbResourceStore(_dynamodb, names, table), table=table, quota=_quota)
+    return FhirEndpoint(store=DynamoDbResourceStore(_dynamodb, names, table, _transaction), table=table, quota=_quota)
 
 
 def _writer(table: Table) -> WriterEndpoint:
     record = _names[Table.RECORD] if table is Table.RECORD else ""
-    tables = RecordTables(_dynamodb, record=record, directory=_names[Table.DIRECTORY], reference=_reference)
+    tables = RecordTables(_dynamodb, record, _names[Table.DIRECTORY], _reference, _transaction)
     return WriterEndpoint(ResourceWriter(DynamoDbRecordStore(tables), _quota), table)
 
 

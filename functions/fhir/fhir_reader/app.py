@@ -27,9 +27,11 @@ from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import Criterion
 from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
+from careconnect.storage.dynamodb import Moments
+from careconnect.storage.intents import SnapshotNeededError
 from careconnect.storage.keys import resource_key
 from careconnect.storage.quota import Quota
-from fhir_reader.budget import RequestBudget, free_units
+from fhir_reader.budget import MAX_SECONDS, RequestBudget, free_units
 from fhir_reader.operations import OPERATIONS
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
@@ -94,31 +96,35 @@ class FhirEndpoint(OutcomeEndpoint):
             raise outcomes.too_many_patients()
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
         result = parse_result_parameters(path.type, parameters, request.headers, takes)
-        if is_read:
-            return _read(context, path, caller, self.store, result.view)
-        budget = self._budget(caller, context.now)
-        context.trail.pay = budget.record
-        store = self.store.consistent() if request.takes_nothing_stale else self.store
-        fhir_base = context.base_url.fhir
+        moments = Moments(self.store.consistent() if request.takes_nothing_stale and not is_read else self.store)
+        fhir_base, ends_at = context.base_url.fhir, self.clock() + MAX_SECONDS
         is_sealed = path.route is Route.SEARCH or bool(sealed)
-        search = SearchContext(
-            store=store.charged_to(budget),
-            uncharged=store,
-            budget=budget,
-            caller=caller,
-            result=result,
-            fhir_base=fhir_base,
-            links=Links(fhir_base, path.asked, caller, store.seal_key, is_sealed),
-            trail=context.trail,
-            named=named,
-            identifiers=query.identifiers,
-        )
-        bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
-        return _body(bundle.text(result.view), result.view, _CACHING[self.table])
+        while True:
+            try:
+                if is_read:
+                    return _read(context, path, caller, moments.store, result.view)
+                budget = self._budget(caller, context.now, ends_at)
+                context.trail.pay = budget.record
+                search = SearchContext(
+                    store=moments.store.charged_to(budget),
+                    uncharged=moments.store,
+                    budget=budget,
+                    caller=caller,
+                    result=result,
+                    fhir_base=fhir_base,
+                    links=Links(fhir_base, path.asked, caller, self.store.seal_key, is_sealed),
+                    trail=context.trail,
+                    named=named,
+                    identifiers=query.identifiers,
+                )
+                bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
+                return _body(bundle.text(result.view), result.view, _CACHING[self.table])
+            except SnapshotNeededError as error:
+                moments.renew(error)
 
-    def _budget(self, caller: Caller, now: float) -> RequestBudget:
+    def _budget(self, caller: Caller, now: float, ends_at: float) -> RequestBudget:
         free = free_units(self.quota, caller.client_id, now)
-        return RequestBudget(free, lambda units: self.quota.consume(caller.client_id, units, now), self.clock)
+        return RequestBudget(free, lambda units: self.quota.consume(caller.client_id, units, now), self.clock, ends_at)
 
 
 _INTERACTIONS: Final = {

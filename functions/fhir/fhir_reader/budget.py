@@ -54,15 +54,17 @@ def free_units(quota: Quota, client_id: str, now: float) -> int:
 class RequestBudget:
     """Counts the cost of one request. `free` units are not charged to the client; `clock` gives seconds.
 
+    The request ends at `ends_at` of the clock, after `MAX_SECONDS` by default.
+
     `examined` counts the index entries that were taken from streams. Whoever takes them adds to it, and calls
     `check` after each part of a stream.
     """
 
-    def __init__(self, free: int, charge: Charge, clock: Callable[[], float]) -> None:
+    def __init__(self, free: int, charge: Charge, clock: Callable[[], float], ends_at: float | None = None) -> None:
         self.examined = 0
         self._charge = charge
         self._clock = clock
-        self._ends_at = clock() + MAX_SECONDS
+        self._ends_at = clock() + MAX_SECONDS if ends_at is None else ends_at
         self._calls = 0
         self._other_units = 0
         self._paid = free

@@ -27,7 +27,7 @@ _dynamodb: Final = aws.dynamodb()
 lambda_handler: Final = pipeline_of(
     _settings,
     FhirEndpoint(
-        store=DynamoDbResourceStore(_dynamodb, _tables, _table),
+        store=DynamoDbResourceStore(_dynamodb, _tables, _table, _settings.required("TRANSACTION_TABLE")),
         table=_table,
         quota=quota_of(_settings, _dynamodb),
     ),

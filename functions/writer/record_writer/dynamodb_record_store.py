@@ -1,23 +1,27 @@
-"""The tables of resources, identifier locks and reference counts in DynamoDB (ADR 25)."""
+"""The tables of resources, identifier locks and reference counts in DynamoDB (ADR 25 and 43)."""
 
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from careconnect.audit.dynamodb_store import DOWN
 from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.storage.dynamodb import FormatCheckedClient, batch_get, call
+from careconnect.storage.intents import TXN, previous
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, Key, position_of, prefix_of
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import MAX_IDS, lock_key, read_lock
 from careconnect_records.items.reference_counts import count_keys, counts_of
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
+from careconnect_records.multi_step.resolve import IntentResolver, StillAtWorkError
+from careconnect_records.multi_step.write import MultiStepWrite, OvertakenError
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, transact, write_actions
@@ -54,7 +58,8 @@ _MAX_PAGES: Final = 10
 class DynamoDbRecordStore:
     """Reads and writes the tables that this function's role may; a directory's writer has no table of records.
 
-    `clock` gives epoch seconds. A table in another release's format is 503.
+    `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start. A table in another release's format is 503.
+    Each method raises `ConflictError` for an item that a multi-step write holds.
     """
 
     def __init__(
@@ -62,23 +67,34 @@ class DynamoDbRecordStore:
         tables: RecordTables,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = FormatCheckedClient(tables.client, tables.of_resources, outcomes.other_format, clock=clock)
         self._tables = tables.through(self._client)
         self._sleep = sleep
-        self._steps = MultiStepWrite(self._tables, lambda: int(clock() * 1000))
+        self._resolver = IntentResolver(self._tables, elapsed)
+        self._steps = MultiStepWrite(self._tables, self._resolver, sleep)
         self._known: set[str] = set()
 
     def read(self, targets: Iterable[Target]) -> dict[str, Target]:
         """Return by key the targets that have an index record, each with it: one BatchGetItem per hundred."""
-        return dict(self._read(targets))
+        return {key: self._resolved(target) for key, target in self._read(targets)}
 
     def read_summaries(self, targets: Iterable[Target]) -> dict[str, Target]:
         """Return targets as `read` does, without entries, values and references.
 
-        These may be megabytes for each call, so they are dropped before the next.
+        These may be megabytes for each call, so they are dropped before the next. Of a resource that a multi-step write
+        holds, the version before is returned: that is the one that can be read.
         """
-        return {key: replace(target, index=_without_content(target.index or {})) for key, target in self._read(targets)}
+        found = {}
+        for key, target in self._read(targets):
+            index: Mapping[str, Any] | None
+            try:
+                index = self._resolved(target).index
+            except ConflictError:
+                index = previous(target.index or {})
+            found[key] = replace(target, index=_without_content(index) if index else None)
+        return found
 
     def read_with_body(self, target: Target) -> Target:
         """Return a target with its index record and its body: one BatchGetItem.
@@ -89,18 +105,24 @@ class DynamoDbRecordStore:
         found = self._items((table, _key((target.key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM))
         items = {str(item["sk"]["S"]): item for item in found}
         index, body = items.get(INDEX_ITEM), items.get(JSON_ITEM)
-        matches = index and body and body["version"] == index["version"]
-        return replace(target, index=index, body=body if matches else None)
+        if index:
+            target = self._resolved(replace(target, index=index))
+        # Of a body that a multi-step write holds, only the version tells whether it is the one before.
+        matches = target.index and body and TXN not in body and body["version"] == target.index["version"]
+        return replace(target, body=body if matches else None)
 
     def read_body(self, target: Target) -> Item | None:
         """Return the current body of a target: one BatchGetItem."""
-        return next(self._items([(self._tables.name(target.type.table), _key((target.key, JSON_ITEM)))]), None)
+        table = self._tables.name(target.type.table)
+        item = next(self._items([(table, _key((target.key, JSON_ITEM)))]), None)
+        return _resolve(self._resolver.resolved, table, item).item if item else None
 
     def find_by_identifier(self, type_: ResourceType, lock: Key) -> IdentifierMatches:
         """Return the resources with an identifier: one GetItem, and a few Queries if its lock has overflowed."""
         table = self._tables.name(type_.table)
         answer = call(self._client.get_item, TableName=table, Key=lock_key(lock), ConsistentRead=True)
-        known = read_lock(answer.get("Item"))
+        item = answer.get("Item")
+        known = read_lock(_resolve(self._resolver.release_lock, table, item) if item else None)
         if not known.overflow:
             return IdentifierMatches(known.ids, known)
         ids: set[str] = set()
@@ -135,7 +157,9 @@ class DynamoDbRecordStore:
 
     def count_references(self, target: Target) -> Mapping[str, int]:
         """Return the number of resources by type that refer to a target: one BatchGetItem."""
-        return counts_of(self._items((self._tables.reference, key) for key in count_keys(target.key)))
+        items = list(self._items((self._tables.reference, key) for key in count_keys(target.key)))
+        _resolve(self._resolver.release_counts, items)
+        return counts_of(items)
 
     def full_locks(self, plan: WritePlan) -> frozenset[Key]:
         """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
@@ -152,17 +176,21 @@ class DynamoDbRecordStore:
         Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
         """
         self._begin_table(plan.target.type.table)
-        if plan.fits(len(events)):
-            _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
-        else:
-            _do(self._steps.write, plan, strict=True, full=full, events=events)
-
-    def recover(self, target: Target) -> None:
-        """End an abandoned multi-step write; raises `ConflictError` if its writer may still be at work."""
         try:
-            _do(self._steps.recover, target)
-        except StillAtWorkError:
-            raise ConflictError from None
+            if plan.fits(len(events)):
+                _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
+            else:
+                _do(self._steps.write, [plan], strict=True, events=events)
+        except ConflictError:
+            # The next attempt does not read the reference counts that a multi-step write may hold.
+            with suppress(ConflictError, OutcomeError):
+                _resolve(self._resolver.release_hidden, plan)
+            raise
+
+    def _resolved(self, target: Target) -> Target:
+        """Return a target with its index record as its last write left it."""
+        found = _resolve(self._resolver.resolved, self._tables.name(target.type.table), target.index)
+        return replace(target, index=found.item, intent=found.intent, base=found.base)
 
     def _begin_table(self, table: Table) -> None:
         """Put the format of a new table into it before the first write."""
@@ -186,7 +214,7 @@ class DynamoDbRecordStore:
         return batch_get(self._client, wanted, consistent=True, sleep=self._sleep)
 
 
-def _without_content(item: Item) -> Item:
+def _without_content(item: Mapping[str, Any]) -> Item:
     """Return an index record without its entries, values and references."""
     emptied = {"targets": {"S": "[]"}, "entries": {"S": "[]"}, "values": {"S": "{}"}}
     return {name: emptied.get(name, value) for name, value in item.items()}
@@ -197,10 +225,24 @@ def _key(key: Key) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
+def _resolve(operation: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what an operation of the resolver does; raises `ConflictError` or the 503 outcome."""
+    try:
+        return operation(*arguments)
+    except StillAtWorkError:
+        raise ConflictError from None
+    except SERVICE_ERRORS as error:
+        if error_code(error) in _CONFLICTS:
+            raise ConflictError from None
+        raise outcomes.unavailable(error_code(error)) from error
+
+
 def _do(operation: Callable[..., Any], *arguments: Any, **options: Any) -> None:
     """Do a write; raises `ConflictError`, `NotTakenError` if the tables refuse it, or the 503 outcome."""
     try:
         operation(*arguments, **options)
+    except (OvertakenError, StillAtWorkError):
+        raise ConflictError from None
     except EventsNotTakenError as error:
         raise NotTakenError(f"no event: {error}", is_down=str(error) in DOWN) from error
     except SERVICE_ERRORS as error:

@@ -18,7 +18,7 @@ from record_writer.request.write_request import Kind, WriteRequest
 def find_target(store: RecordStore, request: WriteRequest, new_id: Callable[[], str]) -> Target:
     """Return the resource that a request's id or condition names, or a target with a new id if there is none.
 
-    Raises the 412 outcomes of a condition, and `ConflictError` after recovering an abandoned write.
+    Raises the 412 outcomes of a condition, and `ConflictError` if another write is at work.
     """
     if request.condition is not None:
         return _matching(store, request, request.condition, new_id)
@@ -27,10 +27,9 @@ def find_target(store: RecordStore, request: WriteRequest, new_id: Callable[[], 
     absent = Target(request.type, request.id)
     # With the body, in one call: an update keeps it as the previous version, a response may show it.
     target = store.read_with_body(absent)
-    if target.index is None:
-        return absent
-    _recover(store, target)
-    return target if sees(request.caller, target) else replace(absent, hidden=stored_patients(target, target.index))
+    if target.index is None or sees(request.caller, target):
+        return target
+    return replace(absent, hidden=stored_patients(target, target.index))
 
 
 def sees(caller: Caller, target: Target) -> bool:
@@ -52,8 +51,6 @@ def _matching(store: RecordStore, request: WriteRequest, condition: Identifier, 
     lock = lock_of(type_.name, condition.system, condition.value)
     matches = store.find_by_identifier(type_, lock)
     stored = store.read(Target(type_, each) for each in matches.ids)
-    for target in stored.values():
-        _recover(store, target)
     found = [each for each in stored.values() if each.exists and lock in locks_among(type_.name, each.entries)]
     if not matches.lock.overflow and len(found) < len(matches.lock.ids):
         # One has lost the identifier since the lock was read, and may have it again by the time of the transaction.
@@ -75,10 +72,3 @@ def _matching(store: RecordStore, request: WriteRequest, condition: Identifier, 
 def _patients(targets: Iterable[Target]) -> tuple[str, ...]:
     """Return the patients of stored targets, each once."""
     return tuple(dict.fromkeys(patient for target in targets for patient in stored_patients(target, target.index)))
-
-
-def _recover(store: RecordStore, target: Target) -> None:
-    """Recover an abandoned write of a target, and have the request start anew after it."""
-    if target.is_leased:
-        store.recover(target)
-        raise ConflictError

@@ -33,6 +33,7 @@ _tables: Final = RecordTables(
     record=_settings.required("RECORD_TABLE") if _table is Table.RECORD else "",
     directory=_settings.required("DIRECTORY_TABLE"),
     reference=_settings.required("REFERENCE_TABLE"),
+    transaction=_settings.required("TRANSACTION_TABLE"),
 )
 lambda_handler: Final = pipeline_of(
     _settings,

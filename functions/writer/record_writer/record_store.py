@@ -13,7 +13,7 @@ from careconnect_records.writes.target import Target
 
 
 class ConflictError(Exception):
-    """Another write changed the items that this one was planned on."""
+    """Another write changed, or holds, the items that this one was planned on."""
 
 
 class NotTakenError(Exception):
@@ -65,6 +65,3 @@ class RecordStore(Protocol):
 
         Raises `ConflictError`, and with nothing written `TooLargeError` and `NotTakenError`.
         """
-
-    def recover(self, target: Target) -> None:
-        """End an abandoned multi-step write of a target; raises `ConflictError` if its writer may still be at work."""

@@ -22,6 +22,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "READER_TABLE": "directory",
     "DIRECTORY_TABLE": "directory",
+    "TRANSACTION_TABLE": "transactions",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",

@@ -1,23 +1,29 @@
-"""A multi-step write that is killed, met by others, or fails, between any two of its calls (ADR 25)."""
+"""A multi-step write that is killed, met by others, or fails, between any two of its calls (ADR 43)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, count_key, count_shard
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
 from careconnect_records.items.resource_items import TooLargeError, item_size
-from careconnect_records.writes import lease, multi_step_write, plan
-from careconnect_records.writes.multi_step_write import ABANDONED_AFTER, MultiStepWrite, StillAtWorkError
+from careconnect_records.multi_step import write as multi_step
+from careconnect_records.multi_step.intents import index_intent
+from careconnect_records.multi_step.release import VISIBLE_SECONDS, Release
+from careconnect_records.multi_step.resolve import ABANDONED_SECONDS, IntentResolver, StillAtWorkError
+from careconnect_records.multi_step.states import WriteStates
+from careconnect_records.multi_step.write import SECONDS, MultiStepWrite, OvertakenError
+from careconnect_records.writes import plan
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import write_actions
+from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.stores import BASE, Reader, reader_in_memory
 from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
 
@@ -45,7 +51,7 @@ class Killed(BaseException):
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a transaction take 12 actions, so that an eighth of the items is enough."""
     monkeypatch.setattr(plan, "MAX_ACTIONS", 12)
-    monkeypatch.setattr(lease, "_AT_ONCE", 11)
+    monkeypatch.setattr(multi_step, "_AT_ONCE", 11)
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +94,7 @@ BEFORE: dict[str, tuple[Request, ...]] = {
 }
 """The writes that precede each kind of write."""
 AFTER = {"create": FIRST, "update": SECOND, "delete": DELETION, "again": SECOND}
-
-
-def target_of(reader: Reader, asked: Request) -> Target:
-    """Return the target of a request with its index record as it is now."""
-    return replace(asked[0], index=item_of(reader, asked, INDEX_ITEM) or None)
+KINDS = ["update", *(pytest.param(kind, marks=pytest.mark.long) for kind in AFTER if kind != "update")]
 
 
 def item_of(reader: Reader, asked: Request, sort_key: str) -> dict[str, Any]:
@@ -103,185 +105,201 @@ def item_of(reader: Reader, asked: Request, sort_key: str) -> dict[str, Any]:
     return found
 
 
-def planned(reader: Reader, asked: Request, now: int, **locks: Any) -> WritePlan | None:
-    made = plan_write(replace(target_of(reader, asked), **locks), asked[1], now=now, base_url=BASE)
-    return made and made.keeping(item_of(reader, asked, JSON_ITEM) or None)
+def planned(
+    reader: Reader, asked: Request, now: int, resolver: IntentResolver | None = None, **locks: Any
+) -> WritePlan | None:
+    """Plan a request on the stored version, as a writer does."""
+    resolver = resolver or IntentResolver(reader.tables)
+    table = reader.tables.name(asked[0].type.table)
+    target = replace(asked[0], **locks)
+    if item := item_of(reader, asked, INDEX_ITEM):
+        found = resolver.resolved(table, item)
+        target = replace(target, index=found.item, intent=found.intent, base=found.base)
+    made = plan_write(target, asked[1], now=now, base_url=BASE)
+    body = item_of(reader, asked, JSON_ITEM)
+    return made and made.keeping(resolver.resolved(table, body).item if body else None)
 
 
-def write(reader: Reader, asked: Request, now: int, clock: int | None = None) -> None:
-    """Write as a writer does: recover an abandoned write, plan on the stored version, and do the plan."""
-    steps = MultiStepWrite(reader.tables, lambda: now if clock is None else clock)
-    target = target_of(reader, asked)
-    if target.is_leased:
-        steps.recover(target)
-    made = planned(reader, asked, now)
+def write(reader: Reader, asked: Request, now: int, resolver: IntentResolver | None = None) -> None:
+    """Write as a writer does: plan on the stored version, and do the plan."""
+    resolver = resolver or IntentResolver(reader.tables)
+    made = planned(reader, asked, now, resolver)
     if made is None:
         return
-    if made.fits():
-        actions: Any = write_actions(made, reader.tables, strict=True)
-        reader.client.transact_write_items(TransactItems=actions)
-    else:
-        steps.write(made, strict=True)
+    try:
+        if made.fits():
+            actions: Any = write_actions(made, reader.tables, strict=True)
+            reader.client.transact_write_items(TransactItems=actions)
+        else:
+            MultiStepWrite(reader.tables, resolver, lambda _: None).write([made], strict=True)
+    except ClientError:
+        with suppress(StillAtWorkError):
+            resolver.release_hidden(made)
+        raise
+
+
+def write_patiently(reader: Reader, asked: Request, now: int) -> None:
+    """Write, and again for as long as another write holds something; the clock goes on by a second each time."""
+    clock = Clock(0.0)
+    resolver = IntentResolver(reader.tables, clock)
+    while True:
+        try:
+            write(reader, asked, now, resolver)
+        except (ClientError, StillAtWorkError):
+            clock.now += 1
+            assert clock.now < 10
+        else:
+            return
+
+
+def released(reader: Reader) -> Stored:
+    """Return everything stored, once all writes have been released."""
+    Release(reader.tables).release_all()
+    return stored(reader.tables)
 
 
 def written(reader: Reader, *requests: Request) -> Stored:
     for number, asked in enumerate(requests):
         write(reader, asked, START + number * MINUTE)
-    return stored(reader.tables)
+    return released(reader)
 
 
-def at_call(reader: Reader, number: int, do: Callable[[], None]) -> Callable[[], bool]:
-    """Call `do` before the nth write call from now on; return a function that tells if that call was made."""
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+
+
+def at_call(reader: Reader, number: int, do: Callable[[], None], of: Sequence[str] = WRITES) -> None:
+    """Call `do` before the nth call of some operations from now on."""
     met = 0
 
     def count(operation: str) -> None:
         nonlocal met
-        if operation in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"):
+        if operation in of:
             met += 1
             if met == number:
                 reader.faults.remove(count)
                 do()
 
     reader.faults.append(count)
-    return lambda: met >= number
 
 
 def kill() -> None:
     raise Killed
 
 
-def calls_of(reader: Reader, do: Callable[[], None]) -> list[str]:
+def calls_of(reader: Reader, do: Callable[[], object]) -> list[str]:
+    """Return the calls that write of what `do` does."""
     reader.calls.clear()
     do()
-    return [call for call in reader.calls if call not in ("GetItem", "Scan")]
+    return [call for call in reader.calls if call in WRITES]
 
 
-EVERY_RUN = "update"
-KINDS = [EVERY_RUN, *(pytest.param(kind, marks=pytest.mark.long) for kind in AFTER if kind != EVERY_RUN)]
+def begun(reader: Reader, kind: str) -> tuple[Stored, Request, int]:
+    """Write what precedes a kind of write; return everything stored, the content to write, and its time."""
+    previous = written(reader, *BEFORE[kind])
+    return previous, AFTER[kind], START + len(BEFORE[kind]) * MINUTE
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(empty: Reader, kind: str) -> None:
-    reader, content = empty, AFTER[kind]
-    previous = written(reader, *BEFORE[kind])
-    at = START + len(BEFORE[kind]) * MINUTE
+def test_one_that_is_killed_before_any_of_its_calls_was_done_or_not(empty: Reader, kind: str) -> None:
+    reader = empty
+    previous, content, at = begun(reader, kind)
     put_back = saved(reader.tables)
-    calls = calls_of(reader, lambda: write(reader, content, at))
-    wanted = stored(reader.tables)
+    length = len(calls_of(reader, lambda: write(reader, content, at)))
+    unreleased = visible_entries(stored(reader.tables))
+    wanted = released(reader)
     assert wanted != previous
-    assert len(calls) >= 10
-    seen = []
+    assert length >= 6
+    assert unreleased == visible_entries(wanted)
 
-    for number in range(1, len(calls) + 1):
+    for number in range(1, length + 1):
         put_back()
         at_call(reader, number, kill)
         with pytest.raises(Killed):
             write(reader, content, at)
-        cut_off = stored(reader.tables)
-        # Searches see the old version or the new one, whole.
-        is_new = item_of(reader, content, JSON_ITEM) == wanted.get(("records", content[0].key, JSON_ITEM))
-        assert visible_entries(cut_off) == visible_entries(wanted if is_new else previous), number
-        seen.append(is_new)
-        if number > 1:
+        # The commit is the last call: before it searches see the former version.
+        assert visible_entries(stored(reader.tables)) == visible_entries(previous), number
+        cut_off = saved(reader.tables)
+        assert released(reader) == previous, number
+
+        cut_off()
+        if number > 2:
             with pytest.raises(StillAtWorkError):
-                write(reader, content, at, clock=at + ABANDONED_AFTER - 1)
-            assert stored(reader.tables) == cut_off
-
-            target = target_of(reader, content)
-            MultiStepWrite(reader.tables, lambda: at + ABANDONED_AFTER).recover(target)
-            assert stored(reader.tables) == (wanted if is_new else previous), number
-
-        write(reader, content, at)
-        assert stored(reader.tables) == wanted, number
-
-    assert seen == sorted(seen)
-    assert {False, True} == set(seen)
+                write(reader, content, at)
+        write_patiently(reader, content, at)
+        assert visible_entries(stored(reader.tables)) == visible_entries(wanted), number
+        assert released(reader) == wanted, number
 
 
-@pytest.mark.long
-def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_release_may_be_killed_and_two_may_run_at_once(empty: Reader, kind: str, *, is_done: bool) -> None:
     reader = empty
-    previous = written(reader, FIRST)
+    previous, content, at = begun(reader, kind)
+    before = saved(reader.tables)
+    length = len(calls_of(reader, lambda: write(reader, content, at)))
+    if not is_done:
+        before()
+        at_call(reader, length, kill)
+        with pytest.raises(Killed):
+            write(reader, content, at)
     put_back = saved(reader.tables)
-    length = len(calls_of(reader, lambda: write(reader, SECOND, START + MINUTE)))
+    release = Release(reader.tables)
+    length = len(calls_of(reader, release.release_all))
     wanted = stored(reader.tables)
+    assert (wanted != previous) is is_done
 
-    for number in range(2, length + 1):
+    for number in range(1, length + 1):
         put_back()
         at_call(reader, number, kill)
         with pytest.raises(Killed):
-            write(reader, SECOND, START + MINUTE)
-        for again in range(1, length):
-            target = target_of(reader, SECOND)
-            if not target.is_leased:
-                break
-            # Each recovery gets one call further than the one before.
-            came = at_call(reader, again + 1, kill)
-            try:
-                MultiStepWrite(reader.tables, partial(int, START + again * MINUTE * 2)).recover(target)
-            except Killed:
-                assert came()
-            reader.faults.clear()
-        assert stored(reader.tables) in (previous, wanted), number
+            release.release_all()
+        assert visible_entries(stored(reader.tables)) == visible_entries(wanted), number
+        assert released(reader) == wanted, number
+
+        put_back()
+        at_call(reader, number, release.release_all)
+        assert released(reader) == wanted, number
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str) -> None:
-    """Another writer takes the lease over before each call in turn, and writes its own version."""
-    reader, content = empty, AFTER[kind]
-    written(reader, *BEFORE[kind])
-    at = START + len(BEFORE[kind]) * MINUTE
+    """Another writer comes before each call in turn, aborts the write, and writes its own version."""
+    reader = empty
+    _, content, at = begun(reader, kind)
     put_back = saved(reader.tables)
-    calls = calls_of(reader, lambda: write(reader, content, at))
-    write(reader, SMALL, at + MINUTE)
-    wanted_after = stored(reader.tables)
+    length = len(calls_of(reader, lambda: write(reader, content, at)))
     put_back()
     write(reader, SMALL, at + MINUTE)
-    wanted_instead = stored(reader.tables)
-    results = []
+    wanted = released(reader)
 
-    for number in range(2, len(calls) + 1):
+    for number in range(2, length + 1):
         put_back()
-        at_call(reader, number, lambda: write(reader, SMALL, at + MINUTE))
-        try:
-            write(reader, content, at)
-        except ClientError:
-            results.append(False)
-            assert stored(reader.tables) == wanted_instead, number
-        else:
-            # The version was written before the lease was taken over, and the writer reports success.
-            results.append(True)
-            assert stored(reader.tables) == wanted_after, number
-
-    assert results == sorted(results)
-    assert {False, True} == set(results)
-
-
-def test_of_two_that_end_it_at_once_one_does(empty: Reader) -> None:
-    reader = empty
-    previous = written(reader, FIRST)
-    at_call(reader, 4, kill)
-    with pytest.raises(Killed):
-        write(reader, SECOND, START + MINUTE)
-    target = target_of(reader, SECOND)
-    put_back = saved(reader.tables)
-    steps = MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE)
-    calls = calls_of(reader, lambda: steps.recover(target))
-    assert stored(reader.tables) == previous
-    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        steps.recover(target)
-
-    for number in range(1, len(calls) + 1):
-        put_back()
-
-        def take_over() -> None:
-            met = target_of(reader, SECOND)
-            MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).recover(met)
-
-        at_call(reader, number, take_over)
+        at_call(reader, number, lambda: write_patiently(reader, SMALL, at + MINUTE))
         with pytest.raises(ClientError):
-            steps.recover(target)
-        assert stored(reader.tables) == previous, number
+            write(reader, content, at)
+        assert visible_entries(stored(reader.tables)) == visible_entries(wanted), number
+        assert released(reader) == wanted, number
+
+
+@pytest.mark.parametrize("second", [FIRST, SMALL, DELETION])
+def test_a_write_on_one_that_is_not_released_yet_writes_over_it(empty: Reader, second: Request) -> None:
+    reader = empty
+    put_back = saved(reader.tables)
+    written(reader, FIRST, SECOND)
+    wanted = written_at(reader, second)
+    put_back()
+
+    for number, asked in enumerate((FIRST, SECOND)):
+        write(reader, asked, START + number * MINUTE)
+    write_patiently(reader, second, START + 2 * MINUTE)
+
+    assert visible_entries(stored(reader.tables)) == visible_entries(wanted)
+    assert released(reader) == wanted
+
+
+def written_at(reader: Reader, asked: Request) -> Stored:
+    write(reader, asked, START + 2 * MINUTE)
+    return released(reader)
 
 
 def conflict() -> None:
@@ -293,92 +311,124 @@ def unreachable() -> None:
 
 
 @pytest.mark.parametrize("error", [conflict, pytest.param(unreachable, marks=pytest.mark.long)])
-def test_an_error_before_it_is_there_leaves_no_lease_and_one_after_it_does_not_matter(
+def test_after_an_error_nothing_is_written_and_the_next_writer_need_not_wait(
     empty: Reader, error: Callable[[], None]
 ) -> None:
     reader = empty
     previous = written(reader, FIRST)
     put_back = saved(reader.tables)
-    calls = calls_of(reader, lambda: write(reader, SECOND, START + MINUTE))
-    wanted = stored(reader.tables)
-    results = []
+    length = len(calls_of(reader, lambda: write(reader, SECOND, START + MINUTE)))
+    wanted = released(reader)
 
-    for number in range(1, len(calls) + 1):
+    for number in range(1, length + 1):
         put_back()
         at_call(reader, number, error)
-        try:
+        with pytest.raises((ClientError, EndpointConnectionError)):
             write(reader, SECOND, START + MINUTE)
-        except (ClientError, EndpointConnectionError):
-            results.append(False)
-            assert stored(reader.tables) == previous, number
-        else:
-            results.append(True)
-            assert stored(reader.tables) == wanted, number
+        assert visible_entries(stored(reader.tables)) == visible_entries(previous), number
 
-    assert results == sorted(results)
-    assert {False, True} == set(results)
+        write(reader, SECOND, START + MINUTE)
+        assert released(reader) == wanted, number
 
 
-def test_an_error_of_a_transaction_that_was_done_all_the_same_is_none(empty: Reader) -> None:
+def cancelled(*codes: str) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "as asked"},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError"])
+def test_a_step_that_passing_reasons_cancel_is_repeated(empty: Reader, code: str) -> None:
     reader = empty
     written(reader, FIRST)
 
-    def lost(**_: Any) -> None:
-        if item_of(reader, SECOND, JSON_ITEM)["version"] == {"N": "2"} and not raised:
-            raised.append(True)
-            conflict()
+    def passing() -> None:
+        raise cancelled("None", code)
 
-    raised: list[bool] = []
-    reader.client.meta.events.register("after-call.dynamodb.TransactWriteItems", lost)
+    at_call(reader, 3, passing)
+    write(reader, SECOND, START + MINUTE)
+
+    assert planned(reader, SECOND, START + 2 * MINUTE) is None
+
+
+def test_one_that_takes_too_long_gives_up(empty: Reader) -> None:
+    reader = empty
+    previous = written(reader, FIRST)
+    clock = Clock(0.0)
+    resolver = IntentResolver(reader.tables, clock)
+    made = planned(reader, SECOND, START + MINUTE, resolver)
+    assert made
+
+    def late() -> None:
+        clock.now += SECONDS + 1
+
+    at_call(reader, 3, late)
+    with pytest.raises(OvertakenError):
+        MultiStepWrite(reader.tables, resolver).write([made], strict=True)
+
+    assert [state.done for _, state in WriteStates(reader.client, reader.tables.transaction).all()] == [False]
+    assert released(reader) == previous
+
+
+@contextmanager
+def lost(reader: Reader, number: int) -> Iterator[None]:
+    """Lose the answer of the nth transaction, which is done."""
+    met = 0
+    events, event = reader.client.meta.events, "after-call.dynamodb.TransactWriteItems"
+
+    def lose(**_: Any) -> None:
+        nonlocal met
+        met += 1
+        if met == number:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    events.register(event, lose)
     try:
-        write(reader, SECOND, START + MINUTE)
+        yield
     finally:
-        reader.client.meta.events.unregister("after-call.dynamodb.TransactWriteItems", lost)
-
-    assert raised
-    target = target_of(reader, SECOND)
-    assert (target.version, target.is_leased) == (2, False)
+        events.unregister(event, lose)
 
 
-def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reader) -> None:
+def test_a_commit_without_an_answer_was_done_if_its_state_says_so(empty: Reader) -> None:
     reader = empty
     written(reader, FIRST)
     put_back = saved(reader.tables)
-    write(reader, SECOND, START + MINUTE)
-    wanted = stored(reader.tables)
+    length = calls_of(reader, lambda: write(reader, SECOND, START + MINUTE)).count("TransactWriteItems")
+    wanted = released(reader)
     put_back()
-    pauses: list[int] = []
 
-    def busy(operation: str) -> None:
-        if operation == "TransactWriteItems" and item_of(reader, SECOND, JSON_ITEM)["version"] == {"N": "2"}:
-            conflict()
+    with lost(reader, length):
+        write(reader, SECOND, START + MINUTE)
 
-    reader.faults.append(busy)
-    made = planned(reader, SECOND, START + MINUTE)
-    assert made
-    steps = MultiStepWrite(reader.tables, lambda: START + MINUTE, pauses.append)
-    steps.write(made, strict=True)
+    assert released(reader) == wanted
 
-    assert pauses == [1, 2, 3, 4]
-    target = target_of(reader, SECOND)
-    assert (target.version, target.is_leased) == (2, True)
-    with pytest.raises(ClientError, match="TransactionCanceled"):
-        MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE).recover(target)
-    reader.faults.clear()
-    target = target_of(reader, SECOND)
-    MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).recover(target)
-    assert stored(reader.tables) == wanted
+
+def test_a_commit_of_which_nobody_can_tell_keeps_its_error(empty: Reader) -> None:
+    reader = empty
+    written(reader, FIRST)
+    before = saved(reader.tables)
+    length = calls_of(reader, lambda: write(reader, SECOND, START + MINUTE)).count("TransactWriteItems")
+    before()
+
+    def down(operation: str) -> None:
+        if operation == "UpdateItem":
+            unreachable()
+
+    reader.faults.append(down)
+    with lost(reader, length), pytest.raises(ReadTimeoutError):
+        write(reader, SECOND, START + MINUTE)
 
 
 def test_what_is_deleted_meanwhile_is_not_referred_to(empty: Reader) -> None:
-    """A target with a tombstone makes the write fail, and its increments are undone."""
     reader = empty
     previous = written(reader, request("Practitioner", "p13", {}), request("Practitioner", "p13", None))
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         write(reader, FIRST, START + 2 * MINUTE)
 
-    assert stored(reader.tables) == previous
+    assert released(reader) == previous
 
 
 def test_what_is_referred_to_is_not_deleted_in_steps(empty: Reader) -> None:
@@ -388,11 +438,45 @@ def test_what_is_referred_to_is_not_deleted_in_steps(empty: Reader) -> None:
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         write(reader, DELETION, START + 2 * MINUTE)
-    assert stored(reader.tables) == previous
+    assert released(reader) == previous
 
     written(reader, request("Condition", "c", None))
     write(reader, DELETION, START + 3 * MINUTE)
-    assert visible_entries(stored(reader.tables)) == {}
+    assert visible_entries(released(reader)) == {}
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_reference_that_a_write_holds_counts_once_it_has_ended(empty: Reader, *, is_done: bool) -> None:
+    """A deletion waits for the write, and then depends on how it ended."""
+    reader = empty
+    practitioner = request("Practitioner", "p5", {})
+    written(reader, practitioner)
+    before = saved(reader.tables)
+    length = len(calls_of(reader, lambda: write(reader, FIRST, START + MINUTE)))
+    before()
+    at_call(reader, length, kill)
+    with pytest.raises(Killed):
+        write(reader, FIRST, START + MINUTE)
+    states = WriteStates(reader.client, reader.tables.transaction)
+    ((name, _),) = states.all()
+    deletion = request("Practitioner", "p5", None)
+
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        write(reader, deletion, START + 2 * MINUTE)
+    if is_done:
+        action: Any = states.commit_action(name)
+        reader.client.transact_write_items(TransactItems=[action])
+        for _ in range(2):
+            with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+                write(reader, deletion, START + 2 * MINUTE)
+    else:
+        assert states.abort(name)
+        # The first attempt releases the count, and the next one deletes.
+        write_patiently(reader, deletion, START + 2 * MINUTE)
+    released(reader)
+    key = {"pk": {"S": count_key("Practitioner/p5", count_shard("1"))}}
+    item = reader.client.get_item(TableName=reader.tables.reference, Key=key)["Item"]
+    assert ("closed" in item) is not is_done
 
 
 def lock(reader: Reader, value: str) -> tuple[tuple[str, str], IdentifierLock]:
@@ -404,8 +488,9 @@ def lock(reader: Reader, value: str) -> tuple[tuple[str, str], IdentifierLock]:
 
 @pytest.mark.parametrize("value", ["v0", "other", "v3"])
 @pytest.mark.parametrize("comes", ["", "identifier"])
-def test_it_holds_only_if_a_lock_is_as_it_was_read(empty: Reader, value: str, comes: str) -> None:
-    """The writer's own id, which the second step adds, is no change; an id that another writer added is one."""
+@pytest.mark.parametrize("call", [1, 3])
+def test_it_holds_only_if_a_lock_is_as_it_was_read(empty: Reader, value: str, comes: str, call: int) -> None:
+    """Another writer may come before the write begins, and not while it holds the lock."""
     reader = empty
     name, known = lock(reader, value)
     full: list[tuple[str, str]] = []
@@ -417,45 +502,130 @@ def test_it_holds_only_if_a_lock_is_as_it_was_read(empty: Reader, value: str, co
         full = [name]
     made = planned(reader, FIRST, START, locks={name: known})
     assert made
-    if comes:
-        other = planned(reader, request("Patient", "2", {comes: [{"system": "urn:s", "value": value}]}), START)
-        assert other
+    other = planned(reader, request("Patient", "2", {"identifier": [{"system": "urn:s", "value": value}]}), START)
+    assert other
+    failed: list[bool] = []
+
+    def come() -> None:
         actions: Any = write_actions(other, reader.tables, strict=True, full=full)
-        reader.client.transact_write_items(TransactItems=actions)
-    steps = MultiStepWrite(reader.tables, lambda: START)
-    if comes:
-        with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-            steps.write(made, strict=True, full=full)
-        assert target_of(reader, FIRST).index is None
-    else:
-        steps.write(made, strict=True, full=full)
-        target = target_of(reader, FIRST)
-        assert target.exists
-        assert not target.is_leased
-        assert lock(reader, "v0")[1].ids == {"1"}
+        try:
+            reader.client.transact_write_items(TransactItems=actions)
+        except ClientError:
+            failed.append(True)
+
+    if comes and call == 1:
+        come()
+    elif comes:
+        at_call(reader, call, come)
+    steps = MultiStepWrite(reader.tables, IntentResolver(reader.tables))
+    if comes and call == 1:
+        with pytest.raises(OvertakenError):
+            steps.write([made], strict=True)
+        assert not item_of(reader, FIRST, INDEX_ITEM)
+        return
+    steps.write([made], strict=True)
+    released(reader)
+    assert bool(failed) is bool(comes)
+    assert item_of(reader, FIRST, INDEX_ITEM)["version"] == {"N": "1"}
+    assert lock(reader, "v0")[1].ids == {"1"}
+    assert lock(reader, "v3")[1].overflow is (value == "v3")
 
 
 def test_what_an_item_does_not_hold_is_refused_before_anything_is_written(
     empty: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lease lists the entries to come, and from the third step on those to remove."""
+    """The intent on an index record has the record before, too."""
     reader = empty
     previous = written(reader, FIRST)
     for content in (SECOND, SMALL, DELETION):
         made = planned(reader, content, START + MINUTE)
         assert made
-        items = multi_step_write._leased(made, START), multi_step_write._written(made)
-        monkeypatch.setattr(multi_step_write, "_LARGEST_ITEM", max(map(item_size, items)) - 1)
+        monkeypatch.setattr(multi_step, "_LARGEST_ITEM", item_size(index_intent(made, "x" * 32)) - 1)
         with pytest.raises(TooLargeError, match="more is indexed of it"):
-            MultiStepWrite(reader.tables, lambda: START).write(made, strict=True)
+            MultiStepWrite(reader.tables, IntentResolver(reader.tables)).write([made], strict=True)
         assert stored(reader.tables) == previous
 
 
 def test_steps_keep_within_the_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
     puts = [{"Put": {"TableName": "t", "Item": {"pk": {"S": "x" * 98}}}} for _ in range(5)]
     removals = [{"Delete": {"TableName": "t", "Key": {}}} for _ in range(40)]
-    monkeypatch.setattr(lease, "MAX_BYTES", 200)
+    monkeypatch.setattr(multi_step, "MAX_BYTES", 200)
 
-    assert [len(step) for step in lease.steps(puts)] == [2, 2, 1]
-    assert [len(step) for step in lease.steps(removals)] == [11, 11, 11, 7]
-    assert list(lease.steps([])) == []
+    def sizes(actions: Sequence[Any]) -> list[int]:
+        return [len(step) for step in multi_step._steps(actions)]
+
+    assert sizes(puts) == [2, 2, 1]
+    assert sizes(removals) == [11, 11, 11, 7]
+    assert sizes([]) == []
+
+
+def test_a_write_that_ended_stays_for_as_long_as_a_request_may_read_it(empty: Reader) -> None:
+    reader = empty
+    states = WriteStates(reader.client, reader.tables.transaction)
+    release = Release(reader.tables)
+    pauses: list[float] = []
+    assert release.release_ended(pauses.append) == 0
+    assert pauses == []
+    write(reader, FIRST, START)
+    at_call(reader, 4, kill, of=["TransactWriteItems"])
+    with pytest.raises(Killed):
+        write(reader, SECOND, START + MINUTE)
+
+    def another_ends(seconds: float) -> None:
+        pauses.append(seconds)
+        write(reader, request("Patient", "2", FIRST[1] and {**FIRST[1], "identifier": []}), START)
+
+    assert release.release_ended(another_ends) == 2
+    assert pauses == [VISIBLE_SECONDS]
+    # The first is released, the second is aborted, and the third ended only now.
+    assert sorted(str(state.done) for _, state in states.all()) == ["False", "True"]
+    assert release.release_ended(lambda _: None) == 2
+    assert list(states.all()) == []
+    assert released(reader) == stored(reader.tables)
+
+
+def test_a_write_that_goes_on_is_not_aborted(empty: Reader) -> None:
+    reader = empty
+    written(reader, FIRST)
+    states = WriteStates(reader.client, reader.tables.transaction)
+
+    def step(_seconds: float) -> None:
+        for name, state in states.all():
+            if state.done is None:
+                action: Any = states.step_action(name)
+                reader.client.transact_write_items(TransactItems=[action])
+
+    at_call(reader, 4, kill)
+    with pytest.raises(Killed):
+        write(reader, SECOND, START + MINUTE)
+    Release(reader.tables).release_ended(step)
+
+    assert [state.done for _, state in states.all()] == [None]
+
+
+def test_a_writer_aborts_one_that_has_made_no_step_for_seconds(empty: Reader) -> None:
+    reader = empty
+    written(reader, FIRST)
+    at_call(reader, 4, kill)
+    with pytest.raises(Killed):
+        write(reader, SECOND, START + MINUTE)
+    states = WriteStates(reader.client, reader.tables.transaction)
+    clock = Clock(0.0)
+    resolver = IntentResolver(reader.tables, clock)
+
+    for later, done in ((0.0, None), (ABANDONED_SECONDS - 0.1, None), (0.2, False)):
+        clock.now += later
+        with pytest.raises(StillAtWorkError):
+            planned(reader, SECOND, START, resolver)
+        assert [state.done for _, state in states.all()] == [done]
+    write(reader, SECOND, START + MINUTE, resolver)
+
+
+def test_one_of_which_nothing_is_left_was_released_meanwhile(empty: Reader) -> None:
+    reader = empty
+    write(reader, FIRST, START)
+    item = item_of(reader, FIRST, INDEX_ITEM)
+    released(reader)
+
+    with pytest.raises(StillAtWorkError):
+        IntentResolver(reader.tables).resolved(reader.tables.record, item)

@@ -54,7 +54,7 @@ def with_index(target: Target, **attributes: Any) -> Target:
 
 def actions_of(plan: WritePlan) -> list[dict[str, Any]]:
     client: Any = None
-    return write_actions(plan, RecordTables(client, "records", "directory", "references"), strict=False)
+    return write_actions(plan, RecordTables(client, "records", "directory", "references", "transactions"), strict=False)
 
 
 def keys(actions: list[dict[str, Any]], verb: str) -> list[tuple[str, str]]:
@@ -177,13 +177,12 @@ def test_an_index_record_that_no_item_holds_names_its_element() -> None:
     assert raised.value.expression == "Patient.identifier"
 
 
-def test_a_leased_record_is_written_on_the_lease() -> None:
-    leased = with_index(stored(patient()), digest={"S": ""}, claim={"S": "another's"})
-    condition = planned(patient(), leased, LATER).target.condition
+def test_an_index_record_is_written_over_the_intent_that_was_read() -> None:
+    held = replace(with_index(stored(patient()), digest={"S": ""}), intent="a-write")
+    condition = planned(patient(), held, LATER).target.condition
 
-    assert leased.is_leased
-    assert condition["ConditionExpression"] == "#version = :version AND #claim = :claim"
-    assert condition["ExpressionAttributeValues"][":claim"] == {"S": "another's"}
+    assert condition["ConditionExpression"] == "#txn = :txn"
+    assert condition["ExpressionAttributeValues"] == {":txn": {"S": "a-write"}}
 
 
 def test_what_is_rebuilt_has_the_version_the_time_and_the_patient_that_its_body_has() -> None:

@@ -21,7 +21,7 @@ from careconnect_testing.running.cases import each_of
 
 NOW = 1_700_000_000_000
 CLIENT: Any = None
-TABLES = RecordTables(CLIENT, "records", "directory", "references")
+TABLES = RecordTables(CLIENT, "records", "directory", "references", "transactions")
 NAME = lock_of("Patient", "", "v")
 
 
@@ -142,7 +142,10 @@ def test_an_update_counts_references_that_come_and_go_and_none_that_stays() -> N
     assert actions["Practitioner/a"]["ExpressionAttributeValues"] == {":total": {"N": "-1"}, ":type0": {"N": "-1"}}
     assert "ConditionExpression" not in actions["Practitioner/a"]
     assert actions["Practitioner/c"]["ExpressionAttributeValues"] == {":total": {"N": "1"}, ":type0": {"N": "1"}}
-    assert actions["Practitioner/c"]["ConditionExpression"] == "attribute_not_exists(#closed)"
+    assert (
+        actions["Practitioner/c"]["ConditionExpression"]
+        == "attribute_not_exists(#closed) AND attribute_not_exists(#closing)"
+    )
     load = counts(write_actions(PLANS["updated"], TABLES, strict=False))
     assert "ConditionExpression" not in load["Practitioner/c"]
 
@@ -156,7 +159,9 @@ def test_a_deletion_sets_the_tombstone_of_its_resource_and_a_restoration_removes
         ]
         assert len(own) == COUNT_SHARDS
         assert {each["UpdateExpression"].startswith(begins) for each in own} == {True}
-        assert {bool(each.get("ConditionExpression")) for each in own} == {name == "deleted"}
+        # Not while a multi-step write holds them, and a deletion only if nothing refers to it.
+        assert {"#held" in each["ConditionExpression"] for each in own} == {True}
+        assert {"#total" in each["ConditionExpression"] for each in own} == {name == "deleted"}
     assert counts(write_actions(PLANS["created"], TABLES, strict=True)).keys() == {"Practitioner/a"}
 
 

@@ -24,6 +24,7 @@ SETTINGS = {
     "WRITER_TABLE": "directory",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
+    "TRANSACTION_TABLE": "transactions",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
@@ -58,6 +59,7 @@ class Deployed:
             "AWS_REGION": "eu-west-2",
             "DIRECTORY_TABLE": self.tables.directory,
             "REFERENCE_TABLE": self.tables.reference,
+            "TRANSACTION_TABLE": self.tables.transaction,
             **settings,
         }
         for name, value in environment.items():

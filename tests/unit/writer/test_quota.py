@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.fhir import outcomes
 from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_MINUTE, UNITS_PER_WRITE_UNIT, Quota
+from careconnect_records.multi_step.release import Release
 from careconnect_testing.aws.lock_step import AwsCall
 from careconnect_testing.aws.units import UnitMeter
 from careconnect_testing.dynamodb import InMemoryClient
@@ -86,8 +87,11 @@ def test_m5_a_write_is_charged_for_all_that_it_writes(
 ) -> None:
     """M5: writers had no quota. The charge is never less than what DynamoDB takes."""
     before, write = WORST[kind]
+    monkeypatch.setattr("careconnect_records.multi_step.release._THREADS", 1)
+    release = Release(writer.reader.tables)
     for each in before:
         writer.made(each)
+        release.release_all()
     monkeypatch.setattr("careconnect.storage.quota.UNCOUNTED_UNITS", -1)
     counters = UsageCounters()
     sent = with_quota(writer, counters=counters)
@@ -95,6 +99,7 @@ def test_m5_a_write_is_charged_for_all_that_it_writes(
     metered.clear()
 
     assert write(sent).status in (200, 201, 204)
+    release.release_all()
 
     units = sum(counters.charges) / UNITS_PER_WRITE_UNIT
     assert metered.write <= units <= 2 * metered.write + 40

@@ -111,7 +111,7 @@ def load(
     if target is not None:
         if deletions and not (dry_run or yes):
             _ask(len(deletions), target.name, paths or ())
-        names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+        names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
         tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
         base_url = target.output("BaseUrl")
 

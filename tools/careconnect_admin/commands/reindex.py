@@ -36,7 +36,7 @@ def reindex(
         typer.confirm(
             f"The FHIR API of the stack {target.name} answers 503 until this has ended. Begin?", abort=True, err=True
         )
-    names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+    names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
     tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
     with _progress() as tell:
         report = operator_record(target).done(

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from careconnect.fhir.resource_types import resource_type
 from careconnect.runtime.aws import error_code
 from careconnect.storage.dynamodb import FormatCheckedClient
+from careconnect.storage.intents import TXN
 from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM, is_body
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, LoadResult
@@ -22,6 +23,8 @@ from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import digest_of, index_item
 from careconnect_records.items.table_formats import close_table, is_closed_by, open_table
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.release import Release
+from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.parsing.exact_json import JsonError, parse_json
 from careconnect_records.writes.plan import WritePlan, plan_rebuild
 from careconnect_records.writes.target import Target
@@ -70,9 +73,9 @@ def reindex(
     """Rebuild index records, entries, identifier locks and reference counts of both tables from the stored bodies.
 
     Each table's format number is 0 during the run, so that all other reads and writes of it are refused, and this
-    release's afterwards. A run that was killed is repeated from the beginning: the bodies are never changed. Abandoned
-    multi-step writes end by it, since a version either has a body or was never written. A resource that cannot be
-    indexed is a problem: it can be read, changed and deleted, and no search finds it.
+    release's afterwards. A run that was killed is repeated from the beginning: the bodies are never changed. Multi-step
+    writes end before it. A resource that cannot be indexed is a problem: it can be read, changed and deleted, and no
+    search finds it.
 
     `writers` threads write at the same time. Raises `OvertakenError`, and the service's errors as botocore raises them.
     """
@@ -87,8 +90,11 @@ def reindex(
     rebuild = _Rebuild(tables, client, base_url, progress)
     with ThreadPoolExecutor(writers, thread_name_prefix="reindex") as executor:
         try:
+            rebuild.end_writes()
             rebuild.clear(executor)
             rebuild.write(executor, 2 * writers)
+            # Resources that take several transactions.
+            Release(rebuild.tables).release_all()
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
@@ -111,12 +117,28 @@ class _Rebuild:
 
     def __init__(self, tables: RecordTables, client: FormatCheckedClient, base_url: str, progress: Progress) -> None:
         self.report = ReindexReport()
-        self._tables = tables.through(client)
+        self.tables = tables.through(client)
         self._checked = client
         self._scanned = tables.client
         self._base_url = base_url
         self._progress = progress
         self._writer = RecordWriter(tables, clock=lambda: datetime.now(UTC), client=client, plan=self._plan)
+
+    def end_writes(self) -> None:
+        """Release the bodies that multi-step writes hold; everything else is made anew.
+
+        A write without a state was not done: tables are restored one by one.
+        """
+        release, states = Release(self.tables), WriteStates(self.tables.client, self.tables.transaction)
+        done = release.abort_pending()
+        held = {"FilterExpression": "attribute_exists(#txn)", "ExpressionAttributeNames": {"#txn": TXN}}
+        for table in self.tables.of_resources:
+            # The bodies come before their versions, in the order of their keys.
+            for item in self._scan(table, **held):
+                if is_body(item["sk"]["S"]):
+                    release.item(table, item, done=done.get(item[TXN]["S"], False))
+        for name in done:
+            states.remove(name)
 
     def clear(self, executor: ThreadPoolExecutor) -> None:
         """Remove all items but the bodies."""
@@ -143,22 +165,22 @@ class _Rebuild:
 
     def _derived(self) -> Iterator[tuple[str, Item]]:
         """Yield the table and the key of each item that is derived from a body."""
-        for table in self._tables.of_resources:
+        for table in self.tables.of_resources:
             for item in self._scan(table, ProjectionExpression="pk, sk"):
                 if item["pk"]["S"] != CURSOR_KEY[0] and not is_body(item["sk"]["S"]):
                     yield table, item
-        for item in self._scan(self._tables.reference, ProjectionExpression="pk"):
-            yield self._tables.reference, item
+        for item in self._scan(self.tables.reference, ProjectionExpression="pk"):
+            yield self.tables.reference, item
 
     def _remove(self, keys: Sequence[tuple[str, Item]]) -> None:
         # A batch of reference counts alone names no table that has a format number.
-        for table in self._tables.of_resources:
+        for table in self.tables.of_resources:
             self._checked.own_item(table)
         asked: Any = {}
         for table, key in keys:
             asked.setdefault(table, []).append({"DeleteRequest": {"Key": key}})
         while asked:
-            asked = self._tables.client.batch_write_item(RequestItems=asked).get("UnprocessedItems")
+            asked = self.tables.client.batch_write_item(RequestItems=asked).get("UnprocessedItems")
 
     def _by_shard(self) -> Iterator[list[LoadRequest]]:
         """Yield requests in chunks, each of one shard of reference counts."""
@@ -172,7 +194,7 @@ class _Rebuild:
 
     def _requests(self) -> Iterator[LoadRequest]:
         """Yield a request for each current body, which its target holds."""
-        for table in self._tables.of_resources:
+        for table in self.tables.of_resources:
             bodies = self._scan(
                 table, FilterExpression="sk = :json", ExpressionAttributeValues={":json": {"S": JSON_ITEM}}
             )
@@ -208,8 +230,8 @@ class _Rebuild:
     def _leave_unindexed(self, target: Target, body: Item, digest: str) -> None:
         """Write an index record that holds the version of a body, and nothing that a search finds."""
         stamp: Item = {name: body[name] for name in ("version", "updated", "patient") if name in body}
-        self._tables.client.put_item(
-            TableName=self._tables.name(target.type.table), Item=index_item(target.type, target.key, digest, stamp)
+        self.tables.client.put_item(
+            TableName=self.tables.name(target.type.table), Item=index_item(target.type, target.key, digest, stamp)
         )
 
     def _collect(self, requests: Sequence[LoadRequest], future: "Future[list[LoadResult]]") -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +22,8 @@ from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError, epoch_milliseconds
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
+from careconnect_records.multi_step.resolve import IntentResolver, StillAtWorkError
+from careconnect_records.multi_step.write import MultiStepWrite, OvertakenError
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
@@ -65,6 +67,7 @@ class RecordWriter:
         clock: Callable[[], datetime],
         base_url: str = "",
         sleep: Callable[[float], None] = time.sleep,
+        elapsed: Callable[[], float] = time.monotonic,
         dry_run: bool = False,
         client: FormatCheckedClient | None = None,
         plan: Plan | None = None,
@@ -79,7 +82,8 @@ class RecordWriter:
         self._announce = announce
         self._pauses = Pauses(sleep)
         self._locks = ShardLocks()
-        self._steps = MultiStepWrite(self._tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
+        self._resolver = IntentResolver(self._tables, elapsed)
+        self._steps = MultiStepWrite(self._tables, self._resolver, sleep)
 
     def begin_tables(self) -> None:
         """Put the format of a new table into it before the first write."""
@@ -95,9 +99,12 @@ class RecordWriter:
         plans: list[WritePlan] = []
         for key, request in by_key.items():
             target = stored.get(key, request.target)
-            if target.is_leased and not self._dry_run:
-                results[key] = self._write_alone(request)
-                continue
+            try:
+                target = self._resolved(target)
+            except StillAtWorkError:
+                if not self._dry_run:
+                    results[key] = self._write_alone(request)
+                    continue
             plan = self._planned(target, request)
             if isinstance(plan, LoadResult):
                 results[key] = plan
@@ -113,7 +120,9 @@ class RecordWriter:
 
     def present(self, targets: Sequence[Target]) -> frozenset[str]:
         """Return the keys of the targets that are stored and not deleted."""
-        return frozenset(key for key, target in self._read_targets(targets).items() if target.exists)
+        found = self._read_targets(targets).items()
+        # One that a multi-step write holds is written about now: it counts as it will be.
+        return frozenset(key for key, target in found if target.exists)
 
     def _planned(self, target: Target, request: LoadRequest) -> WritePlan | LoadResult:
         now = epoch_milliseconds(self._clock())
@@ -139,7 +148,7 @@ class RecordWriter:
             self._pauses.before(attempt)
             try:
                 plan = self._attempt(request)
-            except StillAtWorkError:
+            except (StillAtWorkError, OvertakenError):
                 code = "another writer is at work on it"
             except TooLargeError as error:
                 return LoadResult(LoadOutcome.FAILED, str(error))
@@ -154,32 +163,44 @@ class RecordWriter:
         return LoadResult(LoadOutcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})", passing=True)
 
     def _attempt(self, request: LoadRequest) -> WritePlan | LoadResult:
-        plan = self._planned(self._recovered(request.target), request)
+        stored = self._read_targets([request.target])
+        plan = self._planned(self._resolved(stored.get(request.target.key, request.target)), request)
         if isinstance(plan, LoadResult):
             return plan
         self._announce([plan])
         [plan] = self._keeping_previous([plan])
         full = full_locks(self._client, self._tables, plan, self._pauses)
-        if plan.fits():
-            with self._locks.taken([plan]):
-                self._transact(write_actions(plan, self._tables, strict=False, full=full))
-        else:
-            self._steps.write(plan, strict=False, full=full)
+        try:
+            if plan.fits():
+                with self._locks.taken([plan]):
+                    self._transact(write_actions(plan, self._tables, strict=False, full=full))
+            else:
+                self._steps.write([plan], strict=False)
+        except (ClientError, OvertakenError, StillAtWorkError):
+            with suppress(ClientError, StillAtWorkError):
+                self._resolver.release_hidden(plan)
+            raise
         return plan
 
-    def _recovered(self, target: Target) -> Target:
-        """Return a target with its index record, after recovering an abandoned write of it."""
-        stored = self._read_targets([target]).get(target.key, target)
-        if not stored.is_leased:
-            return stored
-        self._steps.recover(stored)
-        return self._read_targets([target]).get(target.key, target)
+    def _resolved(self, target: Target) -> Target:
+        """Return a target with its index record as its last write left it; raises `StillAtWorkError`."""
+        if target.index is None:
+            return target
+        found = self._resolver.resolved(self._tables.name(target.type.table), target.index)
+        return replace(target, index=found.item, intent=found.intent, base=found.base)
 
     def _keeping_previous(self, plans: Sequence[WritePlan]) -> list[WritePlan]:
         """Return plans with the bodies of the versions that they replace."""
         wanted = [(plan.target, JSON_ITEM) for plan in plans if plan.replaces_version]
         bodies = {item["pk"]["S"]: item for item in self._read_items(wanted)}
-        return [plan.keeping(bodies.get(plan.target.key)) for plan in plans]
+        return [plan.keeping(self._body(plan.target, bodies.get(plan.target.key))) for plan in plans]
+
+    def _body(self, target: Target, item: Item | None) -> Item | None:
+        """Return a target's body as its last write left it, None if that is not known: then the write conflicts."""
+        try:
+            return self._resolver.resolved(self._tables.name(target.type.table), item).item if item else None
+        except StillAtWorkError:
+            return None
 
     def _transact(self, actions: Sequence[Any]) -> None:
         self._client.transact_write_items(TransactItems=actions)

@@ -24,7 +24,7 @@ from careconnect_records.items.resource_items import DELETED
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
+_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "ClientTable")
 # DynamoDB's limit for a batch.
 _BATCH: Final = 25
 _WRITERS: Final = 4

@@ -22,6 +22,7 @@ from careconnect_admin.loading.reading.checked import nothing_to_load
 from careconnect_admin.loading.reading.sources import find_sources, read_source
 from careconnect_admin.local.saved_tables import SavedTables
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def seed(
     the stack's outputs, which name its tables. Raises `SettingError` if the saved tables cannot be read, or have
     another format.
     """
-    tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
+    tables = RecordTables(dynamodb, *(outputs[name] for name in OUTPUTS))
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
     record = OperatorEvents(DynamoDbAuditStore(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
     registry = DynamoDbClientRegistry(dynamodb, outputs["ClientTable"])

@@ -3,6 +3,7 @@
 The versions since the restored time stay in its history, so that its numbers have no gap (ADR 23, ADR 40).
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from careconnect_admin.restoring.differences import Difference, differences
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import body_item, digest_of, epoch_milliseconds, index_item, with_version
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.release import Release
 from careconnect_records.parsing.exact_json import parse_json
 from careconnect_records.writes.plan import WritePlan, plan_version
 from careconnect_records.writes.target import Target
@@ -38,11 +40,15 @@ def carry_versions(
     announce: Announce,
     progress: Callable[[int], None] = lambda _: None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Write the versions since the restored time into the restored tables, and return the number of resources.
 
     Nothing may write to either tables meanwhile. A run that was killed is repeated. Raises `OperatorError`.
     """
+    while Release(current).release_ended(sleep):
+        # Those that were aborted now are released by the next run.
+        pass
     carrier = _Carrier(current, restored, base_url, announce, clock)
     done = 0
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="restore") as executor:
@@ -53,6 +59,7 @@ def carry_versions(
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
+    Release(restored).release_all()
     return done
 
 

@@ -21,7 +21,7 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
 
-WRITERS: Final = ("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction")
+WRITERS: Final = ("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction", "RecoveryFunction")
 """The functions that may write resources."""
 
 WAIT_SECONDS: Final = 30.0
@@ -77,6 +77,7 @@ class Switch:
                 base_url=self.target.output("BaseUrl"),
                 announce=self.announce,
                 progress=self.progress,
+                sleep=self.sleep,
             )
             self._update_stack()
         for table in (replaced.record, replaced.directory):

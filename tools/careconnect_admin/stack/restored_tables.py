@@ -1,4 +1,4 @@
-"""The tables of resources and references that are in service, and restored ones beside them (ADR 40)."""
+"""The tables of resources and of their writes that are in service, and restored ones beside them (ADR 40)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,25 +16,26 @@ from careconnect_admin.stack.target import StackTarget
 PARAMETER: Final = "RestoredTables"
 """The stack's parameter that names the restored tables in service by their `suffix`; empty for the stack's own."""
 
-OUTPUTS: Final = ("RecordTable", "DirectoryTable", "ReferenceTable")
-_KINDS: Final = ("record", "directory", "reference")
+OUTPUTS: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
+_KINDS: Final = ("record", "directory", "reference", "transaction")
 _WAIT: Final = {"Delay": 5, "MaxAttempts": 120}
 _GONE: Final = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
 
 
 @dataclass(frozen=True, slots=True)
 class TableSet:
-    """A record, a directory and a reference table. `suffix` is empty for the stack's own tables."""
+    """A record, a directory, a reference and a transaction table. `suffix` is empty for the stack's own tables."""
 
     suffix: str
     record: str
     directory: str
     reference: str
+    transaction: str
 
     @property
-    def names(self) -> tuple[str, str, str]:
-        """The three names, in the order of `OUTPUTS`."""
-        return self.record, self.directory, self.reference
+    def names(self) -> tuple[str, str, str, str]:
+        """The names, in the order of `OUTPUTS`."""
+        return self.record, self.directory, self.reference, self.transaction
 
 
 def restored_set(stack: str, suffix: str) -> TableSet:

@@ -13,9 +13,12 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType, Table
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion, Token, parse_criterion
+from careconnect.storage.dynamodb import Moments
+from careconnect.storage.intents import SnapshotNeededError
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
+from fhir_reader.store.resource_store import ResourceStore
 from fhir_reader.store.stored import Entry
 
 _IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
@@ -101,15 +104,26 @@ def _look_up(context: SearchContext) -> None:
         return
     (path,) = index_paths(PATIENT, [criterion])
     context.budget.look_up(len(path.ranges))
-    streams = context.uncharged.entries(PATIENT, [replace(one, expected=_EXPECTED) for one in path.ranges])
+    ranges = [replace(one, expected=_EXPECTED) for one in path.ranges]
     matches = criterion.matcher()
+    opened = context.uncharged.entries(PATIENT, ranges)
+
+    def found(store: ResourceStore) -> list[str]:
+        streams = opened if store is context.uncharged else store.entries(PATIENT, ranges)
+        parts = (islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1) for stream in streams)
+        return [entry.id for entry in chain.from_iterable(parts) if matches(entry.values)]
 
     def find() -> Sequence[str]:
-        found = (entry for stream in streams for entry in islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1))
-        patients = _seen([entry.id for entry in found if matches(entry.values)], context)
-        if not context.trail.fits(patients):
-            raise outcomes.too_many_patients()
-        return patients
+        moments = Moments(context.uncharged)
+        while True:
+            try:
+                patients = _seen(found(moments.store), context)
+            except SnapshotNeededError as error:
+                moments.renew(error)
+            else:
+                if not context.trail.fits(patients):
+                    raise outcomes.too_many_patients()
+                return patients
 
     context.trail.touched_when(find)
 

@@ -13,14 +13,22 @@ from careconnect.fhir.resource_types import ResourceType, Table, resource_type
 from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import order_key
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, position_of, prefix_of, resource_key
+from careconnect.storage.intents import (
+    DONE,
+    INTENT_ATTRIBUTES,
+    STATES,
+    TXN,
+    SnapshotNeededError,
+    is_former_body,
+    visible,
+)
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, position_of, prefix_of, resource_key, version_item
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.stored import (
     OWN_POSITION,
     Entry,
     IndexRange,
     NextLimit,
-    PendingEntries,
     QueriedEntries,
     StoredResource,
     item_key,
@@ -37,6 +45,9 @@ if TYPE_CHECKING:
 # Sorts after every text that may follow a prefix in a sort key.
 _LAST: Final = "\U0010ffff"
 
+_PROJECTED: Final = {f"#{name}": name for name in ("values", *INTENT_ATTRIBUTES)}
+_PROJECTION: Final = ", ".join(("sk", *_PROJECTED))
+
 # A compartment's entries begin with a type's name; the items of the patient itself begin with '#'.
 _FIRST_TYPE: Final = "A"
 
@@ -44,7 +55,8 @@ _FIRST_TYPE: Final = "A"
 class DynamoDbResourceStore:
     """Read stored resources and index entries from the tables that this function's role may read.
 
-    A store from `charged_to` counts every call in a budget. `clock` returns epoch seconds.
+    A store from `charged_to` counts every call in a budget. `transactions` is the table of the states of multi-step
+    writes. `clock` returns epoch seconds. Each method raises `SnapshotNeededError` (see `at_snapshot`).
     """
 
     def __init__(
@@ -52,11 +64,14 @@ class DynamoDbResourceStore:
         client: "DynamoDBClient",
         tables: Mapping[Table, str],
         table: Table,
+        transactions: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = FormatCheckedClient(client, tables.values(), outcomes.other_format, clock=clock)
         self._tables = tables
         self._home = table
+        self._transactions = transactions
+        self._snapshot: frozenset[str] | None = None
         self._how: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
         self._pool = ThreadPoolExecutor(max_workers=8)
@@ -81,6 +96,28 @@ class DynamoDbResourceStore:
         other._how = {"ConsistentRead": True}
         return other
 
+    def at_snapshot(self, bases: Iterable[str]) -> "DynamoDbResourceStore":
+        """Return the same store, strongly consistent and with a new snapshot, to which `bases` belong: one Query."""
+        other = self.consistent()
+        other._snapshot = frozenset((*self._committed(), *bases))
+        return other
+
+    def _committed(self) -> Iterator[str]:
+        request: dict[str, Any] = {
+            "TableName": self._transactions,
+            "KeyConditionExpression": "pk = :states",
+            "FilterExpression": "#status = :done",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":states": {"S": STATES}, ":done": {"S": DONE}},
+            "ConsistentRead": True,
+        }
+        while True:
+            answer = call(self._client.query, **request)
+            yield from (item["sk"]["S"] for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
         """Return one resource: one GetItem."""
         self._pay(1)
@@ -90,8 +127,8 @@ class DynamoDbResourceStore:
             Key=item_key(type_, resource_id, JSON_ITEM),
             ConsistentRead=True,
         )
-        item = answer.get("Item")
-        return stored_resource(item) if item else None
+        found = self._shown([answer["Item"]] if "Item" in answer else [])
+        return stored_resource(found[0]) if found else None
 
     def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], StoredResource]:
         """Return many resources by (type name, id), without absent ones: one BatchGetItem per hundred."""
@@ -117,8 +154,8 @@ class DynamoDbResourceStore:
         queries = [self._range_query(type_, range_) for range_ in possible]
         firsts = [self._pool.submit(self._query, **query) for query in queries]
         return [
-            QueriedEntries(type_, self._query, query, first, self._pending(type_, range_.partition), next_limit)
-            for range_, query, first in zip(possible, queries, firsts, strict=True)
+            QueriedEntries(type_, self._query, query, first, next_limit)
+            for query, first in zip(queries, firsts, strict=True)
         ]
 
     def systems(self, type_: ResourceType, partition: str, limit: int) -> list[str] | None:
@@ -170,12 +207,11 @@ class DynamoDbResourceStore:
         }
         own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
         first = self._pool.submit(self._query, **query)
-        pending = PendingEntries(partition, _member, self._index_records, self._pay)
 
         def parts() -> Iterator[list[tuple[str, Entry]]]:
             if own:
                 yield [(OWN_POSITION, entry) for entry in _entries_of(patient_type, own.result())]
-            for items in parts_of(self._query, query, first, pending):
+            for items in parts_of(self._query, query, first):
                 yield _members(items)
 
         return parts()
@@ -199,25 +235,39 @@ class DynamoDbResourceStore:
             },
             "ScanIndexForward": range_.forward,
             # Without the partition key, which is known, the response is smaller and parses faster.
-            "ProjectionExpression": "sk, #values, #staged",
-            "ExpressionAttributeNames": {"#values": "values", "#staged": "staged"},
+            "ProjectionExpression": _PROJECTION,
+            "ExpressionAttributeNames": _PROJECTED,
             **limit_of(range_.expected),
             **self._how,
         }
 
     def _query(self, **request: Any) -> Any:
-        return call(self._client.query, **request)
+        answer = call(self._client.query, **request)
+        return {**answer, "Items": self._shown(answer["Items"])}
+
+    def _shown(self, items: list[Item]) -> list[Item]:
+        """Return items as the snapshot shows them, former bodies by one BatchGetItem."""
+        if not any(TXN in item for item in items):
+            return items
+        seen = [dict(item) for each in items if (item := visible(each, self._snapshot)) is not None]
+        keys = [self._key_of_former(item) for item in seen if is_former_body(item)]
+        self._pay(math.ceil(len(keys) / BATCH))
+        former = {body["pk"]["S"]: body for body in batch_get(self._client, keys, consistent=True)}
+        if len(former) < len(keys):
+            # The write that had replaced them was undone meanwhile.
+            raise SnapshotNeededError
+        return [former[item["pk"]["S"]] if is_former_body(item) else item for item in seen]
 
     def _pay(self, calls: int) -> None:
         """Count calls before they are made."""
         if self._budget:
             self._budget.call(calls)
 
-    def _pending(self, type_: ResourceType, partition: str) -> PendingEntries:
-        return PendingEntries(partition, lambda sk: (type_, position_of(sk)[1]), self._index_records, self._pay)
-
-    def _index_records(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-        return self.consistent()._items(keys, INDEX_ITEM)
+    def _key_of_former(self, item: Item) -> tuple[str, Item]:
+        """Return the table and the key under which the body of a former version is stored."""
+        key = {"pk": item["pk"], "sk": {"S": version_item(JSON_ITEM, int(item["version"]["N"]))}}
+        type_ = resource_type(item["pk"]["S"].partition("/")[0])
+        return self._tables[type_.table if type_ else self._home], key
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
         wanted = list(dict.fromkeys((self._tables[type_.table], type_.name, id_) for type_, id_ in keys))
@@ -230,8 +280,8 @@ class DynamoDbResourceStore:
 
     def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], Item]:
         keys = [(table, {"pk": {"S": f"{name}/{id_}"}, "sk": {"S": item}}) for table, name, id_ in wanted]
-        found = batch_get(self._client, keys, consistent="ConsistentRead" in self._how)
-        return {one["pk"]["S"].partition("/")[::2]: one for one in found}
+        found = list(batch_get(self._client, keys, consistent="ConsistentRead" in self._how))
+        return {one["pk"]["S"].partition("/")[::2]: one for one in self._shown(found)}
 
 
 def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[Entry]:

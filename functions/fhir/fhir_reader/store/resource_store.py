@@ -32,7 +32,14 @@ class VersionStore(Protocol):
 
 
 class ResourceStore(Protocol):
-    """The stored resources and their index."""
+    """The stored resources and their index.
+
+    A method raises `SnapshotNeededError` if it meets a multi-step write that its snapshot does not decide, or if there
+    is no snapshot yet. The request then begins again, with the store of `at_snapshot`.
+    """
+
+    def at_snapshot(self, bases: Iterable[str]) -> "ResourceStore":
+        """Return the same store with a new snapshot of the multi-step writes that are done, and with `bases`."""
 
     def charged_to(self, budget: RequestBudget) -> "ResourceStore":
         """Return the same store, which counts each call in a budget before it is made.

@@ -1,11 +1,6 @@
-"""Stored resources and index entries, and the entries of an index range, read in parts.
-
-Entries of a resource that a multi-step write is changing are `pending`: its index record alone says whether each of
-them holds, and with which values (ADR 23).
-"""
+"""Stored resources and index entries, and the entries of an index range, read in parts."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -175,44 +170,6 @@ def _parsed(stored: str) -> Mapping[str, Any]:
 NextLimit = Callable[[int], int]
 """Return the limit of a stream's next query, given the number of entries that were not enough."""
 
-LookUp = Callable[[Iterable[Resource]], Mapping[tuple[str, str], Item]]
-"""Returns index records by (type name, id), strongly consistent."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingEntries:
-    """Resolves pending entries of one partition.
-
-    `resource_of` returns the resource of a sort key. `pay` is told of each call before it is made; without pending
-    entries there is none.
-    """
-
-    partition: str
-    resource_of: Callable[[str], Resource | None]
-    look_up: LookUp
-    pay: Callable[[int], None] | None
-
-    def resolved(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the items that hold, each with the values that hold."""
-        if not any("staged" in item for item in items):
-            return items
-        resources = [self.resource_of(item["sk"]["S"]) if "staged" in item else None for item in items]
-        wanted = dict.fromkeys(resource for resource in resources if resource)
-        if self.pay:
-            self.pay(math.ceil(len(wanted) / BATCH))
-        records = self.look_up(wanted)
-        resolved = (
-            self._held(item, records.get((resource[0].name, resource[1]))) if resource else item
-            for item, resource in zip(items, resources, strict=True)
-        )
-        return [item for item in resolved if item is not None]
-
-    def _held(self, item: Item, record: Item | None) -> Item | None:
-        """Return a pending entry as its resource's index record has it, None if the record does not list it."""
-        if record is None or [self.partition, item["sk"]["S"]] not in json.loads(record["entries"]["S"]):
-            return None
-        return {"sk": item["sk"], "values": record["values"]}
-
 
 @dataclass(frozen=True, slots=True)
 class QueriedEntries:
@@ -225,7 +182,6 @@ class QueriedEntries:
     query: Callable[..., Any]
     request: Mapping[str, Any]
     first: "Future[Any]"
-    pending: PendingEntries
     next_limit: NextLimit | None
 
     @property
@@ -236,7 +192,7 @@ class QueriedEntries:
 
     def parts(self) -> Iterator[list[Entry]]:
         """Yield the entries, a list for each query."""
-        for items in parts_of(self.query, self.request, self.first, self.pending, self.next_limit):
+        for items in parts_of(self.query, self.request, self.first, self.next_limit):
             positions = positions_of([item["sk"]["S"] for item in items])
             yield [
                 Entry(self.type, resource_id, order, item["values"]["S"])
@@ -248,7 +204,6 @@ def parts_of(
     query: Callable[..., Any],
     request: Mapping[str, Any],
     first: "Future[Any]",
-    pending: PendingEntries,
     next_limit: NextLimit | None = None,
 ) -> Iterator[Sequence[Item]]:
     """Yield the items of a query to its end, a list for each call.
@@ -258,7 +213,7 @@ def parts_of(
     """
     answer, limit = first.result(), request.get("Limit", 0)
     while True:
-        yield pending.resolved(answer["Items"])
+        yield answer["Items"]
         last = answer.get("LastEvaluatedKey")
         if not last:
             return

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from careconnect.storage.intents import TXN
 from careconnect.storage.keys import (
     LOCK_ITEM,
     Key,
@@ -77,10 +78,11 @@ def lock_action(
 ) -> Item:
     """Return the action that adds or removes a resource's id, on condition that the lock is as `expected`.
 
-    A `full` lock overflows. A lock that is not `full` has to have room, or the action fails.
+    A `full` lock overflows. A lock that is not `full` has to have room, or the action fails. So it does while a
+    multi-step write holds the lock.
     """
     values: dict[str, Any] = {}
-    conditions = [] if expected is None else [_unchanged(expected, values)]
+    conditions = ["attribute_not_exists(#txn)", *([] if expected is None else [_unchanged(expected, values)])]
     update = ""
     if added and full:
         update, values[":yes"], values[":one"] = "SET #many = :yes ADD #times :one", {"BOOL": True}, {"N": "1"}
@@ -95,7 +97,7 @@ def lock_action(
         lock_key(lock),
         update=update,
         condition=" AND ".join(conditions),
-        names={**_NAMES, "#times": "times"},
+        names={**_NAMES, "#times": "times", "#txn": TXN},
         values=values,
     )
 
@@ -114,3 +116,32 @@ def _unchanged(expected: IdentifierLock, values: dict[str, Any]) -> str:
         contained.append(f"contains(#ids, :has{position})")
     # A lock that has overflowed since may still have the same ids.
     return " AND ".join(["attribute_not_exists(#many)", *contained, "size(#ids) = :size"])
+
+
+def changed_lock(known: IdentifierLock, added: frozenset[str], removed: frozenset[str]) -> IdentifierLock:
+    """Return the next state of a lock, with the ids of the resources that gain and lose its identifier."""
+    ids = (known.ids | added) - removed
+    if known.overflow or len(ids) > MAX_IDS:
+        return IdentifierLock(known.ids - removed, overflow=True, revision=known.revision + 1)
+    return IdentifierLock(ids, revision=known.revision + 1)
+
+
+def lock_item(lock: Key, state: IdentifierLock) -> Item:
+    """Return the item of a lock."""
+    item = {**lock_key(lock), "times": {"N": str(state.revision)}}
+    if state.ids:
+        item["ids"] = {"SS": sorted(state.ids)}
+    if state.overflow:
+        item["many"] = {"BOOL": True}
+    return item
+
+
+def unchanged_item(item: Item | None) -> dict[str, Any]:
+    """Return the condition of a Put under which a lock, which no multi-step write holds, is as it was read."""
+    if item is None:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "attribute_not_exists(#txn) AND #times = :times",
+        "ExpressionAttributeNames": {"#txn": TXN, "#times": "times"},
+        "ExpressionAttributeValues": {":times": item["times"]},
+    }

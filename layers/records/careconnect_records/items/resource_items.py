@@ -112,7 +112,10 @@ def item_size(item: Item) -> int:
     size = 0
     for name, typed in item.items():
         ((kind, value),) = typed.items()
-        size += len(name) + (21 if kind != "S" else len(value) if value.isascii() else len(value.encode()))
+        if kind == "S":
+            size += len(name) + (len(value) if value.isascii() else len(value.encode()))
+        else:
+            size += len(name) + (item_size(value) if kind == "M" else 21)
     return size
 
 

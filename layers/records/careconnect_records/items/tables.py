@@ -1,4 +1,4 @@
-"""The tables of resources and references, and the client to write them with."""
+"""The tables that a write changes, and the client to write them with."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordTables:
-    """The names of the tables of resources and of reference counts, and the client to write them with.
+    """The names of the tables of resources, of reference counts and of the states of multi-step writes, and the client.
 
     `record` is empty for a writer of the directory, which may not access that table.
     """
@@ -22,6 +22,7 @@ class RecordTables:
     record: str
     directory: str
     reference: str
+    transaction: str
 
     def name(self, table: Table) -> str:
         """Return the name of the table for `table`."""

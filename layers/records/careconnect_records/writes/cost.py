@@ -8,7 +8,7 @@ from typing import Final
 
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import MAX_IDS
-from careconnect_records.items.resource_items import entries_text, entry_item, item_size
+from careconnect_records.items.resource_items import entry_item, item_size
 from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan
 
 _KB: Final = 1024
@@ -19,8 +19,11 @@ _EVENT: Final = 4
 _LONGEST_ID: Final = 65
 """Bytes of an id in a lock, at most."""
 
-# Transactions of a multi-step write that its items do not fill: two more for each kind of action, and its own.
-_STEPS: Final = 9
+# Changes of a multi-step write's state besides those of its full steps: begun, two steps not filled, done, removed.
+_STEPS: Final = 5
+
+_LISTED_BYTES: Final = 40
+"""Bytes that an item has in the compressed list of what a write holds, at most."""
 
 
 def write_units(plan: WritePlan, events: int) -> int:
@@ -44,13 +47,12 @@ def write_units(plan: WritePlan, events: int) -> int:
     whole += _EVENT * events
     if plan.fits(events):
         return whole
-    # Entries are put as pending before, without values. Each step checks the index record, with the entries to come.
-    pending = 2 * (len(new) + len(removed)) + sum(changed)
-    leased = max(index, 2 * ceil((_bytes(plan.target.index) + len(entries_text(plan.entries).encode())) / _KB) + 2)
-    leased += 2 * ceil(len(entries_text(plan.removed).encode()) / _KB)
-    actions = 2 * len(plan.entries) + 2 * len(plan.removed) + plan.count
-    steps = _STEPS + actions // (MAX_ACTIONS - 1) + sum(map(item_size, plan.entries.values())) // MAX_BYTES
-    return whole + pending + steps * leased
+    # A multi-step write: an intent has the item before as well, and is released by half the units of a transaction.
+    before = sum(_units(entry_item(key, old_values)) for key in plan.entries if key in existing)
+    held = whole - _EVENT * events + before + min(_units(plan.index), _units(plan.target.index)) + sum(of_locks)
+    steps = _STEPS + plan.count // (MAX_ACTIONS - 1) + plan.size // MAX_BYTES
+    listed = 2 * ceil(_LISTED_BYTES * plan.count / _KB)
+    return held + held // 2 + 2 * steps + listed + _EVENT * events
 
 
 def _bytes(item: Item | None) -> int:

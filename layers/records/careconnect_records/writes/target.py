@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from careconnect.fhir.resource_types import ResourceType
+from careconnect.storage.intents import TXN
 from careconnect.storage.keys import Key, resource_key
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import IdentifierLock
@@ -19,7 +20,8 @@ class Target:
     `index` is its index record and `body` its body of the same version; each is None if there is none, or none was
     read. `locks` are the identifier locks that a condition was decided by: the write requires them to be unchanged.
     `hidden` are the patients of a stored resource that the caller may not see, None if nothing is hidden. A hidden
-    resource looks absent.
+    resource looks absent. `intent` is the name of the multi-step write whose intent the index record was read from, and
+    `base` the one that made it (see `careconnect.storage.intents`).
     """
 
     type: ResourceType
@@ -28,6 +30,8 @@ class Target:
     body: Item | None = None
     locks: Mapping[Key, IdentifierLock] = field(default_factory=dict)
     hidden: tuple[str, ...] | None = None
+    intent: str = ""
+    base: str = ""
 
     @property
     def key(self) -> str:
@@ -36,7 +40,7 @@ class Target:
 
     @property
     def version(self) -> int:
-        """The stored version, a deletion's too; 0 if there is none, or if its first write has not finished."""
+        """The stored version, a deletion's too; 0 if there is none."""
         return int(self.index["version"]["N"]) if self.index else 0
 
     @property
@@ -75,22 +79,19 @@ class Target:
         return tuple(self.index.get("patient", {}).get("S", "").split()) if self.index else ()
 
     @property
-    def is_leased(self) -> bool:
-        """Whether a multi-step write of the resource has begun and not finished."""
-        return self.index is not None and "claim" in self.index
-
-    @property
     def condition(self) -> dict[str, Any]:
         """The condition of a transaction under which the index record is unchanged since it was read."""
+        if self.intent:
+            # It says which intent, and an intent does not change.
+            return {
+                "ConditionExpression": "#txn = :txn",
+                "ExpressionAttributeNames": {"#txn": TXN},
+                "ExpressionAttributeValues": {":txn": {"S": self.intent}},
+            }
         if self.index is None:
             return {"ConditionExpression": "attribute_not_exists(pk)"}
-        values: dict[str, Any] = {":version": self.index["version"]}
-        lease = "attribute_not_exists(#claim)"
-        if self.is_leased:
-            lease = "#claim = :claim"
-            values[":claim"] = self.index["claim"]
         return {
-            "ConditionExpression": f"#version = :version AND {lease}",
-            "ExpressionAttributeNames": {f"#{name}": name for name in ("version", "claim")},
-            "ExpressionAttributeValues": values,
+            "ConditionExpression": "#version = :version AND attribute_not_exists(#txn)",
+            "ExpressionAttributeNames": {"#version": "version", "#txn": TXN},
+            "ExpressionAttributeValues": {":version": self.index["version"]},
         }

@@ -45,6 +45,7 @@ _TABLES = {
     "RecordTable": "records",
     "DirectoryTable": "directory",
     "ReferenceTable": "references",
+    "TransactionTable": "transactions",
     "ClientTable": "clients",
     "TokenTable": "tokens",
     "UsageTable": "usage",
@@ -55,6 +56,7 @@ _SETTINGS = {
     "RECORD_TABLE": "records",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
+    "TRANSACTION_TABLE": "transactions",
     "CLIENT_TABLE": "clients",
     "TOKEN_TABLE": "tokens",
     "USAGE_TABLE": "usage",
@@ -161,7 +163,7 @@ def moto_deployment(beside: list[Resource]) -> Iterator[MotoDeployment]:
         _register(client)
         meter = UnitMeter(client)
         lock_step = LockStep(meter.before, meter.after)
-        tables = RecordTables(client, *list(_TABLES.values())[:3])
+        tables = RecordTables(client, *list(_TABLES.values())[:4])
         _load(tables, beside)
         # All clients of the functions must be of this session, whenever they are created.
         aws.session.cache_clear()

@@ -27,7 +27,12 @@ MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" fo
 """More entries than a transaction takes."""
 _TYPES = {"Patient", *(each.name for each in RESOURCE_TYPES if each.table is Table.DIRECTORY)}
 _OBSERVATIONS = {"o1", "o2", "o3"}
-WRITERS = {"RecordWriterFunction": "writer-1", "DirectoryWriterFunction": "writer-2", "BundleFunction": "writer-3"}
+WRITERS = {
+    "RecordWriterFunction": "writer-1",
+    "DirectoryWriterFunction": "writer-2",
+    "BundleFunction": "writer-3",
+    "RecoveryFunction": "writer-4",
+}
 
 
 @dataclass
@@ -94,7 +99,11 @@ class Restorable:
     def carry(self, restored: TableSet) -> int:
         """Carry versions over from the stack's own tables to restored ones."""
         return carry_versions(
-            self.tables(self.own), self.tables(restored), base_url=BASE, announce=self.patients.extend
+            self.tables(self.own),
+            self.tables(restored),
+            base_url=BASE,
+            announce=self.patients.extend,
+            sleep=lambda _: None,
         )
 
     def switch(self, restored: TableSet) -> int:
@@ -168,7 +177,7 @@ def restorable_stack(folder: Path) -> Iterator[Restorable]:
             ),
         )
         tables = reader.tables
-        own = TableSet("", tables.record, tables.directory, tables.reference)
+        own = TableSet("", tables.record, tables.directory, tables.reference, tables.transaction)
         for table in own.names:
             recovery = {"PointInTimeRecoveryEnabled": True}
             reader.client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)

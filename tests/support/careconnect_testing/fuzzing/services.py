@@ -181,13 +181,13 @@ class Services:
     def _reader(self, table: Table) -> RequestPipeline:
         client: Any = self.tables
         names: dict[Table, str] = {**_TABLES} if table is Table.RECORD else {table: _TABLES[table]}
-        store = DynamoDbResourceStore(client, names, table, self.clock)
+        store = DynamoDbResourceStore(client, names, table, "transactions", self.clock)
         return self._pipeline(FhirEndpoint(store, table, no_limit()))
 
     def _writer(self, table: Table) -> RequestPipeline:
         client: Any = self.tables
         record = _TABLES[Table.RECORD] if table is Table.RECORD else ""
-        tables = RecordTables(client, record, _TABLES[Table.DIRECTORY], "references")
+        tables = RecordTables(client, record, _TABLES[Table.DIRECTORY], "references", "transactions")
         store = DynamoDbRecordStore(tables, self.clock, lambda _: None)
         writer = ResourceWriter(store, no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1")
         return self._pipeline(WriterEndpoint(writer, table))

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "patient-record-patch": "RecordWriterFunction",
     "patient-record-update": "RecordWriterFunction",
     "patient-record-": "PatientRecordFunction",
+    "recovery-": "RecoveryFunction",
     "token-": "TokenFunction",
     "verifier-": "VerifierFunction",
 }

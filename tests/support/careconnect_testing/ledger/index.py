@@ -24,11 +24,6 @@ from careconnect_testing.ledger.stored_items import COUNTS, Stored, resource_of
 Place = tuple[str, str]
 
 
-def leased(stored: Stored) -> list[str]:
-    """Return the resources with the lease of a cut off write: the next write of each has to end it."""
-    return sorted(item["pk"]["S"] for item in stored.of_resources() if "claim" in item)
-
-
 def faults_of_items(stored: Stored, base_url: str) -> Iterator[str]:
     """Yield each item that does not follow from a stored version, and each that does and is not there."""
     expected: dict[Place, Item] = {}

@@ -101,6 +101,9 @@ class EntriesInMemory:
     def consistent(self) -> "EntriesInMemory":
         return self
 
+    def at_snapshot(self, _bases: object) -> "EntriesInMemory":
+        raise NotImplementedError
+
     def read(self, *_: object) -> StoredResource | None:
         raise NotImplementedError
 

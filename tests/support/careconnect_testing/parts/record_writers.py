@@ -17,7 +17,6 @@ from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
 from careconnect.storage.quota import Quota
 from careconnect_records.items.table_formats import begin_table
-from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import Pairs, fhir_event
@@ -64,8 +63,8 @@ class Writer:
         """Return the pipeline of a new instance of a writer's function, perhaps behind an edge."""
         tables = self.reader.tables
         if table is Table.DIRECTORY:
-            tables = RecordTables(tables.client, "", tables.directory, tables.reference)
-        store = DynamoDbRecordStore(tables, self.now, self._sleep)
+            tables = replace(tables, record="")
+        store = DynamoDbRecordStore(tables, self.now, self._sleep, self.stopwatch)
         writer = ResourceWriter(
             store, self.quota, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}"
         )

@@ -21,6 +21,7 @@ from careconnect.http.messages import Cors
 from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM
 from careconnect.storage.quota import Quota
 from careconnect_admin.loading.load import load_paths
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import Database, InMemoryClient
@@ -72,8 +73,9 @@ class Reader:
 
     def app(self, table: Table) -> RequestPipeline:
         """Return the pipeline of a new instance of a reader's function."""
-        names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
-        store = DynamoDbResourceStore(self.client, names if table is Table.RECORD else {table: names[table]}, table)
+        names: dict[Table, str] = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
+        own: dict[Table, str] = names if table is Table.RECORD else {table: names[table]}
+        store = DynamoDbResourceStore(self.client, own, table, self.tables.transaction)
         endpoint = FhirEndpoint(store, table, Quota(self.counters, self.quota), self.stopwatch)
         return RequestPipeline(
             endpoint, BASE, "eu-west-2", Cors(self.origins), self.observer, self.now, auditing=self.kept.auditing()
@@ -176,8 +178,8 @@ def reader_in_memory() -> Iterator[Reader]:
 def made_tables(client: Any) -> RecordTables:
     """Create empty tables, beside those that the client has."""
     number = next(_NUMBERS)
-    names = (f"records-{number}", f"directory-{number}", f"references-{number}")
-    for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
+    names = [f"{kind}-{number}" for kind in ("records", "directory", "references", "transactions")]
+    for resource, name in zip(OUTPUTS, names, strict=True):
         create_table(client, resource, name)
     return RecordTables(client, *names)
 

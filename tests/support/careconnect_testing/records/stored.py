@@ -1,6 +1,5 @@
 """The content of the resource tables, in a form that tests can compare."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,15 +8,21 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from careconnect.storage.keys import CURSOR_KEY, INDEX_ITEM, LOCK_ITEM, Key
+from careconnect.storage.intents import BASE, DONE, visible
+from careconnect.storage.keys import CURSOR_KEY, LOCK_ITEM, Key
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.dynamodb import InMemoryClient
 
 Item = dict[str, Any]
 Stored = dict[tuple[str, str, str], Item]
-"""Items by table (`records`, `directory`, `references`), partition key and sort key."""
+"""Items by table (`records`, `directory`, `references`, `transactions`), partition key and sort key."""
 
-_NAMES = {"records": "record", "directory": "directory", "references": "reference"}
+_NAMES = {
+    "records": "record",
+    "directory": "directory",
+    "references": "reference",
+    "transactions": "transaction",
+}
 
 
 def stored(tables: RecordTables) -> Stored:
@@ -46,24 +51,16 @@ def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
 
 
 def visible_entries(items: Stored) -> dict[Key, str]:
-    """Return the values of the visible index entries; the resource's index record decides on a pending one."""
-    indexes = {pk: item for (_, pk, sk), item in items.items() if sk == INDEX_ITEM}
-    visible: dict[Key, str] = {}
-    for (_, pk, sk), item in items.items():
-        if not sk or sk.startswith("#"):
+    """Return the values of the visible index entries; the states of multi-step writes decide on intents."""
+    done = {sk for (kind, _, sk), item in items.items() if kind == "transactions" and item["status"] == {"S": DONE}}
+    visible_: dict[Key, str] = {}
+    for (kind, pk, sk), item in items.items():
+        if kind == "transactions" or not sk or sk.startswith("#"):
             continue
-        holder = item
-        if "staged" in item:
-            holder = _index_of(pk, sk, indexes)
-            if [pk, sk] not in json.loads(holder["entries"]["S"]):
-                continue
-        visible[pk, sk] = holder["values"]["S"]
-    return visible
-
-
-def _index_of(pk: str, sk: str, indexes: Mapping[str, Item]) -> Item:
-    owner = pk.partition("?")[0] if "?" in pk else sk.partition("?")[0]
-    return indexes[f"{owner}/{sk.rpartition('#')[2]}"]
+        bases = {item[BASE]["S"]} if BASE in item else set()
+        if shown := visible(item, done | bases):
+            visible_[pk, sk] = shown["values"]["S"]
+    return visible_
 
 
 def saved(tables: RecordTables) -> Callable[[], None]:

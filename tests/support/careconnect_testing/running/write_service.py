@@ -9,6 +9,7 @@ from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
@@ -25,12 +26,12 @@ from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter
 
-TABLES, EVENTS = ("storm-records", "storm-directory", "storm-references"), "storm-events"
+TABLES, EVENTS = ("storm-records", "storm-directory", "storm-references", "storm-transactions"), "storm-events"
 
 
 def make_tables(client: Any) -> None:
     """Create the tables of this release, and one of events."""
-    for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), TABLES, strict=True):
+    for resource, name in zip(OUTPUTS, TABLES, strict=True):
         create_table(client, resource, name)
     create_table(client, "AuditTable", EVENTS)
     for table in TABLES[:2]:
@@ -51,9 +52,8 @@ class WriteService:
     def __post_init__(self) -> None:
         names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
         writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables), no_limit()), Table.RECORD)
-        reader = FhirEndpoint(
-            DynamoDbResourceStore(self.tables.client, names, Table.RECORD), Table.RECORD, no_limit(), time.monotonic
-        )
+        store = DynamoDbResourceStore(self.tables.client, names, Table.RECORD, self.tables.transaction)
+        reader = FhirEndpoint(store, Table.RECORD, no_limit(), time.monotonic)
         record = Auditing(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
         for name, endpoint, auditing in (("_writer", writer, record), ("_reader", reader, None)):
             observer = RecordingObserver()

@@ -75,7 +75,7 @@ class InProcessReader:
         self.base = self.base_url + FHIR_PATH
         self.client.meta.events.register("provide-client-params.dynamodb", self._count, unique_id=f"count-{id(self)}")
         for table in DATA_TABLES:
-            store = DynamoDbResourceStore(self.client, tables, table)
+            store = DynamoDbResourceStore(self.client, tables, table, "transactions")
             endpoint = FhirEndpoint(store, table, no_limit())
             self._apps[table] = RequestPipeline(
                 endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now

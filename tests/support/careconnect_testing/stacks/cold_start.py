@@ -17,6 +17,7 @@ ENVIRONMENT: Final = {
     "RECORD_TABLE": "records",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
+    "TRANSACTION_TABLE": "transactions",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
@@ -34,6 +35,7 @@ ENVIRONMENT: Final = {
 PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer", "bundle_processor"),
     *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
+    "write_recovery",
 )
 """The packages with a handler; the authorizer, the reader and the writer are deployed as two functions each."""
 

@@ -13,6 +13,10 @@ MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
 RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
 # A write stores its events in its own transaction, which takes no PartiQL statement.
 RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
+# A request that meets a multi-step write asks which ones are done.
+SNAPSHOTS = {("dynamodb:Query", "TransactionTable")}
+# A writer begins one, looks how another has ended, and ends one that was cut off.
+STATES = {(f"dynamodb:{action}", "TransactionTable") for action in ("GetItem", "PutItem", "UpdateItem")}
 STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {
@@ -25,26 +29,39 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "ReadAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "WriteAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "PatientRecordFunction": {(action, "RecordTable") for action in READS}
+    | SNAPSHOTS
     | {(action, "DirectoryTable") for action in READS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS,
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
+    | SNAPSHOTS
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
+    | STATES
     | {(action, "ReferenceTable") for action in MARKS}
     | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "GetItem")}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
+    | STATES
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
     # What both readers and both writers may.
     "BundleFunction": {(action, table) for action in WRITES for table in ("RecordTable", "DirectoryTable")}
+    | SNAPSHOTS
+    | STATES
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
+    "RecoveryFunction": {
+        (f"dynamodb:{action}", table)
+        for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem")
+        for table in ("RecordTable", "DirectoryTable")
+    }
+    | {(action, "ReferenceTable") for action in MARKS}
+    | {(f"dynamodb:{action}", "TransactionTable") for action in ("Query", "UpdateItem", "DeleteItem")},
     "AuditFunction": {
         # For the key of its next links, which is stored among the events.
         ("dynamodb:GetItem", "AuditTable"),
@@ -79,6 +96,7 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
         for function in (
             *("PatientRecordFunction", "DirectoryFunction", "RecordWriterFunction", "DirectoryWriterFunction"),
             *("BundleFunction", "AuditFunction", "ArchiverFunction", "VerifierFunction", "ConsoleFunction"),
+            "RecoveryFunction",
         )
     },
 }

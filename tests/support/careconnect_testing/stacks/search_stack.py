@@ -11,6 +11,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.search.search_corpus import corpus, load_corpus
 from careconnect_testing.search.search_reader import HttpReader
@@ -50,7 +51,7 @@ def search_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchSta
         outputs, dynamodb = stack.stack.outputs, stack.client("dynamodb")
         register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
         resources = corpus(stack.base_url + FHIR_PATH)
-        tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
+        tables = RecordTables(dynamodb, *(outputs[name] for name in OUTPUTS))
         load_corpus(resources, tables, folder, stack.base_url)
         with httpx.Client(base_url=stack.base_url, timeout=30, trust_env=False) as connection:
             yield SearchStack(stack, resources, connection, explorer)

@@ -55,7 +55,7 @@ def auditor(clients: tuple[DemoClient, ...]) -> DemoClient:
 def record_tables(local_stack: LocalStack) -> RecordTables:
     """The tables that hold records, for loading."""
     outputs = local_stack.stack.outputs
-    names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+    names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
     return RecordTables(local_stack.client("dynamodb"), *(outputs[name] for name in names))
 
 

@@ -43,6 +43,7 @@ def run(reader: Reader, events: Events, monkeypatch: pytest.MonkeyPatch) -> Run:
         "RecordTable": tables.record,
         "DirectoryTable": tables.directory,
         "ReferenceTable": tables.reference,
+        "TransactionTable": tables.transaction,
         "AuditTable": "audit",
         "BaseUrl": BASE,
     }

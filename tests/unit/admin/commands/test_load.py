@@ -48,6 +48,7 @@ _OUTPUTS = {
     "RecordTable": "records",
     "DirectoryTable": "directory",
     "ReferenceTable": "references",
+    "TransactionTable": "transactions",
     "BaseUrl": "https://ehr.example",
 }
 _DEPLOYED = ["--stack", "careconnect"]

@@ -18,6 +18,7 @@ from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
 from careconnect_admin.loading.reading.found import Deletion, Place
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.release import Release
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.writes import LONG_TEXT
 
@@ -30,6 +31,9 @@ _NOW_MILLISECONDS = "1714557600123"
 Items = dict[tuple[str, str], dict[str, Any]]
 
 
+TABLES = ("records", "directory", "references", "transactions")
+
+
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -40,12 +44,13 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
         create_table(client, "RecordTable", "records")
         create_table(client, "DirectoryTable", "directory")
         create_table(client, "ReferenceTable", "references")
+        create_table(client, "TransactionTable", "transactions")
         yield client
 
 
 @pytest.fixture
 def tables(dynamodb: "DynamoDBClient") -> RecordTables:
-    return RecordTables(dynamodb, "records", "directory", "references")
+    return RecordTables(dynamodb, *TABLES)
 
 
 class TestedClient:
@@ -183,7 +188,7 @@ def test_loading_twice_changes_nothing(tmp_path: Path, dynamodb: "DynamoDBClient
     before = items_of(tables), items_of(tables, Table.DIRECTORY)
 
     watched = TestedClient(dynamodb)
-    again = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
+    again = RecordTables(watched, *TABLES)  # type: ignore[arg-type]
     report = load(tmp_path, again, {"gender": "male", "id": "4", "resourceType": "Patient"}, resources[1], later=60)
 
     assert report.total == TypeCounts(unchanged=2)
@@ -500,7 +505,7 @@ def test_progress_goes_forward_to_the_end(
 
 def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
     watched = TestedClient(dynamodb)
-    tables = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
+    tables = RecordTables(watched, *TABLES)  # type: ignore[arg-type]
     patients: list[Any] = [{"resourceType": "Patient", "id": str(number)} for number in range(95)]
     for number in range(5):
         patients[number]["text"] = {"status": "generated", "div": f"<div>{'x' * 340_000}</div>"}
@@ -526,7 +531,7 @@ def test_two_loaders_at_once_lose_nothing(tmp_path: Path, dynamodb: "DynamoDBCli
             load(other, tables, patient(name=[{"family": "Second"}]))
         return real(**arguments)
 
-    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
+    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), *TABLES)  # type: ignore[arg-type]
     report = load(tmp_path, slow, patient(name=[{"family": "Third"}]), {"resourceType": "Patient", "id": "5"})
 
     assert report.total == TypeCounts(loaded=2)
@@ -550,7 +555,7 @@ def test_a_transaction_refused_for_now_is_done_again_one_by_one(
             raise fault(code)
         return real(**arguments)
 
-    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory", "references")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), *TABLES)  # type: ignore[arg-type]
     report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
     assert report.total == TypeCounts(loaded=2)
     assert sizes == [8, 4, 4, 4]
@@ -566,22 +571,20 @@ def test_what_stays_refused_is_reported_and_not_half_written(
             raise fault("TransactionCanceledException")
         return real(**arguments)
 
-    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory", "references")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), *TABLES)  # type: ignore[arg-type]
     report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
     assert report.total == TypeCounts(loaded=1, failed=1)
     assert [str(each).rpartition("/in.ndjson:")[2] for each in report.problems] == [
         "1: Patient/4: not written in 8 attempts (TransactionCanceledException)"
     ]
-    assert {
-        pk for pk, sk in items_of(RecordTables(dynamodb, "records", "directory", "references")) if sk.startswith("#")
-    } == {"Patient/5"}
+    assert {pk for pk, sk in items_of(RecordTables(dynamodb, *TABLES)) if sk.startswith("#")} == {"Patient/5"}
 
 
 def test_an_item_that_dynamodb_does_not_accept_is_reported(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
     def refuse(_real: Callable[..., Any], **_arguments: Any) -> Any:
         raise fault("ValidationException")
 
-    tables = RecordTables(TestedClient(dynamodb, transact_write_items=refuse), "records", "directory", "references")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=refuse), *TABLES)  # type: ignore[arg-type]
     (problem,) = load(tmp_path, tables, patient()).problems
     assert problem.reason == "Patient/4: DynamoDB does not accept its items"
 
@@ -591,7 +594,7 @@ def test_a_denied_load_ends_with_the_services_error(tmp_path: Path, dynamodb: "D
     def deny(_real: Callable[..., Any], **_arguments: Any) -> Any:
         raise fault("AccessDeniedException")
 
-    tables = RecordTables(TestedClient(dynamodb, **{operation: deny}), "records", "directory", "references")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, **{operation: deny}), *TABLES)  # type: ignore[arg-type]
     with pytest.raises(ClientError, match="AccessDeniedException"):
         load(tmp_path, tables, patient())
 
@@ -611,23 +614,28 @@ def test_keys_left_unprocessed_are_asked_for_again(
         return answer | {"UnprocessedKeys": {table: asked | {"Keys": rest}} if rest else {}}
 
     watched = TestedClient(dynamodb, batch_get_item=half_read)
-    halting = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
+    halting = RecordTables(watched, *TABLES)  # type: ignore[arg-type]
     resources = [organization(120), {"resourceType": "Organization", "id": "p"}]
     assert load(tmp_path, halting, *resources).total == TypeCounts(loaded=2)
     assert load(tmp_path, halting, *resources).total == TypeCounts(unchanged=2)
     assert entries_are_consistent(items_of(tables, Table.DIRECTORY))
 
 
+def released(tables: RecordTables) -> dict[tuple[str, str], Any]:
+    """Return the items of the directory, once all multi-step writes are released."""
+    Release(tables).release_all()
+    return items_of(tables, Table.DIRECTORY)
+
+
 def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTables) -> None:
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(loaded=1)
-    items = items_of(tables, Table.DIRECTORY)
+    items = released(tables)
     assert len(items) == 2 + 2 + 150
-    assert "claim" not in items["Organization/o", "#index"]
     assert items["Organization/o", "#json"]["version"] == {"N": "1"}
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(unchanged=1)
 
     load(tmp_path, tables, organization(2))
-    items = items_of(tables, Table.DIRECTORY)
+    items = released(tables)
     assert len(items) == 2 + 2 + 2 + 1
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert items["Organization/o", "#json#000000001"]["version"] == {"N": "1"}
@@ -645,18 +653,17 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     def dies(_real: Callable[..., Any], **_arguments: Any) -> Any:
         raise fault("AccessDeniedException")
 
-    dying = RecordTables(TestedClient(dynamodb, transact_write_items=dies), "records", "directory", "references")  # type: ignore[arg-type]
+    dying = RecordTables(TestedClient(dynamodb, transact_write_items=dies), *TABLES)  # type: ignore[arg-type]
     with pytest.raises(ClientError):
         load(tmp_path, dying, organization(150))
     body = items_of(tables, Table.DIRECTORY).get(("Organization/o", "#json"))
     assert (body is None) == (before is None)
 
     load(tmp_path, tables, organization(101, name="after"), later=60)
-    items = items_of(tables, Table.DIRECTORY)
+    items = released(tables)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
     assert len(items) == 2 + 2 + 101 + 1 + (1 if before else 0)
     assert entries_are_consistent(items)
-    assert "claim" not in items["Organization/o", "#index"]
 
 
 def test_a_large_resource_overtaken_by_another_loader_starts_again(
@@ -673,9 +680,9 @@ def test_a_large_resource_overtaken_by_another_loader_starts_again(
             load(other, tables, organization(130, name="other"), later=60)
         return real(**arguments)
 
-    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
+    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), *TABLES)  # type: ignore[arg-type]
     assert load(tmp_path, slow, organization(120, name="slow")).total == TypeCounts(loaded=1)
-    items = items_of(tables, Table.DIRECTORY)
+    items = released(tables)
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert '"slow"' in items["Organization/o", "#json"]["body"]["S"]
     assert entries_are_consistent(items)

@@ -13,6 +13,8 @@ from careconnect.storage.keys import CURSOR_KEY, FORMAT, is_body
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.reindex import WAIT_SECONDS, OvertakenError, ReindexReport, reindex
+from careconnect_records.multi_step.release import Release
+from careconnect_records.multi_step.write_set import WRITE_SET
 from careconnect_testing.http.writes import LONG_TEXT, observation, patient
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE, Reader, load, reader_in_memory
@@ -40,6 +42,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         changed = {**few_records()[0], "active": False}
         load(reader, write_records(folder, [changed]))
         load(reader, write_deletion(folder, "Observation", "o1"))
+        Release(reader.tables).release_all()
         yield reader
 
 
@@ -86,7 +89,7 @@ def damage(reader: Reader, chance: random.Random) -> None:
                     key = {name: item[name] for name in ("pk", "sk") if name in item}
                     reader.client.delete_item(TableName=table, Key=key)
                 case 1:
-                    other = {"values": {"S": "{}"}, "total": {"N": "7"}, "claim": {"S": "of nobody"}}
+                    other = {"values": {"S": "{}"}, "total": {"N": "7"}, "txn": {"S": "of nobody"}}
                     reader.client.put_item(TableName=table, Item={**item, **other})
                 case 2:
                     added = {**item, "pk": {"S": item["pk"]["S"] + "x"}}
@@ -139,6 +142,8 @@ def test_killed_anywhere_it_is_run_again_and_the_number_comes_last(tmp_path: Pat
             write_records(tmp_path, [{**patient("1"), "id": "1"}, {**observation("Patient/1"), "id": "o"}, MANY_NAMES]),
         )
         load(few, write_deletion(tmp_path, "Observation", "o"))
+        Release(few.tables).release_all()
+        few.calls.clear()
         put_back, before = saved(few.tables), held(few)
         run(few)
         calls = len(few.calls)
@@ -241,7 +246,38 @@ def test_a_write_in_steps_that_was_left_ends(reader: Reader) -> None:
     with pytest.raises(Killed):
         writer.update(names)
     reader.faults.clear()
-    assert any("claim" in item for item in held(reader).values())
+    assert any("txn" in item for item in held(reader).values())
+
+    run(reader)
+
+    assert held(reader) == before
+
+
+@pytest.mark.parametrize("is_list_lost", [False, True])
+def test_a_write_in_steps_that_was_done_stays(reader: Reader, *, is_list_lost: bool) -> None:
+    names = {**MANY_NAMES, "alias": [f"{each} anew" for each in MANY_NAMES["alias"]]}
+    assert Writer(reader).update(names).status == 200
+    put_back = saved(reader.tables)
+    Release(reader.tables).release_all()
+    wanted = held(reader)
+    put_back()
+    for item in items_of(reader, reader.tables.directory):
+        if is_list_lost and item["pk"]["S"].startswith(WRITE_SET):
+            key = {name: item[name] for name in ("pk", "sk")}
+            reader.client.delete_item(TableName=reader.tables.directory, Key=key)
+
+    run(reader)
+
+    assert held(reader) == wanted
+
+
+def test_a_write_in_steps_whose_state_is_lost_was_not_done(reader: Reader) -> None:
+    before = held(reader)
+    names = {**MANY_NAMES, "alias": [f"{each} anew" for each in MANY_NAMES["alias"]]}
+    assert Writer(reader).update(names).status == 200
+    for item in items_of(reader, reader.tables.transaction):
+        key = {name: item[name] for name in ("pk", "sk")}
+        reader.client.delete_item(TableName=reader.tables.transaction, Key=key)
 
     run(reader)
 

@@ -16,6 +16,7 @@ from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.local.saved_tables import SavedTables
 from careconnect_admin.local.seeding import seed
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _DEMO = demo_clients()
 _BASE = "http://127.0.0.1:1"
-_KEPT = ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
+_KEPT = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "ClientTable")
 
 Stack = tuple["DynamoDBClient", dict[str, str]]
 
@@ -65,7 +66,7 @@ def filled(stack: Stack, folder: Path) -> None:
     register(_DEMO, registry)
     own = ClientRegistration(client_id="own", name="Own", scopes=("user/Patient.read",))
     register_client(registry, own, now=0)
-    tables = RecordTables(client, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
+    tables = RecordTables(client, *(outputs[name] for name in OUTPUTS))
     for lines in (
         [{"resourceType": "Patient", "id": "1"}, {"resourceType": "Patient", "id": "2"}],
         [{"resourceType": "Patient", "id": "1", "gender": "male"}, {"resourceType": "Organization", "id": "o"}],

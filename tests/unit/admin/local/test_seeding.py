@@ -34,13 +34,14 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
         create_table(client, "RecordTable", "records")
         create_table(client, "DirectoryTable", "directory")
         create_table(client, "ReferenceTable", "references")
+        create_table(client, "TransactionTable", "transactions")
         yield client
 
 
 def load(dynamodb: "DynamoDBClient", folder: Path, *entries: dict[str, Any]) -> LoadReport:
     path = folder / "in.json"
     path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}), encoding="utf-8")
-    return load_paths([path], RecordTables(dynamodb, "records", "directory", "references"), writers=1)
+    return load_paths([path], RecordTables(dynamodb, "records", "directory", "references", "transactions"), writers=1)
 
 
 def put(type_name: str, resource_id: str) -> dict[str, Any]:
@@ -83,7 +84,12 @@ def test_demo_clients_and_the_load_are_in_the_audit_trail(dynamodb: "DynamoDBCli
     events = audit_table(dynamodb, "audit")
     path = tmp_path / "in.json"
     path.write_text(json.dumps({"resourceType": "Patient", "id": "4"}), encoding="utf-8")
-    outputs = OUTPUTS | {"ReferenceTable": "references", "ClientTable": "clients", "AuditTable": "audit"}
+    outputs = OUTPUTS | {
+        "ReferenceTable": "references",
+        "TransactionTable": "transactions",
+        "ClientTable": "clients",
+        "AuditTable": "audit",
+    }
     clients = demo_clients()
 
     seed(dynamodb, outputs, clients, [path], lambda *_: None, base_url="http://127.0.0.1:3000")

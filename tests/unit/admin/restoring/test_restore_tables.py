@@ -101,7 +101,7 @@ def test_killed_anywhere_it_is_run_again_and_is_not_ready_before(stack: Restorab
     restored = stack.restore()
 
     assert ready_set(stack.target(), [suffix]) == restored
-    assert len({each["TargetTableName"] for each in begun}) == 3
+    assert len({each["TargetTableName"] for each in begun}) == 4
     assert stored(stack.tables(restored)) == stored(stack.tables(stack.own))
 
 
@@ -123,7 +123,7 @@ def test_tables_of_another_release_are_not_ready(stack: Restorable) -> None:
 def test_a_copy_of_complete_tables_is_not_complete_by_that(stack: Restorable) -> None:
     first = stack.restore()
     client = stack.reader.client
-    second = TableSet("20261128T040000Z", "careconnect-restored-20261128T040000Z-record", "", "")
+    second = TableSet("20261128T040000Z", "careconnect-restored-20261128T040000Z-record", "", "", "")
     client.restore_table_to_point_in_time(
         SourceTableName=first.record, TargetTableName=second.record, UseLatestRestorableTime=True
     )

@@ -10,12 +10,12 @@ from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring.drop_tables import drop_tables, out_of_service
 from careconnect_admin.stack.restored_tables import TableSet
-from careconnect_testing.aws.restorable_stack import INSTANT, Restorable, versions
+from careconnect_testing.aws.restorable_stack import INSTANT, WRITERS, Restorable, versions
 from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.records.stored import stored
 
-STOPPED = [("PutFunctionConcurrency", f"writer-{number}", 0) for number in (1, 2, 3)]
+STOPPED = [("PutFunctionConcurrency", f"writer-{number}", 0) for number in (1, 2, 3, 4)]
 CHANGED = {**observation("Patient/4"), "id": "o1", "status": "cancelled"}
 
 
@@ -51,6 +51,7 @@ def test_one_parameter_changes_while_the_writers_are_stopped(stack: Restorable) 
         ("DeleteFunctionConcurrency", "writer-1"),
         ("DeleteFunctionConcurrency", "writer-2"),
         ("DeleteFunctionConcurrency", "writer-3"),
+        ("DeleteFunctionConcurrency", "writer-4"),
     ]
     assert update[1]["UsePreviousTemplate"] is True
     assert update[1]["Parameters"] == [
@@ -101,7 +102,7 @@ def test_an_update_that_fails_leaves_the_writers_stopped_until_the_next_run(stac
     stack.at_the_end = "UPDATE_ROLLBACK_COMPLETE"
     with pytest.raises(OperatorError, match="UPDATE_ROLLBACK_COMPLETE"):
         stack.switch(restored)
-    assert (stack.in_service, stack.concurrency) == (stack.own, {"writer-1": 0, "writer-2": 0, "writer-3": 0})
+    assert (stack.in_service, stack.concurrency) == (stack.own, dict.fromkeys(WRITERS.values(), 0))
     assert stack.said[-1].startswith("The writers stay stopped: run this again, or give up")
     assert stack.reader.as_caller().get("Observation/o1").json["status"] == "cancelled"
 
@@ -200,7 +201,8 @@ def test_what_is_out_of_service_goes_and_the_stack_keeps_empty_closed_tables(sta
     assert stored(stack.tables(stack.own)) == {}
     assert stored(stack.tables(second)) == held
     assert formats(stack, stack.own) == ["0", "0"]
-    for table in stack.own.names:
+    # The table of transactions was empty.
+    for table in (stack.own.record, stack.own.directory, stack.own.reference):
         described = stack.reader.client.describe_table(TableName=table)["Table"]
         backups = stack.reader.client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
         assert described["DeletionProtectionEnabled"]

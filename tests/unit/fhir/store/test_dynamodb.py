@@ -29,7 +29,7 @@ def type_(name: str) -> ResourceType:
 def store(reader: Reader, **alter: Any) -> DynamoDbResourceStore:
     client: Any = Altered(reader.client, **alter)
     tables = {Table.RECORD: reader.tables.record, Table.DIRECTORY: reader.tables.directory}
-    return DynamoDbResourceStore(client, tables, Table.RECORD)
+    return DynamoDbResourceStore(client, tables, Table.RECORD, reader.tables.transaction)
 
 
 def test_more_than_a_hundred_keys_are_asked_for_in_batches(reader: Reader) -> None:
@@ -246,16 +246,3 @@ def test_versions_are_asked_for_part_by_part_and_no_further_than_the_lowest(read
     # Below the oldest stored version there is nothing.
     assert of(5, 1, 10) == ([5, 4, 3], 1)
     assert of(2, 1, 1) == ([], 1)
-
-
-def test_an_entry_that_is_pending_holds_if_its_index_record_has_it(reader: Reader) -> None:
-    """The look-up costs no quota: without a usage counter it is made all the same."""
-    key = {"pk": {"S": "Patient/4"}, "sk": {"S": "Observation?patient#000000000000001#o1"}}
-    staged = {**key, "values": {"S": "{}"}, "staged": {"BOOL": True}}
-    reader.client.put_item(TableName=reader.tables.record, Item=staged)
-
-    (stream,) = store(reader).entries(type_("Observation"), [OF_PATIENT_4])
-    found = [entry.id for part in stream.parts() for entry in part]
-    reader.client.delete_item(TableName=reader.tables.record, Key=key)
-
-    assert found == [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]

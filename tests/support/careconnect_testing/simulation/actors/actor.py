@@ -209,6 +209,9 @@ class Actor:
     def _archive(self, _step: Step, _word: str, most: str) -> None:
         self.operator.archive(int(most))
 
+    def _recover(self, _step: Step, _word: str) -> None:
+        self.operator.recover()
+
     def _back_up(self, _step: Step, _word: str) -> None:
         self.operator.back_up()
 

@@ -123,6 +123,7 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "cut off": lambda c: Step("cut-off", (c.choice(("editor-1", "reader-1")),)),
     "rotate": lambda _: Step("rotate"),
     "archive": lambda c: Step("archive", (c.choice(("1", "3", "100")),)),
+    "recover": lambda _: Step("recover"),
     "back up": lambda _: Step("back-up"),
     "restore": lambda _: Step("restore"),
     "expire": lambda _: Step("expire"),
@@ -132,7 +133,7 @@ _MAKERS: Final[Mapping[str, Maker]] = {
 _WRITING: Final = {"put": 4, "patch": 2, "delete": 2, "create": 2, "read": 1, "history": 1, "vread": 1}
 _CONDITIONS: Final = {"create if none": 5, "put where": 3, "delete where": 2, "create patient": 1, "search": 1}
 _READING: Final = {"search": 7, "read": 1, "history": 1, "count": 1, "vread": 1}
-_OPERATING: Final = {"wait": 3, "disable": 1, "cut off": 1, "rotate": 2, "archive": 3, "expire": 1}
+_OPERATING: Final = {"wait": 3, "recover": 2, "disable": 1, "cut off": 1, "rotate": 2, "archive": 3, "expire": 1}
 _OWN: Final = {"put": 3, "put same": 2, "patch": 2, "read": 2, "search": 2, "create": 2, "delete": 1, "history": 1}
 _TOKENS: Final = {
     "token": 2,
@@ -147,12 +148,20 @@ _TOKENS: Final = {
 _RENEWING: Final = {"use": 2, "token": 1, "wait for caches, token, use": 5, "wait for caches, use": 2}
 
 Deeds = Mapping[str, int]
+_RECOVERING: Final[tuple[str, Deeds, int]] = (OPERATOR, {"recover": 3, "wait": 1}, 1)
 _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
     (((EDITOR, _WRITING, 5), (READER, _READING, 2), (BOUND, _OWN, 1), (OPERATOR, _OPERATING, 1)), 4),
     (((EDITOR, {"put same": 4, "patch": 1, "read": 1}, 5), (READER, {"search": 2, "read": 1, "history": 1}, 2)), 2),
     (((EDITOR, _CONDITIONS, 6), (READER, _READING, 1), (OPERATOR, _OPERATING, 1)), 3),
-    (((EDITOR, {"put": 2, "delete": 3, "create": 3, "put big": 1}, 5), (READER, _READING, 2)), 3),
-    (((EDITOR, {"put free": 3, "delete free": 3, "create free": 3, "put big": 1}, 5), (READER, _READING, 1)), 3),
+    (((EDITOR, {"put": 2, "delete": 3, "create": 3, "put big": 1}, 5), (READER, _READING, 2), _RECOVERING), 3),
+    (
+        (
+            (EDITOR, {"put free": 3, "delete free": 3, "create free": 3, "put big": 1}, 5),
+            (READER, _READING, 1),
+            _RECOVERING,
+        ),
+        3,
+    ),
     (
         (
             (OPERATOR, {"back up": 1, "restore": 2}, 2),
@@ -166,6 +175,7 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
         (
             (EDITOR, {"put big": 4, "put": 1, "delete": 1, "put known": 2, "read": 1}, 3),
             (READER, {**_READING, "search moved, search moved, search moved": 12}, 3),
+            _RECOVERING,
         ),
         3,
     ),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM
 from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_WRITE_UNIT
 from careconnect_testing.dynamodb.database import Database
@@ -30,7 +31,7 @@ class Charges:
         self._tokens.add(request["ClientRequestToken"])
         actions = [(kind, each) for action in request["TransactItems"] for kind, each in action.items()]
         is_whole = any(
-            kind == "Put" and each["Item"]["sk"]["S"] == INDEX_ITEM and "claim" not in each["Item"]
+            kind == "Put" and each["Item"]["sk"]["S"] == INDEX_ITEM and TXN not in each["Item"]
             for kind, each in actions
         )
         if is_whole:

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from careconnect.storage.intents import DONE, DROP, STATES, TXN, is_former_body, previous
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, version_item
+from careconnect_records.multi_step.write_set import listed_in, write_set_key
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.ledger.index import faults_of_items, leased
+from careconnect_testing.ledger.index import faults_of_items
 from careconnect_testing.ledger.stored_items import Stored
 from careconnect_testing.simulation.ledger import Commit, Ledger
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
-from careconnect_testing.simulation.world.names import BASE, DIRECTORY, RECORDS, REFERENCES
+from careconnect_testing.simulation.world.names import BASE, DIRECTORY, OF_RESOURCES, RECORDS, REFERENCES, TRANSACTIONS
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
-SAME_NAMES: Final = {name: name for name in (RECORDS, DIRECTORY, REFERENCES)}
+SAME_NAMES: Final = {name: name for name in OF_RESOURCES}
 
 Item = Mapping[str, Any]
 
@@ -50,13 +52,36 @@ class StoredVersions:
 
     def changed(self, _operation: str, request: Mapping[str, Any]) -> None:
         """Check the resources that a call has written."""
-        for table, key in _indexes_in(request):
+        for table, key in (*_indexes_in(request), *self._ended_by(request)):
             if table not in self.names.values():
                 raise BrokenPromiseError(f"{key} was written to {table}, which is not in service")
             self._note(table, key)
 
+    def _ended_by(self, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the tables and keys of the index records of multi-step writes whose states a request changes."""
+        for action in _actions_of(request):
+            key = action.get("Key", {})
+            if action.get("TableName") == self.names[TRANSACTIONS] and key:
+                for table in (self.names[RECORDS], self.names[DIRECTORY]):
+                    place = write_set_key(key["sk"]["S"])
+                    listed = self._item(table, place["pk"]["S"], place["sk"]["S"])
+                    yield from ((table, pk) for pk, sk in (listed_in(listed)[0] if listed else ()) if sk == INDEX_ITEM)
+
+    def _visible(self, table: str, pk: str, sk: str) -> Item | None:
+        """Return an item as the state of its write decides it."""
+        item = self._item(table, pk, sk)
+        if item is None or TXN not in item:
+            return item
+        state = self._item(self.names[TRANSACTIONS], STATES, item[TXN]["S"])
+        if state and state["status"]["S"] == DONE:
+            return None if DROP in item else item
+        before = previous(item)
+        if before and is_former_body(before):
+            return self._item(table, pk, version_item(JSON_ITEM, int(before["version"]["N"])))
+        return before
+
     def _note(self, table: str, key: str) -> None:
-        index = self._item(table, key, INDEX_ITEM)
+        index = self._visible(table, key, INDEX_ITEM)
         if index is None:
             if key in self.known:
                 raise BrokenPromiseError(f"{key} has lost its index record")
@@ -71,7 +96,7 @@ class StoredVersions:
         if updated <= self._updated.get(key, 0):
             raise BrokenPromiseError(f"version {version} of {key} is not later than the one before")
         self._updated[key] = updated
-        body = self._item(table, key, JSON_ITEM)
+        body = self._visible(table, key, JSON_ITEM)
         if body is None or body["version"] != index["version"] or body["updated"] != index["updated"]:
             raise BrokenPromiseError(f"the body of {key} is not that of version {version}")
         if former:
@@ -102,21 +127,23 @@ class StoredVersions:
 
 def _indexes_in(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the tables and keys of the index records that a request writes."""
-    if "TransactItems" in request:
-        actions = [each for action in request["TransactItems"] for each in action.values()]
-    else:
-        actions = [request]
-    for action in actions:
+    for action in _actions_of(request):
         key = (action.get("Key") or action.get("Item") or {}) if "TableName" in action else {}
         if key.get("sk", {}).get("S") == INDEX_ITEM:
             yield action["TableName"], key["pk"]["S"]
+
+
+def _actions_of(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if "TransactItems" in request:
+        return [each for action in request["TransactItems"] for each in action.values()]
+    return [request]
 
 
 def check_store(database: Database, names: Mapping[str, str] = SAME_NAMES) -> None:
     """Check that everything stored in the tables in service follows from the bodies, once nothing is in progress."""
     tables = {"RecordTable": names[RECORDS], "DirectoryTable": names[DIRECTORY], "ReferenceTable": names[REFERENCES]}
     stored = Stored({output: list(map(dict, database.items(table))) for output, table in tables.items()})
-    if cut_off := leased(stored):
-        raise BrokenPromiseError(f"{cut_off} are still leased")
+    if left := list(database.items(names[TRANSACTIONS])):
+        raise BrokenPromiseError(f"{len(left)} writes are not released")
     for fault in faults_of_items(stored, BASE):
         raise BrokenPromiseError(fault)

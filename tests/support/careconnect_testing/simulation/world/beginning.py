@@ -46,9 +46,6 @@ from careconnect_testing.stacks.whole_template import whole_template
 BOUND_TO: Final = "p1"
 """The patient of the bound clients."""
 
-CLOSER: Final = ACTORS + 1
-"""The number of a client that no actor is, for what is left over."""
-
 ASSERTER: Final = "asserter"
 """A client that authenticates by assertions."""
 
@@ -89,12 +86,12 @@ def beginning() -> Beginning:
     with isolated(scheduler, random.Random("beginning")):
         _create_tables(database)
         for role, scopes in SCOPES.items():
-            for number in range(1, CLOSER + 1):
+            for number in range(1, ACTORS + 1):
                 _register(database, f"{role}-{number}", scopes, BOUND_TO if role == BOUND else "")
         _register_asserter(database)
         aws = Aws(database, scheduler, scheduler.choices, Keys())
         gateway = Gateway(System(aws, random.Random("beginning")))
-        tokens = {f"{role}-{number}": "" for role in SCOPES for number in range(1, CLOSER + 1)}
+        tokens = {f"{role}-{number}": "" for role in SCOPES for number in range(1, ACTORS + 1)}
         for client in tokens:
             tokens[client] = _token(gateway, client)
         for key, word, subject, codes in _LOADED:

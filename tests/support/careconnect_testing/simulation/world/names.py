@@ -9,7 +9,9 @@ START: Final = 1_790_000_000.0
 
 BASE: Final = "https://care.example"
 
-RECORDS, DIRECTORY, REFERENCES = "records", "directory", "references"
+RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS = "records", "directory", "references", "transactions"
+OF_RESOURCES: Final = (RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS)
+"""The tables that a restore replaces, in the order of `RecordTables`."""
 CLIENTS, TOKENS, USAGE, AUDIT = "clients", "tokens", "usage", "audit"
 RESOURCE_TABLES: Final = {Table.RECORD: RECORDS, Table.DIRECTORY: DIRECTORY}
 
@@ -17,6 +19,7 @@ TABLES: Final = {
     "RecordTable": RECORDS,
     "DirectoryTable": DIRECTORY,
     "ReferenceTable": REFERENCES,
+    "TransactionTable": TRANSACTIONS,
     "ClientTable": CLIENTS,
     "TokenTable": TOKENS,
     "UsageTable": USAGE,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,6 +19,7 @@ from careconnect_admin.restoring.carry_versions import carry_versions
 from careconnect_admin.restoring.switch_tables import WAIT_SECONDS
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.release import Release
 from careconnect_testing.dynamodb.client import InMemoryClient
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import OPERATOR_TASK, Ledger
@@ -27,13 +29,14 @@ from careconnect_testing.simulation.world.names import (
     BASE,
     CLIENTS,
     DIRECTORY,
+    OF_RESOURCES,
     RECORDS,
-    REFERENCES,
     START,
     TOKENS,
     USAGE,
 )
-from careconnect_testing.simulation.world.system import ARCHIVER, BrokenPromiseError, System
+from careconnect_testing.simulation.world.system import ARCHIVER, RECOVERY, BrokenPromiseError, System
+from write_recovery.recovery_job import RecoveryError
 
 _LIFETIME: Final = 3600
 _VERIFIED_AFTER: Final = 1_000.0
@@ -128,6 +131,11 @@ class Operator:
             self.archived += len(batch)
         return True
 
+    def recover(self) -> None:
+        """Run the recovery of multi-step writes, as a schedule does each minute."""
+        with suppress(RecoveryError):
+            self.system.invoke(RECOVERY, {})
+
     def back_up(self) -> None:
         """Note the tables as they are: the time that a restore will go back to."""
         if not self.system.is_stopped:
@@ -148,12 +156,16 @@ class Operator:
             database.create_table(time_to_live=table.time_to_live, **{**table.request, "TableName": new})
             database.table(new).restore(table.rows)
         client: Any = InMemoryClient(database)
-        tables = RecordTables(client, *(restored[name] for name in (RECORDS, DIRECTORY, REFERENCES)))
-        current = RecordTables(client, *(replaced[name] for name in (RECORDS, DIRECTORY, REFERENCES)))
+        tables = RecordTables(client, *(restored[name] for name in OF_RESOURCES))
+        current = RecordTables(client, *(replaced[name] for name in OF_RESOURCES))
+        while Release(current).release_ended(system.scheduler.pause):
+            pass
         with system.scheduler.alone():
             # Nothing else uses these tables.
             reindex(tables, lambda *_: None, base_url=BASE, sleep=lambda _: None, writers=1)
-            carry_versions(current, tables, base_url=BASE, announce=lambda _: None, clock=self._utc)
+            carry_versions(
+                current, tables, base_url=BASE, announce=lambda _: None, clock=self._utc, sleep=system.scheduler.pause
+            )
         system.scheduler.pause()
         system.names.update(restored)
         system.replace_functions()

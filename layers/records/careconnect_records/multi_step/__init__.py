@@ -1,0 +1,1 @@
+"""Write what one DynamoDB transaction does not take, all or nothing, and visible at one moment (ADR 43)."""

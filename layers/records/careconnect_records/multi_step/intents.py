@@ -1,0 +1,43 @@
+"""Build the intents of multi-step writes."""
+
+from collections.abc import Iterator
+
+from careconnect.storage.intents import BASE, DROP, PREV, TXN
+from careconnect_records.items.actions import Item
+from careconnect_records.items.resource_items import entry_item
+from careconnect_records.writes.plan import WritePlan
+
+
+def intent(item: Item, name: str, before: Item | None, base: str = "", *, drop: bool = False) -> Item:
+    """Return the intent of a write of this name that leaves `item` (`drop`: nothing) in place of `before`."""
+    made = {**item, TXN: {"S": name}}
+    if before is not None:
+        made[PREV] = {"M": {each: value for each, value in before.items() if each not in ("pk", "sk")}}
+    if base:
+        made[BASE] = {"S": base}
+    if drop:
+        made[DROP] = {"BOOL": True}
+    return made
+
+
+def index_intent(plan: WritePlan, name: str) -> Item:
+    """Return the intent of a plan's index record."""
+    return intent(plan.index, name, plan.target.index, plan.target.base)
+
+
+def content_intents(plan: WritePlan, name: str) -> Iterator[Item]:
+    """Yield the intents of a plan's bodies and entries: of all that depends on the index record."""
+    target = plan.target
+    if plan.body:
+        before = {"version": {"N": str(target.version)}} if target.version else None
+        yield intent(plan.body, name, before, target.base)
+    if plan.previous:
+        # A version never changes: `txn` says only that it is removed again if the write is undone.
+        yield intent(plan.previous, name, None)
+    values = (target.index or {}).get("values", {"S": ""})
+    existing = target.entries
+    for key, item in plan.entries.items():
+        yield intent(item, name, entry_item(key, values) if key in existing else None, target.base)
+    for key in sorted(plan.removed):
+        pk, sk = key
+        yield intent({"pk": {"S": pk}, "sk": {"S": sk}}, name, entry_item(key, values), target.base, drop=True)

@@ -1,0 +1,33 @@
+"""Read items in batches, strongly consistent; errors are botocore's."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect_records.items.actions import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_AT_ONCE: Final = 100
+_PAUSE: Final = 0.02
+
+
+def read_items(
+    client: "DynamoDBClient",
+    keys: Iterable[tuple[str, Item]],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Item]:
+    """Yield the items of different (table, key) pairs that exist, in any order: one BatchGetItem for each hundred."""
+    rest = iter(keys)
+    while batch := list(islice(rest, _AT_ONCE)):
+        asked: Any = {}
+        for table, key in batch:
+            asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
+        while asked:
+            answer: Any = client.batch_get_item(RequestItems=asked)
+            for items in answer["Responses"].values():
+                yield from items
+            if asked := answer.get("UnprocessedKeys"):
+                sleep(_PAUSE)

@@ -1,0 +1,247 @@
+"""Write plans that one transaction does not take: held by intents, then made visible by one change (ADR 43).
+
+1. The write begins: its state is pending, and lists name all items that it will hold.
+2. Intents are put on index records and identifier locks, on condition that they are as they were read; reference counts
+   are held. Then intents are put on bodies and entries. Each step fails unless the write is pending.
+3. One transaction commits: the state says so from then on, and the audit events are put.
+
+Whoever meets an intent looks at the state. `careconnect_records.multi_step.release` removes the intents later.
+"""
+
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from careconnect.runtime.aws import reasons_of
+from careconnect.storage.keys import COUNT_SHARDS, Key, count_shard
+from careconnect_records.items.actions import Item
+from careconnect_records.items.identifier_locks import (
+    changed_lock,
+    lock_item,
+    lock_key,
+    read_lock,
+    unchanged_item,
+)
+from careconnect_records.items.reference_counts import CountChange
+from careconnect_records.items.resource_items import item_size
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.intents import content_intents, index_intent, intent
+from careconnect_records.multi_step.reading import read_items
+from careconnect_records.multi_step.resolve import IntentResolver
+from careconnect_records.multi_step.states import WriteStates
+from careconnect_records.multi_step.write_set import write_set
+from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan
+from careconnect_records.writes.plan_write import TooCostlyError
+from careconnect_records.writes.transaction import EventsNotTakenError, transact
+
+if TYPE_CHECKING:
+    from careconnect.fhir.resource_types import Table
+
+SECONDS: Final = 2.5
+"""How long a write of one resource may take from its beginning to its commit: it takes a tenth of that."""
+
+_AT_ONCE: Final = MAX_ACTIONS - 1
+_LARGEST_ITEM: Final = 390_000
+_PAUSE: Final = 0.02
+_FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError)
+
+# Reasons for which a transaction was not done, and may be done as it is.
+_PASSING: Final = frozenset(("None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
+
+
+class OvertakenError(Exception):
+    """Another write has changed the items that this one was planned on, or this one took too long."""
+
+
+class MultiStepWrite:
+    """Writes plans, all or nothing, each within `seconds` of the resolver's clock."""
+
+    def __init__(
+        self,
+        tables: RecordTables,
+        resolver: IntentResolver,
+        sleep: Callable[[float], None] = time.sleep,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._tables = tables
+        self._resolver = resolver
+        self._client = tables.client
+        self._states = WriteStates(tables.client, tables.transaction)
+        self._elapsed = resolver.elapsed
+        self._sleep = sleep
+        self._seconds = seconds
+
+    def write(self, plans: Sequence[WritePlan], *, strict: bool, events: Sequence[Item] = ()) -> None:
+        """Write plans of different resources, and put audit events with them.
+
+        A `strict` write fails if it would refer to a deleted resource, or delete one that is referred to. Raises
+        `TooCostlyError` before anything is written, `EventsNotTakenError`, `OvertakenError`, `StillAtWorkError`, and
+        otherwise what botocore raises. After any of them nothing is written, unless the last call was not answered.
+        """
+        name, end = uuid.uuid4().hex, self._elapsed() + self._seconds
+        held = _Held(self._tables, self._resolver, plans, name, strict=strict)
+        held.require_room()
+        locks = list(held.lock_actions())
+        self._transact([self._states.begin_action(name), *held.lists()], end)
+        try:
+            exclusive = chain(held.index_actions(), locks, held.count_actions())
+            for step in chain(_steps(exclusive), _steps(held.content_actions())):
+                self._transact([self._states.step_action(name), *step], end)
+        except (*_FAILURES, OvertakenError):
+            # The next writer of the resources need not wait until it is abandoned.
+            with suppress(*_FAILURES):
+                self._states.abort(name)
+            raise
+        self._commit(name, events, end)
+
+    def _commit(self, name: str, events: Sequence[Item], end: float) -> None:
+        try:
+            self._transact([self._states.commit_action(name)], end, events)
+        except (*_FAILURES, OvertakenError) as error:
+            # A call without an answer may have been done, or come yet: the state alone decides.
+            with suppress(*_FAILURES):
+                if not self._states.abort(name) and (state := self._states.read(name)) and state.done:
+                    return
+            raise error from None
+
+    def _transact(self, actions: Sequence[Item], end: float, events: Sequence[Item] = ()) -> None:
+        """Do a transaction, again if it was cancelled for reasons that pass."""
+        while True:
+            self._require_time(end)
+            try:
+                transact(self._client, actions, events)
+            except ClientError as error:
+                reasons = reasons_of(error)
+                if not reasons or set(reasons) - _PASSING:
+                    raise
+                self._sleep(_PAUSE)
+            else:
+                return
+
+    def _require_time(self, end: float) -> None:
+        if self._elapsed() > end:
+            raise OvertakenError
+
+
+class _Held:
+    """The items that a write holds, and the actions that put its intents on them."""
+
+    def __init__(
+        self, tables: RecordTables, resolver: IntentResolver, plans: Sequence[WritePlan], name: str, *, strict: bool
+    ) -> None:
+        self._tables = tables
+        self._resolver = resolver
+        self._plans = plans
+        self._name = name
+        self._changes = list(_count_changes(plans, strict=strict))
+        self._locks = {
+            (plan.target.type.table, lock)
+            for plan in plans
+            for lock in (*plan.locks_added, *plan.locks_removed, *plan.target.locks)
+        }
+
+    def require_room(self) -> None:
+        """Raise `TooCostlyError` for a resource whose index records, before and after, do not fit into one item."""
+        for plan in self._plans:
+            if item_size(index_intent(plan, self._name)) > _LARGEST_ITEM:
+                text = "more is indexed of it, and was before, than an item holds."
+                raise TooCostlyError(plan.target.type.name, text)
+
+    def lists(self) -> Iterator[Item]:
+        """Yield the actions that put the lists of everything that will be held."""
+        keys: defaultdict[Table, list[Key]] = defaultdict(list)
+        for plan in self._plans:
+            items = (plan.index, *content_intents(plan, self._name))
+            keys[plan.target.type.table] += (_key_of(item) for item in items)
+        for table, lock in sorted(self._locks, key=str):
+            keys[table].append(_key_of(lock_key(lock)))
+        counts = [change.key for change in self._changes]
+        for table in sorted(keys, key=str):
+            yield _put(self._tables.name(table), write_set(self._name, keys[table], counts))
+            # They are listed once, in the table of records if there is a list: its keys say more than the directory's.
+            counts = []
+
+    def index_actions(self) -> Iterator[Item]:
+        """Yield the actions on index records, on condition that they are as they were read."""
+        for plan in sorted(self._plans, key=lambda each: each.target.key):
+            table = self._tables.name(plan.target.type.table)
+            yield {"Put": {"TableName": table, "Item": index_intent(plan, self._name), **plan.target.condition}}
+
+    def lock_actions(self) -> Iterator[Item]:
+        """Yield the actions on identifier locks, which are read first.
+
+        Raises `OvertakenError` if one has changed, `StillAtWorkError` if another write holds one.
+        """
+        places = {(self._tables.name(table), _key_of(lock_key(lock))): (table, lock) for table, lock in self._locks}
+        wanted = [(table, {"pk": {"S": pk}, "sk": {"S": sk}}) for table, (pk, sk) in places]
+        found = {_key_of(item): item for item in read_items(self._tables.client, wanted)}
+        for (name, key), (table, lock) in sorted(places.items()):
+            plans = [plan for plan in self._plans if plan.target.type.table is table]
+            item = self._resolver.release_lock(name, found[key]) if key in found else None
+            known = read_lock(item)
+            if any(plan.target.locks.get(lock, known) != known for plan in plans):
+                raise OvertakenError
+            added = frozenset(plan.target.id for plan in plans if lock in plan.locks_added)
+            removed = frozenset(plan.target.id for plan in plans if lock in plan.locks_removed)
+            after = lock_item(lock, changed_lock(known, added, removed))
+            yield {"Put": {"TableName": name, "Item": intent(after, self._name, item), **unchanged_item(item)}}
+
+    def count_actions(self) -> Iterator[Item]:
+        """Yield the actions that hold reference counts."""
+        yield from (change.action(self._tables.reference, self._name) for change in self._changes)
+
+    def content_actions(self) -> Iterator[Item]:
+        """Yield the actions on bodies and entries."""
+        for plan in self._plans:
+            table = self._tables.name(plan.target.type.table)
+            yield from (_put(table, item) for item in content_intents(plan, self._name))
+
+
+def _count_changes(plans: Sequence[WritePlan], *, strict: bool) -> Iterator[CountChange]:
+    """Yield the changes of reference counts, one for each item."""
+    counts: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    referred: set[str] = set()
+    closes: dict[str, bool] = {}
+    for plan in plans:
+        shard, type_name = count_shard(plan.target.id), plan.target.type.name
+        for key in plan.incremented:
+            counts[key, shard][type_name] += 1
+            referred.add(key)
+        for key in plan.decremented:
+            counts[key, shard][type_name] -= 1
+        if plan.deletes or plan.restores:
+            closes[plan.target.key] = plan.deletes
+    for key in closes:
+        for shard in range(COUNT_SHARDS):
+            counts.setdefault((key, shard), Counter())
+    for (key, shard), numbers in sorted(counts.items()):
+        yield CountChange(key, shard, numbers, closes.get(key), is_new_reference=key in referred, strict=strict)
+
+
+def _steps(actions: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield actions in order, in groups that one transaction takes each, together with one action more."""
+    step: list[Item] = []
+    size = 0
+    for action in actions:
+        bytes_ = item_size(action["Put"]["Item"]) if "Put" in action else 0
+        if step and (len(step) == _AT_ONCE or size + bytes_ > MAX_BYTES):
+            yield step
+            step, size = [], 0
+        step.append(action)
+        size += bytes_
+    if step:
+        yield step
+
+
+def _put(table: str, item: Item) -> Item:
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def _key_of(item: Item) -> Key:
+    return item["pk"]["S"], item["sk"]["S"]
