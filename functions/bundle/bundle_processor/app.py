@@ -1,12 +1,12 @@
-"""The HTTP side of Bundles: each entry of a batch is answered as a request of its own, in order."""
+"""The HTTP side of Bundles: the entries of a batch are answered one by one, those of a transaction all or none."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bundle_processor import refusals
-from bundle_processor.bundle_request import BATCH, Entry, entries_in
+from bundle_processor.bundle_request import BATCH, TRANSACTION, Entry, entries_in
 from bundle_processor.entry_request import request_of
 from bundle_processor.entry_response import entry_of, refused, without_body
 from careconnect.audit.event import Action
@@ -16,15 +16,17 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
-from careconnect.fhir.request import Route
-from careconnect.fhir.resource_types import Table
+from careconnect.fhir.request import Route, parse_path
+from careconnect.fhir.resource_types import DATA_TABLES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import WRITING
 from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 from fhir_reader.budget import FREE_UNITS, UNITS_PER_CALL
-from record_writer.response import is_pretty
+from record_writer.read_request import write_request_of
+from record_writer.response import Presentation, is_pretty, response_to
+from record_writer.write_together import EntryTrail, Part, TransactionWriter, at_entry
 
 SECONDS: Final = 15.0
 """The time after which no further entry is begun: an entry takes ten seconds at most, the function 26."""
@@ -47,10 +49,11 @@ class BundleEndpoint(OutcomeEndpoint):
 
     parts: Mapping[Table, Parts]
     quota: Quota
+    writer: TransactionWriter
     elapsed: Callable[[], float] = time.monotonic
 
     def answer(self, context: RequestContext) -> Response:
-        """Return the response to a batch; raises `OutcomeError` for a Bundle that is refused as a whole."""
+        """Return the response to a Bundle; raises `OutcomeError` for one that is refused as a whole."""
         begun = self.elapsed()
         request = context.request
         caller = caller_of(request.authorizer, context.now)
@@ -65,32 +68,85 @@ class BundleEndpoint(OutcomeEndpoint):
         _require_writer(caller)
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         view = View(format_, is_pretty(request.query))
-        entries = entries_in(request, context.base_url.fhir)
+        type_, entries = entries_in(request, context.base_url.fhir)
         if (units := _units_of_reads(entries) - FREE_UNITS) > 0:
             self.quota.consume(caller.client_id, units, context.now)
-        context.trail.leave_to_parts()
-        text = self._batch(entries, request, view, begun + SECONDS)
+        if type_ == TRANSACTION:
+            text = self._transaction(entries, caller, context, view, begun + SECONDS)
+        else:
+            context.trail.leave_to_parts()
+            responses = (self._in_time(entry, request, begun + SECONDS) for entry in entries)
+            text = _text(entries, responses, view, BundleType.BATCH_RESPONSE)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
 
-    def _batch(self, entries: Sequence[Entry], request: Request, view: View, end: float) -> str:
-        """Return the text of the answer; entries are not begun after `end`."""
-        room = BUNDLE_BYTES
-        texts = []
+    def _transaction(
+        self, entries: Sequence[Entry], caller: Caller, context: RequestContext, view: View, end: float
+    ) -> str:
+        """Return the text of the answer to a transaction: what it writes is written before its reads are answered."""
+        request, trail = context.request, context.trail
+        context.action = TRANSACTION
+        trail.start(TRANSACTION, Action.EXECUTE)
+        trail.pay_for_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
+        asked: dict[int, tuple[Part, Presentation]] = {}
         for number, entry in enumerate(entries):
-            response = self._respond(entry, request) if self.elapsed() < end else refused(refusals.no_time_left())
-            # The entries that follow have room for their least.
-            text = _shown(entry, response, view, room - _LEAST_BYTES * (len(entries) - 1 - number))
-            room -= bytes_of(text)
-            texts.append(text)
-        return Bundle(None, (), texts, BundleType.BATCH_RESPONSE).text(view)
+            if not _is_read(entry):
+                with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
+                    asked[number] = _part(number, entry, request, caller, context)
+        results = self.writer.write_together(
+            [part for part, _ in asked.values()], caller, trail, lambda: context.metrics.append("WriteConflict")
+        )
+        fhir_base = context.base_url.fhir
+        done = {
+            part.position: response_to(result, part.request.type, fhir_base, replace(presentation, pretty=False))
+            for (part, presentation), result in zip(asked.values(), results, strict=True)
+        }
+        responses = (
+            done[number] if number in done else self._in_time(entry, request, end)
+            for number, entry in enumerate(entries)
+        )
+        return _text(entries, responses, view, BundleType.TRANSACTION_RESPONSE)
+
+    def _in_time(self, entry: Entry, request: Request, end: float) -> Response:
+        """Answer an entry by itself; it is not begun after `end`."""
+        return self._respond(entry, request) if self.elapsed() < end else refused(refusals.no_time_left())
 
     def _respond(self, entry: Entry, request: Request) -> Response:
         """Answer an entry by the part that would have answered it alone."""
         path = entry.parsed
         # The audit trail has a function of its own: the records' refuse a request of it, with an event.
         parts = self.parts.get(path.type.table if path else Table.RECORD, self.parts[Table.RECORD])
-        is_read = entry.method == "GET" or (path is not None and path.route is Route.SEARCH)
-        return (parts.read if is_read else parts.write)(request_of(entry, request))
+        return (parts.read if _is_read(entry) else parts.write)(request_of(entry, request))
+
+
+def _is_read(entry: Entry) -> bool:
+    return entry.method == "GET" or (entry.parsed is not None and entry.parsed.route is Route.SEARCH)
+
+
+def _part(
+    number: int, entry: Entry, request: Request, caller: Caller, context: RequestContext
+) -> tuple[Part, Presentation]:
+    """Return the write that an entry of a transaction asks for; raises the outcomes that refuse it alone."""
+    alone = request_of(entry, request)
+    path = entry.parsed or parse_path(entry.path)
+    if path.type.table not in DATA_TABLES:
+        raise outcomes.not_supported()
+    trail = EntryTrail()
+    asked, presentation = write_request_of(path, alone, caller, context.base_url, trail)
+    context.trail.concerns((*trail.concerned,))
+    names = [entry.full_url, entry.full_url.removeprefix(f"{context.base_url.fhir}/")]
+    return Part(number, asked, trail, tuple(dict.fromkeys(filter(None, names)))), presentation
+
+
+def _text(entries: Sequence[Entry], responses: Iterable[Response], view: View, type_: BundleType) -> str:
+    """Return the text of the answer, with the response to each entry."""
+    room = BUNDLE_BYTES
+    texts = []
+    for number, (entry, response) in enumerate(zip(entries, responses, strict=True)):
+        # The entries that follow have room for their least.
+        text = _shown(entry, response, view, room - _LEAST_BYTES * (len(entries) - 1 - number))
+        room -= bytes_of(text)
+        texts.append(text)
+    return Bundle(None, (), texts, type_).text(view)
 
 
 _OF_ONE: Final = frozenset({Route.INSTANCE, Route.VERSION})

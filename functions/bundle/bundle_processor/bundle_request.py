@@ -1,6 +1,6 @@
 """Read a Bundle from a request's body, and check all of it but its resources, before any entry is begun."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +16,7 @@ from careconnect_records.stu3.validation import validate
 from record_writer.request.request_body import any_resource_in
 
 BATCH: Final = "batch"
+TRANSACTION: Final = "transaction"
 
 _MAX_PARAMETERS: Final = 1_000
 _NO_PATH: Final = "An entry's URL is a path of this API, below the FHIR base: Patient/4, or Patient?identifier=…"
@@ -27,7 +28,8 @@ Query = tuple[tuple[str, str], ...]
 class Entry:
     """One entry: its request, and the resource that it sends. `path` is the one that the request would have alone.
 
-    `conditions` are the request's other elements by their names, such as `ifMatch`.
+    `conditions` are the request's other elements by their names, such as `ifMatch`. Other entries of a transaction
+    refer to its resource by its `full_url`.
     """
 
     method: str
@@ -36,10 +38,11 @@ class Entry:
     query: Query
     conditions: Mapping[str, str]
     resource: dict[str, Any] | None
+    full_url: str = ""
 
 
-def entries_in(request: Request, fhir_base: str) -> list[Entry]:
-    """Return the entries of the batch in a request's body, in order.
+def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
+    """Return the type of the Bundle in a request's body, batch or transaction, and its entries, in order.
 
     Raises the outcomes 415 for another media type, 413 for a body or a number of entries over the limit, and 400 for a
     body that is no Bundle, or one with a fault outside its resources.
@@ -47,7 +50,7 @@ def entries_in(request: Request, fhir_base: str) -> list[Entry]:
     bundle = any_resource_in(request, MAX_BUNDLE_MEGABYTES * 1_000_000, refusals.too_large())
     if bundle.get("resourceType") != "Bundle":
         raise refusals.no_bundle()
-    if bundle.get("type") != BATCH:
+    if bundle.get("type") not in (BATCH, TRANSACTION):
         raise refusals.another_type()
     given = bundle.get("entry", [])
     if isinstance(given, list) and len(given) > MAX_BUNDLE_ENTRIES:
@@ -63,9 +66,21 @@ def entries_in(request: Request, fhir_base: str) -> list[Entry]:
             issues.append(Issue("structure", _NO_PATH, expression=f"{where}.request.url"))
         else:
             entries.append(entry)
+    if not issues and bundle["type"] == TRANSACTION:
+        issues = list(_repeated(entries))
     if issues:
         raise refusals.faulty(issues[:MAX_FAULTS])
-    return entries
+    return bundle["type"], entries
+
+
+def _repeated(entries: Sequence[Entry]) -> Iterator[Issue]:
+    """Yield a fault for each full URL that an entry before has, too: references would lead to both."""
+    seen = {""}
+    for number, entry in enumerate(entries):
+        if entry.full_url and entry.full_url in seen:
+            text = "Another entry has the same full URL."
+            yield Issue("value", text, expression=f"Bundle.entry[{number}].fullUrl")
+        seen.add(entry.full_url)
 
 
 def _faults(bundle: dict[str, Any]) -> list[Issue]:
@@ -125,7 +140,8 @@ def _entry(entry: Mapping[str, Any], fhir_base: str) -> Entry | None:
     except ValueError:
         return None
     conditions = {name: text for name, text in request.items() if isinstance(text, str)}
-    return Entry(request["method"], whole, parsed, _grouped(pairs), conditions, entry.get("resource"))
+    resource, full_url = entry.get("resource"), entry.get("fullUrl", "")
+    return Entry(request["method"], whole, parsed, _grouped(pairs), conditions, resource, full_url)
 
 
 def _grouped(pairs: list[tuple[str, str]]) -> Query:

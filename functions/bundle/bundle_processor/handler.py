@@ -25,6 +25,7 @@ from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter
+from record_writer.write_together import TransactionWriter
 
 _settings: Final = Settings(os.environ)
 for _name in ("Bundle", *(each.name for each in RESOURCE_TYPES if each.table in DATA_TABLES)):
@@ -37,17 +38,21 @@ _names: Final = {
     Table.DIRECTORY: _settings.required("DIRECTORY_TABLE"),
 }
 _reference: Final = _settings.required("REFERENCE_TABLE")
-_transaction: Final = _settings.required("TRANSACTION_TABLE")
+
+
+_tables: Final = RecordTables(
+    _dynamodb, _names[Table.RECORD], _names[Table.DIRECTORY], _reference, _settings.required("TRANSACTION_TABLE")
+)
 
 
 def _reader(table: Table) -> FhirEndpoint:
     names = {each: name for each, name in _names.items() if table in (each, Table.RECORD)}
-    return FhirEndpoint(store=DynamoDbResourceStore(_dynamodb, names, table, _transaction), table=table, quota=_quota)
+    store = DynamoDbResourceStore(_dynamodb, names, table, _tables.transaction)
+    return FhirEndpoint(store=store, table=table, quota=_quota)
 
 
 def _writer(table: Table) -> WriterEndpoint:
-    record = _names[Table.RECORD] if table is Table.RECORD else ""
-    tables = RecordTables(_dynamodb, record, _names[Table.DIRECTORY], _reference, _transaction)
+    tables = _tables if table is Table.RECORD else replace(_tables, record="")
     return WriterEndpoint(ResourceWriter(DynamoDbRecordStore(tables), _quota), table)
 
 
@@ -66,6 +71,7 @@ lambda_handler: Final = pipeline_of(
     BundleEndpoint(
         {table: Parts(_respond(_reader(table), "fhir_reader"), _respond(_writer(table))) for table in DATA_TABLES},
         _quota,
+        TransactionWriter(DynamoDbRecordStore(_tables), _quota),
     ),
     _auditing,
 )

@@ -13,7 +13,8 @@ def no_bundle() -> OutcomeError:
 
 def another_type() -> OutcomeError:
     """Return 400 for a Bundle of a type that is not processed."""
-    return OutcomeError(400, "value", "A Bundle that is sent here has the type batch.", where="Bundle.type")
+    text = "A Bundle that is sent here has the type batch or transaction."
+    return OutcomeError(400, "value", text, where="Bundle.type")
 
 
 def too_large() -> OutcomeError:

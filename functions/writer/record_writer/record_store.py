@@ -65,3 +65,6 @@ class RecordStore(Protocol):
 
         Raises `ConflictError`, and with nothing written `TooLargeError` and `NotTakenError`.
         """
+
+    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item]) -> None:
+        """Do plans of different resources and put audit events, all or nothing; raises as `write`."""

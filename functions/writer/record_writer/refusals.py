@@ -87,6 +87,30 @@ def precondition_not_supported(name: str) -> OutcomeError:
     return OutcomeError(400, "not-supported", text, where=f"http.{name}")
 
 
+def too_many_patients_together(limit: int) -> OutcomeError:
+    """Return 400 for a transaction that is about more patients than its audit events have room for."""
+    return OutcomeError(
+        400, "too-costly", f"The entries of a transaction are about at most {limit} patients.", where="Bundle.entry"
+    )
+
+
+def too_much_together() -> OutcomeError:
+    """Return 413 for a transaction that would store too much."""
+    return OutcomeError(
+        413, "too-costly", "A transaction writes at most 6,000 items and 20 MB, its index entries included."
+    )
+
+
+def twice_together() -> OutcomeError:
+    """Return 400 for a second entry of one resource, or of one condition."""
+    return OutcomeError(400, "duplicate", "Another entry of the transaction is for the same resource or condition.")
+
+
+def nothing_matches() -> OutcomeError:
+    """Return 412 for a conditional reference that leads to no resource."""
+    return OutcomeError(412, "not-found", "No resource meets the condition of the reference.", metrics=_REFUSED)
+
+
 def not_one_identifier() -> OutcomeError:
     """Return 412 for a condition without an identifier, or with several."""
     return OutcomeError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from random import SystemRandom
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
@@ -31,11 +31,13 @@ from record_writer.find_references import find_references
 from record_writer.find_target import find_target, not_found
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.patch_resource import patched
-from record_writer.request.write_request import Kind, WriteRequest, WriteResult
+from record_writer.request.write_request import Kind, WriteRequest, WriteResult, WriteTrail
 from record_writer.require_valid import require_valid
 
 SECONDS: Final = 9.0
 """How long a write is tried again after conflicts: the last attempt ends within ten seconds (`write.md`)."""
+
+Result = TypeVar("Result")
 
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
@@ -64,15 +66,19 @@ class ResourceWriter:
             require_own(request.caller, request.type, request.resource, request.id, request.root)
         if request.kind is Kind.CREATE:
             require_own_identifiers(request.caller, request.type, {}, request.resource)
+        return self._until_done(lambda: self._attempt(request), request.trail, on_conflict)
+
+    def _until_done(self, attempt: Callable[[], Result], trail: WriteTrail, on_conflict: Callable[[], None]) -> Result:
+        """Return the result of an attempt, which is made again after conflicts; raises as `write`."""
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
             try:
-                return self._attempt(request)
+                return attempt()
             except ConflictError:
                 on_conflict()
             except NotTakenError as error:
-                if not (error.is_down and request.trail.goes_without()):
+                if not (error.is_down and trail.goes_without()):
                     raise outcomes.unavailable(str(error)) from error
             except TooCostlyError as error:
                 raise refusals.too_costly(error.expression, error.text) from None
@@ -114,7 +120,7 @@ class ResourceWriter:
             raise not_found(target)
         if target.is_deleted:
             raise outcomes.gone()
-        _require_match(request, target)
+        require_match(request, target)
         target = replace(target, body=self._body(target))
         before = parse_json_body(self._text(target).encode())
         identity = _identity(before)
@@ -145,12 +151,12 @@ class ResourceWriter:
             request.trail.touched(_patients(target) or named)
             return WriteResult(204)
         target = self._with_own_identifiers(request, target, {})
-        _require_match(request, target)
+        require_match(request, target)
         plan = self._planned(request, target, None, "DELETE")
         with self._charged(request, target, plan):
             types = self.store.count_references(target)
         if types:
-            known = [name for name in types if _may_know(request.caller, name)]
+            known = [name for name in types if may_know(request.caller, name)]
             raise refusals.still_referred_to(known, others=len(known) < len(types))
         return self._write(request, target, plan)
 
@@ -169,7 +175,7 @@ class ResourceWriter:
             # From here on the answer tells that these patients exist, also if it is a refusal.
             _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *found.patients))
             require_references(resource, {target.key, *found.keys}, request.root)
-            _require_match(request, target)
+            require_match(request, target)
             if plan is not None:
                 full = self.store.full_locks(plan)
         return self._write(request, target, plan, full, found.patients)
@@ -269,13 +275,13 @@ def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
     return stored_patients(target, target.index, target.body, *items)
 
 
-def _may_know(caller: Caller, type_name: str) -> bool:
+def may_know(caller: Caller, type_name: str) -> bool:
     """Return True if a caller may read or search a type, and so be informed that there are resources of it."""
     type_ = resource_type(type_name)
     return type_ is not None and any(caller.may(type_, letter) for letter in (Interaction.READ, Interaction.SEARCH))
 
 
-def _require_match(request: WriteRequest, target: Target) -> None:
+def require_match(request: WriteRequest, target: Target) -> None:
     """Raise the 409 outcome unless the stored version meets the request's If-Match."""
     if request.if_match is not None and not (target.exists and request.if_match.allows(target.version)):
         raise refusals.another_version()

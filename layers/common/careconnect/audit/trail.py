@@ -176,11 +176,15 @@ class AuditTrail:
         `made` is the version that the write creates (`Patient/4/_history/2`). Each attempt needs new actions. Call
         `committed` once the transaction has succeeded.
         """
+        return self.put_all(dict.fromkeys(patients or (NOBODY,), (made,)))
+
+    def put_all(self, made: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
+        """Return such actions for several writes together: `made` are the versions that concern each patient."""
         self._within = {}
         if self._store is None or self._goes_without:
             return []
-        for patient in dict.fromkeys(patients or (NOBODY,)):
-            self._within[patient] = replace(self._of(patient), ids=(made,))
+        for patient, versions in made.items():
+            self._within[patient] = replace(self._of(patient), ids=tuple(versions))
         return [self._store.put_action(event) for event in self._within.values()]
 
     def committed(self, patients: Collection[str], made: str) -> None:

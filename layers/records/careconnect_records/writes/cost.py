@@ -26,8 +26,8 @@ _LISTED_BYTES: Final = 40
 """Bytes that an item has in the compressed list of what a write holds, at most."""
 
 
-def write_units(plan: WritePlan, events: int) -> int:
-    """Return the most write units that a plan and its audit events take."""
+def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
+    """Return the most write units that a plan and its audit events take, perhaps as a part of a multi-step write."""
     old_values = (plan.target.index or {}).get("values", {"S": ""})
     existing = plan.target.entries
     new = [_units(item) for key, item in plan.entries.items() if key not in existing]
@@ -45,7 +45,7 @@ def write_units(plan: WritePlan, events: int) -> int:
     counted = (plan.bodies, plan.entries, plan.removed, plan.locks_added, plan.locks_removed)
     whole += 2 * (plan.count - 1 - sum(map(len, counted)))
     whole += _EVENT * events
-    if plan.fits(events):
+    if plan.fits(events) and not in_steps:
         return whole
     # A multi-step write: an intent has the item before as well, and is released by half the units of a transaction.
     before = sum(_units(entry_item(key, old_values)) for key in plan.entries if key in existing)

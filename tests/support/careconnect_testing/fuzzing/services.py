@@ -44,6 +44,7 @@ from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter
+from record_writer.write_together import TransactionWriter
 from scope_authorizer.app import Authorize, build_authorizer
 from scope_authorizer.policy_for import Direction
 from service_console.app import ConsoleEndpoint
@@ -114,7 +115,10 @@ class Services:
         self.readers = {table: self._reader(table) for table in DATA_TABLES}
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
         parts = {table: Parts(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES}
-        self.bundles = self._pipeline(BundleEndpoint(parts, no_limit()))
+        together = TransactionWriter(
+            self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1"
+        )
+        self.bundles = self._pipeline(BundleEndpoint(parts, no_limit(), together))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)
@@ -184,12 +188,14 @@ class Services:
         store = DynamoDbResourceStore(client, names, table, "transactions", self.clock)
         return self._pipeline(FhirEndpoint(store, table, no_limit()))
 
-    def _writer(self, table: Table) -> RequestPipeline:
+    def _store(self, table: Table) -> DynamoDbRecordStore:
         client: Any = self.tables
         record = _TABLES[Table.RECORD] if table is Table.RECORD else ""
         tables = RecordTables(client, record, _TABLES[Table.DIRECTORY], "references", "transactions")
-        store = DynamoDbRecordStore(tables, self.clock, lambda _: None)
-        writer = ResourceWriter(store, no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1")
+        return DynamoDbRecordStore(tables, self.clock, lambda _: None)
+
+    def _writer(self, table: Table) -> RequestPipeline:
+        writer = ResourceWriter(self._store(table), no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1")
         return self._pipeline(WriterEndpoint(writer, table))
 
     def _write_records(self) -> None:

@@ -34,7 +34,7 @@ class Bundles:
             for table in DATA_TABLES
         }
         self.app = RequestPipeline(
-            BundleEndpoint(parts, self.writer.quota, self.writer.stopwatch),
+            BundleEndpoint(parts, self.writer.quota, self.writer.together(), self.writer.stopwatch),
             BASE,
             "eu-west-2",
             Cors(("*",)),
@@ -60,16 +60,31 @@ class Bundles:
         found: list[Entry] = answer.json.get("entry", [])
         return found
 
+    def transaction(self, *entries: Entry, **headers: str) -> list[Entry]:
+        """Send a transaction of entries, and return those of the answer."""
+        answer = self.send(transaction(*entries), **headers)
+        assert answer.status == 200, answer.text
+        assert (answer.json["resourceType"], answer.json["type"]) == ("Bundle", "transaction-response")
+        found: list[Entry] = answer.json.get("entry", [])
+        return found
 
-def batch(*entries: Entry) -> Resource:
-    """Return a batch Bundle."""
-    return {"resourceType": "Bundle", "type": "batch", **({"entry": list(entries)} if entries else {})}
+
+def batch(*entries: Entry, type_: str = "batch") -> Resource:
+    """Return a batch Bundle, or one of another type."""
+    return {"resourceType": "Bundle", "type": type_, **({"entry": list(entries)} if entries else {})}
 
 
-def entry(method: str, url: str, resource: Resource | None = None, **conditions: str) -> Entry:
+def transaction(*entries: Entry) -> Resource:
+    """Return a transaction Bundle."""
+    return batch(*entries, type_="transaction")
+
+
+def entry(method: str, url: str, resource: Resource | None = None, full_url: str = "", **conditions: str) -> Entry:
     """Return an entry; `conditions` are further elements of its request, such as `ifMatch`."""
-    request = {"method": method, "url": url, **conditions}
-    return {"request": request} if resource is None else {"resource": resource, "request": request}
+    made: Entry = {"fullUrl": full_url} if full_url else {}
+    if resource is not None:
+        made["resource"] = resource
+    return {**made, "request": {"method": method, "url": url, **conditions}}
 
 
 def statuses(entries: list[Entry]) -> list[int]:

@@ -38,6 +38,7 @@ class BundleType(StrEnum):
     SEARCHSET = "searchset"
     HISTORY = "history"
     BATCH_RESPONSE = "batch-response"
+    TRANSACTION_RESPONSE = "transaction-response"
 
 
 def search_entry(body: str, mode: str, full_url: str, view: View) -> str:

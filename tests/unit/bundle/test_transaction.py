@@ -1,0 +1,481 @@
+"""Transactions: the entries of a Bundle all or none, visible at one moment (`bundles.md`, Transaction)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from careconnect.audit.event import Action, Outcome
+from careconnect.storage.quota import Quota
+from careconnect_records.multi_step.release import Release
+from careconnect_testing.aws.between_calls import at_every_call, killed_at_every_call
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
+from careconnect_testing.parts.record_writers import Writer, issues_in
+from careconnect_testing.parts.recorded_writes import with_record
+from careconnect_testing.parts.stores import FHIR_BASE
+from careconnect_testing.parts.usage_counters import UsageCounters
+from careconnect_testing.records.stored import saved, stored, visible_entries
+from careconnect_testing.running.bundle_service import Bundles, Entry, entry, statuses, transaction
+
+A, B = (f"urn:uuid:05efabf0-4be2-4561-91ce-51548425acb{digit}" for digit in "9a")
+CONDITION = f"identifier={NHS_NUMBER}|1"
+
+
+def created(full_url: str, resource: Resource, **conditions: str) -> Entry:
+    return entry("POST", resource["resourceType"], resource, full_url, **conditions)
+
+
+def refused(bundles: Bundles, *entries: Entry) -> Answer:
+    """Send a transaction that is refused, and check that nothing is written."""
+    Release(bundles.writer.reader.tables).release_all()
+    before = stored(bundles.writer.reader.tables)
+    answer = bundles.send(transaction(*entries))
+    assert answer.status >= 400
+    assert stored(bundles.writer.reader.tables) == before
+    return answer
+
+
+def test_entries_refer_to_each_other_by_their_full_urls(bundles: Bundles, writer: Writer) -> None:
+    narrative = {
+        "status": "generated",
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{A}">him</a> <a href="#x">x</a></div>',
+    }
+    inside = {"resourceType": "Condition", "id": "c", "subject": {"reference": A}}
+    extension = [{"url": "https://x.example", "valueReference": {"reference": B}}]
+    answered = bundles.transaction(
+        created(B, observation(A, text=narrative, contained=[inside], extension=extension)),
+        created(A, patient("1", gender="female")),
+        entry("GET", "Patient/new-1"),
+    )
+
+    assert statuses(answered) == [201, 201, 200]
+    assert [each["response"]["location"] for each in answered[:2]] == [
+        f"{FHIR_BASE}/Observation/new-0/_history/1",
+        f"{FHIR_BASE}/Patient/new-1/_history/1",
+    ]
+    one = writer.reader.get("Observation/new-0").json
+    assert one == answered[0]["resource"]
+    assert one["subject"] == one["contained"][0]["subject"] == {"reference": "Patient/new-1"}
+    assert one["extension"][0]["valueReference"] == {"reference": "Observation/new-0"}
+    assert f'<a href="{FHIR_BASE}/Patient/new-1">him</a> <a href="#x">x</a>' in one["text"]["div"]
+    assert answered[2]["resource"] == writer.reader.get("Patient/new-1").json
+    assert writer.reader.get("Patient/new-1/$everything").json["total"] == 2
+
+
+def test_thirty_linked_resources_are_read_back_together(bundles: Bundles, writer: Writer) -> None:
+    names = [f"urn:uuid:00000000-0000-4000-8000-{number:012}" for number in range(30)]
+    encounters = [
+        created(name, {"resourceType": "Encounter", "status": "finished", "subject": {"reference": A}})
+        for name in names[:5]
+    ]
+    observations = [
+        created(name, observation(A, context={"reference": names[number % 5]})) for number, name in enumerate(names[5:])
+    ]
+    answered = bundles.transaction(*observations, *encounters, created(A, patient("1")))
+
+    assert statuses(answered) == [201] * 31
+    id_ = answered[-1]["resource"]["id"]
+    everything = writer.reader.get(f"Patient/{id_}/$everything", "_count=100").json
+    assert everything["total"] == 31
+    texts = str(everything)
+    assert "urn:uuid" not in texts
+    assert len({each["resource"]["id"] for each in everything["entry"]}) == 31
+
+
+def test_a_full_url_of_this_server_names_its_resource(bundles: Bundles, writer: Writer) -> None:
+    bundles.transaction(
+        created(f"{FHIR_BASE}/Patient/temporary", patient("1")),
+        created("", observation("Patient/temporary")),
+        created("", observation(f"{FHIR_BASE}/Patient/temporary")),
+        entry("PUT", "Patient/own", {**patient("2"), "id": "own"}, f"{FHIR_BASE}/Patient/own"),
+        created("", observation("Patient/own")),
+    )
+
+    assert writer.reader.get("Observation", "patient=new-0").total == 2
+    assert writer.reader.get("Observation", "patient=own").total == 1
+
+
+def test_a_reference_to_a_full_url_of_no_entry_stays(bundles: Bundles, writer: Writer) -> None:
+    bundles.transaction(created("", observation("urn:uuid:05efabf0-4be2-4561-91ce-51548425acb0")))
+
+    assert writer.reader.get("Observation/new-0").json["subject"]["reference"].startswith("urn:uuid:")
+
+
+def test_a_create_whose_condition_is_met_stands_for_what_is_there(bundles: Bundles, writer: Writer) -> None:
+    writer.made({**patient("1"), "id": "there"})
+    answered = bundles.transaction(
+        created(A, patient("1", gender="male"), ifNoneExist=CONDITION), created("", observation(A))
+    )
+
+    assert statuses(answered) == [200, 201]
+    assert "gender" not in writer.reader.get("Patient/there").json
+    assert writer.reader.get("Observation", "patient=there").total == 1
+
+
+def test_conditional_references_are_resolved(bundles: Bundles, writer: Writer) -> None:
+    writer.made({**patient("1"), "id": "there"})
+    bundles.transaction(created("", observation(f"Patient?{CONDITION}")))
+
+    assert writer.reader.get("Observation", "patient=there").total == 1
+    writer.made({**patient("1"), "id": "twin"})
+    for query, code in (
+        (CONDITION, "duplicate"),
+        (f"identifier={NHS_NUMBER}|none", "not-found"),
+        ("name=x", "not-supported"),
+    ):
+        answer = refused(bundles, created("", observation(f"Patient?{query}")))
+        assert issues_in(answer)[0][0] == code
+        assert issues_in(answer)[0][1][0].startswith("Bundle.entry[0]")
+
+
+def test_deletions_come_first_and_what_is_referred_to_is_judged_at_the_end(bundles: Bundles, writer: Writer) -> None:
+    for id_ in ("a", "b"):
+        writer.made({"resourceType": "Organization", "id": id_, "name": id_})
+    writer.made({**patient(managingOrganization={"reference": "Organization/a"}), "id": "4"})
+    moved = {**patient(managingOrganization={"reference": "Organization/b"}), "id": "4"}
+
+    answered = bundles.transaction(entry("PUT", "Patient/4", moved), entry("DELETE", "Organization/a"))
+    assert statuses(answered) == [200, 204]
+    assert writer.reader.get("Organization/a").status == 410
+
+    answer = refused(
+        bundles,
+        created("", patient(managingOrganization={"reference": "Organization/b"})),
+        entry("DELETE", "Organization/b"),
+    )
+    assert answer.status == 409
+    assert issues_in(answer) == [("conflict", ("Bundle.entry[1]",))]
+    answered = bundles.transaction(entry("DELETE", "Organization/b"), entry("DELETE", "Patient/4"))
+    assert statuses(answered) == [204, 204]
+
+
+def test_a_reference_to_what_is_deleted_along_with_it_is_refused(bundles: Bundles, writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+
+    answer = refused(bundles, entry("DELETE", "Patient/4"), created("", observation("Patient/4")))
+
+    assert answer.status == 409
+
+
+REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
+    "a resource twice": (
+        [entry("PUT", "Patient/4", {**patient(), "id": "4"}), entry("DELETE", "Patient/4")],
+        400,
+        "duplicate",
+        "Bundle.entry[0]",
+    ),
+    "a condition twice": (
+        [created("", patient("9"), ifNoneExist=f"identifier={NHS_NUMBER}|9")] * 2,
+        400,
+        "duplicate",
+        "Bundle.entry[1]",
+    ),
+    "a full url twice": ([created(A, patient("1")), created(A, patient("2"))], 400, "value", "Bundle.entry[1].fullUrl"),
+    "an invalid resource": (
+        [created("", patient()), created("", observation("Patient/4", status=7))],
+        422,
+        "value",
+        "Bundle.entry[1].resource.status",
+    ),
+    "a reference to nothing": (
+        [created("", patient()), created("", observation("Patient/none"))],
+        422,
+        "not-found",
+        "Bundle.entry[1].resource.subject",
+    ),
+    "another version": (
+        [created("", patient()), entry("PUT", "Patient/4", {**patient(), "id": "4"}, ifMatch='W/"7"')],
+        409,
+        "conflict",
+        "Bundle.entry[1].request.ifMatch",
+    ),
+    "another id": (
+        [entry("PUT", "Patient/4", {**patient(), "id": "5"})],
+        400,
+        "value",
+        "Bundle.entry[0].resource.id",
+    ),
+    "a malformed id": ([entry("PUT", "Patient/a_b", {**patient(), "id": "a_b"})], 400, "value", "Bundle.entry[0]"),
+    "another type's body": (
+        [entry("POST", "Patient", observation("Patient/4"))],
+        400,
+        "structure",
+        "Bundle.entry[0].resource",
+    ),
+    "the audit trail": (
+        [entry("POST", "AuditEvent", {"resourceType": "AuditEvent"})],
+        404,
+        "not-supported",
+        "Bundle.entry[0]",
+    ),
+    "several matches": (
+        [entry("DELETE", f"Patient?{CONDITION}")],
+        412,
+        "duplicate",
+        "Bundle.entry[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_names_its_entry_and_writes_nothing(bundles: Bundles, writer: Writer, case: str) -> None:
+    entries, status, code, where = REFUSED[case]
+    for id_ in ("4", "twin"):
+        writer.made({**patient("1"), "id": id_})
+
+    answer = refused(bundles, *entries)
+
+    assert answer.status == status
+    assert issues_in(answer)[0][0] == code
+    assert issues_in(answer)[0][1] == (where,)
+
+
+def test_all_faults_of_all_resources_are_told_at_once(bundles: Bundles) -> None:
+    answer = refused(
+        bundles,
+        created("", patient(gender=1)),
+        created("", patient(gender="female")),
+        created("", patient(birthDate="x", active="yes")),
+    )
+
+    assert sorted(where for _, (where,) in issues_in(answer)) == [
+        "Bundle.entry[0].resource.gender",
+        "Bundle.entry[2].resource.active",
+        "Bundle.entry[2].resource.birthDate",
+    ]
+
+
+def test_each_entry_needs_its_scope(writer: Writer) -> None:
+    limited = Bundles(writer.as_caller("system/Patient.crud system/Observation.r"))
+
+    answer = refused(limited, created(A, patient("1")), created("", observation(A)))
+
+    assert answer.status == 403
+    assert issues_in(answer) == [("forbidden", ("Bundle.entry[1]",))]
+
+
+def test_a_bound_client_writes_inside_its_compartment(writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+    writer.made({**patient(), "id": "5"})
+    bound = Bundles(writer.as_caller("patient/*.cruds", patient="4"))
+
+    assert statuses(bound.transaction(created(A, observation("Patient/4")), created("", observation("Patient/4")))) == [
+        201,
+        201,
+    ]
+    answer = refused(bound, created("", observation("Patient/4")), created("", observation("Patient/5")))
+    assert (answer.status, issues_in(answer)) == (403, [("forbidden", ("Bundle.entry[1]",))])
+    writer.made({**observation("Patient/5"), "id": "theirs"})
+    assert statuses(bound.transaction(entry("DELETE", "Observation/theirs"))) == [204]
+    assert writer.reader.get("Observation/theirs").status == 200
+
+
+def test_one_event_for_each_patient_names_all_that_was_made(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    bundles = Bundles(recorded)
+    recorded.made({**patient(), "id": "4"})
+    record.forget()
+
+    bundles.transaction(
+        created(A, patient("1")),
+        created("", observation(A)),
+        created("", observation("Patient/4")),
+        created("", {"resourceType": "Organization", "name": "x"}),
+    )
+
+    events = {each.patient: each for each in record.all()}
+    assert len(events) == len(record.all()) == 3
+    assert {(each.action, each.interaction, each.outcome) for each in record.all()} == {
+        (Action.EXECUTE, "transaction", Outcome.ALLOWED)
+    }
+    assert {patient_: each.ids for patient_, each in events.items()} == {
+        "new-0": ("Patient/new-0/_history/1", "Observation/new-1/_history/1"),
+        "4": ("Observation/new-2/_history/1",),
+        "": ("Organization/new-3/_history/1",),
+    }
+
+
+def test_a_refusal_is_an_event_of_each_patient_that_it_is_about(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    recorded.made({**patient(), "id": "4"})
+    record.forget()
+
+    answer = Bundles(recorded).send(
+        transaction(created("", observation("Patient/4")), created("", observation("Patient/none")))
+    )
+
+    assert answer.status == 422
+    assert {(each.patient, each.outcome) for each in record.all()} == {
+        ("4", Outcome.REFUSED),
+        ("none", Outcome.REFUSED),
+    }
+
+
+def test_more_patients_than_events_fit_are_refused(bundles: Bundles) -> None:
+    entries = [created("", patient(str(number))) for number in range(100)]
+
+    answer = refused(bundles, *entries)
+
+    assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
+    assert len(bundles.transaction(*entries[:99])) == 99
+
+
+def test_what_comes_to_too_much_is_refused(bundles: Bundles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("record_writer.write_together.MAX_ITEMS", 10)
+
+    answer = refused(bundles, *[created("", patient(str(number))) for number in range(3)])
+
+    assert (answer.status, issues_in(answer)[0][0]) == (413, "too-costly")
+
+
+def test_it_is_charged_before_it_is_written(writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+    counters = UsageCounters()
+    entries = [created("", observation("Patient/4")) for _ in range(30)]
+    poor = replace(writer, quota=Quota(counters, 2_000))
+
+    answer = refused(Bundles(poor), *entries)
+    assert (answer.status, issues_in(answer)[0][0]) == (422, "too-costly")
+    Bundles(replace(writer, quota=Quota(counters, 100_000))).transaction(*entries)
+
+    assert 30 * 8 * 10 < sum(counters.charges) < 30 * 8 * 25
+
+
+def test_the_reads_of_a_transaction_see_its_writes(bundles: Bundles, writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+    answered = bundles.transaction(
+        entry("GET", "Observation?patient=4"),
+        entry("GET", "Patient/none"),
+        created("", observation("Patient/4")),
+    )
+
+    assert statuses(answered) == [200, 404, 201]
+    assert answered[0]["resource"]["total"] == 1
+
+
+def test_an_empty_one_and_one_that_changes_nothing_write_nothing(bundles: Bundles, writer: Writer) -> None:
+    made = writer.made({**patient("1"), "id": "4"})
+    before = stored(writer.reader.tables)
+
+    assert bundles.transaction() == []
+    assert statuses(bundles.transaction(entry("PUT", "Patient/4", made), entry("DELETE", "Patient/none"))) == [200, 204]
+    assert stored(writer.reader.tables) == before
+
+
+@pytest.mark.parametrize(("prefer", "has"), [("return=minimal", False), ("return=representation", True)])
+def test_prefer_decides_about_bodies(bundles: Bundles, prefer: str, *, has: bool) -> None:
+    (answered,) = bundles.transaction(created("", patient("1")), Prefer=prefer)
+
+    assert ("resource" in answered) is has
+
+
+# ------------------------------------------------------------------ all or nothing
+
+
+def large(writer: Writer) -> Callable[[], Answer]:
+    """Return a transaction that changes, creates and deletes."""
+    bundles = Bundles(writer)
+    return lambda: bundles.send(
+        transaction(
+            entry("PUT", "Patient/4", {**patient("1", gender="female"), "id": "4"}),
+            entry("PUT", "Observation/o", {**observation("Patient/4", status="amended"), "id": "o"}),
+            entry("DELETE", "Observation/p"),
+            entry("PUT", "Observation/q", {**observation("Patient/4"), "id": "q"}),
+        )
+    )
+
+
+@pytest.fixture
+def begun(writer: Writer) -> Writer:
+    writer.made({**patient("1"), "id": "4"})
+    for id_ in ("o", "p"):
+        writer.made({**observation("Patient/4"), "id": id_})
+    return writer
+
+
+LOOKS = [
+    ("Patient/4", ""),
+    ("Observation", "patient=4"),
+    ("Observation", "status=amended"),
+    ("Observation", "patient=4&_summary=count"),
+    ("Patient", "_id=4&_revinclude=Observation:patient"),
+    ("Patient", "gender=female"),
+    ("Patient/4/$everything", ""),
+    ("Observation/o/_history", ""),
+    ("Observation/p", ""),
+    ("Observation/q", ""),
+]
+
+
+def look(writer: Writer) -> list[Any]:
+    answers = [writer.reader.get(path, query, Cache_Control="no-cache") for path, query in LOOKS]
+    return [(each.status, each.json.get("total"), each.json.get("entry", each.json.get("meta"))) for each in answers]
+
+
+def test_a_reader_between_any_two_calls_sees_nothing_of_it(begun: Writer) -> None:
+    before = look(begun)
+    calls = 0
+    for answer, meanwhile in at_every_call(begun, large(begun), lambda: look(begun)):
+        assert answer.status == 200, answer.text
+        assert meanwhile == before
+        assert look(begun) != before
+        calls += 1
+    assert calls > 6
+
+
+@pytest.mark.parametrize("place", range(len(LOOKS)))
+def test_it_comes_between_any_two_calls_of_a_reader(begun: Writer, place: int) -> None:
+    def seen() -> Any:
+        answer = begun.reader.get(*LOOKS[place], Cache_Control="no-cache")
+        return answer.status, answer.json.get("total"), answer.json.get("entry", answer.json.get("meta"))
+
+    put_back = saved(begun.reader.tables)
+    before = seen()
+    assert large(begun)().status == 200
+    after = seen()
+    put_back()
+
+    for shown, answer in at_every_call(begun, seen, large(begun)):
+        assert answer.status == 200
+        assert shown in (before, after)
+
+
+def test_killed_before_any_call_nothing_is_done_and_a_retry_does_it(begun: Writer) -> None:
+    write = large(begun)
+    put_back, previous = saved(begun.reader.tables), stored(begun.reader.tables)
+    assert write().status == 200
+    Release(begun.reader.tables).release_all()
+    wanted = visible_entries(stored(begun.reader.tables)).keys()
+    put_back()
+
+    for _ in killed_at_every_call(begun, write):
+        assert visible_entries(stored(begun.reader.tables)) == visible_entries(previous)
+        cut_off = saved(begun.reader.tables)
+        Release(begun.reader.tables).release_all()
+        assert stored(begun.reader.tables) == previous
+        cut_off()
+        assert write().status == 200
+        Release(begun.reader.tables).release_all()
+        assert visible_entries(stored(begun.reader.tables)).keys() == wanted
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        lambda writer: writer.update({**patient("1", gender="male"), "id": "4"}),
+        lambda writer: writer.delete("Observation/o"),
+        lambda writer: writer.create(observation("Patient/4")),
+        lambda writer: large(writer)(),
+    ],
+    ids=["update", "delete", "refer", "another"],
+)
+def test_another_write_between_any_two_calls_comes_before_or_is_lost_to(
+    begun: Writer, meanwhile: Callable[[Writer], Answer]
+) -> None:
+    for answer, other in at_every_call(begun, large(begun), lambda: meanwhile(begun)):
+        assert (answer.status, other.status) in {(200, 200), (200, 201), (200, 204)}, (answer.text, other.text)
+        assert begun.reader.get("Patient/4").json["gender"] == "female"
+        assert begun.reader.get("Observation/o").json["status"] == "amended"
+        assert begun.reader.get("Observation/p").status == 410
