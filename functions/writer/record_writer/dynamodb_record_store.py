@@ -51,9 +51,6 @@ _PASSING: Final = frozenset(
     ("None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 )
 
-_SECONDS_TOGETHER: Final = 8.0
-"""How long a transaction Bundle may take from its beginning to its commit."""
-
 # Pages of an overflowed lock's entries. There is one, unless systems such as `s|1` have the same value by the hundred.
 _MAX_PAGES: Final = 10
 
@@ -77,7 +74,6 @@ class DynamoDbRecordStore:
         self._sleep = sleep
         self._resolver = IntentResolver(self._tables, elapsed)
         self._steps = MultiStepWrite(self._tables, self._resolver, sleep)
-        self._long_steps = MultiStepWrite(self._tables, self._resolver, sleep, _SECONDS_TOGETHER)
         self._known: set[str] = set()
 
     def read(self, targets: Iterable[Target]) -> dict[str, Target]:
@@ -191,12 +187,12 @@ class DynamoDbRecordStore:
                 _resolve(self._resolver.release_hidden, plan)
             raise
 
-    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item]) -> None:
+    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item], seconds: float) -> None:
         """Do plans and put audit events as one multi-step write: also few of them are seen together, or not at all."""
         for plan in plans:
             self._begin_table(plan.target.type.table)
         try:
-            _do(self._long_steps.write, plans, strict=True, events=events)
+            _do(self._steps.write, plans, strict=True, events=events, seconds=seconds)
         except ConflictError:
             for plan in plans:
                 with suppress(ConflictError, OutcomeError):

@@ -66,5 +66,5 @@ class RecordStore(Protocol):
         Raises `ConflictError`, and with nothing written `TooLargeError` and `NotTakenError`.
         """
 
-    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item]) -> None:
-        """Do plans of different resources and put audit events, all or nothing; raises as `write`."""
+    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item], seconds: float) -> None:
+        """Do plans of different resources and put audit events, all or nothing, in `seconds`; raises as `write`."""

@@ -37,6 +37,11 @@ MAX_PATIENTS: Final = 99
 MAX_ITEMS: Final = 6_000
 MAX_BYTES: Final = 20_000_000
 
+_SECONDS: Final = 15.0
+"""The time after which no attempt commits: the function has 26 seconds."""
+_SECONDS_OF_WRITE: Final = 8.0
+"""How long one attempt may hold its items."""
+
 _ORDER: Final = (Kind.DELETE, Kind.CREATE, Kind.UPDATE)
 """The order in which entries are processed, whatever their order in the Bundle (STU3 HTTP §3.1.0.11.2)."""
 
@@ -144,9 +149,12 @@ class TransactionWriter(ResourceWriter):
 
         Raises the outcomes that refuse one of them, with the entry named: then nothing is written.
         """
-        return self._until_done(lambda: self._attempt_together(parts, caller, trail), trail, on_conflict)
+        end = self.elapsed() + _SECONDS
+        return self._until_done(lambda: self._attempt_together(parts, caller, trail, end), trail, on_conflict)
 
-    def _attempt_together(self, parts: Sequence[Part], caller: Caller, trail: BundleTrail) -> list[WriteResult]:
+    def _attempt_together(
+        self, parts: Sequence[Part], caller: Caller, trail: BundleTrail, end: float
+    ) -> list[WriteResult]:
         ordered = sorted(parts, key=lambda part: _ORDER.index(part.request.kind))
         try:
             prepared = self._prepared(ordered)
@@ -176,14 +184,14 @@ class TransactionWriter(ResourceWriter):
         if plans:
             with self.quota.charged(caller.client_id, units, self.clock()):
                 pass
-            self.store.write_all(plans, trail.put_all(made))
+            self.store.write_all(plans, trail.put_all(made), min(_SECONDS_OF_WRITE, end - self.elapsed()))
         everybody = [patient for each in prepared for patient in (*each.patients, *each.referred)]
         first = next(iter(made.values()), [""])[0]
         if plans:
             trail.committed(everybody, first)
         else:
             trail.touched(everybody)
-        results = {each.part.position: self._result(each) for each in prepared}
+        results = {each.part.position: _result(each) for each in prepared}
         return [results[part.position] for part in parts]
 
     def _prepared(self, ordered: Sequence[Part]) -> list[_Prepared]:
@@ -233,7 +241,7 @@ class TransactionWriter(ResourceWriter):
         if request.kind is Kind.DELETE:
             return self._prepare_deletion(part, request, target)
         if request.kind is Kind.CREATE and target.exists:
-            return _Prepared(part, target, None, stored_patients(target, target.index))
+            return _Prepared(part, self._shown(request, target), None, stored_patients(target, target.index))
         if request.kind is Kind.UPDATE and request.condition is None and request.caller.patient and not target.version:
             raise not_found(target)
         is_matched = request.kind is Kind.UPDATE and request.condition is not None and target.exists
@@ -252,8 +260,14 @@ class TransactionWriter(ResourceWriter):
         require_references(resource, {target.key, *found.keys, *written}, request.root)
         method = "POST" if request.kind is Kind.CREATE else "PUT"
         plan = self._planned(request, target, resource, method)
+        if plan is None:
+            target = self._shown(request, target)
         items = (plan.previous, plan.index) if plan else ()
         return _Prepared(part, target, plan, stored_patients(target, target.index, target.body, *items), found.patients)
+
+    def _shown(self, request: WriteRequest, target: Target) -> Target:
+        """Return a target that stays as it is, with its body if the answer shows it: afterwards it may be another."""
+        return replace(target, body=self._body(target)) if request.representation else target
 
     def _prepare_deletion(self, part: Part, request: WriteRequest, target: Target) -> _Prepared:
         if target.hidden is not None:
@@ -282,16 +296,17 @@ class TransactionWriter(ResourceWriter):
                 with at_entry(each.part.position):
                     raise refusals.still_referred_to(known, others=len(known) < len(types))
 
-    def _result(self, prepared: _Prepared) -> WriteResult:
-        plan, target, request = prepared.plan, prepared.target, prepared.part.request
-        if plan is not None:
-            body = plan.body or {}
-            text = body["body"]["S"] if "body" in body else ""
-            return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
-        if request.kind is Kind.DELETE:
-            return WriteResult(204)
-        text = self._text(target) if request.representation or target.body else ""
+
+def _result(prepared: _Prepared) -> WriteResult:
+    """Return the result of a part that is done. Nothing may fail by then, as the attempt would be made again."""
+    plan, target = prepared.plan, prepared.target
+    if plan is None and prepared.part.request.kind is Kind.DELETE:
+        return WriteResult(204)
+    body = (plan.body if plan else target.body) or {}
+    text = body["body"]["S"] if "body" in body else ""
+    if plan is None:
         return WriteResult(200, target.id, target.version, target.updated, text)
+    return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
 
 
 def _require_distinct(parts: Sequence[Part], targets: Mapping[int, Target]) -> None:

@@ -461,6 +461,19 @@ def test_killed_before_any_call_nothing_is_done_and_a_retry_does_it(begun: Write
         assert visible_entries(stored(begun.reader.tables)).keys() == wanted
 
 
+def test_what_an_entry_found_may_be_deleted_at_any_time_and_nothing_is_done_twice(begun: Writer) -> None:
+    begun.made({**patient("9"), "id": "found"})
+    condition = f"identifier={NHS_NUMBER}|9"
+    entries = [created("", patient("9"), ifNoneExist=condition), created("", observation("Patient/4"))]
+    before = begun.reader.get("Observation", "patient=4").total
+
+    for answer, _ in at_every_call(
+        begun, lambda: Bundles(begun).send(transaction(*entries)), lambda: begun.delete("Patient/found")
+    ):
+        assert answer.status == 200
+        assert begun.reader.get("Observation", "patient=4").total == before + 1
+
+
 @pytest.mark.parametrize(
     "meanwhile",
     [

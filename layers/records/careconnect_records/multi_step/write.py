@@ -60,14 +60,13 @@ class OvertakenError(Exception):
 
 
 class MultiStepWrite:
-    """Writes plans, all or nothing, each within `seconds` of the resolver's clock."""
+    """Writes plans, all or nothing."""
 
     def __init__(
         self,
         tables: RecordTables,
         resolver: IntentResolver,
         sleep: Callable[[float], None] = time.sleep,
-        seconds: float = SECONDS,
     ) -> None:
         self._tables = tables
         self._resolver = resolver
@@ -75,16 +74,17 @@ class MultiStepWrite:
         self._states = WriteStates(tables.client, tables.transaction)
         self._elapsed = resolver.elapsed
         self._sleep = sleep
-        self._seconds = seconds
 
-    def write(self, plans: Sequence[WritePlan], *, strict: bool, events: Sequence[Item] = ()) -> None:
-        """Write plans of different resources, and put audit events with them.
+    def write(
+        self, plans: Sequence[WritePlan], *, strict: bool, events: Sequence[Item] = (), seconds: float = SECONDS
+    ) -> None:
+        """Write plans of different resources within `seconds`, and put audit events with them.
 
         A `strict` write fails if it would refer to a deleted resource, or delete one that is referred to. Raises
         `TooCostlyError` before anything is written, `EventsNotTakenError`, `OvertakenError`, `StillAtWorkError`, and
         otherwise what botocore raises. After any of them nothing is written, unless the last call was not answered.
         """
-        name, end = uuid.uuid4().hex, self._elapsed() + self._seconds
+        name, end = uuid.uuid4().hex, self._elapsed() + seconds
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
         held.require_room()
         locks = list(held.lock_actions())

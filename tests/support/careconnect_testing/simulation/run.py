@@ -15,6 +15,7 @@ from careconnect_testing.simulation.promises.identity import check_identity
 from careconnect_testing.simulation.promises.linear import check_histories
 from careconnect_testing.simulation.promises.quota import Charges
 from careconnect_testing.simulation.promises.store import StoredVersions, check_store
+from careconnect_testing.simulation.promises.together import check_together
 from careconnect_testing.simulation.promises.trail import Trail
 from careconnect_testing.simulation.promises.walks import check_walk
 from careconnect_testing.simulation.schedule.choices import Choices
@@ -124,6 +125,7 @@ class _World:
         self.charges.check(self.system.aws.database, self.system, self.operator.spent)
         check_histories(self.ledger)
         check_identity(self.ledger)
+        check_together(self.ledger)
         self.operator.check_archive()
         if self.system.longest > FUNCTION_SECONDS:
             raise BrokenPromiseError(f"a function took {self.system.longest:.1f} seconds")

@@ -33,7 +33,7 @@ def hold(tables: RecordTables, *resources: Resource, done: bool) -> None:
     """
     kind = MultiStepWrite if done else _CutOff
     plans = [_plan_of(tables, each) for each in resources]
-    kind(tables, IntentResolver(tables), seconds=60).write(plans, strict=False)
+    kind(tables, IntentResolver(tables)).write(plans, strict=False, seconds=60)
 
 
 def _plan_of(tables: RecordTables, resource: Resource) -> WritePlan:

@@ -11,7 +11,7 @@ from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM
 from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH
 from careconnect_testing.parts.issuer import ASSERTION_TYPE, basic
-from careconnect_testing.simulation.actors.bodies import CODES_OF, big_body, body_of
+from careconnect_testing.simulation.actors.bodies import CODES_OF, big_body, body_of, transaction_of
 from careconnect_testing.simulation.actors.plan import Line, Step
 from careconnect_testing.simulation.ledger import Exchange, Ledger, Walk
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
@@ -94,6 +94,10 @@ class Actor:
 
     def _delete_where(self, step: Step, _word: str, code: str) -> None:
         self._write(step, "DELETE", f"Patient?{_condition(code)}", None)
+
+    def _bundle(self, step: Step, word: str, specs: str) -> None:
+        body = transaction_of(specs, word)
+        self._exchange(step, Sent("POST", FHIR_PATH, (), {"Content-Type": JSON}, json.dumps(body), self.token))
 
     def _write(self, step: Step, method: str, target: str, body: Any, type_: str = JSON, **headers: str) -> None:
         path, _, query = target.partition("?")

@@ -40,6 +40,38 @@ def big_body(resource_id: str, word: str) -> Resource:
     return {**body, "identifier": [*body.get("identifier", ()), *others]}
 
 
+def transaction_of(specs: str, word: str) -> Resource:
+    """Return a transaction Bundle of entries such as `put Patient/p1 p2`, separated by `;`.
+
+    Each has a word of its own. A `link` is a new patient, and an observation that refers to it by its full URL.
+    """
+    entries: list[Resource] = []
+    for number, spec in enumerate(specs.split(";")):
+        kind, *given = spec.split()
+        own = f"{word}.{number}"
+        if kind == "put":
+            key, subject = given
+            body = body_of(key, own, subject, CODES_OF.get(key.removeprefix("Patient/"), ()))
+            entries.append({"resource": body, "request": {"method": "PUT", "url": key}})
+        elif kind == "create":
+            body = body_of("Observation", own, given[0])
+            entries.append({"resource": body, "request": {"method": "POST", "url": "Observation"}})
+        elif kind == "create-if-none":
+            body = body_of("Patient", own, "", (given[0],))
+            condition = f"identifier={NHS_NUMBER}|{given[0]}"
+            request = {"method": "POST", "url": "Patient", "ifNoneExist": condition}
+            entries.append({"resource": body, "request": request})
+        elif kind == "link":
+            url = f"urn:uuid:00000000-0000-4000-8000-{number:012}"
+            made, refers = body_of("Patient", own, ""), body_of("Observation", f"{own}.o", "")
+            refers["subject"] = {"reference": url}
+            entries.append({"resource": refers, "request": {"method": "POST", "url": "Observation"}})
+            entries.append({"fullUrl": url, "resource": made, "request": {"method": "POST", "url": "Patient"}})
+        else:
+            entries.append({"request": {"method": "GET" if kind == "get" else "DELETE", "url": given[0]}})
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
 def word_of(resource: Mapping[str, Any]) -> str:
     """Return the word that is the content of a resource."""
     if resource["resourceType"] == "Patient":

@@ -60,6 +60,28 @@ def _key(chance: Choose) -> str:
     return chance.choice((*names, *names, f"Organization/{chance.choice(ORGANIZATIONS)}"))
 
 
+def _bundle(chance: Choose) -> Step:
+    """Return a transaction of several entries, of different resources but for what is created."""
+    keys = [
+        *(f"Patient/{each}" for each in PATIENTS),
+        *(f"Observation/{each}" for each in OBSERVATIONS),
+        *(f"Organization/{each}" for each in ORGANIZATIONS),
+    ]
+    chance.shuffle(keys)
+    specs = []
+    for _ in range(chance.choice((2, 2, 3, 3, 4, 4, 6, 9, 40))):
+        kind = chance.choice(("put", "put", "put", "delete", "create", "create", "link", "create-if-none", "get"))
+        if kind == "create":
+            specs.append(f"create {chance.choice(PATIENTS[:3])}")
+        elif kind == "create-if-none":
+            specs.append(f"create-if-none {chance.choice((*OWN_CODES, *OWN_CODES, 'A'))}")
+        elif kind == "link" or not keys:
+            specs.append("link")
+        else:
+            specs.append(f"{kind} {keys.pop()}{' ' + chance.choice(PATIENTS[:3]) if kind == 'put' else ''}")
+    return Step("bundle", (";".join(specs),))
+
+
 _SEARCHES: Final = (
     "Patient?identifier=A",
     "Patient?identifier=C",
@@ -101,6 +123,7 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "put big": lambda c: Step("put-big", (c.choice(PATIENTS), _match(c))),
     "put where": lambda c: Step("put-where", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
     "put known": lambda c: Step("put-where", (c.choice(CODES),)),
+    "bundle": _bundle,
     "patch": lambda c: Step("patch", (_key(c), _match(c))),
     "delete": lambda c: Step("delete", (_key(c), c.choice(("", "", "seen")))),
     "delete where": lambda c: Step("delete-where", (c.choice((*CODES, *OWN_CODES)),)),
@@ -130,8 +153,15 @@ _MAKERS: Final[Mapping[str, Maker]] = {
 }
 
 # Each theme gives roles by their weight, and what a role does by its weight, several deeds in a row by one.
-_WRITING: Final = {"put": 4, "patch": 2, "delete": 2, "create": 2, "read": 1, "history": 1, "vread": 1}
-_CONDITIONS: Final = {"create if none": 5, "put where": 3, "delete where": 2, "create patient": 1, "search": 1}
+_WRITING: Final = {"put": 4, "bundle": 1, "patch": 2, "delete": 2, "create": 2, "read": 1, "history": 1, "vread": 1}
+_CONDITIONS: Final = {
+    "create if none": 5,
+    "bundle": 1,
+    "put where": 3,
+    "delete where": 2,
+    "create patient": 1,
+    "search": 1,
+}
 _READING: Final = {"search": 7, "read": 1, "history": 1, "count": 1, "vread": 1}
 _OPERATING: Final = {"wait": 3, "recover": 2, "disable": 1, "cut off": 1, "rotate": 2, "archive": 3, "expire": 1}
 _OWN: Final = {"put": 3, "put same": 2, "patch": 2, "read": 2, "search": 2, "create": 2, "delete": 1, "history": 1}
@@ -150,6 +180,14 @@ _RENEWING: Final = {"use": 2, "token": 1, "wait for caches, token, use": 5, "wai
 Deeds = Mapping[str, int]
 _RECOVERING: Final[tuple[str, Deeds, int]] = (OPERATOR, {"recover": 3, "wait": 1}, 1)
 _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
+    (
+        (
+            (EDITOR, {"bundle": 6, "put": 2, "delete": 1, "create": 1, "create if none": 1, "put big": 1}, 4),
+            (READER, {**_READING, "search moved, search moved, search moved": 3}, 3),
+            _RECOVERING,
+        ),
+        5,
+    ),
     (((EDITOR, _WRITING, 5), (READER, _READING, 2), (BOUND, _OWN, 1), (OPERATOR, _OPERATING, 1)), 4),
     (((EDITOR, {"put same": 4, "patch": 1, "read": 1}, 5), (READER, {"search": 2, "read": 1, "history": 1}, 2)), 2),
     (((EDITOR, _CONDITIONS, 6), (READER, _READING, 1), (OPERATOR, _OPERATING, 1)), 3),

@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from careconnect.http.base_url import FHIR_PATH
@@ -34,6 +36,10 @@ def check_histories(ledger: Ledger) -> None:
     """Check the requests of each resource; raises `BrokenPromiseError` with the longest possible order."""
     histories: dict[str, list[Operation]] = defaultdict(list)
     for exchange in ledger.exchanges:
+        if exchange.step.kind == "bundle":
+            for key, operation in _operations_of(exchange, ledger):
+                histories[key].append(operation)
+            continue
         for key in _keys_of(exchange, ledger):
             histories[key].append(_operation(exchange))
     for key, commits in ledger.commits.items():
@@ -102,6 +108,44 @@ def _operation(exchange: Exchange) -> Operation:
         version = int(resource["meta"]["versionId"]) if resource else None
         output = ResourceAnswer(answer.status, version, _content(resource))
     return Operation(f"{exchange.actor}", exchange.began, exchange.ended if output else None, name, request, output)
+
+
+def _operations_of(exchange: Exchange, ledger: Ledger) -> Iterator[tuple[str, Operation]]:
+    """Yield the operations of a transaction's entries, each with its resource; a refused one has none."""
+    if 400 <= exchange.status < 500:
+        return
+    entries = json.loads(exchange.sent.body or "{}")["entry"]
+    answers = exchange.answer.json["entry"] if exchange.answer and exchange.status == 200 else [None] * len(entries)
+    for entry, answer in zip(entries, answers, strict=True):
+        method, url = entry["request"]["method"], entry["request"]["url"]
+        if method == "GET":
+            continue
+        content = _content(entry.get("resource"))
+        request = ResourceRequest(content=content, conditional="ifNoneExist" in entry["request"])
+        output, end = None, None
+        keys = [url]
+        if answer is not None:
+            shown = answer.get("resource")
+            version = int(shown["meta"]["versionId"]) if shown else None
+            status = int(answer["response"]["status"].partition(" ")[0])
+            output, end = ResourceAnswer(status, version, _content(shown)), exchange.ended
+            if method == "POST":
+                keys = [answer["response"]["location"].partition("/STU3/")[2].partition("/_history/")[0]]
+        elif method == "POST":
+            keys = list(_of_commits(exchange, ledger, partial(_has_word, word=_word(content))))
+        for key in keys:
+            if output is not None and output.content is not None and method == "POST":
+                # Its references are those of the resources that were made.
+                request = replace(request, content=output.content if output.status == 201 else content)
+            yield key, Operation(f"{exchange.actor}", exchange.began, end, _NAMES[method], request, output)
+
+
+def _word(content: str | None) -> str:
+    return (content or "").partition(" ")[0]
+
+
+def _has_word(commit: Commit, word: str) -> bool:
+    return _word(_content(commit.content)) == word
 
 
 def _restored(commit: Commit) -> Operation:

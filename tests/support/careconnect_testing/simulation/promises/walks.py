@@ -69,6 +69,12 @@ _IN_PLACE: Final = {
 }
 
 
+def matches_of(target: str) -> tuple[str, Matches]:
+    """Return the type that a search finds, and which resources match; no type if that depends on others."""
+    type_name, matches = _MATCHES.get(target, ("", _ALL))
+    return ("", _ALL) if matches is _of_male else (type_name, matches)
+
+
 def check_walk(walk: Walk, ledger: Ledger, own_patient: str) -> None:
     """Check the pages of one search or history; `own_patient` is the patient of a bound client."""
     if not walk.pages or any(page.status != 200 for page in walk.pages):

@@ -11,7 +11,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.token_verification import TokenRefusedError
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import authorizer_event, rest_event
-from careconnect_testing.simulation.world.system import AUDITOR, AUTHORIZER, READER, TOKEN, WRITER, System
+from careconnect_testing.simulation.world.system import AUDITOR, AUTHORIZER, BUNDLE, READER, TOKEN, WRITER, System
 
 AUTHORIZED_SECONDS: Final = 60.0
 """How long the gateway keeps an authorizer's answer (`authorizerResultTtlInSeconds`)."""
@@ -42,7 +42,7 @@ class Gateway:
     def send(self, sent: Sent, request_id: str) -> Answer | None:
         """Return the answer to a request, None if none came."""
         context = None
-        if self.system.is_stopped and function_of(sent).startswith(WRITER):
+        if self.system.is_stopped and function_of(sent).startswith((WRITER, BUNDLE)):
             return Answer(503, {}, "")
         if sent.token:
             granted = self._authorize(sent)
@@ -93,6 +93,8 @@ def function_of(sent: Sent) -> str:
     """Return the function of a request's route."""
     if not sent.path.startswith(FHIR_PATH):
         return TOKEN
+    if sent.path == FHIR_PATH:
+        return BUNDLE
     name = sent.path.removeprefix(FHIR_PATH + "/").partition("/")[0]
     if name == AUDIT_EVENT.name:
         return AUDITOR
