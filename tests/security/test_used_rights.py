@@ -25,9 +25,9 @@ from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
 from careconnect_testing.http.writes import LONG_TEXT
+from careconnect_testing.records.held_writes import hold
 from careconnect_testing.stacks.deployed_function import Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
-from careconnect_testing.stacks.held_writes import hold
 
 # In the long run: each function is composed anew, with its own role.
 pytestmark = [pytest.mark.integration, pytest.mark.long]

@@ -20,8 +20,8 @@ _HISTORY: Final = ("vread", "history-instance")
 _WRITING: Final = ("create", "update", "patch", "delete")
 _BY_NAME_ONLY: Final = "The access record: who saw what. A scope opens it that names it, and no `*`."
 _BUNDLES: Final = (
-    f"A batch has at most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB; each is answered as it would be "
-    "alone."
+    f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB. A transaction is about at most "
+    "99 patients, and stores at most 6,000 items and 20 MB with its index."
 )
 _PUBLISHED: Final = "2026-11-29"
 _SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"
@@ -54,7 +54,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
                 ),
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in SERVED_TYPES],
-                "interaction": [{"code": "batch"}],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
                 "operation": [_operation(each, name) for each in SERVED_TYPES for name in each.operations],
             }
         ],

@@ -52,7 +52,7 @@ _BATCH: Final = {
     "type": "batch",
     "entry": [{"request": {"method": "GET", "url": "Patient/4"}}],
 }
-_OF_BUNDLES: Final = (400, 415)
+_OF_BUNDLES: Final = (400, 409, 412, 415, 422)
 """The statuses with the meaning that they have for a write."""
 
 BUNDLES: Final = "Bundles"
@@ -77,13 +77,13 @@ def write_operations(served: ResourceType) -> dict[str, Json]:
 def bundle_path() -> Json:
     """Return the path that takes Bundles."""
     bundle: Json = {"schema": {"$ref": "#/components/schemas/Bundle"}}
-    answers = {"200": fhir_answer("An entry for each of the batch's, in their order, with its status.", "Bundle")}
-    answers |= errors(FHIR_ERRORS, without=(404, 410, *_OF_BUNDLES))
+    answers = {"200": fhir_answer("An entry for each of the Bundle's, in their order, with its status.", "Bundle")}
+    answers |= errors(FHIR_ERRORS, without=(410, *_OF_BUNDLES))
     answers |= errors(_OWN_ERRORS, without=tuple(status for status in _OWN if status not in _OF_BUNDLES))
     sent = {
         "tags": [BUNDLES],
         "operationId": "sendBundle",
-        "summary": "Answer each entry of a batch as if it had come alone",
+        "summary": "Answer the entries of a batch one by one, or of a transaction all or none",
         "description": f"At most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB. The token needs a scope "
         "to write, and for each entry those that it would need alone.",
         "security": [{"clientCredentials": [f"{level}/*.{letter}"]} for level in LEVELS for letter in "cud"],

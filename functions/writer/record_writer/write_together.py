@@ -20,13 +20,13 @@ from careconnect_records.writes.cost import write_units
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 from record_writer import refusals
-from record_writer.bundle_references import conditions_in, with_references
 from record_writer.checks.compartment import patients_in_body, stored_patients
 from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
 from record_writer.checks.references import referenced_by, require_references
 from record_writer.checks.valid_resource import require_own, resource_faults
 from record_writer.find_references import find_references
 from record_writer.find_target import find_target, not_found
+from record_writer.request.bundle_references import conditions_in, with_references
 from record_writer.request.preconditions import criteria_in, one_identifier
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult, WriteTrail
 from record_writer.write_resource import ResourceWriter, may_know, require_match

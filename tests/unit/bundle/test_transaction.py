@@ -232,7 +232,7 @@ def test_what_is_refused_names_its_entry_and_writes_nothing(bundles: Bundles, wr
     assert issues_in(answer)[0][1] == (where,)
 
 
-def test_all_faults_of_all_resources_are_told_at_once(bundles: Bundles) -> None:
+def test_all_faults_of_all_resources_come_at_once(bundles: Bundles) -> None:
     answer = refused(
         bundles,
         created("", patient(gender=1)),

@@ -13,7 +13,7 @@ REQUESTS: Final = f"""\
 | `PATCH Type/{{id}}` | parts of it changed, by a JSON Patch (`{JSON_PATCH}`) |
 | `DELETE Type/{{id}}` | the resource deleted; its versions stay |
 | `PUT Type?identifier=…`, `DELETE Type?identifier=…` | the same, of the resource with the identifier |
-| `POST {{base}}/careconnect-ri/STU3` | a batch of these: see [bundles.md](contract/bundles.md) |"""
+| `POST {{base}}/careconnect-ri/STU3` | a batch or a transaction of these: see [bundles.md](contract/bundles.md) |"""
 
 
 def writes() -> Iterator[str]:
