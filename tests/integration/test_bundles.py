@@ -1,6 +1,7 @@
 """Bundles over HTTP: through the gateway, its authorizer, and the function with its own role (`bundles.md`)."""
 
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_testing.http.writes import JSON, XML, observation, patient
-from careconnect_testing.running.bundle_service import batch, entry, statuses
+from careconnect_testing.running.bundle_service import batch, entry, statuses, transaction
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +45,44 @@ def test_a_batch_writes_and_reads_records_and_directory(http: httpx.Client, head
     removed = [each["resource"] for each in answered[1:3]] + [answered[0]["resource"]]
     deletions = batch(*[entry("DELETE", f"{each['resourceType']}/{each['id']}") for each in removed])
     assert statuses(http.post(f"{FHIR_PATH}{end}", json=deletions, headers=headers).json()["entry"]) == [204] * 3
+
+
+def test_a_transaction_of_linked_records_is_read_back_by_everything(
+    http: httpx.Client, headers: dict[str, str]
+) -> None:
+    """Thirty resources refer to one another by the URNs of their entries, the earlier to the later."""
+    urns = [uuid.uuid4().urn for _ in range(30)]
+    resources = [observation(urns[-1], related=[{"target": {"reference": urn}}]) for urn in urns[1:-1]]
+    resources = [*resources, observation(urns[-1]), patient()]
+    sent = [entry("POST", each["resourceType"], each, full_url=urn) for urn, each in zip(urns, resources, strict=True)]
+
+    answer = http.post(FHIR_PATH, json=transaction(*sent), headers=headers)
+
+    assert answer.status_code == 200, answer.text
+    answered = answer.json()["entry"]
+    assert statuses(answered) == [201] * 30
+    names = ["/".join(each["response"]["location"].split("/")[-4:-2]) for each in answered]
+    everything = http.get(f"{FHIR_PATH}/{names[-1]}/$everything?_count=50", headers=headers).json()["entry"]
+    read = {f"{each['resourceType']}/{each['id']}": each for each in (every["resource"] for every in everything)}
+    assert sorted(read) == sorted(names)
+    assert {read[name]["subject"]["reference"] for name in names[:-1]} == {names[-1]}
+    assert [read[name]["related"][0]["target"]["reference"] for name in names[:28]] == names[1:29]
+    deletions = [entry("DELETE", name) for name in names]
+    answer = http.post(FHIR_PATH, json=transaction(*deletions), headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert http.get(f"{FHIR_PATH}/{names[-1]}", headers=headers).status_code == 410
+
+
+def test_a_refused_transaction_names_its_entry_and_writes_nothing(http: httpx.Client, headers: dict[str, str]) -> None:
+    sent = transaction(
+        entry("PUT", "Patient/never-there", {**patient(), "id": "never-there"}),
+        entry("POST", "Observation", observation("Patient/nobody-has-this-id")),
+    )
+    answer = http.post(FHIR_PATH, json=sent, headers=headers)
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.subject"]
+    assert http.get(f"{FHIR_PATH}/Patient/never-there", headers=headers).status_code == 404
 
 
 def test_a_batch_in_xml(http: httpx.Client, headers: dict[str, str]) -> None:

@@ -54,8 +54,8 @@ class RecordStore(Protocol):
     def find_by_identifier(self, type_: ResourceType, lock: Key) -> IdentifierMatches:
         """Return the resources of a type that have the identifier of a lock."""
 
-    def count_references(self, target: Target) -> Mapping[str, int]:
-        """Return the number of resources by type that refer to a target."""
+    def count_references(self, targets: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """Return by key of target the number of resources by type that refer to it."""
 
     def full_locks(self, plan: WritePlan) -> frozenset[Key]:
         """Return the full locks among those that a plan adds its id to."""

@@ -154,7 +154,7 @@ class ResourceWriter:
         require_match(request, target)
         plan = self._planned(request, target, None, "DELETE")
         with self._charged(request, target, plan):
-            types = self.store.count_references(target)
+            types = self.store.count_references([target.key])[target.key]
         if types:
             known = [name for name in types if may_know(request.caller, name)]
             raise refusals.still_referred_to(known, others=len(known) < len(types))

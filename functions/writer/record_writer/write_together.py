@@ -283,17 +283,18 @@ class TransactionWriter(ResourceWriter):
 
     def _require_unreferred(self, prepared: Sequence[_Prepared], caller: Caller) -> None:
         """Raise the 409 outcome for a deletion of what is referred to once all parts are done."""
-        for each in prepared:
-            if each.plan is None or not each.plan.deletes:
-                continue
-            key = each.target.key
-            counts = Counter(self.store.count_references(each.target))
-            for other in prepared:
-                if other.plan:
-                    counts[other.target.type.name] += (key in other.plan.incremented) - (key in other.plan.decremented)
+        deleted = {each.target.key: each for each in prepared if each.plan and each.plan.deletes}
+        counted = {key: Counter(counts) for key, counts in self.store.count_references(deleted).items()}
+        for other in prepared:
+            if other.plan:
+                for key in other.plan.incremented & deleted.keys():
+                    counted[key][other.target.type.name] += 1
+                for key in other.plan.decremented & deleted.keys():
+                    counted[key][other.target.type.name] -= 1
+        for key, counts in counted.items():
             if types := [name for name, number in counts.items() if number > 0]:
                 known = [name for name in types if may_know(caller, name)]
-                with at_entry(each.part.position):
+                with at_entry(deleted[key].part.position):
                     raise refusals.still_referred_to(known, others=len(known) < len(types))
 
 

@@ -1,5 +1,6 @@
 """Transactions: the entries of a Bundle all or none, visible at one moment (`bundles.md`, Transaction)."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -343,6 +344,17 @@ def test_it_is_charged_before_it_is_written(writer: Writer) -> None:
     assert 30 * 8 * 10 < sum(counters.charges) < 30 * 8 * 25
 
 
+def test_what_a_transaction_made_is_deleted_by_the_next(bundles: Bundles) -> None:
+    """The first still holds reference counts of all of them: they are released at once, not one for each attempt."""
+    urns = [uuid.uuid4().urn for _ in range(30)]
+    observations = [observation(urns[-1], related=[{"target": {"reference": urn}}]) for urn in urns[1:-1]]
+    resources = [*observations, observation(urns[-1]), patient()]
+    answered = bundles.transaction(*[created(urn, each) for urn, each in zip(urns, resources, strict=True)])
+    keys = ["/".join(each["response"]["location"].split("/")[-4:-2]) for each in answered]
+
+    assert statuses(bundles.transaction(*[entry("DELETE", key) for key in keys])) == [204] * 30
+
+
 def test_the_reads_of_a_transaction_see_its_writes(bundles: Bundles, writer: Writer) -> None:
     writer.made({**patient(), "id": "4"})
     answered = bundles.transaction(
@@ -466,6 +478,7 @@ def test_what_an_entry_found_may_be_deleted_at_any_time_and_nothing_is_done_twic
     condition = f"identifier={NHS_NUMBER}|9"
     entries = [created("", patient("9"), ifNoneExist=condition), created("", observation("Patient/4"))]
     before = begun.reader.get("Observation", "patient=4").total
+    assert before is not None
 
     for answer, _ in at_every_call(
         begun, lambda: Bundles(begun).send(transaction(*entries)), lambda: begun.delete("Patient/found")

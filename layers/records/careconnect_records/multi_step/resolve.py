@@ -68,13 +68,13 @@ class IntentResolver:
             Release(self.tables).item(table, item, done=self._is_done(resolved.intent))
         return resolved.item
 
-    def release_counts(self, items: Iterable[Item]) -> None:
-        """Release items of reference counts; raises `StillAtWorkError`, also if there was something to release."""
+    def release_counts(self, items: Iterable[Item]) -> bool:
+        """Release items of reference counts, and return whether one was held; raises `StillAtWorkError`."""
         held = [(item, name) for item in items for name in writes_holding(item)]
+        done = {name: self._is_done(name) for name in dict.fromkeys(name for _, name in held)}
         for item, name in held:
-            Release(self.tables).count(item, name, done=self._is_done(name))
-        if held:
-            raise StillAtWorkError
+            Release(self.tables).count(item, name, done=done[name])
+        return bool(held)
 
     def release_hidden(self, plan: WritePlan) -> None:
         """Release the locks and the counts that a plan changes; raises `StillAtWorkError` for one still at work."""
