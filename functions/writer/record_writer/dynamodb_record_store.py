@@ -156,7 +156,7 @@ class DynamoDbRecordStore:
         )
 
     def count_references(self, targets: Collection[str]) -> Mapping[str, Mapping[str, int]]:
-        """Return by key of target the number of resources by type that refer to it: one BatchGetItem per six targets.
+        """Return by key of target the number of resources by type that refer to it: one BatchGetItem per 12.
 
         The items that a multi-step write holds are released, and all are read again.
         """
