@@ -344,6 +344,16 @@ def test_it_is_charged_before_it_is_written(writer: Writer) -> None:
     assert 30 * 8 * 10 < sum(counters.charges) < 30 * 8 * 25
 
 
+def test_five_hundred_linked_resources_are_one_transaction(bundles: Bundles, writer: Writer) -> None:
+    observations = [created("", observation(A)) for _ in range(499)]
+
+    answered = bundles.transaction(*observations, created(A, patient()))
+
+    assert statuses(answered) == [201] * 500
+    patient_id = answered[-1]["response"]["location"].split("/")[-3]
+    assert writer.reader.get("Observation", f"patient={patient_id}&_summary=count").total == 499
+
+
 def test_what_a_transaction_made_is_deleted_by_the_next(bundles: Bundles) -> None:
     """The first still holds reference counts of all of them: they are released at once, not one for each attempt."""
     urns = [uuid.uuid4().urn for _ in range(30)]
