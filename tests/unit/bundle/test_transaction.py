@@ -9,6 +9,7 @@ import pytest
 
 from careconnect.audit.event import Action, Outcome
 from careconnect.storage.quota import Quota
+from careconnect_records.multi_step import write as multi_step
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.aws.between_calls import at_every_call, killed_at_every_call
 from careconnect_testing.http.answer import Answer
@@ -417,6 +418,12 @@ def begun(writer: Writer) -> Writer:
     return writer
 
 
+@pytest.fixture(params=[multi_step._AT_ONCE, 1])
+def any_step(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each action be a step of its own, too: between which two of them a step ends depends on the entries."""
+    monkeypatch.setattr(multi_step, "_AT_ONCE", request.param)
+
+
 LOOKS = [
     ("Patient/4", ""),
     ("Observation", "patient=4"),
@@ -436,6 +443,7 @@ def look(writer: Writer) -> list[Any]:
     return [(each.status, each.json.get("total"), each.json.get("entry", each.json.get("meta"))) for each in answers]
 
 
+@pytest.mark.usefixtures("any_step")
 def test_a_reader_between_any_two_calls_sees_nothing_of_it(begun: Writer) -> None:
     before = look(begun)
     calls = 0
@@ -464,6 +472,7 @@ def test_it_comes_between_any_two_calls_of_a_reader(begun: Writer, place: int) -
         assert shown in (before, after)
 
 
+@pytest.mark.usefixtures("any_step")
 def test_killed_before_any_call_nothing_is_done_and_a_retry_does_it(begun: Writer) -> None:
     write = large(begun)
     put_back, previous = saved(begun.reader.tables), stored(begun.reader.tables)

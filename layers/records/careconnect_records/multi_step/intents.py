@@ -28,12 +28,13 @@ def index_intent(plan: WritePlan, name: str) -> Item:
 def content_intents(plan: WritePlan, name: str) -> Iterator[Item]:
     """Yield the intents of a plan's bodies and entries: of all that depends on the index record."""
     target = plan.target
+    if plan.previous:
+        # A version never changes: `txn` says only that it is removed again if the write is undone. It is put no later
+        # than the intent of the body, which says of the former body nothing else.
+        yield intent(plan.previous, name, None)
     if plan.body:
         before = {"version": {"N": str(target.version)}} if target.version else None
         yield intent(plan.body, name, before, target.base)
-    if plan.previous:
-        # A version never changes: `txn` says only that it is removed again if the write is undone.
-        yield intent(plan.previous, name, None)
     values = (target.index or {}).get("values", {"S": ""})
     existing = target.entries
     for key, item in plan.entries.items():

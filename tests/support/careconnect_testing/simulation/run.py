@@ -125,7 +125,7 @@ class _World:
         self.charges.check(self.system.aws.database, self.system, self.operator.spent)
         check_histories(self.ledger)
         check_identity(self.ledger)
-        check_together(self.ledger)
+        check_together(self.ledger, self._own)
         self.operator.check_archive()
         if self.system.longest > FUNCTION_SECONDS:
             raise BrokenPromiseError(f"a function took {self.system.longest:.1f} seconds")

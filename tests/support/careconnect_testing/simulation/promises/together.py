@@ -13,8 +13,8 @@ Group = Mapping[str, Commit]
 """The versions that one transaction made, by their resources."""
 
 
-def check_together(ledger: Ledger) -> None:
-    """Check all transactions of a run; raises `BrokenPromiseError`."""
+def check_together(ledger: Ledger, own: Mapping[str, str]) -> None:
+    """Check all transactions of a run; `own` are the patients of bound clients. Raises `BrokenPromiseError`."""
     groups = [group for exchange in ledger.exchanges if (group := _group(exchange, ledger))]
     for exchange in ledger.exchanges:
         if exchange.answer is not None and exchange.sent.method == "GET":
@@ -22,8 +22,14 @@ def check_together(ledger: Ledger) -> None:
                 _check_seen(exchange, group)
     for walk in ledger.walks:
         if walk.is_whole and len(walk.pages) == 1 and walk.pages[0].status == 200 and walk.step.kind == "search":
+            own_patient = own.get(walk.pages[0].client)
             for group in groups:
-                _check_found(walk.pages[0], walk.step.arguments[0], group, ledger)
+                seen = {
+                    key: commit
+                    for key, commit in group.items()
+                    if not (own_patient and commit.patients) or own_patient in commit.patients
+                }
+                _check_found(walk.pages[0], walk.step.arguments[0], seen, ledger)
 
 
 def _group(exchange: Exchange, ledger: Ledger) -> Group:
