@@ -150,6 +150,29 @@ describe('as the client that writes', () => {
     await writer.delete({ resourceType, id: answered.entry[0].resource.id });
   });
 
+  test('sends a transaction, whose entries refer to one another', async () => {
+    const urn = `urn:uuid:${crypto.randomUUID()}`;
+    const observation = { resourceType: 'Observation', status: 'final', code: { text: 'Weight' }, subject: { reference: urn } };
+    const entry = [
+      { resource: observation, request: { method: 'POST', url: 'Observation' } },
+      { fullUrl: urn, resource: newPatient().patient, request: { method: 'POST', url: resourceType } },
+    ];
+    const answered = await writer.transaction({ body: { resourceType: 'Bundle', type: 'transaction', entry } });
+    assert.equal(answered.type, 'transaction-response');
+    assert.deepEqual(answered.entry.map((each) => each.response.status), ['201 Created', '201 Created']);
+    const [weight, made] = answered.entry.map((each) => each.resource);
+    assert.equal(weight.subject.reference, `Patient/${made.id}`);
+
+    entry[0].resource.subject.reference = 'Patient/never-there';
+    await assert.rejects(
+      writer.transaction({ body: { resourceType: 'Bundle', type: 'transaction', entry } }),
+      refusedWith(422, 'not-found'),
+    );
+    const gone = [`Observation/${weight.id}`, `Patient/${made.id}`].map((url) => ({ request: { method: 'DELETE', url } }));
+    await writer.transaction({ body: { resourceType: 'Bundle', type: 'transaction', entry: gone } });
+    await assert.rejects(client.read({ resourceType, id: made.id }), refusedWith(410, 'not-found'));
+  });
+
   test('is told of every fault and of a reference to nothing', async () => {
     await assert.rejects(
       writer.create({ resourceType, body: { ...newPatient().patient, gender: 'unheard-of', birthDate: 'yesterday' } }),

@@ -1,5 +1,6 @@
 """fhirpy: finds a patient, walks all pages, follows references, takes includes; creates, changes and deletes."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,32 @@ def test_sends_a_batch(writing: Any) -> None:
 
     assert [each["response"]["status"] for each in answered["entry"]] == ["201 Created", "200 OK"]
     writing.delete("Patient", answered["entry"][0]["resource"]["id"])
+
+
+def test_sends_a_transaction_whose_entries_refer_to_one_another(writing: Any) -> None:
+    urn = uuid.uuid4().urn
+    entries: list[Any] = [
+        {"resource": observation(urn), "request": {"method": "POST", "url": "Observation"}},
+        {
+            "fullUrl": urn,
+            "resource": {"resourceType": "Patient", **patient(new_code())},
+            "request": {"method": "POST", "url": "Patient"},
+        },
+    ]
+    body = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    weight, made = (each["resource"] for each in writing.execute("", data=body)["entry"])
+
+    assert weight["subject"]["reference"] == f"Patient/{made['id']}"
+    entries[0]["resource"]["subject"]["reference"] = "Patient/never-there"
+    with pytest.raises(OperationOutcome) as refused:
+        writing.execute("", data=body)
+    assert refused.value.resource["issue"][0]["expression"] == ["Bundle.entry[0].resource.subject"]
+    deletions = [
+        {"request": {"method": "DELETE", "url": f"{each['resourceType']}/{each['id']}"}} for each in (weight, made)
+    ]
+    writing.execute("", data={**body, "entry": deletions})
+    with pytest.raises(ResourceNotFound):
+        writing.get("Patient", made["id"])
 
 
 def test_updates_and_deletes_by_an_identifier(writing: Any) -> None:
