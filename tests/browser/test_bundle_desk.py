@@ -23,13 +23,13 @@ def _open(desk: Desk) -> None:
     desk.shows('"type": "batch"')
 
 
-def _write(desk: Desk, *entries: tuple[str, str, Any]) -> None:
-    """Replace the text by a batch of these requests: method, URL and resource."""
+def _write(desk: Desk, *entries: tuple[str, str, Any], type_: str = "batch") -> None:
+    """Replace the text by a Bundle of these requests: method, URL and resource."""
     entry = [
         {**({"resource": resource} if resource else {}), "request": {"method": method, "url": url}}
         for method, url, resource in entries
     ]
-    _type(desk, json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entry}, indent=2))
+    _type(desk, json.dumps({"resourceType": "Bundle", "type": type_, "entry": entry}, indent=2))
 
 
 def _type(desk: Desk, text: str) -> None:
@@ -96,6 +96,24 @@ def test_a_bundle_that_is_refused_is_marked_and_a_broken_one_is_not_sent(desk: D
     assert ["Bundle.entry[1].request.method" in each for each in desk.faults()] == [True]
     expect(_answers(desk)).to_have_count(0)
     assert desk.tab.violations() == []
+
+
+def test_a_transaction_is_sent_whole_or_its_faults_are_marked(desk: Desk, made: Making) -> None:
+    _open(desk)
+    wrong = {"resourceType": "Patient", "gender": "unheard-of"}
+    _write(desk, ("POST", "Patient", patient()), ("POST", "Patient", wrong), type_="transaction")
+    desk.press("Send")
+
+    desk.main.get_by_role("heading", name="The server takes no such Bundle.").wait_for()
+    assert ["Bundle.entry[1].resource.gender" in each for each in desk.faults()] == [True]
+    expect(_answers(desk)).to_have_count(0)
+
+    _write(
+        desk, ("POST", "Patient", patient(name=[{"family": "Whole"}])), ("GET", "Patient/4", None), type_="transaction"
+    )
+    desk.press("Send")
+    desk.says("All 2 requests were done.")
+    made(_answers(desk).nth(0).get_by_role("link", name="Patient/").inner_text())
 
 
 def test_typed_text_stays_until_it_is_sent_and_one_may_begin_anew(desk: Desk) -> None:

@@ -45,7 +45,7 @@ def write_folder() -> Json:
     """Return the folder of the requests. Without the secret of the client `editor` the run ends here."""
     token = token_request("Token", "editor", _TOKEN, before=stop_without("editorSecret", _SET_SECRET))
     return folder(
-        "Writing", [token, *_creates(), *_updates(), *_versions(), _batch(), *_refused(), *_deletes()], bearer(_TOKEN)
+        "Writing", [token, *_creates(), *_updates(), *_versions(), *_bundles(), *_refused(), *_deletes()], bearer(_TOKEN)
     )
 
 
@@ -145,24 +145,52 @@ def _versions() -> list[Json]:
     ]
 
 
-def _batch() -> Json:
+def _bundles() -> list[Json]:
     read = {"method": "GET", "url": "Patient/{{writtenPatient}}"}
     absent = {"method": "GET", "url": "Patient/no-such-patient"}
-    return _write(
-        "A batch: each entry is answered as alone",
-        "POST",
-        FHIR_PATH,
-        [
-            *status(200),
-            *test(
-                "answers each entry",
-                "const entries = pm.response.json().entry;",
-                "pm.expect(entries.map(entry => entry.response.status)).to.eql(['200 OK', '404 Not Found']);",
-                "pm.expect(entries[0].resource.id).to.equal(pm.collectionVariables.get('writtenPatient'));",
-            ),
-        ],
-        {"resourceType": "Bundle", "type": "batch", "entry": [{"request": read}, {"request": absent}]},
-    )
+    find = {"method": "POST", "url": "Patient", "ifNoneExist": f"identifier={_IDENTIFIER}"}
+    urn = "urn:uuid:8a7b3f0e-51c5-4d0c-9a53-4b2f0d6a7e19"
+    linked = [
+        {"fullUrl": urn, "resource": _CREATED, "request": find},
+        {
+            "resource": _OBSERVED | {"subject": {"reference": urn}},
+            "request": {"method": "POST", "url": "Observation"},
+        },
+    ]
+    return [
+        _write(
+            "A batch: each entry is answered as alone",
+            "POST",
+            FHIR_PATH,
+            [
+                *status(200),
+                *test(
+                    "answers each entry",
+                    "const entries = pm.response.json().entry;",
+                    "pm.expect(entries.map(entry => entry.response.status)).to.eql(['200 OK', '404 Not Found']);",
+                    "pm.expect(entries[0].resource.id).to.equal(pm.collectionVariables.get('writtenPatient'));",
+                ),
+            ],
+            {"resourceType": "Bundle", "type": "batch", "entry": [{"request": read}, {"request": absent}]},
+        ),
+        _write(
+            "A transaction: an observation of the patient with this identifier",
+            "POST",
+            FHIR_PATH,
+            [
+                *status(200),
+                *test(
+                    "finds the patient, and creates the observation",
+                    "const entries = pm.response.json().entry;",
+                    "pm.expect(entries.map(entry => entry.response.status)).to.eql(['200 OK', '201 Created']);",
+                    "const subject = entries[1].resource.subject.reference;",
+                    "pm.expect(subject).to.equal(`Patient/${pm.collectionVariables.get('writtenPatient')}`);",
+                    "pm.collectionVariables.set('writtenObservation', entries[1].resource.id);",
+                ),
+            ],
+            {"resourceType": "Bundle", "type": "transaction", "entry": linked},
+        ),
+    ]
 
 
 def _refused() -> list[Json]:
@@ -188,21 +216,6 @@ def _refused() -> list[Json]:
 
 def _deletes() -> list[Json]:
     return [
-        _write(
-            "An observation of the patient",
-            "POST",
-            _OBSERVATIONS,
-            [
-                *status(201),
-                *_version(1),
-                *test(
-                    "has an id",
-                    "pm.expect(pm.response.json().id).to.be.a('string');",
-                    "pm.collectionVariables.set('writtenObservation', pm.response.json().id);",
-                ),
-            ],
-            _OBSERVED,
-        ),
         request(
             "Delete the patient, which the observation refers to",
             _PATIENT,
