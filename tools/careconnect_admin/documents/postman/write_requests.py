@@ -5,6 +5,7 @@ They show every write interaction (`write.md`, Interactions) and some errors, an
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import ID_PATTERN
@@ -44,9 +45,8 @@ _OBSERVED: Final[Json] = {
 def write_folder() -> Json:
     """Return the folder of the requests. Without the secret of the client `editor` the run ends here."""
     token = token_request("Token", "editor", _TOKEN, before=stop_without("editorSecret", _SET_SECRET))
-    return folder(
-        "Writing", [token, *_creates(), *_updates(), *_versions(), *_bundles(), *_refused(), *_deletes()], bearer(_TOKEN)
-    )
+    parts = (_creates(), _updates(), _versions(), _bundles(), _refused(), _deletes())
+    return folder("Writing", [token, *chain.from_iterable(parts)], bearer(_TOKEN))
 
 
 def _creates() -> list[Json]:
