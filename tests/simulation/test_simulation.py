@@ -184,7 +184,7 @@ def stored(change: str, table: str, sort_key: str) -> Database:
         ("values", RECORDS, "Observation?patient", "follows from no body"),
         ("entries", RECORDS, "#index", "follows from no body"),
         ("digest", DIRECTORY, "#index", "follows from no body"),
-        ("claim", RECORDS, "#index", "still leased"),
+        ("txn", RECORDS, "#index", "follows from no body"),
     ],
 )
 def test_a_store_that_is_not_as_its_bodies_say_is_found(change: str, table: str, sort_key: str, broken: str) -> None:

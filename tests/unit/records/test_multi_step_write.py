@@ -14,7 +14,7 @@ from careconnect_records.items.identifier_locks import IdentifierLock, lock_key,
 from careconnect_records.items.resource_items import TooLargeError, item_size
 from careconnect_records.multi_step import write as multi_step
 from careconnect_records.multi_step.intents import index_intent
-from careconnect_records.multi_step.release import VISIBLE_SECONDS, Release
+from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.resolve import ABANDONED_SECONDS, IntentResolver, StillAtWorkError
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.multi_step.write import SECONDS, MultiStepWrite, OvertakenError
@@ -31,6 +31,9 @@ pytestmark = pytest.mark.slow
 
 START = 1_700_000_000_000
 MINUTE = 60_000
+
+GATEWAY_SECONDS = 29
+"""How long API Gateway waits for an answer: no request that is answered takes longer."""
 
 Request = tuple[Target, dict[str, Any] | None]
 """A target without its items, and the content to write, None to delete it."""
@@ -576,7 +579,7 @@ def test_a_write_that_ended_stays_for_as_long_as_a_request_may_read_it(empty: Re
         write(reader, request("Patient", "2", FIRST[1] and {**FIRST[1], "identifier": []}), START)
 
     assert release.release_ended(another_ends) == 2
-    assert pauses == [VISIBLE_SECONDS]
+    assert pauses[0] >= GATEWAY_SECONDS
     # The first is released, the second is aborted, and the third ended only now.
     assert sorted(str(state.done) for _, state in states.all()) == ["False", "True"]
     assert release.release_ended(lambda _: None) == 2

@@ -111,6 +111,8 @@ _SEARCHES: Final = (
 # What a patient leaves, and what it comes to, when a write in steps moves it to another organization.
 _OF_BIG: Final = ("Patient?organization=Organization/g1", "Patient?identifier=A")
 
+_OF_OWN: Final = ("Observation?code=29463-7", "Observation?patient=p1", "Patient/p1/$everything?")
+
 _MAKERS: Final[Mapping[str, Maker]] = {
     "create": lambda c: Step("create", ("Observation", c.choice(PATIENTS))),
     "create patient": lambda c: Step("create", ("Patient", c.choice(CODES))),
@@ -120,8 +122,13 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "create free": lambda c: Step("create", ("Observation", c.choice(("p3", "p3", "p4")))),
     "delete free": lambda c: Step("delete", (c.choice(("Patient/p3", "Patient/p3", "Organization/g2")), "")),
     "put same": lambda c: Step("put", ("Observation/o1", _content(c), _match(c), "p1")),
+    "move": lambda c: Step("put", (f"Observation/{c.choice(OBSERVATIONS)}", "new", "", c.choice(PATIENTS[:3]))),
+    "search own": lambda c: Step("search", (c.choice(_OF_OWN), c.choice(("2", "50")), "now")),
     "put big": lambda c: Step("put-big", (c.choice(PATIENTS), _match(c))),
     "put where": lambda c: Step("put-where", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
+    "create one": lambda _: Step("create-if-none", ("E",)),
+    "put one": lambda _: Step("put-where", ("E",)),
+    "delete one": lambda _: Step("delete-where", ("E",)),
     "put known": lambda c: Step("put-where", (c.choice(CODES),)),
     "bundle": _bundle,
     "patch": lambda c: Step("patch", (_key(c), _match(c))),
@@ -228,6 +235,8 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
         ),
         2,
     ),
+    (((EDITOR, {"move": 5, "bundle": 1}, 1), (BOUND, {"search own": 1}, 1)), 2),
+    (((EDITOR, {"create one": 2, "put one": 2, "delete one": 1}, 1),), 1),
 )
 
 
