@@ -111,7 +111,12 @@ _SEARCHES: Final = (
 # What a patient leaves, and what it comes to, when a write in steps moves it to another organization.
 _OF_BIG: Final = ("Patient?organization=Organization/g1", "Patient?identifier=A")
 
-_OF_OWN: Final = ("Observation?code=29463-7", "Observation?patient=p1", "Patient/p1/$everything?")
+_OF_OWN: Final = (
+    "Observation?code=29463-7",
+    "Observation?patient=p1",
+    "Observation?patient=p1&_include=Observation:patient",
+    "Patient/p1/$everything?",
+)
 
 _MAKERS: Final[Mapping[str, Maker]] = {
     "create": lambda c: Step("create", ("Observation", c.choice(PATIENTS))),
@@ -123,6 +128,7 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "delete free": lambda c: Step("delete", (c.choice(("Patient/p3", "Patient/p3", "Organization/g2")), "")),
     "put same": lambda c: Step("put", ("Observation/o1", _content(c), _match(c), "p1")),
     "move": lambda c: Step("put", (f"Observation/{c.choice(OBSERVATIONS)}", "new", "", c.choice(PATIENTS[:3]))),
+    "remove": lambda c: Step("delete", (f"Observation/{c.choice(OBSERVATIONS)}", "")),
     "search own": lambda c: Step("search", (c.choice(_OF_OWN), c.choice(("2", "50")), "now")),
     "put big": lambda c: Step("put-big", (c.choice(PATIENTS), _match(c))),
     "put where": lambda c: Step("put-where", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
@@ -235,7 +241,7 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
         ),
         2,
     ),
-    (((EDITOR, {"move": 5, "bundle": 1}, 1), (BOUND, {"search own": 1}, 1)), 2),
+    (((EDITOR, {"move": 4, "remove": 2, "bundle": 1}, 1), (BOUND, {"search own": 1}, 1)), 2),
     (((EDITOR, {"create one": 2, "put one": 2, "delete one": 1}, 1),), 1),
 )
 
