@@ -15,7 +15,7 @@ from careconnect_testing.aws.between_calls import at_every_call, killed_at_every
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
 from careconnect_testing.parts.record_writers import Writer, issues_in
-from careconnect_testing.parts.recorded_writes import with_record
+from careconnect_testing.parts.recorded_writes import cancelling, with_record
 from careconnect_testing.parts.stores import FHIR_BASE
 from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.stored import saved, stored, visible_entries
@@ -118,9 +118,9 @@ def test_a_create_whose_condition_is_met_stands_for_what_is_there(bundles: Bundl
 
 def test_conditional_references_are_resolved(bundles: Bundles, writer: Writer) -> None:
     writer.made({**patient("1"), "id": "there"})
-    bundles.transaction(created("", observation(f"Patient?{CONDITION}")))
+    bundles.transaction(*[created("", observation(f"Patient?{CONDITION}"))] * 2)
 
-    assert writer.reader.get("Observation", "patient=there").total == 1
+    assert writer.reader.get("Observation", "patient=there").total == 2
     writer.made({**patient("1"), "id": "twin"})
     for query, code in (
         (CONDITION, "duplicate"),
@@ -199,6 +199,12 @@ REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
         "value",
         "Bundle.entry[0].resource.id",
     ),
+    "another id than its match": (
+        [entry("PUT", f"Patient?identifier={NHS_NUMBER}|8", {**patient("8"), "id": "other"})],
+        400,
+        "value",
+        "Bundle.entry[0].resource.id",
+    ),
     "a malformed id": ([entry("PUT", "Patient/a_b", {**patient(), "id": "a_b"})], 400, "value", "Bundle.entry[0]"),
     "another type's body": (
         [entry("POST", "Patient", observation("Patient/4"))],
@@ -224,8 +230,8 @@ REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused_names_its_entry_and_writes_nothing(bundles: Bundles, writer: Writer, case: str) -> None:
     entries, status, code, where = REFUSED[case]
-    for id_ in ("4", "twin"):
-        writer.made({**patient("1"), "id": id_})
+    for id_, number in (("4", "1"), ("twin", "1"), ("eighth", "8")):
+        writer.made({**patient(number), "id": id_})
 
     answer = refused(bundles, *entries)
 
@@ -269,6 +275,8 @@ def test_a_bound_client_writes_inside_its_compartment(writer: Writer) -> None:
     ]
     answer = refused(bound, created("", observation("Patient/4")), created("", observation("Patient/5")))
     assert (answer.status, issues_in(answer)) == (403, [("forbidden", ("Bundle.entry[1]",))])
+    unborn = entry("PUT", "Observation/unborn", {**observation("Patient/4"), "id": "unborn"})
+    assert issues_in(refused(bound, unborn)) == [("not-found", ("Bundle.entry[0]",))]
     writer.made({**observation("Patient/5"), "id": "theirs"})
     assert statuses(bound.transaction(entry("DELETE", "Observation/theirs"))) == [204]
     assert writer.reader.get("Observation/theirs").status == 200
@@ -313,6 +321,22 @@ def test_a_refusal_is_an_event_of_each_patient_that_it_is_about(writer: Writer) 
         ("4", Outcome.REFUSED),
         ("none", Outcome.REFUSED),
     }
+
+
+def test_without_its_events_nothing_is_written(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    recorded.made({**patient(), "id": "4"})
+    record.forget()
+    cancelling(recorded, record.table, "ValidationError")
+
+    before = stored(writer.reader.tables)
+
+    answer = Bundles(recorded).send(transaction(created("", observation("Patient/4"))))
+
+    assert answer.status == 503
+    assert [each for each in record.all() if each.outcome is Outcome.ALLOWED] == []
+    Release(writer.reader.tables).release_all()
+    assert stored(writer.reader.tables) == before
 
 
 def test_more_patients_than_events_fit_are_refused(bundles: Bundles) -> None:
