@@ -16,10 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.http.api import Api
 from careconnect_testing.http.writes import Resource, WritingClient, observation
-from careconnect_testing.page.record_visits import bearer_of
 from careconnect_testing.running.bundle_service import entry, transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -111,9 +110,10 @@ def _fault(kind: str, body: Any) -> str:
 
 
 @pytest.fixture
-def race(local_stack: LocalStack, editor: DemoClient) -> Iterator[Race]:
+def race(local_stack: LocalStack) -> Iterator[Race]:
+    """The race, by a client of its own: it draws all of a client's quota."""
     with httpx.Client(base_url=local_stack.base_url, timeout=60, trust_env=False) as http:
-        token = bearer_of(http, editor)["Authorization"].removeprefix("Bearer ")
+        token = Api(local_stack, http).register("racer", "user/*.read user/*.write")
         made = Race(WritingClient(http, token))
         for of in FAMILIES:
             assert made.send("POST", "", family(of, 0)).status_code == 200

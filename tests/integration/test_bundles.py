@@ -11,6 +11,8 @@ import pytest
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.http.api import Api
 from careconnect_testing.http.writes import JSON, XML, observation, patient
 from careconnect_testing.running.bundle_service import batch, entry, statuses, transaction
 
@@ -19,10 +21,12 @@ pytestmark = pytest.mark.integration
 Bearer = Callable[[DemoClient], dict[str, str]]
 
 
-@pytest.fixture
-def headers(bearer: Bearer, editor: DemoClient, sample: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def headers(local_stack: LocalStack, http: httpx.Client, sample: Path) -> dict[str, str]:
+    """The headers of a client of its own: other tests need the quota of the demo clients."""
     assert list(sample.glob("*.ndjson"))
-    return {**bearer(editor), "Content-Type": JSON}
+    token = Api(local_stack, http).register("bundler", "user/*.read user/*.write")
+    return {"Authorization": f"Bearer {token}", "Content-Type": JSON}
 
 
 @pytest.mark.parametrize("end", ["", "/"])
