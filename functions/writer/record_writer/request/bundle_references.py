@@ -4,15 +4,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from careconnect_records.items.reference_counts import literal_references
+
 _HREF: Final = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)("[^"]*"|'[^']*')""")
 _CONDITION: Final = re.compile(r"([A-Z][A-Za-z]*)\?(.+)")
 
 
 def conditions_in(resource: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield the conditional references of a resource (`Patient?identifier=…`): the text, its type and its query."""
-    for holder in _holders(resource):
-        if matched := _CONDITION.fullmatch(holder["reference"]):
-            yield holder["reference"], matched[1], matched[2]
+    for text in literal_references(resource):
+        if matched := _CONDITION.fullmatch(text):
+            yield text, matched[1], matched[2]
 
 
 def with_references(resource: dict[str, Any], names: Mapping[str, str], fhir_base: str) -> dict[str, Any]:
@@ -44,15 +46,3 @@ def _rewritten(node: Any, names: Mapping[str, str], narrative: Callable[[str], s
     if isinstance(changed.get("div"), str):
         changed["div"] = narrative(changed["div"])
     return changed
-
-
-def _holders(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the References of a node. DetectedIssue and ProcessRequest have a text of that name, which is none."""
-    if isinstance(node, list):
-        for each in node:
-            yield from _holders(each)
-    elif isinstance(node, dict):
-        if isinstance(node.get("reference"), str) and "resourceType" not in node:
-            yield node
-        for value in node.values():
-            yield from _holders(value)
