@@ -27,8 +27,6 @@ from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import Criterion
 from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
-from careconnect.storage.dynamodb import Moments
-from careconnect.storage.intents import SnapshotNeededError
 from careconnect.storage.keys import resource_key
 from careconnect.storage.quota import Quota
 from fhir_reader.budget import MAX_SECONDS, RequestBudget, free_units
@@ -38,6 +36,7 @@ from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.parse import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources
+from fhir_reader.store.one_moment import read_at_one_moment
 from fhir_reader.store.resource_store import ResourceStore
 from fhir_reader.store.stored import patients_in
 
@@ -96,31 +95,30 @@ class FhirEndpoint(OutcomeEndpoint):
             raise outcomes.too_many_patients()
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
         result = parse_result_parameters(path.type, parameters, request.headers, takes)
-        moments = Moments(self.store.consistent() if request.takes_nothing_stale and not is_read else self.store)
         fhir_base, ends_at = context.base_url.fhir, self.clock() + MAX_SECONDS
         is_sealed = path.route is Route.SEARCH or bool(sealed)
-        while True:
-            try:
-                if is_read:
-                    return _read(context, path, caller, moments.store, result.view)
-                budget = self._budget(caller, context.now, ends_at)
-                context.trail.pay = budget.record
-                search = SearchContext(
-                    store=moments.store.charged_to(budget),
-                    uncharged=moments.store,
-                    budget=budget,
-                    caller=caller,
-                    result=result,
-                    fhir_base=fhir_base,
-                    links=Links(fhir_base, path.asked, caller, self.store.seal_key, is_sealed),
-                    trail=context.trail,
-                    named=named,
-                    identifiers=query.identifiers,
-                )
-                bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
-                return _body(bundle.text(result.view), result.view, _CACHING[self.table])
-            except SnapshotNeededError as error:
-                moments.renew(error)
+
+        def page(store: ResourceStore) -> Response:
+            budget = self._budget(caller, context.now, ends_at)
+            context.trail.pay = budget.record
+            search = SearchContext(
+                store=store.charged_to(budget),
+                uncharged=store,
+                budget=budget,
+                caller=caller,
+                result=result,
+                fhir_base=fhir_base,
+                links=Links(fhir_base, path.asked, caller, self.store.seal_key, is_sealed),
+                trail=context.trail,
+                named=named,
+                identifiers=query.identifiers,
+            )
+            bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
+            return _body(bundle.text(result.view), result.view, _CACHING[self.table])
+
+        if is_read:
+            return read_at_one_moment(self.store, lambda store: _read(context, path, caller, store, result.view))
+        return read_at_one_moment(self.store.consistent() if request.takes_nothing_stale else self.store, page)
 
     def _budget(self, caller: Caller, now: float, ends_at: float) -> RequestBudget:
         free = free_units(self.quota, caller.client_id, now)

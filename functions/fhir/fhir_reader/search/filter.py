@@ -13,11 +13,10 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType, Table
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion, Token, parse_criterion
-from careconnect.storage.dynamodb import Moments
-from careconnect.storage.intents import SnapshotNeededError
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
+from fhir_reader.store.one_moment import read_at_one_moment
 from fhir_reader.store.resource_store import ResourceStore
 from fhir_reader.store.stored import Entry
 
@@ -114,16 +113,10 @@ def _look_up(context: SearchContext) -> None:
         return [entry.id for entry in chain.from_iterable(parts) if matches(entry.values)]
 
     def find() -> Sequence[str]:
-        moments = Moments(context.uncharged)
-        while True:
-            try:
-                patients = _seen(found(moments.store), context)
-            except SnapshotNeededError as error:
-                moments.renew(error)
-            else:
-                if not context.trail.fits(patients):
-                    raise outcomes.too_many_patients()
-                return patients
+        patients = read_at_one_moment(context.uncharged, lambda store: _seen(found(store), context))
+        if not context.trail.fits(patients):
+            raise outcomes.too_many_patients()
+        return patients
 
     context.trail.touched_when(find)
 

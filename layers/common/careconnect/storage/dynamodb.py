@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from careconnect.fhir import outcomes
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
-from careconnect.storage.intents import SnapshotNeededError
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
 
 if TYPE_CHECKING:
@@ -28,44 +27,12 @@ BATCH: Final = 100
 _ATTEMPTS: Final = 5
 _FIRST_PAUSE: Final = 0.01
 
-_SNAPSHOTS: Final = 5
-
 
 class BatchReader(Protocol):
     """A client that reads batches of items."""
 
     def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803 - botocore's own name
         """Read several items."""
-
-
-class SnapshotStore(Protocol):
-    """A store that reads at one moment."""
-
-    def at_snapshot(self, bases: Iterable[str]) -> Self:
-        """Return the same store with a new snapshot of the writes that are done, and with `bases`."""
-
-
-Store = TypeVar("Store", bound=SnapshotStore)
-
-
-class Moments(Generic[Store]):
-    """The `store` with which a request reads: that of a new snapshot each time the request meets a multi-step write.
-
-    The request begins again each time.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._bases: set[str] = set()
-        self._left = _SNAPSHOTS
-
-    def renew(self, error: SnapshotNeededError) -> None:
-        """Take a new snapshot; raises the 503 outcome if each one was too old for some write."""
-        if not self._left:
-            raise outcomes.unavailable("too many writes")
-        self._left -= 1
-        self._bases.update({error.base} - {""})
-        self.store = self.store.at_snapshot(self._bases)
 
 
 def call(operation: Callable[..., Any], **request: Any) -> Any:
