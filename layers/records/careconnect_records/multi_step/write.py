@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from careconnect.runtime.aws import reasons_of
-from careconnect.storage.keys import COUNT_SHARDS, Key, count_shard
-from careconnect_records.items.actions import Item
+from careconnect.storage.keys import COUNT_SHARDS, Key
+from careconnect_records.items.actions import Item, put
 from careconnect_records.items.identifier_locks import (
     changed_lock,
     lock_item,
@@ -36,7 +36,7 @@ from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.resolve import IntentResolver
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.multi_step.write_set import write_set
-from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan
+from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan, changed_counts
 from careconnect_records.writes.plan_write import TooCostlyError
 from careconnect_records.writes.transaction import EventsNotTakenError, transact
 
@@ -163,7 +163,7 @@ class _Held:
             keys[table].append(_key_of(lock_key(lock)))
         counts = [change.key for change in self._changes]
         for table in sorted(keys, key=str):
-            yield _put(self._tables.name(table), write_set(self._name, keys[table], counts))
+            yield put(self._tables.name(table), write_set(self._name, keys[table], counts))
             # They are listed once, in the table of records if there is a list: its keys say more than the directory's.
             counts = []
 
@@ -200,23 +200,14 @@ class _Held:
         """Yield the actions on bodies and entries."""
         for plan in self._plans:
             table = self._tables.name(plan.target.type.table)
-            yield from (_put(table, item) for item in content_intents(plan, self._name))
+            yield from (put(table, item) for item in content_intents(plan, self._name))
 
 
 def _count_changes(plans: Sequence[WritePlan], *, strict: bool) -> Iterator[CountChange]:
     """Yield the changes of reference counts, one for each item."""
-    counts: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
-    referred: set[str] = set()
-    closes: dict[str, bool] = {}
-    for plan in plans:
-        shard, type_name = count_shard(plan.target.id), plan.target.type.name
-        for key in plan.incremented:
-            counts[key, shard][type_name] += 1
-            referred.add(key)
-        for key in plan.decremented:
-            counts[key, shard][type_name] -= 1
-        if plan.deletes or plan.restores:
-            closes[plan.target.key] = plan.deletes
+    counts = changed_counts(plans)
+    referred = frozenset[str]().union(*(plan.incremented for plan in plans))
+    closes = {plan.target.key: plan.deletes for plan in plans if plan.deletes or plan.restores}
     for key in closes:
         for shard in range(COUNT_SHARDS):
             counts.setdefault((key, shard), Counter())
@@ -237,10 +228,6 @@ def _steps(actions: Iterable[Item]) -> Iterator[list[Item]]:
         size += bytes_
     if step:
         yield step
-
-
-def _put(table: str, item: Item) -> Item:
-    return {"Put": {"TableName": table, "Item": item}}
 
 
 def _key_of(item: Item) -> Key:

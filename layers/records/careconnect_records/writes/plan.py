@@ -1,10 +1,11 @@
 """Plan a write: everything that one transaction writes, decided from the target and the requested content alone."""
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from careconnect.storage.keys import COUNT_SHARDS, Key, version_item
+from careconnect.storage.keys import COUNT_SHARDS, Key, count_shard, version_item
 from careconnect_records.items.actions import Item
 from careconnect_records.items.extract import index_keys, search_values
 from careconnect_records.items.identifier_locks import locks_among
@@ -102,6 +103,17 @@ class WritePlan:
     def fits(self, others: int = 1) -> bool:
         """Return True if the write and `others` more actions, each of at most a kilobyte, fit into one transaction."""
         return self.count + len(self.target.locks) + others <= MAX_ACTIONS and self.size <= MAX_BYTES
+
+
+def changed_counts(plans: Iterable[WritePlan]) -> dict[tuple[str, int], Counter[str]]:
+    """Return the changes of reference counts by type, for each target's key and shard."""
+    counts: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for plan in plans:
+        shard, type_name = count_shard(plan.target.id), plan.target.type.name
+        for keys, change in ((plan.incremented, 1), (plan.decremented, -1)):
+            for key in keys:
+                counts[key, shard][type_name] += change
+    return counts
 
 
 def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: str) -> WritePlan:

@@ -1,13 +1,12 @@
 """Turn write plans into the actions of one transaction: records, versions, entries, locks and counts (ADR 25)."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from careconnect.runtime.aws import reasons_of
-from careconnect.storage.keys import Key, count_shard
+from careconnect.storage.keys import Key
 from careconnect_records.items.actions import Item, delete, put
 from careconnect_records.items.identifier_locks import lock_action
 from careconnect_records.items.reference_counts import (
@@ -16,7 +15,7 @@ from careconnect_records.items.reference_counts import (
     set_tombstone_actions,
 )
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan import WritePlan, changed_counts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,13 +62,7 @@ def group_actions(plans: Sequence[WritePlan], tables: RecordTables) -> list[Item
     return [*own, *_count_actions(tables.reference, plans, strict=False)]
 
 
-def record_actions(table: str, plan: WritePlan) -> Iterator[Item]:
-    """Yield the writes of the index record, on the target's condition, and of the bodies."""
-    yield {"Put": {"TableName": table, "Item": plan.index, **plan.target.condition}}
-    yield from (put(table, item) for item in plan.bodies)
-
-
-def tombstone_actions(table: str, plan: WritePlan, *, strict: bool) -> list[Item]:
+def _tombstone_actions(table: str, plan: WritePlan, *, strict: bool) -> list[Item]:
     """Return the actions that set the tombstone of a deleted resource, or remove that of a restored one."""
     if plan.deletes:
         return set_tombstone_actions(table, plan.target.key, if_unreferred=strict)
@@ -79,7 +72,8 @@ def tombstone_actions(table: str, plan: WritePlan, *, strict: bool) -> list[Item
 def _own_actions(plan: WritePlan, tables: RecordTables, full: Collection[Key]) -> Iterator[Item]:
     """Yield the actions on the resource's own items and on the locks of its identifiers."""
     table, resource_id, expected = tables.name(plan.target.type.table), plan.target.id, plan.target.locks
-    yield from record_actions(table, plan)
+    yield {"Put": {"TableName": table, "Item": plan.index, **plan.target.condition}}
+    yield from (put(table, item) for item in plan.bodies)
     yield from (put(table, item) for item in plan.entries.values())
     yield from (delete(table, key) for key in sorted(plan.removed))
     for lock in sorted(plan.locks_added | plan.locks_removed | expected.keys()):
@@ -93,19 +87,12 @@ def _own_actions(plan: WritePlan, tables: RecordTables, full: Collection[Key]) -
         )
 
 
-def _count_actions(table: str, plans: Iterable[WritePlan], *, strict: bool) -> Iterator[Item]:
+def _count_actions(table: str, plans: Sequence[WritePlan], *, strict: bool) -> Iterator[Item]:
     """Yield the actions on tombstones and reference counts, one for each item."""
-    counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
-    incremented: set[str] = set()
     for plan in plans:
-        yield from tombstone_actions(table, plan, strict=strict)
-        shard, type_name = count_shard(plan.target.id), plan.target.type.name
-        for key in plan.incremented:
-            counts[key, shard][type_name] += 1
-            incremented.add(key)
-        for key in plan.decremented:
-            counts[key, shard][type_name] -= 1
-    for (key, shard), numbers in sorted(counts.items()):
+        yield from _tombstone_actions(table, plan, strict=strict)
+    incremented = frozenset[str]().union(*(plan.incremented for plan in plans))
+    for (key, shard), numbers in sorted(changed_counts(plans).items()):
         if not (strict or any(numbers.values())):
             continue
         yield count_action(table, key, shard, numbers, unless_deleted=strict and key in incremented)
