@@ -54,17 +54,16 @@ class Bundles:
 
     def batch(self, *entries: Entry, **headers: str) -> list[Entry]:
         """Send a batch of entries, and return those of the answer."""
-        answer = self.send(batch(*entries), **headers)
-        assert answer.status == 200, answer.text
-        assert (answer.json["resourceType"], answer.json["type"]) == ("Bundle", "batch-response")
-        found: list[Entry] = answer.json.get("entry", [])
-        return found
+        return self._entries_of(batch(*entries), headers)
 
     def transaction(self, *entries: Entry, **headers: str) -> list[Entry]:
         """Send a transaction of entries, and return those of the answer."""
-        answer = self.send(transaction(*entries), **headers)
+        return self._entries_of(transaction(*entries), headers)
+
+    def _entries_of(self, bundle: Resource, headers: dict[str, str]) -> list[Entry]:
+        answer = self.send(bundle, **headers)
         assert answer.status == 200, answer.text
-        assert (answer.json["resourceType"], answer.json["type"]) == ("Bundle", "transaction-response")
+        assert (answer.json["resourceType"], answer.json["type"]) == ("Bundle", f"{bundle['type']}-response")
         found: list[Entry] = answer.json.get("entry", [])
         return found
 

@@ -8,8 +8,8 @@ import pytest
 
 from careconnect_testing.aws.altered import Altered
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.parts.stores import EVERYTHING, Reader, load, reader_in_memory
-from careconnect_testing.records.few_records import few_records, write_records
+from careconnect_testing.parts.stores import EVERYTHING, Reader
+from careconnect_testing.records.few_records import few_records
 from careconnect_testing.records.former_versions import Version, write_versions
 from careconnect_testing.running.cases import each_of
 from fhir_reader.search.page import MAX_STEPS
@@ -28,13 +28,6 @@ SEARCHES = [
 
 def changed(text: str, of: str = "4") -> dict[str, Any]:
     return {**O7, "code": {"text": text}, "subject": {"reference": f"Patient/{of}"}}
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with reader_in_memory() as reader:
-        load(reader, write_records(tmp_path_factory.mktemp("records")))
-        yield reader
 
 
 @pytest.fixture

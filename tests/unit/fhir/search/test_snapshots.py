@@ -12,8 +12,7 @@ from careconnect_records.items.actions import Item
 from careconnect_records.multi_step.intents import content_intents, index_intent
 from careconnect_records.writes.plan import WritePlan, plan_version
 from careconnect_records.writes.target import Target
-from careconnect_testing.parts.stores import Reader, load, reader_in_memory
-from careconnect_testing.records.few_records import write_records
+from careconnect_testing.parts.stores import Reader
 from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
 from careconnect_testing.records.stored import saved
 
@@ -38,13 +37,6 @@ SEARCHES = [
     ("Observation/held/_history/1", ""),
 ]
 PENDING, ABORTED = "pending", "aborted"
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with reader_in_memory() as reader:
-        load(reader, write_records(tmp_path_factory.mktemp("records")))
-        yield reader
 
 
 @pytest.fixture
