@@ -82,7 +82,7 @@ class BundleEndpoint(OutcomeEndpoint):
     def _transaction(
         self, entries: Sequence[Entry], caller: Caller, context: RequestContext, view: View, end: float
     ) -> str:
-        """Return the text of the answer to a transaction: what it writes is written before its reads are answered."""
+        """Write a transaction, then answer its reads; return the text of the response."""
         request, trail = context.request, context.trail
         context.action = TRANSACTION
         trail.start(TRANSACTION, Action.EXECUTE)
@@ -132,7 +132,7 @@ def _part(
         raise outcomes.not_supported()
     trail = EntryTrail()
     asked, presentation = write_request_of(path, alone, caller, context.base_url, trail)
-    context.trail.concerns((*trail.concerned,))
+    context.trail.concerns(trail.concerned)
     names = [entry.full_url, entry.full_url.removeprefix(f"{context.base_url.fhir}/")]
     return Part(number, asked, trail, tuple(dict.fromkeys(filter(None, names)))), presentation
 

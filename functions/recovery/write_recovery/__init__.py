@@ -1,1 +1,1 @@
-"""The Lambda function that ends multi-step writes: what they hold is released, and what was cut off is undone."""
+"""The Lambda function that removes the intents of ended multi-step writes, and aborts abandoned writes."""

@@ -1,4 +1,4 @@
-"""The scheduled job that removes what multi-step writes leave, and ends those that were cut off (ADR 43)."""
+"""The scheduled job that removes the intents of ended multi-step writes, and aborts abandoned writes (ADR 43)."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -250,7 +250,7 @@ def _key(key: Key) -> Item:
 
 
 def _resolve(operation: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what an operation of the resolver does; raises `ConflictError` or the 503 outcome."""
+    """Call a method of the resolver and return its result; raises `ConflictError` or the 503 outcome."""
     try:
         return operation(*arguments)
     except StillAtWorkError:

@@ -43,7 +43,7 @@ _SECONDS_OF_WRITE: Final = 8.0
 """How long one attempt may hold its items."""
 
 _ORDER: Final = (Kind.DELETE, Kind.CREATE, Kind.UPDATE)
-"""The order in which entries are processed, whatever their order in the Bundle (STU3 HTTP §3.1.0.11.2)."""
+"""The order of processing, which is not that of the Bundle (STU3 HTTP §3.1.0.11.2)."""
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def at_entry(position: int, type_name: str = "") -> Iterator[None]:
 
 
 def named(error: OutcomeError, position: int, type_name: str) -> OutcomeError:
-    """Return an outcome whose issues name the entry of a Bundle that they are about."""
+    """Return the error with the Bundle entry's position in the expression of each issue."""
     issues = error.issues or (Issue(error.code, error.text, expression=error.where),)
     error.issues = tuple(replace(each, expression=_place(each.expression, position, type_name)) for each in issues)
     return error
@@ -282,7 +282,7 @@ class TransactionWriter(ResourceWriter):
         return _Prepared(part, target, plan, patients)
 
     def _require_unreferred(self, prepared: Sequence[_Prepared], caller: Caller) -> None:
-        """Raise the 409 outcome for a deletion of what is referred to once all parts are done."""
+        """Raise the 409 outcome if a deleted resource would still be referred to."""
         deleted = {each.target.key: each for each in prepared if each.plan and each.plan.deletes}
         counted = {key: Counter(counts) for key, counts in self.store.count_references(deleted).items()}
         for other in prepared:

@@ -182,7 +182,7 @@ def writes_holding(item: Item) -> list[str]:
 
 
 def release_count(table: str, item: Item, name: str, *, done: bool) -> Item:
-    """Return the request of UpdateItem that adds what a write holds of an item, or drops it if it was not `done`."""
+    """Return the UpdateItem request that applies the change that a write holds, or drops it if it was not `done`."""
     delta = item[f"{_DELTA}{name}"]["M"]
     names = {**_NAMES, "#delta": f"{_DELTA}{name}"}
     values: Item = {":less": {"N": "-1"}}
