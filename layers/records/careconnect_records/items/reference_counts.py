@@ -84,20 +84,25 @@ def count_action(
     table: str, target: str, shard: int, counts: Mapping[str, int], *, unless_deleted: bool = False
 ) -> Item:
     """Return the action that adds to the counts of a target by type, perhaps only if it has no tombstone."""
-    names = dict(_NAMES)
-    values: dict[str, Any] = {":total": {"N": str(sum(counts.values()))}}
-    adds = ["#total :total"]
-    for position, (type_name, number) in enumerate(sorted(counts.items())):
-        names[f"#type{position}"], values[f":type{position}"] = type_name, {"N": str(number)}
-        adds.append(f"#type{position} :type{position}")
+    adds, names, values = _additions(counts)
     return table_action(
         table,
         {"pk": {"S": count_key(target, shard)}},
         update=f"ADD {', '.join(adds)}",
         condition=_OPEN if unless_deleted else "",
-        names=names,
+        names={**_NAMES, **names},
         values=values,
     )
+
+
+def _additions(counts: Mapping[str, int]) -> tuple[list[str], dict[str, str], dict[str, Any]]:
+    """Return the terms of an ADD for counts by type, with their names and values."""
+    adds, names = ["#total :total"], {}
+    values: dict[str, Any] = {":total": {"N": str(sum(counts.values()))}}
+    for position, (type_name, number) in enumerate(sorted(counts.items())):
+        names[f"#type{position}"], values[f":type{position}"] = type_name, {"N": str(number)}
+        adds.append(f"#type{position} :type{position}")
+    return adds, names, values
 
 
 def set_tombstone_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]:
@@ -193,11 +198,8 @@ def release_count(table: str, item: Item, name: str, *, done: bool) -> Item:
     if done:
         counts = {each: int(number["N"]) for each, number in delta["types"]["M"].items()}
         if counts:
-            adds.append("#total :total")
-            values[":total"] = {"N": str(sum(counts.values()))}
-        for position, (type_name, number) in enumerate(sorted(counts.items())):
-            names[f"#type{position}"], values[f":type{position}"] = type_name, {"N": str(number)}
-            adds.append(f"#type{position} :type{position}")
+            added, more_names, more_values = _additions(counts)
+            adds, names, values = adds + added, names | more_names, values | more_values
         if closes:
             sets.append("#closed = :yes")
             values[":yes"] = {"BOOL": True}
