@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from careconnect.audit.event import Action
@@ -26,7 +27,7 @@ from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import Criterion
 from careconnect.search.links import Links, sealed_parameters
-from careconnect.search.result_parameters import parse_result_parameters
+from careconnect.search.result_parameters import ResultParameters, parse_result_parameters
 from careconnect.storage.keys import resource_key
 from careconnect.storage.quota import Quota
 from fhir_reader.budget import MAX_SECONDS, RequestBudget, free_units
@@ -36,7 +37,6 @@ from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.parse import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources
-from fhir_reader.store.one_moment import read_at_one_moment
 from fhir_reader.store.resource_store import ResourceStore
 from fhir_reader.store.stored import patients_in
 
@@ -95,7 +95,10 @@ class FhirEndpoint(OutcomeEndpoint):
             raise outcomes.too_many_patients()
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
         result = parse_result_parameters(path.type, parameters, request.headers, takes)
-        fhir_base, ends_at = context.base_url.fhir, self.clock() + MAX_SECONDS
+        if is_read:
+            return self.store.at_one_moment(lambda store: _read(context, path, caller, store, result.view))
+        bundle_of = _PAGED.get(path.route, _search)(path, parameters, result, context)
+        ends_at = self.clock() + MAX_SECONDS
         is_sealed = path.route is Route.SEARCH or bool(sealed)
 
         def page(store: ResourceStore) -> Response:
@@ -107,18 +110,15 @@ class FhirEndpoint(OutcomeEndpoint):
                 budget=budget,
                 caller=caller,
                 result=result,
-                fhir_base=fhir_base,
-                links=Links(fhir_base, path.asked, caller, self.store.seal_key, is_sealed),
+                fhir_base=context.base_url.fhir,
+                links=Links(context.base_url.fhir, path.asked, caller, self.store.seal_key, is_sealed),
                 trail=context.trail,
                 named=named,
                 identifiers=query.identifiers,
             )
-            bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
-            return _body(bundle.text(result.view), result.view, _CACHING[self.table])
+            return _body(bundle_of(search).text(result.view), result.view, _CACHING[self.table])
 
-        if is_read:
-            return read_at_one_moment(self.store, lambda store: _read(context, path, caller, store, result.view))
-        return read_at_one_moment(self.store.consistent() if request.takes_nothing_stale else self.store, page)
+        return (self.store.consistent() if request.takes_nothing_stale else self.store).at_one_moment(page)
 
     def _budget(self, caller: Caller, now: float, ends_at: float) -> RequestBudget:
         free = free_units(self.quota, caller.client_id, now)
@@ -191,27 +191,27 @@ def _read(context: RequestContext, path: FhirPath, caller: Caller, store: Resour
     return _body(body, view, headers)
 
 
-def _search(path: FhirPath, parameters: Parameters, search: SearchContext, now: float) -> Bundle:
-    query = parse_search(
-        path.type, parameters, handling=search.result.handling, fhir_base=search.fhir_base, now=int(now * 1000)
-    )
+_Paging = Callable[[SearchContext], Bundle]
+
+
+def _search(path: FhirPath, parameters: Parameters, result: ResultParameters, context: RequestContext) -> _Paging:
+    now, fhir_base = int(context.now * 1000), context.base_url.fhir
+    query = parse_search(path.type, parameters, handling=result.handling, fhir_base=fhir_base, now=now)
     if path.compartment is not None:
         # The compartment is not a parameter: it is in the path, and in the path of every link.
         query.criteria.append(Criterion(path.compartment.reference, "", (path.compartment.owner,)))
-    return search_resources(query, search)
+    return partial(search_resources, query)
 
 
-def _operation(path: FhirPath, parameters: Parameters, search: SearchContext, _now: float) -> Bundle:
+def _operation(path: FhirPath, parameters: Parameters, result: ResultParameters, _context: RequestContext) -> _Paging:
     operation = OPERATIONS[path.operation]
-    query = parse_operation_query(
-        path.type, path.operation, operation.takes, parameters, handling=search.result.handling
-    )
-    return operation.answer(path.id, query, search)
+    query = parse_operation_query(path.type, path.operation, operation.takes, parameters, handling=result.handling)
+    return partial(operation.answer, path.id, query)
 
 
-def _history(path: FhirPath, parameters: Parameters, search: SearchContext, _now: float) -> Bundle:
-    query = parse_history_query(path.type, parameters, handling=search.result.handling)
-    return read_history(path.type, path.id, query, search)
+def _history(path: FhirPath, parameters: Parameters, result: ResultParameters, _context: RequestContext) -> _Paging:
+    query = parse_history_query(path.type, parameters, handling=result.handling)
+    return partial(read_history, path.type, path.id, query)
 
 
 _PAGED: Final = {Route.OPERATION: _operation, Route.HISTORY: _history}

@@ -16,7 +16,6 @@ from careconnect.search.criteria import Criterion, Token, parse_criterion
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
-from fhir_reader.store.one_moment import read_at_one_moment
 from fhir_reader.store.resource_store import ResourceStore
 from fhir_reader.store.stored import Entry
 
@@ -113,7 +112,7 @@ def _look_up(context: SearchContext) -> None:
         return [entry.id for entry in chain.from_iterable(parts) if matches(entry.values)]
 
     def find() -> Sequence[str]:
-        patients = read_at_one_moment(context.uncharged, lambda store: _seen(found(store), context))
+        patients = context.uncharged.at_one_moment(lambda store: _seen(found(store), context))
         if not context.trail.fits(patients):
             raise outcomes.too_many_patients()
         return patients

@@ -24,6 +24,7 @@ from careconnect.storage.intents import (
 )
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, position_of, prefix_of, resource_key, version_item
 from fhir_reader.budget import RequestBudget
+from fhir_reader.store.resource_store import ResourceStore, Result
 from fhir_reader.store.stored import (
     OWN_POSITION,
     Entry,
@@ -51,12 +52,15 @@ _PROJECTION: Final = ", ".join(("sk", *_PROJECTED))
 # A compartment's entries begin with a type's name; the items of the patient itself begin with '#'.
 _FIRST_TYPE: Final = "A"
 
+# The readings of one request, the first and those that a multi-step write made necessary.
+_READINGS: Final = 6
+
 
 class DynamoDbResourceStore:
     """Read stored resources and index entries from the tables that this function's role may read.
 
     A store from `charged_to` counts every call in a budget. `transactions` is the table of the states of multi-step
-    writes. `clock` returns epoch seconds. Each method raises `SnapshotNeededError` (see `at_snapshot`).
+    writes. `clock` returns epoch seconds. What reads raises `SnapshotNeededError` (see `ResourceStore`).
     """
 
     def __init__(
@@ -96,11 +100,21 @@ class DynamoDbResourceStore:
         other._how = {"ConsistentRead": True}
         return other
 
-    def at_snapshot(self, bases: Iterable[str]) -> "DynamoDbResourceStore":
-        """Return the same store, strongly consistent and with a new snapshot, to which `bases` belong: one Query."""
-        other = self.consistent()
-        other._snapshot = frozenset((*self._committed(), *bases))
-        return other
+    def at_one_moment(self, read: Callable[[ResourceStore], Result]) -> Result:
+        """Return what `read` makes of this store: again each time it meets a multi-step write (Promise 8, ADR 43).
+
+        Each further time the store is strongly consistent and has a new snapshot: one Query. Raises the 503 outcome if
+        each snapshot was too old for some write, and what `read` raises.
+        """
+        store, bases = self, set[str]()
+        for _ in range(_READINGS):
+            try:
+                return read(store)
+            except SnapshotNeededError as error:
+                bases.update({error.base} - {""})
+            store = self.consistent()
+            store._snapshot = frozenset((*self._committed(), *bases))
+        raise outcomes.unavailable("too many writes")
 
     def _committed(self) -> Iterator[str]:
         request: dict[str, Any] = {

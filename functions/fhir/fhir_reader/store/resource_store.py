@@ -1,11 +1,13 @@
 """The interface of the reader's store: resources, their versions and their index."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from careconnect.fhir.resource_types import ResourceType
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.stored import Entry, IndexRange, NextLimit, StoredResource
+
+Result = TypeVar("Result")
 
 
 class EntryStream(Protocol):
@@ -34,12 +36,15 @@ class VersionStore(Protocol):
 class ResourceStore(Protocol):
     """The stored resources and their index.
 
-    A method raises `SnapshotNeededError` if it meets a multi-step write that its snapshot does not decide, or if there
-    is no snapshot yet. The request then begins again, with the store of `at_snapshot`.
+    A method that reads raises `SnapshotNeededError` if it meets a multi-step write that its snapshot does not decide,
+    or if there is no snapshot yet. The request is then read again, by `at_one_moment`.
     """
 
-    def at_snapshot(self, bases: Iterable[str]) -> "ResourceStore":
-        """Return the same store with a new snapshot of the multi-step writes that are done, and with `bases`."""
+    def at_one_moment(self, read: Callable[["ResourceStore"], Result]) -> Result:
+        """Return what `read` makes of this store: again, with a new snapshot, each time it meets a multi-step write.
+
+        Raises the 503 outcome if each snapshot was too old for some write, and what `read` raises.
+        """
 
     def charged_to(self, budget: RequestBudget) -> "ResourceStore":
         """Return the same store, which counts each call in a budget before it is made.

@@ -118,20 +118,17 @@ class RequestPipeline:
         """Answer an event; only the request id of `lambda_context` is read."""
         try:
             with pinned_to_cpu():
-                return self._respond(event)
+                request = parse_request(event)
+                if self.origin.secret:
+                    request = self.origin.seen_by(request)
+                context = self._context(request)
+                return self._rendered(self._response(context), context)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             function_request_id = str(getattr(lambda_context, "aws_request_id", ""))
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             context = self._context(parse_request({}))
             internal = self.endpoint.errors.internal()
             return self._rendered(self._render(internal, context), context)
-
-    def _respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        request = parse_request(event)
-        if self.origin.secret:
-            request = self.origin.seen_by(request)
-        context = self._context(request)
-        return self._rendered(self._response(context), context)
 
     def respond(self, request: Request) -> Response:
         """Answer a request that came within another one: it is audited, counted and logged like any."""

@@ -3,7 +3,7 @@
 import copy
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from careconnect.search.result_parameters import ResultParameters
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE
 from fhir_reader.budget import MAX_CALLS, RequestBudget
 from fhir_reader.search.context import SearchContext
-from fhir_reader.store.resource_store import EntryStream, VersionStore
+from fhir_reader.store.resource_store import EntryStream, ResourceStore, Result, VersionStore
 from fhir_reader.store.stored import BATCH, Entry, IndexRange, NextLimit, StoredResource
 
 PEOPLE = 240
@@ -101,8 +101,8 @@ class EntriesInMemory:
     def consistent(self) -> "EntriesInMemory":
         return self
 
-    def at_snapshot(self, _bases: object) -> "EntriesInMemory":
-        raise NotImplementedError
+    def at_one_moment(self, read: Callable[[ResourceStore], Result]) -> Result:
+        return read(self)
 
     def read(self, *_: object) -> StoredResource | None:
         raise NotImplementedError
