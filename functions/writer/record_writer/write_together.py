@@ -15,6 +15,7 @@ from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Interaction
 from careconnect.storage.quota import UNITS_PER_WRITE_UNIT
 from careconnect_records.items.references import fhir_base_of
+from careconnect_records.multi_step.write import SECONDS_TOGETHER, fit_together
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.cost import write_units
 from careconnect_records.writes.plan import WritePlan
@@ -34,13 +35,8 @@ from record_writer.write_resource import ResourceWriter, may_know, require_match
 MAX_PATIENTS: Final = 99
 """Patients of one transaction: the transaction of its commit has room for so many audit events."""
 
-MAX_ITEMS: Final = 6_000
-MAX_BYTES: Final = 20_000_000
-
 _SECONDS: Final = 15.0
 """The time after which no attempt commits: the function has 26 seconds."""
-_SECONDS_OF_WRITE: Final = 8.0
-"""How long one attempt may hold its items."""
 
 _ORDER: Final = (Kind.DELETE, Kind.CREATE, Kind.UPDATE)
 """The order of processing, which is not that of the Bundle (STU3 HTTP §3.1.0.11.2)."""
@@ -172,7 +168,7 @@ class TransactionWriter(ResourceWriter):
                     made[patient].append(f"{each.target.key}/_history/{each.plan.version}")
         if len(made) > MAX_PATIENTS:
             raise refusals.too_many_patients_together(MAX_PATIENTS)
-        if sum(plan.count for plan in plans) > MAX_ITEMS or sum(plan.size for plan in plans) > MAX_BYTES:
+        if not fit_together(plans):
             raise refusals.too_much_together()
         units = UNITS_PER_WRITE_UNIT * sum(
             write_units(plan, max(1, len(each.patients)), in_steps=len(plans) > 1)
@@ -184,7 +180,7 @@ class TransactionWriter(ResourceWriter):
         if plans:
             with self.quota.charged(caller.client_id, units, self.clock()):
                 pass
-            self.store.write_all(plans, trail.put_all(made), min(_SECONDS_OF_WRITE, end - self.elapsed()))
+            self.store.write_all(plans, trail.put_all(made), min(SECONDS_TOGETHER, end - self.elapsed()))
         everybody = [patient for each in prepared for patient in (*each.patients, *each.referred)]
         first = next(iter(made.values()), [""])[0]
         if plans:

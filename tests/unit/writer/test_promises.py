@@ -108,9 +108,12 @@ def test_promise_1_a_reader_between_any_two_calls_sees_one_version_whole(
         after = look(writer)
         assert answer.status in (200, 201, 204)
         assert found(after) == ([] if method == "DELETE" else ["given", "_id", "family2", "always", "v2-0"])
-        # The last call makes the new version visible.
-        assert meanwhile == before
-        calls += 1
+        if meanwhile == before:
+            calls += 1
+        else:
+            # Only what no reader reads comes after the call that makes the new version visible.
+            assert meanwhile == after
+            assert many > 1
 
     assert calls >= (6 if many > 1 else 2)
 
@@ -158,9 +161,8 @@ def test_promise_2_of_two_writes_of_one_version_one_wins(writer: Writer, method:
         assert history["total"] == 2
         assert writer.update(other, **first).status == 409
 
-    # It has aborted the first one, which makes no step while it waits.
-    assert winners["other"]
-    assert not winners["first"]
+    # It has aborted the first one, which makes no step while it waits, unless that was done.
+    assert winners["first"] <= 2 < winners["other"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])

@@ -152,12 +152,21 @@ class CountChange:
         """The key of the item."""
         return count_key(self.target, self.shard)
 
-    def action(self, table: str, name: str) -> Item:
-        """Return the action by which a multi-step write of this name holds the item."""
+    @property
+    def _delta(self) -> Item:
         delta: Item = {"types": {"M": {each: {"N": str(number)} for each, number in self.counts.items() if number}}}
         if self.closes is not None:
             delta["closes"] = {"BOOL": self.closes}
-        values: Item = {":delta": {"M": delta}, ":one": {"N": "1"}}
+        return {"M": delta}
+
+    def release_action(self, table: str, name: str) -> Item:
+        """Return the action that applies the change, once the write of this name is done."""
+        item = {"pk": {"S": self.key}, f"{_DELTA}{name}": self._delta}
+        return {"Update": release_count(table, item, name, done=True)}
+
+    def hold_action(self, table: str, name: str) -> Item:
+        """Return the action by which a multi-step write of this name holds the item."""
+        values: Item = {":delta": self._delta, ":one": {"N": "1"}}
         conditions = []
         if self.strict and self.is_new_reference and self.closes is None:
             conditions.append(_OPEN)

@@ -1,9 +1,10 @@
 """Write plans that one transaction does not take: held by intents, then made visible by one change (ADR 43).
 
-1. The write begins: its state is pending, and lists name all items that it will hold.
-2. Intents are put on index records and identifier locks, on condition that they are as they were read; reference counts
-   are held. Then intents are put on bodies and entries. Each step fails unless the write is pending.
-3. One transaction commits: the state says so from then on, and the audit events are put.
+1. The write begins: its state is pending, and lists name all items that it will hold. In the same and in further
+   transactions, intents are put on index records and identifier locks, on condition that they are as they were read;
+   reference counts are held; then intents are put on bodies and entries. Each fails unless the write is pending.
+2. One transaction commits: the state says so from then on, and the audit events are put. It releases reference counts
+   too: many writes refer to the same few resources, and each that is not released makes the counts of these larger.
 
 Whoever meets an intent looks at the state. `careconnect_records.multi_step.release` removes the intents later.
 """
@@ -46,9 +47,16 @@ if TYPE_CHECKING:
 SECONDS: Final = 2.5
 """How long a write of one resource may take from its beginning to its commit: it takes a tenth of that."""
 
+SECONDS_TOGETHER: Final = 8.0
+"""How long a write of many resources may take."""
+
+MAX_ITEMS: Final = 6_000
+MAX_BYTES_TOGETHER: Final = 20_000_000
+
 _AT_ONCE: Final = MAX_ACTIONS - 1
 _LARGEST_ITEM: Final = 390_000
 _PAUSE: Final = 0.02
+_SECONDS_OF_RELEASE: Final = 1.0
 _FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError)
 
 # Reasons for which a transaction was not done, and may be done as it is.
@@ -57,6 +65,11 @@ _PASSING: Final = frozenset(("None", "TransactionConflict", "ThrottlingError", "
 
 class OvertakenError(Exception):
     """Another write has changed the items that this one was planned on, or this one took too long."""
+
+
+def fit_together(plans: Sequence[WritePlan]) -> bool:
+    """Return True if plans come to at most `MAX_ITEMS` items and `MAX_BYTES_TOGETHER` bytes."""
+    return sum(plan.count for plan in plans) <= MAX_ITEMS and sum(plan.size for plan in plans) <= MAX_BYTES_TOGETHER
 
 
 class MultiStepWrite:
@@ -88,27 +101,33 @@ class MultiStepWrite:
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
         held.require_room()
         locks = list(held.lock_actions())
-        self._transact([self._states.begin_action(name), *held.lists()], end)
+        actions = chain(held.lists(), held.index_actions(), locks, held.count_actions(), held.content_actions())
         try:
-            exclusive = chain(held.index_actions(), locks, held.count_actions())
-            for step in chain(_steps(exclusive), _steps(held.content_actions())):
-                self._transact([self._states.step_action(name), *step], end)
+            for number, step in enumerate(_steps(actions)):
+                guard = self._states.step_action(name) if number else self._states.begin_action(name)
+                self._transact([guard, *step], end)
         except (*_FAILURES, OvertakenError):
             # The next writer of the resources need not wait until it is abandoned.
             with suppress(*_FAILURES):
                 self._states.abort(name)
             raise
-        self._commit(name, events, end)
+        self._commit(name, list(held.release_actions()), events, end)
 
-    def _commit(self, name: str, events: Sequence[Item], end: float) -> None:
+    def _commit(self, name: str, releases: Sequence[Item], events: Sequence[Item], end: float) -> None:
+        """Commit, and release the reference counts; those that the commit has no room for perhaps, as anyone may."""
+        room = max(0, _AT_ONCE - len(events))
         try:
-            self._transact([self._states.commit_action(name)], end, events)
+            self._transact([self._states.commit_action(name), *releases[:room]], end, events)
         except (*_FAILURES, OvertakenError) as error:
             # A call without an answer may have been done, or come yet: the state alone decides.
             with suppress(*_FAILURES):
                 if not self._states.abort(name) and (state := self._states.read(name)) and state.done:
                     return
             raise error from None
+        end = self._elapsed() + _SECONDS_OF_RELEASE
+        with suppress(*_FAILURES, OvertakenError):
+            for step in _steps(releases[room:]):
+                self._transact(step, end)
 
     def _transact(self, actions: Sequence[Item], end: float, events: Sequence[Item] = ()) -> None:
         """Do a transaction, again if it was cancelled for reasons that pass."""
@@ -194,7 +213,11 @@ class _Held:
 
     def count_actions(self) -> Iterator[Item]:
         """Yield the actions that hold reference counts."""
-        yield from (change.action(self._tables.reference, self._name) for change in self._changes)
+        yield from (change.hold_action(self._tables.reference, self._name) for change in self._changes)
+
+    def release_actions(self) -> Iterator[Item]:
+        """Yield the actions that release reference counts once the write is done."""
+        yield from (change.release_action(self._tables.reference, self._name) for change in self._changes)
 
     def content_actions(self) -> Iterator[Item]:
         """Yield the actions on bodies and entries."""

@@ -19,8 +19,8 @@ _EVENT: Final = 4
 _LONGEST_ID: Final = 65
 """Bytes of an id in a lock, at most."""
 
-# Changes of a multi-step write's state besides those of its full steps: begun, two steps not filled, done, removed.
-_STEPS: Final = 5
+# Changes of a multi-step write's state besides those of its full steps: begun, a step not filled, done, removed.
+_STEPS: Final = 4
 
 _LISTED_BYTES: Final = 40
 """Bytes that an item has in the compressed list of what a write holds, at most."""
@@ -43,16 +43,18 @@ def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
     whole = index + bodies + sum(new) + sum(changed) + sum(removed) + sum(of_locks)
     # The others are reference counts, items of less than a KB.
     counted = (plan.bodies, plan.entries, plan.removed, plan.locks_added, plan.locks_removed)
-    whole += 2 * (plan.count - 1 - sum(map(len, counted)))
+    counts = plan.count - 1 - sum(map(len, counted))
+    whole += 2 * counts
     whole += _EVENT * events
     if plan.fits(events) and not in_steps:
         return whole
     # A multi-step write: an intent has the item before as well, and is released by half the units of a transaction.
+    # Counts are released by a transaction.
     before = sum(_units(entry_item(key, old_values)) for key in plan.entries if key in existing)
     held = whole - _EVENT * events + before + min(_units(plan.index), _units(plan.target.index)) + sum(of_locks)
     steps = _STEPS + plan.count // (MAX_ACTIONS - 1) + plan.size // MAX_BYTES
     listed = 2 * ceil(_LISTED_BYTES * plan.count / _KB)
-    return held + held // 2 + 2 * steps + listed + _EVENT * events
+    return held + held // 2 + counts + 2 * steps + listed + _EVENT * events
 
 
 def _bytes(item: Item | None) -> int:

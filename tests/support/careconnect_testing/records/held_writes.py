@@ -22,7 +22,7 @@ Resource = dict[str, Any]
 class _CutOff(MultiStepWrite):
     """Does everything but the commit."""
 
-    def _commit(self, name: str, events: Sequence[Item], end: float) -> None:
+    def _commit(self, name: str, releases: Sequence[Item], events: Sequence[Item], end: float) -> None:
         pass
 
 

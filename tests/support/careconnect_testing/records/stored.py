@@ -11,6 +11,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from careconnect.storage.intents import BASE, DONE, visible
 from careconnect.storage.keys import CURSOR_KEY, LOCK_ITEM, Key
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.states import WriteStates
 from careconnect_testing.dynamodb import InMemoryClient
 
 Item = dict[str, Any]
@@ -48,6 +49,11 @@ def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
     if kind == "references":
         return {name: value for name, value in item.items() if value != {"N": "0"}}
     return dict(item)
+
+
+def is_committed(tables: RecordTables) -> bool:
+    """Return True if there is a multi-step write that is done and not released."""
+    return any(state.done for _, state in WriteStates(tables.client, tables.transaction).all())
 
 
 def visible_entries(items: Stored) -> dict[Key, str]:
