@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
-from careconnect_admin.loading.load_request import LoadRequest, LoadResult, planned, result_of
+from careconnect_admin.loading.load_request import LoadRequest, LoadResult, planned, refused_together, result_of
 from careconnect_records.items.resource_items import epoch_milliseconds
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
@@ -22,12 +23,19 @@ class DryRun:
 
     def write(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
         """Return the result that each request would have, in order."""
-        now = epoch_milliseconds(self._clock())
-        return [self._result(request, now) for request in requests]
+        return [result_of(plan) for plan in self._plans(requests)]
 
-    def _result(self, request: LoadRequest, now: int) -> LoadResult:
-        plan = planned(lambda: plan_write(request.target, request.resource, now=now, base_url=self._base_url))
-        return result_of(plan) if isinstance(plan, WritePlan) else plan
+    def write_together(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        """Return the results that requests would have as one write."""
+        plans = self._plans(requests)
+        return refused_together(plans) or [result_of(plan) for plan in plans]
+
+    def _plans(self, requests: Sequence[LoadRequest]) -> list[WritePlan | LoadResult]:
+        now = epoch_milliseconds(self._clock())
+        return [
+            planned(partial(plan_write, request.target, request.resource, now=now, base_url=self._base_url))
+            for request in requests
+        ]
 
     def present(self, _targets: Sequence[Target]) -> frozenset[str]:
         """Return no key: nothing is stored."""

@@ -12,7 +12,7 @@ from careconnect_admin.loading.dangling import Dangling, References
 from careconnect_admin.loading.dry_run import DryRun
 from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, LoadResult
 from careconnect_admin.loading.reading.checked import checked
-from careconnect_admin.loading.reading.found import Deletion, Place, Problem, Skipped, Upsert
+from careconnect_admin.loading.reading.found import Deletion, Found, Place, Problem, Skipped, Transaction, Upsert
 from careconnect_admin.loading.reading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import Announce, RecordWriter, nothing
@@ -106,6 +106,14 @@ class _Task:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Tasks that are written by one call; those of a transaction, whose place it has, all or none."""
+
+    tasks: list[_Task]
+    transaction: Place | None = None
+
+
 class Writer(Protocol):
     """Writes load requests, or reports the result that they would have."""
 
@@ -114,6 +122,9 @@ class Writer(Protocol):
 
     def write(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
         """Write requests, no two of them for the same resource, and return their results in order."""
+
+    def write_together(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        """Write requests as `write` does, all or none. If they fail, some of the results have the reasons."""
 
     def present(self, targets: Sequence[Target]) -> Collection[str]:
         """Return the keys of the targets that are stored and not deleted."""
@@ -134,9 +145,10 @@ def load_paths(
     """Load every resource at `paths`, do the `deletions`, and return the report.
 
     Paths are NDJSON files, single resources, Bundles or folders of these. A faulty resource is reported and left out;
-    the others are loaded, each whole or not at all. Absolute references below `base_url` count as the server's own.
-    `writers` threads write at the same time. A `dry_run` writes nothing and reports what a load would do; without
-    `tables` it assumes empty ones. `announce` is called with plans before they are written (`RecordWriter`).
+    the others are loaded, each whole or not at all. The entries of a transaction Bundle are all loaded, and seen at one
+    moment, or none is. Absolute references below `base_url` count as the server's own. `writers` threads write at the
+    same time. A `dry_run` writes nothing and reports what a load would do; without `tables` it assumes empty ones.
+    `announce` is called with plans before they are written (`RecordWriter`).
 
     Raises `OtherFormatError` for tables in another release's format. Errors of the service that concern every resource
     alike are raised as botocore raises them.
@@ -174,11 +186,12 @@ class _Load:
         self._writer.begin_tables()
         for skipped in self._sources.skipped:
             self._report.skip(skipped)
-        waiting: dict[Future[list[LoadResult]], list[_Task]] = {}
+        waiting: dict[Future[list[LoadResult]], _Chunk] = {}
         executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="load")
         try:
-            for tasks in _chunks(self._tasks(), shard_of if writers > 1 else _one_shard):
-                waiting[executor.submit(self._writer.write, [task.request for task in tasks])] = tasks
+            for chunk in _chunks(self._tasks(), shard_of if writers > 1 else _one_shard):
+                write = self._writer.write_together if chunk.transaction else self._writer.write
+                waiting[executor.submit(write, [task.request for task in chunk.tasks])] = chunk
                 while len(waiting) >= 2 * writers:
                     self._collect(waiting)
             while waiting:
@@ -196,17 +209,36 @@ class _Load:
         )
         return self._report
 
-    def _tasks(self) -> Iterator[_Task]:
+    def _tasks(self) -> Iterator[_Task | _Chunk]:
+        """Yield the tasks of resources and deletions, those of a transaction together."""
         found = chain.from_iterable((*map(read_source, self._sources.files), self._deletions))
         for order, each in enumerate(found):
-            if isinstance(each, Skipped):
-                self._report.skip(each)
+            if not isinstance(each, Transaction):
+                yield from self._task(order, each)
                 continue
-            request = self._check(each)
-            if isinstance(request, Problem):
-                self._fail(order, request)
-            elif not isinstance(each, Problem):
-                yield _Task(order, each.place, request, each.size)
+            entries = [entry for entry in each.entries if not isinstance(entry, Skipped)]
+            tasks = [task for entry in entries for task in self._task(order, entry)]
+            if len(tasks) == len(entries):
+                yield _Chunk(tasks, each.place)
+                continue
+            for task in tasks:
+                # A mended copy may come in another Bundle.
+                del self._seen[task.request.target.key]
+                self._absent.discard(task.request.target.key)
+                self._report.add(task.request.target.type.name, LoadOutcome.FAILED)
+            if tasks:
+                self._problems.append((order, _not_loaded(each.place, len(tasks))))
+
+    def _task(self, order: int, found: Found) -> Iterator[_Task]:
+        """Yield the task of a resource or deletion; report what is none."""
+        if isinstance(found, Skipped):
+            self._report.skip(found)
+            return
+        request = self._check(found)
+        if isinstance(request, Problem):
+            self._fail(order, request)
+        elif not isinstance(found, Problem):
+            yield _Task(order, found.place, request, found.size)
 
     def _check(self, found: Upsert | Deletion | Problem) -> LoadRequest | Problem:
         """Return the request of a resource or deletion, or the problem with it."""
@@ -224,22 +256,30 @@ class _Load:
             self._references.note(request)
         return request
 
-    def _collect(self, waiting: dict[Future[list[LoadResult]], list[_Task]]) -> None:
+    def _collect(self, waiting: dict[Future[list[LoadResult]], _Chunk]) -> None:
         """Wait until a chunk is written, and count its results."""
         done, _ = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
-            tasks = waiting.pop(future)
-            for task, result in zip(tasks, future.result(), strict=True):
-                self._count(task, result)
-                self._done += task.size
+            self._count(waiting.pop(future), future.result())
         total = self._sources.total_bytes
         self._progress(min(self._done, total) if total else self._done, total)
 
-    def _count(self, task: _Task, result: LoadResult) -> None:
+    def _count(self, chunk: _Chunk, results: Sequence[LoadResult]) -> None:
+        for task, result in zip(chunk.tasks, results, strict=True):
+            self._count_one(task, result)
+            self._done += task.size
+        others = [result for result in results if result.outcome is LoadOutcome.FAILED and not result.reason]
+        if chunk.transaction and others:
+            self._problems.append((chunk.tasks[0].order, _not_loaded(chunk.transaction, len(others))))
+
+    def _count_one(self, task: _Task, result: LoadResult) -> None:
         target = task.request.target
         if result.outcome is LoadOutcome.FAILED:
             self._absent.add(target.key)
-            self._fail(task.order, Problem(task.place, f"{target.key}: {result.reason}", target.type.name))
+            if result.reason:
+                self._fail(task.order, Problem(task.place, f"{target.key}: {result.reason}", target.type.name))
+            else:
+                self._report.add(target.type.name, LoadOutcome.FAILED)
             return
         if task.request.resource is None and result.outcome is LoadOutcome.UNCHANGED:
             self._report.skip(Skipped(task.place, "deletion of what is not there"))
@@ -250,15 +290,23 @@ class _Load:
         self._report.add(problem.type_name or OTHER, LoadOutcome.FAILED)
 
 
-def _chunks(tasks: Iterator[_Task], shard: Callable[[Target], int]) -> Iterator[list[_Task]]:
-    """Yield tasks in chunks, each of one shard."""
+def _not_loaded(transaction: Place, others: int) -> Problem:
+    """Return the problem of the entries of a transaction that are not at fault themselves."""
+    return Problem(transaction, f"transaction: {others} other entries are not loaded either")
+
+
+def _chunks(tasks: Iterator[_Task | _Chunk], shard: Callable[[Target], int]) -> Iterator[_Chunk]:
+    """Yield transactions, and the other tasks in chunks, each of one shard."""
     chunks: dict[int, list[_Task]] = {}
     for task in tasks:
+        if isinstance(task, _Chunk):
+            yield task
+            continue
         chunk = chunks.setdefault(shard(task.request.target), [])
         chunk.append(task)
         if len(chunk) == _CHUNK:
-            yield chunks.pop(shard(task.request.target))
-    yield from chunks.values()
+            yield _Chunk(chunks.pop(shard(task.request.target)))
+    yield from map(_Chunk, chunks.values())
 
 
 def _one_shard(_target: Target) -> int:

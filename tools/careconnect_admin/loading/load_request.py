@@ -1,12 +1,13 @@
 """A load's request to store or delete one resource, and its result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from careconnect.search.values import SearchValueError
 from careconnect_records.items.resource_items import TooLargeError
+from careconnect_records.multi_step.write import fit_together
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 
@@ -45,6 +46,29 @@ def planned(plan: Callable[[], WritePlan | None]) -> WritePlan | LoadResult:
         return LoadResult(LoadOutcome.FAILED, str(error))
 
 
-def result_of(plan: WritePlan) -> LoadResult:
-    """Return the result of a plan that was written."""
+def result_of(plan: WritePlan | LoadResult) -> LoadResult:
+    """Return the result of a plan that was written, or that of a request without a plan."""
+    if isinstance(plan, LoadResult):
+        return plan
     return LoadResult(LoadOutcome.DELETED if plan.deletes else LoadOutcome.LOADED)
+
+
+def failed(number: int, reason: str, *, passing: bool = False) -> list[LoadResult]:
+    """Return the results of requests that failed together: the first has the reason."""
+    return [LoadResult(LoadOutcome.FAILED, each, passing) for each in (reason, *[""] * (number - 1))]
+
+
+def refused_together(plans: Sequence[WritePlan | LoadResult]) -> list[LoadResult]:
+    """Return the results of requests that cannot be done together, with the reasons; an empty list if they can be."""
+    results = [each for each in plans if isinstance(each, LoadResult)]
+    if any(each.outcome is LoadOutcome.FAILED for each in results):
+        without = LoadResult(LoadOutcome.FAILED)
+        return [
+            each if isinstance(each, LoadResult) and each.outcome is LoadOutcome.FAILED else without for each in plans
+        ]
+    if not fit_together([each for each in plans if isinstance(each, WritePlan)]):
+        return failed(len(plans), _TOO_MUCH)
+    return []
+
+
+_TOO_MUCH: Final = "its transaction comes to more than 6,000 items or 20 MB: as a batch its entries load one by one"

@@ -1,4 +1,4 @@
-"""Write load requests to DynamoDB: each resource whole or not at all, many to a transaction (ADR 4)."""
+"""Write load requests to DynamoDB: each resource whole or not at all, or several of them (ADR 4)."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,14 +16,21 @@ from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_locks import full_locks
-from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, LoadResult, planned, result_of
+from careconnect_admin.loading.load_request import (
+    LoadRequest,
+    LoadResult,
+    failed,
+    planned,
+    refused_together,
+    result_of,
+)
 from careconnect_admin.loading.shard_locks import ShardLocks
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError, epoch_milliseconds
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.resolve import IntentResolver, StillAtWorkError
-from careconnect_records.multi_step.write import MultiStepWrite, OvertakenError
+from careconnect_records.multi_step.write import SECONDS_TOGETHER, MultiStepWrite, OvertakenError
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
@@ -103,7 +110,7 @@ class RecordWriter:
                 target = self._resolved(target)
             except StillAtWorkError:
                 if not self._dry_run:
-                    results[key] = self._write_alone(request)
+                    [results[key]] = self.write_together([request])
                     continue
             plan = self._planned(target, request)
             if isinstance(plan, LoadResult):
@@ -117,6 +124,29 @@ class RecordWriter:
         for group in packed(self._keeping_previous(plans)):
             results |= self._write_group(group, by_key)
         return [results[key] for key in by_key]
+
+    def write_together(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        """Write requests, no two of them for the same resource, at one moment or not at all; return their results.
+
+        It is repeated after a conflict with another writer. If it fails, all results are failures, and those of the
+        requests at fault have the reason.
+        """
+        code = ""
+        for attempt in range(ATTEMPTS):
+            self._pauses.before(attempt)
+            try:
+                return self._attempt(requests)
+            except (StillAtWorkError, OvertakenError):
+                code = "another writer is at work on it"
+            except TooLargeError as error:
+                return failed(len(requests), str(error))
+            except ClientError as error:
+                code = error_code(error)
+                if code == "ValidationException":
+                    return failed(len(requests), "DynamoDB does not accept its items")
+                if code not in PASSING:
+                    raise
+        return failed(len(requests), f"not written in {ATTEMPTS} attempts ({code})", passing=True)
 
     def present(self, targets: Sequence[Target]) -> frozenset[str]:
         """Return the keys of the targets that are stored and not deleted."""
@@ -139,48 +169,36 @@ class RecordWriter:
                     raise
             else:
                 return {plan.target.key: result_of(plan) for plan in group}
-        return {plan.target.key: self._write_alone(requests[plan.target.key]) for plan in group}
+        return {plan.target.key: self.write_together([requests[plan.target.key]])[0] for plan in group}
 
-    def _write_alone(self, request: LoadRequest) -> LoadResult:
-        """Write one request on the stored version, and repeat it after a conflict with another writer."""
-        code = ""
-        for attempt in range(ATTEMPTS):
-            self._pauses.before(attempt)
-            try:
-                plan = self._attempt(request)
-            except (StillAtWorkError, OvertakenError):
-                code = "another writer is at work on it"
-            except TooLargeError as error:
-                return LoadResult(LoadOutcome.FAILED, str(error))
-            except ClientError as error:
-                code = error_code(error)
-                if code == "ValidationException":
-                    return LoadResult(LoadOutcome.FAILED, "DynamoDB does not accept its items")
-                if code not in PASSING:
-                    raise
-            else:
-                return result_of(plan) if isinstance(plan, WritePlan) else plan
-        return LoadResult(LoadOutcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})", passing=True)
+    def _attempt(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        stored = self._read_targets(request.target for request in requests)
+        every = [
+            self._planned(self._resolved(stored.get(request.target.key, request.target)), request)
+            for request in requests
+        ]
+        if refused := refused_together(every):
+            return refused
+        plans = [plan for plan in every if isinstance(plan, WritePlan)]
+        if plans and not self._dry_run:
+            self._announce(plans)
+            self._write_plans(self._keeping_previous(plans))
+        return [result_of(plan) for plan in every]
 
-    def _attempt(self, request: LoadRequest) -> WritePlan | LoadResult:
-        stored = self._read_targets([request.target])
-        plan = self._planned(self._resolved(stored.get(request.target.key, request.target)), request)
-        if isinstance(plan, LoadResult):
-            return plan
-        self._announce([plan])
-        [plan] = self._keeping_previous([plan])
-        full = full_locks(self._client, self._tables, plan, self._pauses)
+    def _write_plans(self, plans: Sequence[WritePlan]) -> None:
+        """Write plans at one moment; a single one that fits takes one transaction."""
         try:
-            if plan.fits():
-                with self._locks.taken([plan]):
-                    self._transact(write_actions(plan, self._tables, strict=False, full=full))
+            if len(plans) == 1 and plans[0].fits():
+                full = full_locks(self._client, self._tables, plans[0], self._pauses)
+                with self._locks.taken(plans):
+                    self._transact(write_actions(plans[0], self._tables, strict=False, full=full))
             else:
-                self._steps.write([plan], strict=False)
+                self._steps.write(plans, strict=False, seconds=SECONDS_TOGETHER)
         except (ClientError, OvertakenError, StillAtWorkError):
-            with suppress(ClientError, StillAtWorkError):
-                self._resolver.release_hidden(plan)
+            for plan in plans:
+                with suppress(ClientError, StillAtWorkError):
+                    self._resolver.release_hidden(plan)
             raise
-        return plan
 
     def _resolved(self, target: Target) -> Target:
         """Return a target with its index record as its last write left it; raises `StillAtWorkError`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Upsert
+from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Transaction, Upsert
 from careconnect_admin.loading.reading.sources import find_sources, read_source
 
 _UUID = "61ebe359-bfdc-4613-8bf2-c5e300945f0a"
@@ -18,7 +18,10 @@ def read(path: Path, content: str | bytes | dict[str, Any]) -> list[Found]:
     if isinstance(content, dict):
         content = json.dumps(content, indent=1)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read_source(path))
+    found: list[Found] = []
+    for each in read_source(path):
+        found += each.entries if isinstance(each, Transaction) else [each]
+    return found
 
 
 def bundle(kind: str, *entries: Any) -> dict[str, Any]:

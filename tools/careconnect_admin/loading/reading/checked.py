@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.fhir.resource_types import resource_type, valid_id
 from careconnect_admin.loading.load_request import LoadRequest
-from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Upsert
+from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Transaction, Upsert
 from careconnect_admin.loading.reading.release import later_release
 from careconnect_records.items.references import contained_in, fhir_base_of, misplaced, references_of
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
@@ -22,7 +22,7 @@ def checked(found: Upsert | Deletion | Problem, *, base_url: str = "") -> LoadRe
     return _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found, base_url)
 
 
-def nothing_to_load(found: Iterable[Found]) -> Problem | None:
+def nothing_to_load(found: Iterable[Found | Transaction]) -> Problem | None:
     """Return the first problem, or None if there is a resource that can be loaded.
 
     Raises:
@@ -30,14 +30,12 @@ def nothing_to_load(found: Iterable[Found]) -> Problem | None:
     """
     first: Problem | None = None
     for each in found:
-        if isinstance(each, Skipped):
-            continue
-        request = checked(each)
-        if isinstance(request, LoadRequest):
-            if request.resource is not None:
-                return None
-        else:
-            first = first or request
+        entries = each.entries if isinstance(each, Transaction) else (each,)
+        requests = [checked(entry) for entry in entries if not isinstance(entry, Skipped)]
+        problem = next((request for request in requests if isinstance(request, Problem)), None)
+        first = first or problem
+        if problem is None and any(isinstance(request, LoadRequest) and request.resource for request in requests):
+            return None
     if first is None:
         raise LookupError("no resource")
     return first

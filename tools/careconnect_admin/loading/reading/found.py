@@ -55,3 +55,11 @@ class Skipped:
 
 
 Found = Upsert | Deletion | Skipped | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """The entries of a transaction Bundle: all of them are done, or none."""
+
+    place: Place
+    entries: tuple[Found, ...]

@@ -6,17 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import ID_PATTERN, valid_id
-from careconnect_admin.loading.reading.found import Deletion, Found, Place, Problem, Skipped, Upsert
+from careconnect_admin.loading.reading.found import Deletion, Found, Place, Problem, Skipped, Transaction, Upsert
 from careconnect_records.parsing.exact_json import DECODER, JsonError, parse_json
 
+_TRANSACTION: Final = "transaction"
 _STORED: Final = frozenset(("collection", "searchset"))
-_CHANGING: Final = frozenset(("transaction", "batch"))
+_CHANGING: Final = frozenset((_TRANSACTION, "batch"))
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _LAST_SEGMENTS: Final = re.compile(rf"(?:.*/)?([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
 
-def read_text(content: bytes, place: Place) -> Iterator[Found]:
-    """Yield the resources, deletions, skipped places and problems of one JSON text that begins at `place`."""
+def read_text(content: bytes, place: Place) -> Iterator[Found | Transaction]:
+    """Yield the resources, deletions, skipped places and problems of one JSON text that begins at `place`.
+
+    Those of a transaction Bundle come together.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,17 +109,23 @@ class _Bundle:
     """The reference that replaces each entry's `fullUrl` (STU3 Bundle §2.36.4; transaction §2.21.0.17.2)."""
 
 
-def _read_bundle(members: dict[str, Any], entries: list[tuple[_Entry, int]], place: Place) -> Iterator[Found]:
+def _read_bundle(
+    members: dict[str, Any], entries: list[tuple[_Entry, int]], place: Place
+) -> Iterator[Found | Transaction]:
     kind = members.get("type")
     if kind not in _STORED | _CHANGING:
         yield Problem(place, "a Bundle that is no collection, searchset, transaction or batch")
         return
     bundle = _Bundle(kind)
     # All entries are read first, since an entry may refer to a later one.
-    for found in [_read_entry(entry, bundle, Place(place.file, line)) for entry, line in entries]:
-        if isinstance(found, Upsert) and bundle.links:
-            _relink(found.resource, bundle.links)
-        yield found
+    found = tuple(_read_entry(entry, bundle, Place(place.file, line)) for entry, line in entries)
+    for each in found:
+        if isinstance(each, Upsert) and bundle.links:
+            _relink(each.resource, bundle.links)
+    if kind == _TRANSACTION:
+        yield Transaction(place, found)
+    else:
+        yield from found
 
 
 def _read_entry(entry: _Entry, bundle: _Bundle, place: Place) -> Found:

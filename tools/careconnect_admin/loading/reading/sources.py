@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from careconnect_admin.loading.reading.found import Found, Place, Problem, Skipped
+from careconnect_admin.loading.reading.found import Found, Place, Problem, Skipped, Transaction
 from careconnect_admin.loading.reading.json_source import read_text
 
 STANDARD_INPUT: Final = Path("-")
@@ -85,7 +85,7 @@ def _unpacked_size(path: Path) -> int:
         return 0
 
 
-def read_source(path: Path) -> Iterator[Found]:
+def read_source(path: Path) -> Iterator[Found | Transaction]:
     """Yield the resources, deletions, skipped places and problems of one file, in order."""
     try:
         if path == STANDARD_INPUT:
@@ -102,7 +102,7 @@ def read_source(path: Path) -> Iterator[Found]:
         yield Problem(Place(str(path)), f"cannot be read: {error.strerror}")
 
 
-def _read_unnamed(file: BinaryIO) -> Iterator[Found]:
+def _read_unnamed(file: BinaryIO) -> Iterator[Found | Transaction]:
     """Read standard input, which has no suffix: as lines if the first is a whole object, else as one text."""
     name = str(STANDARD_INPUT)
     before: list[bytes] = []
@@ -122,7 +122,7 @@ def _chained(before: list[bytes], file: BinaryIO) -> Iterator[bytes]:
     yield from file
 
 
-def _read_lines(lines: Iterable[bytes], name: str) -> Iterator[Found]:
+def _read_lines(lines: Iterable[bytes], name: str) -> Iterator[Found | Transaction]:
     number = 0
     for number, line in enumerate(lines, start=1):
         if line.strip():
