@@ -95,7 +95,10 @@ def load(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Load FHIR STU3 resources. Invalid ones are reported by file and line, and all others are loaded."""
+    """Load FHIR STU3 resources. Invalid ones are reported by file and line, and all others are loaded.
+
+    Of a transaction Bundle, all entries are loaded at once, or none.
+    """
     from careconnect_admin.auditing.audited_load import recorded_load
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.loading import load as loading

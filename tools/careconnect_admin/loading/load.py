@@ -227,7 +227,7 @@ class _Load:
                 self._absent.discard(task.request.target.key)
                 self._report.add(task.request.target.type.name, LoadOutcome.FAILED)
             if tasks:
-                self._problems.append((order, _not_loaded(each.place, len(tasks))))
+                self._problems.append((order, _not_loaded(each.place)))
 
     def _task(self, order: int, found: Found) -> Iterator[_Task]:
         """Yield the task of a resource or deletion; report what is none."""
@@ -268,9 +268,8 @@ class _Load:
         for task, result in zip(chunk.tasks, results, strict=True):
             self._count_one(task, result)
             self._done += task.size
-        others = [result for result in results if result.outcome is LoadOutcome.FAILED and not result.reason]
-        if chunk.transaction and others:
-            self._problems.append((chunk.tasks[0].order, _not_loaded(chunk.transaction, len(others))))
+        if chunk.transaction and any(result.outcome is LoadOutcome.FAILED and not result.reason for result in results):
+            self._problems.append((chunk.tasks[0].order, _not_loaded(chunk.transaction)))
 
     def _count_one(self, task: _Task, result: LoadResult) -> None:
         target = task.request.target
@@ -290,9 +289,9 @@ class _Load:
         self._report.add(problem.type_name or OTHER, LoadOutcome.FAILED)
 
 
-def _not_loaded(transaction: Place, others: int) -> Problem:
+def _not_loaded(transaction: Place) -> Problem:
     """Return the problem of the entries of a transaction that are not at fault themselves."""
-    return Problem(transaction, f"transaction: {others} other entries are not loaded either")
+    return Problem(transaction, "transaction: none of its entries is loaded")
 
 
 def _chunks(tasks: Iterator[_Task | _Chunk], shard: Callable[[Target], int]) -> Iterator[_Chunk]:

@@ -75,7 +75,9 @@ def _given(**elements: list[Any]) -> dict[str, Any]:
 
 BATCHES = st.lists(
     st.tuples(
-        st.lists(requests(), min_size=1, max_size=4, unique_by=lambda request: request.target.key), st.integers(1, 24)
+        st.lists(requests(), min_size=1, max_size=4, unique_by=lambda request: request.target.key),
+        st.integers(1, 24),
+        st.booleans(),
     ),
     min_size=1,
     max_size=6,
@@ -94,12 +96,12 @@ def reader() -> Iterator[Reader]:
 @settings(max_examples=cases(50))
 @given(batches=BATCHES)
 def test_locks_counts_and_entries_are_what_the_bodies_say(
-    reader: Reader, batches: list[tuple[list[LoadRequest], int]]
+    reader: Reader, batches: list[tuple[list[LoadRequest], int, bool]]
 ) -> None:
     put_back = saved(reader.tables)
     try:
-        for number, (batch, calls) in enumerate(batches, 1):
-            write(reader, batch, START + timedelta(minutes=number), calls)
+        for number, (batch, calls, together) in enumerate(batches, 1):
+            write(reader, batch, START + timedelta(minutes=number), calls, together=together)
         Release(reader.tables).release_all()
         agree(stored(reader.tables))
     finally:
@@ -107,8 +109,8 @@ def test_locks_counts_and_entries_are_what_the_bodies_say(
         put_back()
 
 
-def write(reader: Reader, batch: list[LoadRequest], at: datetime, calls: int) -> None:
-    """Load a batch, and kill the load after a number of calls."""
+def write(reader: Reader, batch: list[LoadRequest], at: datetime, calls: int, *, together: bool) -> None:
+    """Load a batch, perhaps all or nothing, and kill the load after a number of calls."""
     left = calls
 
     def kill(_: str) -> None:
@@ -122,7 +124,7 @@ def write(reader: Reader, batch: list[LoadRequest], at: datetime, calls: int) ->
     writer = RecordWriter(reader.tables, clock=lambda: at, sleep=lambda _: None, elapsed=lambda: next(clock))
     reader.faults.append(kill)
     try:
-        writer.write(batch)
+        (writer.write_together if together else writer.write)(batch)
     except Killed:
         pass
     finally:

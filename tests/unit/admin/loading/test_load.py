@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -694,3 +695,112 @@ def test_a_failure_while_loading_reaches_the_caller(tmp_path: Path, tables: Reco
 
     with pytest.raises(KeyboardInterrupt):
         load(tmp_path, tables, patient(), progress=stop)
+
+
+def put(resource: dict[str, Any]) -> dict[str, Any]:
+    return {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
+
+
+OF_A_VISIT = [
+    put(patient(gender="female")),
+    put({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"}}),
+    {"request": {"method": "DELETE", "url": "Patient/old"}},
+]
+"""A transaction's entries, one of which deletes."""
+
+
+def test_a_transaction_comes_at_one_moment(
+    tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before any of its calls that writes, it has done nothing, and the next load does it."""
+    monkeypatch.setattr("careconnect_records.multi_step.write._AT_ONCE", 4)
+    old = {"resourceType": "Patient", "id": "old"}
+    load(tmp_path, tables, old)
+    before = {key: item for key, item in items_of(tables).items() if key[0] == "Patient/old"}
+    left = 0
+
+    def dies(real: Callable[..., Any], **arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise fault("AccessDeniedException")
+        return real(**arguments)
+
+    watched = RecordTables(TestedClient(dynamodb, transact_write_items=dies), *TABLES)  # type: ignore[arg-type]
+    for calls in count():
+        left = calls
+        try:
+            report = transaction(tmp_path, watched, *OF_A_VISIT)
+        except ClientError:
+            Release(tables).release_all()
+            found = items_of(tables)
+            assert {key: item for key, item in found.items() if key[0] == "Patient/old"} == before
+            assert not {pk for pk, sk in found if sk == "#json"} - {"Patient/old"}
+        else:
+            assert report.total == TypeCounts(loaded=2, deleted=1)
+            assert calls > 6
+            break
+
+    Release(tables).release_all()
+    found = items_of(tables)
+    assert {pk for pk, sk in found if sk == "#json"} >= {"Patient/4", "Observation/o"}
+    assert entries_are_consistent(found)
+    assert transaction(tmp_path, tables, *OF_A_VISIT).total == TypeCounts(unchanged=3)
+
+
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}])
+def test_a_transaction_with_a_faulty_entry_loads_nothing_until_it_is_mended(
+    tmp_path: Path, tables: RecordTables, options: dict[str, Any]
+) -> None:
+    for name, gender in (("a.json", "fmale"), ("b.json", "female")):
+        entries = [put(patient(gender=gender)), *OF_A_VISIT[1:]]
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        (tmp_path / name).write_text(json.dumps(bundle), encoding="utf-8")
+
+    first = load_paths([tmp_path / "a.json"], tables, writers=1, **options)
+    assert first.total == TypeCounts(failed=3)
+    assert [each.reason.partition(":")[0] for each in first.problems] == ["Patient/4", "transaction"]
+    assert first.problems[1].reason == "transaction: none of its entries is loaded"
+    assert items_of(tables) == {}
+
+    both = load_paths([tmp_path], tables, writers=1, **options)
+    assert both.total == TypeCounts(loaded=2, unchanged=1, failed=3)
+    assert [each.place.file.rpartition("/")[2] for each in both.problems] == ["a.json", "a.json"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_transaction_that_is_too_large_says_what_to_do(
+    tmp_path: Path, tables: RecordTables, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    monkeypatch.setattr("careconnect_records.multi_step.write.MAX_ITEMS", 7)
+    path = tmp_path / "in.json"
+    for kind, total in (("transaction", TypeCounts(failed=2)), ("batch", TypeCounts(loaded=2))):
+        bundle = {"resourceType": "Bundle", "type": kind, "entry": OF_A_VISIT[:2]}
+        path.write_text(json.dumps(bundle), encoding="utf-8")
+        report = load_paths([path], tables if is_there else None, writers=1)
+        assert report.total == total
+        if kind == "transaction":
+            first, second = (each.reason for each in report.problems)
+            assert first.endswith("as a batch its entries load one by one")
+            assert second == "transaction: none of its entries is loaded"
+            assert items_of(tables) == {}
+
+
+def test_a_transaction_that_stays_refused_is_reported_once(
+    tmp_path: Path, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
+    attempts: list[bool] = []
+
+    def busy(_real: Callable[..., Any], **_arguments: Any) -> Any:
+        attempts.append(True)
+        raise fault("TransactionCanceledException")
+
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), *TABLES)  # type: ignore[arg-type]
+    report = transaction(tmp_path, tables, *OF_A_VISIT)
+    assert report.total == TypeCounts(failed=3)
+    assert [each.reason for each in report.problems] == [
+        "Patient/4: not written in 8 attempts (TransactionCanceledException)",
+        "transaction: none of its entries is loaded",
+    ]
+    assert len(attempts) == 8
