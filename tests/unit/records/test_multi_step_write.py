@@ -252,6 +252,33 @@ def test_one_that_is_killed_before_any_of_its_calls_was_done_or_not(empty: Reade
         assert released(reader) == wanted, number
 
 
+@pytest.mark.parametrize("actions", [1, 2, 11])
+def test_of_two_that_are_cut_off_one_after_the_other_nothing_is_left(
+    empty: Reader, monkeypatch: pytest.MonkeyPatch, actions: int
+) -> None:
+    """The second has written over a part of the first, whose intents are there still."""
+    monkeypatch.setattr(multi_step, "_AT_ONCE", actions)
+    reader = empty
+    previous = written(reader, FIRST)
+    put_back = saved(reader.tables)
+    commit = commit_of(reader, lambda: write(reader, SECOND, START + MINUTE))
+    put_back()
+    at_call(reader, commit, kill)
+    with pytest.raises(Killed):
+        write(reader, SECOND, START + MINUTE)
+    Release(reader.tables).abort_pending()
+    first_is_cut_off = saved(reader.tables)
+    third = patient(range(2, 9), range(1, 6), gender="male")
+    commit = commit_of(reader, lambda: write(reader, third, START + 2 * MINUTE))
+
+    for number in range(1, commit + 1):
+        first_is_cut_off()
+        at_call(reader, number, kill)
+        with pytest.raises(Killed):
+            write(reader, third, START + 2 * MINUTE)
+        assert released(reader) == previous, number
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_done", [True, False])
 def test_a_release_may_be_killed_and_two_may_run_at_once(empty: Reader, kind: str, *, is_done: bool) -> None:

@@ -26,11 +26,14 @@ def index_intent(plan: WritePlan, name: str) -> Item:
 
 
 def content_intents(plan: WritePlan, name: str) -> Iterator[Item]:
-    """Yield the intents of a plan's bodies and entries: of all that depends on the index record."""
+    """Yield the intents of a plan's bodies and entries: of all that depends on the index record.
+
+    The first `len(plan.bodies)` belong in one transaction: a body's intent has of the former body nothing but the
+    version, and the version may be an intent of a write that was undone, whose own body depends on it.
+    """
     target = plan.target
     if plan.previous:
-        # A version never changes: `txn` says only that it is removed again if the write is undone. It is put no later
-        # than the intent of the body, which says of the former body nothing else.
+        # A version never changes: `txn` says only that it is removed again if the write is undone.
         yield intent(plan.previous, name, None)
     if plan.body:
         before = {"version": {"N": str(target.version)}} if target.version else None

@@ -16,7 +16,7 @@ from careconnect_records.items.actions import Item, table_action
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PENDING: Final = "pending"
+PENDING: Final = "pending"
 _ABORTED: Final = "aborted"
 _NAMES: Final = {"#status": "status", "#beat": "beat"}
 
@@ -38,7 +38,7 @@ class WriteStates:
 
     def begin_action(self, name: str) -> Item:
         """Return the action that makes a state."""
-        item = {**_key(name), "status": {"S": _PENDING}, "beat": {"N": "0"}}
+        item = {**_key(name), "status": {"S": PENDING}, "beat": {"N": "0"}}
         return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
 
     def step_action(self, name: str) -> Item:
@@ -98,7 +98,7 @@ class WriteStates:
             update=update,
             condition=f"#status = :pending{condition}",
             names=_NAMES,
-            values={":pending": {"S": _PENDING}, **values},
+            values={":pending": {"S": PENDING}, **values},
         )
 
 
@@ -108,4 +108,4 @@ def _key(name: str) -> Item:
 
 def _state(item: Any) -> WriteState:
     status = item["status"]["S"]
-    return WriteState(None if status == _PENDING else status == DONE, int(item["beat"]["N"]))
+    return WriteState(None if status == PENDING else status == DONE, int(item["beat"]["N"]))

@@ -101,9 +101,10 @@ class MultiStepWrite:
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
         held.require_room()
         locks = list(held.lock_actions())
-        actions = chain(held.lists(), held.index_actions(), locks, held.count_actions(), held.content_actions())
+        exclusive = chain(held.lists(), held.index_actions(), locks, held.count_actions())
+        groups = chain(([action] for action in exclusive), held.content_actions())
         try:
-            for number, step in enumerate(_steps(actions)):
+            for number, step in enumerate(_steps(groups)):
                 guard = self._states.step_action(name) if number else self._states.begin_action(name)
                 self._transact([guard, *step], end)
         except (*_FAILURES, OvertakenError):
@@ -126,7 +127,7 @@ class MultiStepWrite:
             raise error from None
         end = self._elapsed() + _SECONDS_OF_RELEASE
         with suppress(*_FAILURES, OvertakenError):
-            for step in _steps(releases[room:]):
+            for step in _steps([action] for action in releases[room:]):
                 self._transact(step, end)
 
     def _transact(self, actions: Sequence[Item], end: float, events: Sequence[Item] = ()) -> None:
@@ -219,11 +220,14 @@ class _Held:
         """Yield the actions that release reference counts once the write is done."""
         yield from (change.release_action(self._tables.reference, self._name) for change in self._changes)
 
-    def content_actions(self) -> Iterator[Item]:
-        """Yield the actions on bodies and entries."""
+    def content_actions(self) -> Iterator[list[Item]]:
+        """Yield the actions on bodies and entries, those together that belong in one transaction."""
         for plan in self._plans:
             table = self._tables.name(plan.target.type.table)
-            yield from (put(table, item) for item in content_intents(plan, self._name))
+            actions = [put(table, item) for item in content_intents(plan, self._name)]
+            bodies = len(plan.bodies)
+            yield actions[:bodies]
+            yield from ([action] for action in actions[bodies:])
 
 
 def _count_changes(plans: Sequence[WritePlan], *, strict: bool) -> Iterator[CountChange]:
@@ -238,16 +242,16 @@ def _count_changes(plans: Sequence[WritePlan], *, strict: bool) -> Iterator[Coun
         yield CountChange(key, shard, numbers, closes.get(key), is_new_reference=key in referred, strict=strict)
 
 
-def _steps(actions: Iterable[Item]) -> Iterator[list[Item]]:
-    """Yield actions in order, in groups that one transaction takes each, together with one action more."""
+def _steps(groups: Iterable[Sequence[Item]]) -> Iterator[list[Item]]:
+    """Yield groups of actions in order, as many as one transaction takes together with one action more."""
     step: list[Item] = []
     size = 0
-    for action in actions:
-        bytes_ = item_size(action["Put"]["Item"]) if "Put" in action else 0
-        if step and (len(step) == _AT_ONCE or size + bytes_ > MAX_BYTES):
+    for group in groups:
+        bytes_ = sum(item_size(action["Put"]["Item"]) for action in group if "Put" in action)
+        if step and (len(step) + len(group) > _AT_ONCE or size + bytes_ > MAX_BYTES):
             yield step
             step, size = [], 0
-        step.append(action)
+        step += group
         size += bytes_
     if step:
         yield step

@@ -17,6 +17,7 @@ from careconnect_testing.simulation.promises.quota import Charges
 from careconnect_testing.simulation.promises.store import StoredVersions, check_store
 from careconnect_testing.simulation.promises.together import check_together
 from careconnect_testing.simulation.promises.trail import Trail
+from careconnect_testing.simulation.promises.waiting import Waiting
 from careconnect_testing.simulation.promises.walks import check_walk
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
@@ -77,6 +78,7 @@ def run_schedule(
         world.operator.switched = versions.switched
         versions.begin()
         aws.changed = versions.changed
+        aws.read = world.waiting.read
         aws.attempted = world.charges.attempted
         broken = ""
         try:
@@ -107,6 +109,7 @@ class _World:
         self._trail = Trail(aws.database, self.ledger, self.gateway)
         self._access = Access(self.ledger, own)
         self.charges = Charges()
+        self.waiting = Waiting(self.system.scheduler, self.system.names)
 
     def run(self, plan: Plan) -> None:
         """Run all actors, then let everything come to rest, and check what holds only then."""
@@ -132,6 +135,7 @@ class _World:
 
     def judge(self, done: Exchange) -> None:
         """Check an exchange when its answer leaves."""
+        self.waiting.ended(done.client)
         if failures := self.system.observer.failures:
             raise BrokenPromiseError(f"an unexpected error: {failures[0]!r}") from failures[0]
         self._answers.judge(done)

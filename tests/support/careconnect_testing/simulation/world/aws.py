@@ -44,6 +44,8 @@ class Aws:
     per_mille: float = 0.0
     is_told: bool = False
     changed: Callable[[str, Mapping[str, Any]], None] = lambda _operation, _request: None
+    read: Callable[[Mapping[str, Any], Any], None] = lambda _request, _answer: None
+    """Called after each call that read."""
     attempted: Callable[[str, Mapping[str, Any]], None] = lambda _client, _request: None
     """Called with the name of the task before each transaction."""
     written: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -117,6 +119,8 @@ class Aws:
             for table in () if is_done else _tables_written(request):
                 self.written[table].append(self.scheduler.now)
             self.changed(operation, request)
+        else:
+            self.read(request, answer)
         return answer
 
     def _do_later(self, operation: str, request: Mapping[str, Any], do: Callable[..., Any]) -> None:

@@ -1,0 +1,37 @@
+"""Nobody waits for a multi-step write for more than ten seconds: by then it is done, or whoever meets it ends it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from careconnect_records.multi_step.states import PENDING
+from careconnect_testing.simulation.schedule.scheduler import Scheduler
+from careconnect_testing.simulation.world.names import TRANSACTIONS
+from careconnect_testing.simulation.world.system import BrokenPromiseError
+
+MAX_SECONDS: Final = 10.0
+
+
+@dataclass
+class Waiting:
+    """Watches who looks at the states of multi-step writes; `names` are the tables in service."""
+
+    scheduler: Scheduler
+    names: Mapping[str, str]
+    _since: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def read(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Check how long ago a request has met a write that is pending still."""
+        if request.get("TableName") != self.names[TRANSACTIONS] or "Key" not in request:
+            return
+        item = answer.get("Item")
+        if item is None or item["status"]["S"] != PENDING:
+            return
+        client, write = self.scheduler.current.name, item["sk"]["S"]
+        since = self._since.setdefault((client, write), self.scheduler.now)
+        if (waited := self.scheduler.now - since) > MAX_SECONDS:
+            raise BrokenPromiseError(f"a request of {client} has waited for {waited:.1f} seconds for the write {write}")
+
+    def ended(self, client: str) -> None:
+        """Forget what a client's request has met, as it has ended."""
+        self._since = {key: since for key, since in self._since.items() if key[0] != client}
