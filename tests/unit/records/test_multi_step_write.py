@@ -623,12 +623,13 @@ def test_steps_keep_within_the_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
     removals = [{"Delete": {"TableName": "t", "Key": {}}} for _ in range(40)]
     monkeypatch.setattr(multi_step, "MAX_BYTES", 200)
 
-    def sizes(actions: Sequence[Any]) -> list[int]:
-        return [len(step) for step in multi_step._steps(actions)]
+    def sizes(*groups: Sequence[Any]) -> list[int]:
+        return [len(step) for step in multi_step._steps(groups)]
 
-    assert sizes(puts) == [2, 2, 1]
-    assert sizes(removals) == [11, 11, 11, 7]
-    assert sizes([]) == []
+    assert sizes(*([each] for each in puts)) == [2, 2, 1]
+    assert sizes(*([each] for each in removals)) == [11, 11, 11, 7]
+    assert sizes(removals[:10], removals[:2], puts[:1], puts[:2]) == [10, 3, 2]
+    assert sizes() == []
 
 
 def test_a_write_that_ended_stays_for_as_long_as_a_request_may_read_it(empty: Reader) -> None:
