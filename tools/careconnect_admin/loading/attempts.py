@@ -1,14 +1,9 @@
-"""Repeat calls to DynamoDB: the errors that may pass, the pauses between attempts, and batches taken in part."""
+"""Repeat calls to DynamoDB: the errors that may pass, and the pauses between attempts."""
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
-
-from careconnect_records.items.actions import Item
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from collections.abc import Callable
+from typing import Final
 
 ATTEMPTS: Final = 8
 
@@ -42,15 +37,3 @@ class Pauses:
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
             # Jitter keeps two loaders from colliding again; it needs no secrecy.
             self._sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311
-
-
-def read_items(client: "DynamoDBClient", asked: Any, pauses: Pauses) -> Iterator[Item]:
-    """Yield the items of a BatchGetItem request that exist; `asked` holds up to 100 keys."""
-    attempt = 0
-    while asked:
-        pauses.before(attempt)
-        answer: Any = client.batch_get_item(RequestItems=asked)
-        for items in answer["Responses"].values():
-            yield from items
-        asked = answer.get("UnprocessedKeys") or {}
-        attempt += 1

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -14,7 +14,7 @@ from careconnect.runtime.aws import error_code
 from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_admin.errors import OtherFormatError
-from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
+from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses
 from careconnect_admin.loading.full_locks import full_locks
 from careconnect_admin.loading.load_request import (
     LoadRequest,
@@ -29,6 +29,7 @@ from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError, epoch_milliseconds
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.resolve import IntentResolver, StillAtWorkError
 from careconnect_records.multi_step.write import SECONDS_TOGETHER, MultiStepWrite, OvertakenError
 from careconnect_records.writes.packing import packed
@@ -36,9 +37,6 @@ from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import group_actions, write_actions
-
-# DynamoDB's quota for a batch.
-_BATCH_READS: Final = 100
 
 
 class Plan(Protocol):
@@ -87,6 +85,7 @@ class RecordWriter:
         self._clock = clock
         self._plan = plan or partial(plan_write, base_url=base_url)
         self._announce = announce
+        self._sleep = sleep
         self._pauses = Pauses(sleep)
         self._locks = ShardLocks()
         self._resolver = IntentResolver(self._tables, elapsed)
@@ -189,7 +188,7 @@ class RecordWriter:
         """Write plans at one moment; a single one that fits takes one transaction."""
         try:
             if len(plans) == 1 and plans[0].fits():
-                full = full_locks(self._client, self._tables, plans[0], self._pauses)
+                full = full_locks(self._tables, plans[0], self._sleep)
                 with self._locks.taken(plans):
                     self._transact(write_actions(plans[0], self._tables, strict=False, full=full))
             else:
@@ -229,10 +228,9 @@ class RecordWriter:
         items = self._read_items([(target, INDEX_ITEM) for target in asked.values()])
         return {item["pk"]["S"]: replace(asked[item["pk"]["S"]], index=item) for item in items}
 
-    def _read_items(self, keys: Sequence[tuple[Target, str]]) -> Iterator[Item]:
-        for start in range(0, len(keys), _BATCH_READS):
-            asked: dict[str, Any] = {}
-            for target, sort_key in keys[start : start + _BATCH_READS]:
-                table = asked.setdefault(self._tables.name(target.type.table), {"Keys": [], "ConsistentRead": True})
-                table["Keys"].append({"pk": {"S": target.key}, "sk": {"S": sort_key}})
-            yield from read_items(self._client, asked, self._pauses)
+    def _read_items(self, keys: Iterable[tuple[Target, str]]) -> Iterator[Item]:
+        wanted = (
+            (self._tables.name(target.type.table), {"pk": {"S": target.key}, "sk": {"S": sort_key}})
+            for target, sort_key in keys
+        )
+        return read_items(self._client, wanted, self._sleep)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _AT_ONCE: Final = 100
-_PAUSE: Final = 0.02
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
 
 
 def read_items(
@@ -25,9 +26,11 @@ def read_items(
         asked: Any = {}
         for table, key in batch:
             asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
+        pause = _FIRST_PAUSE
         while asked:
             answer: Any = client.batch_get_item(RequestItems=asked)
             for items in answer["Responses"].values():
                 yield from items
             if asked := answer.get("UnprocessedKeys"):
-                sleep(_PAUSE)
+                sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
