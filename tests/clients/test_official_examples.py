@@ -7,6 +7,7 @@ types in its own form, as it ships those of R4.
 import copy
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from lxml import etree
 from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.loading.load import load_paths
+from careconnect_admin.local.local_stack import LocalStack
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text, parse_json
 from careconnect_records.stu3.schema import model_of, shape_of
+from careconnect_testing.http.api import Api
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.http.written_xml import xml_text
 from careconnect_testing.page.node_clients import FOLDER, Node
@@ -58,10 +61,12 @@ def examples(
     return found
 
 
-@pytest.fixture(scope="module")
-def writing(bearer: Bearer, editor: DemoClient) -> Iterator[httpx.Client]:
-    """A connection of the client that writes."""
-    with httpx.Client(headers=bearer(editor), timeout=30, trust_env=False) as connection:
+@pytest.fixture
+def writing(local_stack: LocalStack) -> Iterator[httpx.Client]:
+    """A connection of a client of its own: all examples together draw half of a client's quota for a minute."""
+    with httpx.Client(base_url=local_stack.base_url, timeout=30, trust_env=False) as connection:
+        token = Api(local_stack, connection).register(f"examples-{uuid.uuid4()}", "user/*.read user/*.write")
+        connection.headers["Authorization"] = f"Bearer {token}"
         yield connection
 
 

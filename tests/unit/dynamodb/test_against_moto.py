@@ -42,6 +42,13 @@ _KNOWN = {
         "UPDATED_NEW returns 'only the updated attributes' (API Reference, UpdateItem).",
         lambda call, _ours, _theirs: call[1].get("ReturnValues") == "UPDATED_NEW",
     ),
+    "moto finds no element of an absent list": Difference(
+        "if_not_exists gives its second argument 'if the item does not contain an attribute at the specified path' "
+        "(Developer Guide, Update expressions); moto refuses a path whose beginning is absent.",
+        lambda call, ours, theirs: (
+            "if_not_exists" in str(call) and ours[0] == "" and theirs[0] == "ValidationException"
+        ),
+    ),
     "moto reads nothing of an absent parent": Difference(
         "An update of a nested attribute without a parent is not valid (API Reference, TransactWriteItems: 'The "
         "document path provided in the update expression is invalid for update').",
