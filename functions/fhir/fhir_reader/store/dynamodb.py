@@ -101,19 +101,20 @@ class DynamoDbResourceStore:
         return other
 
     def at_one_moment(self, read: Callable[[ResourceStore], Result]) -> Result:
-        """Return what `read` makes of this store: again each time it meets a multi-step write (Promise 8, ADR 43).
+        """Return what `read` returns, and call it again each time it meets a multi-step write (Promise 8, ADR 43).
 
         Each further time the store is strongly consistent and has a new snapshot: one Query. Raises the 503 outcome if
         each snapshot was too old for some write, and what `read` raises.
         """
         store, bases = self, set[str]()
-        for _ in range(_READINGS):
+        for reading in range(_READINGS):
+            if reading:
+                store = self.consistent()
+                store._snapshot = frozenset((*self._committed(), *bases))
             try:
                 return read(store)
             except SnapshotNeededError as error:
                 bases.update({error.base} - {""})
-            store = self.consistent()
-            store._snapshot = frozenset((*self._committed(), *bases))
         raise outcomes.unavailable("too many writes")
 
     def _committed(self) -> Iterator[str]:

@@ -41,7 +41,7 @@ class ResourceStore(Protocol):
     """
 
     def at_one_moment(self, read: Callable[["ResourceStore"], Result]) -> Result:
-        """Return what `read` makes of this store: again, with a new snapshot, each time it meets a multi-step write.
+        """Return what `read` returns, and call it again with a new snapshot each time it meets a multi-step write.
 
         Raises the 503 outcome if each snapshot was too old for some write, and what `read` raises.
         """
