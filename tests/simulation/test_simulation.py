@@ -9,6 +9,7 @@ import pytest
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.actors.plan import EDITOR, READER, Line, Plan, Step, plan_of
 from careconnect_testing.simulation.promises.store import check_store
+from careconnect_testing.simulation.promises.waiting import Waiting
 from careconnect_testing.simulation.run import Outcome, run_schedule
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.pool import SimulatedPool
@@ -16,7 +17,7 @@ from careconnect_testing.simulation.schedule.scheduler import Home, Scheduler
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
 from careconnect_testing.simulation.world.beginning import beginning
-from careconnect_testing.simulation.world.names import DIRECTORY, RECORDS, REFERENCES
+from careconnect_testing.simulation.world.names import DIRECTORY, RECORDS, REFERENCES, TRANSACTIONS
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 Item = dict[str, Any]
@@ -194,3 +195,20 @@ def test_a_store_that_is_not_as_its_bodies_say_is_found(change: str, table: str,
 
 def test_the_beginning_is_as_its_bodies_say() -> None:
     check_store(beginning().database)
+
+
+def test_a_request_that_waits_too_long_for_a_write_is_found() -> None:
+    scheduler = Scheduler(Choices(1, None), 0.0)
+    waiting = Waiting(scheduler, {TRANSACTIONS: TRANSACTIONS})
+    asked = {"TableName": TRANSACTIONS, "Key": {"pk": {"S": "writes"}, "sk": {"S": "w"}}}
+    pending, done = ({"Item": {"sk": {"S": "w"}, "status": {"S": status}}} for status in ("pending", "committed"))
+
+    waiting.read(asked, pending)
+    scheduler.pause(9.9)
+    waiting.read(asked, pending)
+    scheduler.pause(1.0)
+    waiting.read(asked, done)
+    with pytest.raises(BrokenPromiseError, match=r"10\.9 seconds"):
+        waiting.read(asked, pending)
+    waiting.ended(scheduler.current.name)
+    waiting.read(asked, pending)

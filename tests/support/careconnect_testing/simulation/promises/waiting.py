@@ -14,7 +14,7 @@ MAX_SECONDS: Final = 10.0
 
 @dataclass
 class Waiting:
-    """Watches who looks at the states of multi-step writes; `names` are the tables in service."""
+    """Checks that no request waits for one multi-step write for too long; `names` are the tables in service."""
 
     scheduler: Scheduler
     names: Mapping[str, str]
@@ -33,5 +33,5 @@ class Waiting:
             raise BrokenPromiseError(f"a request of {client} has waited for {waited:.1f} seconds for the write {write}")
 
     def ended(self, client: str) -> None:
-        """Forget what a client's request has met, as it has ended."""
+        """Forget the writes that a client's request has met."""
         self._since = {key: since for key, since in self._since.items() if key[0] != client}
