@@ -256,7 +256,7 @@ def test_one_that_is_killed_before_any_of_its_calls_was_done_or_not(empty: Reade
 def test_of_two_that_are_cut_off_one_after_the_other_nothing_is_left(
     empty: Reader, monkeypatch: pytest.MonkeyPatch, actions: int
 ) -> None:
-    """The second has written over a part of the first, whose intents are there still."""
+    """Kill a write that has replaced a part of the intents of one that was aborted."""
     monkeypatch.setattr(multi_step, "_AT_ONCE", actions)
     reader = empty
     previous = written(reader, FIRST)

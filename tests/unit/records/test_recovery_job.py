@@ -1,4 +1,4 @@
-"""The scheduled job that ends multi-step writes: what it logs, and which of its failures raise the alarm (ADR 43)."""
+"""Test the logs and the alarms of the scheduled job that ends multi-step writes (ADR 43)."""
 
 from typing import Any
 

@@ -108,7 +108,7 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Tasks that are written by one call; those of a transaction, whose place it has, all or none."""
+    """Tasks that one call writes; `transaction` is the place of the Bundle whose tasks are written all or none."""
 
     tasks: list[_Task]
     transaction: Place | None = None
@@ -230,7 +230,7 @@ class _Load:
                 self._problems.append((order, _not_loaded(each.place)))
 
     def _task(self, order: int, found: Found) -> Iterator[_Task]:
-        """Yield the task of a resource or deletion; report what is none."""
+        """Yield the task of a resource or deletion, or report the reason why it has none."""
         if isinstance(found, Skipped):
             self._report.skip(found)
             return

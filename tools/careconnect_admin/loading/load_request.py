@@ -11,6 +11,8 @@ from careconnect_records.multi_step.write import fit_together
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 
+_TOO_MUCH: Final = "its transaction comes to more than 6,000 items or 20 MB: as a batch its entries load one by one"
+
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
@@ -69,6 +71,3 @@ def refused_together(plans: Sequence[WritePlan | LoadResult]) -> list[LoadResult
     if not fit_together([each for each in plans if isinstance(each, WritePlan)]):
         return failed(len(plans), _TOO_MUCH)
     return []
-
-
-_TOO_MUCH: Final = "its transaction comes to more than 6,000 items or 20 MB: as a batch its entries load one by one"
