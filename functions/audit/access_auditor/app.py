@@ -1,5 +1,7 @@
 """The `AuditEvent` API, the audit trail in FHIR: route a request to one use case; errors are OperationOutcomes."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +35,10 @@ _CACHING: Final = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 @dataclass(frozen=True, slots=True)
 class AuditEndpoint(OutcomeEndpoint):
-    """The endpoint of the deployed function."""
+    """The endpoint of the deployed function; `elapsed` gives seconds since an arbitrary start."""
 
     store: EventStore
+    elapsed: Callable[[], float] = time.monotonic
 
     def answer(self, context: RequestContext) -> Response:
         """Return the response to a read or a search; raises `OutcomeError`."""
@@ -79,7 +82,7 @@ class AuditEndpoint(OutcomeEndpoint):
         query = parse_event_search(parameters, handling=result.handling, fhir_base=fhir_base, now=now)
         is_sealed = path.route is Route.SEARCH or bool(sealed)
         links = Links(fhir_base, path.asked, caller, self.store.link_key, is_sealed)
-        bundle = search_events(query, EventContext(self.store, caller, result, links, now))
+        bundle = search_events(query, EventContext(self.store, caller, result, links, now, self.elapsed))
         # A bound caller that names no patient requests all events that it may see: those of its own patient.
         whose = named or tuple(filter(None, (caller.patient,)))
         if hidden := [each for each in whose if caller.patient not in ("", each)]:

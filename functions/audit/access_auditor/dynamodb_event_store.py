@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from access_auditor.event_store import EventPart, PartRequest
+from access_auditor.event_store import CONCURRENT, EventPart, PartRequest
 from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of, is_event_id
 from careconnect.fhir import outcomes
 from careconnect.storage.dynamodb import call
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_SIDE_BY_SIDE: Final = 16
-"""Concurrent queries: one for each shard of a day."""
 
 _LINK_KEY: Final = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}}
 """The item with the key of `next` links: in a partition that no event can be in."""
@@ -33,7 +30,7 @@ class DynamoDbEventStore:
         self._client = client
         self._event_table = event_table
         self._link_key = b""
-        self._pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE)
+        self._pool = ThreadPoolExecutor(max_workers=CONCURRENT)
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
         """Return events by their ids: one query for each."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from careconnect.audit.event import AuditEvent
+from careconnect.audit.event import SHARDS, AuditEvent
+
+CONCURRENT: Final = len(SHARDS)
+"""Queries that a store makes at once: one for each shard of a day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,22 @@ The events of a known patient are read from the index by patient. All others are
 concurrently. A day without events costs the same number of queries as any other, so a search has a lower bound.
 """
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from access_auditor.event_store import EventStore, PartRequest, Source
+from access_auditor.event_store import CONCURRENT, EventPart, EventStore, PartRequest, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
 
 MAX_EXAMINED: Final = 3_000
 """Events that one page examines. The page of a selective search may therefore be short, and have a next page."""
 MAX_QUERIES: Final = 240
 """Queries of a page: each is one call to DynamoDB, up to sixteen concurrently."""
+MAX_SECONDS: Final = 8.0
+"""Far enough from the function's 20 seconds for queries in progress, with their time-outs and second tries."""
 MAX_COUNTED: Final = 10_000
 """Events that are examined for a requested total."""
 MAX_COUNTING_QUERIES: Final = 1_000
@@ -29,20 +32,27 @@ _GROWTH: Final = 4
 
 
 class SpentError(Exception):
-    """The request has reached its limit of events or queries."""
+    """The request has reached its limit of events, queries or seconds."""
 
 
 @dataclass(slots=True)
 class Effort:
-    """The remaining effort of a request: events to examine, queries to make."""
+    """The remaining effort of a request: events to examine, queries to make, `seconds` of the clock `elapsed`."""
 
     events: int = MAX_EXAMINED
     queries: int = MAX_QUERIES
+    seconds: float = MAX_SECONDS
+    elapsed: Callable[[], float] = time.monotonic
+    _ends_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self._ends_at = self.elapsed() + self.seconds
 
     def query(self, times: int) -> None:
-        """Count queries; raises `SpentError`."""
+        """Count queries before they are made; raises `SpentError`."""
         self.queries -= times
-        if self.queries < 0:
+        if self.queries < 0 or self.elapsed() > self._ends_at:
             raise SpentError
 
     def examine(self) -> None:
@@ -93,9 +103,9 @@ class EventScan:
         return self._bounded(self._merged([Source(patient, is_patient=True) for patient in patients], self.window))
 
     def by_id(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
-        """Yield the events with the given ids."""
+        """Yield the events with the given ids, within the effort of the request."""
         within = sorted({each for each in event_ids if self.window.low <= each < self.window.before}, reverse=True)
-        return self._bounded(iter(self.store.events(within)))
+        return self._bounded(self._looked_up(within))
 
     def by_day(self) -> Iterator[AuditEvent]:
         """Yield all events, day by day, within the effort of the request."""
@@ -112,6 +122,13 @@ class EventScan:
         except SpentError:
             return
         self.is_end = True
+
+    def _looked_up(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
+        for start in range(0, len(event_ids), CONCURRENT):
+            some = event_ids[start : start + CONCURRENT]
+            self.effort.query(len(some))
+            yield from self.store.events(some)
+            self.position = some[-1]
 
     def _days(self) -> Iterator[AuditEvent]:
         window = self.window
@@ -134,14 +151,20 @@ class EventScan:
             if any(stream.before and not stream.held for stream in streams):
                 # Also query the sources that will run out soon: concurrent queries take no longer than one.
                 due = [stream for stream in streams if stream.before and len(stream.held) <= stream.asked // 2]
-                self.effort.query(len(due))
-                parts = self.store.parts([PartRequest(each.source, window.low, each.before, limit) for each in due])
-                for stream, part in zip(due, parts, strict=True):
+                asked = [PartRequest(each.source, window.low, each.before, limit) for each in due]
+                for stream, part in zip(due, self._parts(asked), strict=True):
                     stream.held += part.events
                     stream.before, stream.asked = part.goes_on_before, limit
                 limit = min(limit * _GROWTH, most)
                 continue
             yield max((stream.held for stream in streams if stream.held), key=_newest).popleft()
+
+    def _parts(self, asked: Sequence[PartRequest]) -> Iterator[EventPart]:
+        """Yield the requested parts, as many at once as there are concurrent queries; raises `SpentError`."""
+        for start in range(0, len(asked), CONCURRENT):
+            some = asked[start : start + CONCURRENT]
+            self.effort.query(len(some))
+            yield from self.store.parts(some)
 
 
 @dataclass(slots=True)

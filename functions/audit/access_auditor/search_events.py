@@ -1,13 +1,22 @@
 """Search the audit trail: newest first, a page at a time, within the limits of one request."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from access_auditor.event_query import EventQuery, of_patient, require_order
 from access_auditor.event_resource import event_text
 from access_auditor.event_store import EventStore
 from access_auditor.event_values import values_of
-from access_auditor.scan_events import MAX_COUNTED, MAX_COUNTING_QUERIES, Effort, EventScan, Window
+from access_auditor.scan_events import (
+    MAX_COUNTED,
+    MAX_COUNTING_QUERIES,
+    MAX_EXAMINED,
+    MAX_QUERIES,
+    MAX_SECONDS,
+    Effort,
+    EventScan,
+    Window,
+)
 from careconnect.audit.event import AuditEvent
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OperationOutcome
@@ -21,13 +30,17 @@ from careconnect.search.result_parameters import ResultParameters
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """The store, caller, result parameters and links of a search; `now` is in epoch milliseconds."""
+    """The store, caller, result parameters and links of a search.
+
+    `now` is in epoch milliseconds; `elapsed` gives seconds since an arbitrary start.
+    """
 
     store: EventStore
     caller: Caller
     result: ResultParameters
     links: Links
     now: int
+    elapsed: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,8 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     if cursor is not None:
         window = Window(window.low, cursor.position[0])
     wanted = context.result.count + 1
-    effort = Effort(MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else Effort()
+    events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EXAMINED, MAX_QUERIES)
+    effort = Effort(events, queries, elapsed=context.elapsed)
     scan = EventScan(context.store, window, MAX_COUNTED if counts else wanted, effort)
     matchers = [criterion.matcher() for criterion in query.criteria]
     matches: list[AuditEvent] = []
@@ -89,7 +103,8 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
             if count == wanted and not counts:
                 break
     if counts and not scan.is_end:
-        raise outcomes.too_costly("_total", f"more than {MAX_COUNTED:,} events would be examined")
+        most = f"{MAX_COUNTED:,} events, {MAX_COUNTING_QUERIES:,} queries or {MAX_SECONDS:g} seconds"
+        raise outcomes.too_costly("_total", f"it takes more than {most}")
     return _Found(matches, count, scan.is_end, scan.position)
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_auditor.event_store import EventPart, PartRequest
+from access_auditor.event_store import CONCURRENT, EventPart, PartRequest
 from access_auditor.scan_events import (
     MAX_COUNTED,
     MAX_EXAMINED,
     MAX_QUERIES,
+    MAX_SECONDS,
     Effort,
     EventScan,
     SpentError,
@@ -21,6 +22,7 @@ from access_auditor.scan_events import (
 )
 from careconnect.audit.event import SHARDS, AuditEvent
 from careconnect_testing.parts.auditor import NOW, Auditor, an_event
+from careconnect_testing.parts.clock import Clock
 
 START = datetime(2026, 11, 26, tzinfo=UTC)
 ALL = Window(bound_at(0), bound_at(int(NOW.timestamp() * 1000)))
@@ -28,15 +30,19 @@ WEEK = Window(bound_at(int((NOW - timedelta(days=7)).timestamp() * 1000)), ALL.b
 
 
 class EventsInMemory:
-    """A store of events that returns at most `most` of the requested events in one answer."""
+    """A store of events that returns at most `most` of the requested events in one answer, after `seconds`."""
 
-    def __init__(self, events: Sequence[AuditEvent], most: int = 100) -> None:
+    def __init__(self, events: Sequence[AuditEvent], most: int = 100, seconds: float = 0) -> None:
         self.kept = sorted(events, key=lambda event: event.id, reverse=True)
         self.keys = [(event.item()["pk"]["S"], event.item()["sk"]["S"]) for event in self.kept]
         self.most = most
         self.asked: list[PartRequest] = []
+        self.seconds = seconds
+        self.clock = Clock()
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
+        self.clock.now += self.seconds
+        assert len(event_ids) <= CONCURRENT
         found: dict[str, AuditEvent] = {}
         for event in self.kept:
             found.setdefault(event.id, event)
@@ -44,6 +50,8 @@ class EventsInMemory:
 
     def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         self.asked += asked
+        self.clock.now += self.seconds
+        assert len(asked) <= CONCURRENT
         return [self._part(each) for each in asked]
 
     def link_key(self) -> bytes:
@@ -164,6 +172,29 @@ def test_a_page_makes_no_more_queries_than_one_may() -> None:
     assert not scan.is_end
     assert len(store.asked) <= MAX_QUERIES
     assert scan.position == bound_at(int((START - timedelta(days=len(store.days) - 1)).timestamp() * 1000))
+
+
+@pytest.mark.parametrize("way", ["by_day", "by_patient", "by_id"])
+def test_a_page_of_slow_queries_ends_in_time(way: str) -> None:
+    """Nor are many patients or ids asked for at once."""
+    every = [an_event(NOW - timedelta(hours=number + 1), number, patient=str(number)) for number in range(96)]
+    store = EventsInMemory(every, seconds=1.25)
+    found: list[str] = []
+    window = WEEK
+    is_end = False
+    while not is_end:
+        begun = store.clock.now
+        scan = EventScan(store, window, 3, Effort(elapsed=store.clock))
+        if way == "by_day":
+            events = scan.by_day()
+        else:
+            events = scan.by_id(ids(every)) if way == "by_id" else scan.by_patient([each.patient for each in every])
+        found += ids(list(events))
+        assert store.clock.now - begun <= MAX_SECONDS + store.seconds
+        assert scan.is_end or scan.position < window.before
+        is_end, window = scan.is_end, Window(window.low, scan.position)
+
+    assert found == ids(store.kept)
 
 
 def test_effort_is_counted_down_to_nothing() -> None:

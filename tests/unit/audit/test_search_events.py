@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from access_auditor.scan_events import Effort
 from careconnect_testing.aws.altered import Altered
 from careconnect_testing.parts.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
@@ -144,18 +143,32 @@ def test_a_total_of_too_many_is_refused(auditor: Auditor, monkeypatch: pytest.Mo
     for query in ("_total=accurate", "_summary=count", "outcome=8&_count=0"):
         answer = auditor.get("AuditEvent", f"date=lt2026-11-26T12:00:00Z&{query}")
         assert (answer.status, answer.issue["code"]) == (400, "too-costly")
-        assert answer.diagnostics.startswith("_total: more than 3 events would be examined")
+        assert answer.diagnostics.startswith("_total: it takes more than 3 events, 1,000 queries or 8 seconds")
     assert auditor.get("AuditEvent", "patient=5&_summary=count").total == 2
 
 
 def test_a_page_that_may_examine_no_more_goes_on_where_it_ended(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access_auditor.search_events.Effort", lambda: Effort(events=2))
+    monkeypatch.setattr("access_auditor.search_events.MAX_EXAMINED", 2)
     pages = auditor.scan("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
 
     assert [id_ for page in pages for id_ in page.ids()] == IDS
     assert max(len(page.ids()) for page in pages) <= 2
+
+
+@pytest.mark.parametrize("query", ["", f"&_id={','.join(IDS)}"])
+def test_a_page_of_slow_queries_ends_in_time_and_goes_on_where_it_ended(auditor: Auditor, query: str) -> None:
+    def wait(operation: str) -> None:
+        if operation == "Query":
+            auditor.now.now += 1
+
+    auditor.faults.append(wait)
+    pages = auditor.scan(f"date=lt2026-11-26T12:00:00Z&date=ge2026-11-15{query}")
+
+    assert [id_ for page in pages for id_ in page.ids()] == IDS
+    # Sixteen concurrent queries of a second each, one after the other.
+    assert auditor.now.now - NOW.timestamp() <= len(pages) * (8 + 16)
 
 
 @pytest.mark.parametrize(("room", "size"), [(10, 1), (3_500, 2)])

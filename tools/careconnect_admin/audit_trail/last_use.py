@@ -4,6 +4,7 @@ No index orders events by client, and one would cost each request a third write 
 instead, for all clients together, as a search without `patient` reads it.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -47,7 +48,7 @@ def last_uses(client: "DynamoDBClient", audit_table: str, client_ids: Collection
     """
     earliest = now - DAYS * _DAY
     window = Window(bound_at(earliest), bound_at(now + _MINUTE))
-    effort = Effort(events=_MAX_EVENTS, queries=_MAX_QUERIES)
+    effort = Effort(_MAX_EVENTS, _MAX_QUERIES, seconds=math.inf)
     scan = EventScan(DynamoDbEventStore(client, audit_table), window, _EXPECTED, effort)
     missing, times = set(client_ids), dict[str, int]()
     for event in scan.by_day() if missing else ():

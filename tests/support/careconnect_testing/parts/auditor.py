@@ -98,7 +98,7 @@ class Auditor:
     def __post_init__(self) -> None:
         """Build the function."""
         self._app = RequestPipeline(
-            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table)),
+            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table), self.now),
             BASE,
             "eu-west-2",
             Cors(("*",)),

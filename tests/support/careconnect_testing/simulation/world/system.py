@@ -226,7 +226,7 @@ class System:
             endpoint = self._issuer(dynamodb_, SimulatedKms(self.aws, instance), clock)
         else:
             events: Any = dynamodb_
-            endpoint = AuditEndpoint(DynamoDbEventStore(events, AUDIT))
+            endpoint = AuditEndpoint(DynamoDbEventStore(events, AUDIT), clock)
         return self._pipeline(endpoint, dynamodb_, clock, function)
 
     def _pipeline(self, endpoint: Endpoint, client: Any, clock: Callable[[], float], function: str) -> RequestPipeline:
