@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from careconnect_records.multi_step.release import Release
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.actors.plan import EDITOR, READER, Line, Plan, Step, plan_of
+from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER, Line, Plan, Step, plan_of
 from careconnect_testing.simulation.promises.store import check_store
 from careconnect_testing.simulation.promises.waiting import Waiting
 from careconnect_testing.simulation.run import Outcome, run_schedule
@@ -120,6 +121,53 @@ def test_an_error_in_a_pool_reaches_who_waits() -> None:
     scheduler.run()
 
     assert len(caught) == 1
+
+
+def test_a_pool_is_left_when_its_work_has_ended() -> None:
+    scheduler, seen = Scheduler(Choices(0, []), 0.0), []
+
+    def part() -> None:
+        scheduler.pause(5)
+        seen.append(scheduler.now)
+
+    def whole() -> None:
+        with SimulatedPool(scheduler) as pool:
+            pool.submit(part)
+        seen.append(-1)
+
+    scheduler.spawn("whole", whole)
+    scheduler.run()
+
+    assert seen == [5.0, -1]
+
+
+# ------------------------------------------------------------ jobs
+
+
+RECOVERING: Plan = (Line(1, OPERATOR, (Step("recover", ("1",)),)),)
+
+
+def test_an_error_of_a_job_that_is_not_one_of_aws_breaks_a_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does a thread of the functions that is no task of the scheduler: a call in it raises such an error."""
+    assert run_schedule(1, plan=RECOVERING).broken == ""
+
+    monkeypatch.setattr(Release, "release_ended", lambda: None)
+
+    assert "TypeError" in run_schedule(1, plan=RECOVERING).broken
+
+
+def test_ended_writes_are_released_while_others_go_on() -> None:
+    """Each release is of 30 seconds later: the operator's own second run does it, before all is at rest."""
+    bundle = Step("bundle", (";".join(["put Patient/p1 p1", *["create p1"] * 6]),))
+    plan: Plan = (
+        Line(1, EDITOR, (bundle,)),
+        Line(2, OPERATOR, (Step("wait", ("6",)), Step("recover", ("1",)), Step("recover", ("1",)))),
+    )
+
+    outcome = run_schedule(1, plan=plan, given=[], is_told=True)
+
+    assert outcome.broken == ""
+    assert any(call.task == "operator-2" and call.operation == "update_item" for call in outcome.calls)
 
 
 # ------------------------------------------------------------ shrinking and telling

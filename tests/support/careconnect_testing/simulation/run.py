@@ -122,6 +122,7 @@ class _World:
         scheduler.spawn("archiver", self._archive)
         scheduler.run()
         self._rest()
+        self._check_errors()
         check_store(self.system.aws.database, self.system.names)
         self._trail.check()
         self._access.check()
@@ -136,8 +137,7 @@ class _World:
     def judge(self, done: Exchange) -> None:
         """Check an exchange when its answer leaves."""
         self.waiting.ended(done.client)
-        if failures := self.system.observer.failures:
-            raise BrokenPromiseError(f"an unexpected error: {failures[0]!r}") from failures[0]
+        self._check_errors()
         self._answers.judge(done)
         self._access.judge(done)
         self._trail.judge(done)
@@ -156,6 +156,10 @@ class _World:
             self.judge,
             self.assertions,
         )
+
+    def _check_errors(self) -> None:
+        if failures := self.system.observer.failures:
+            raise BrokenPromiseError(f"an unexpected error: {failures[0]!r}") from failures[0]
 
     def _check_pages(self) -> None:
         for walk in self.ledger.walks:

@@ -213,8 +213,9 @@ class Actor:
     def _archive(self, _step: Step, _word: str, most: str) -> None:
         self.operator.archive(int(most))
 
-    def _recover(self, _step: Step, _word: str) -> None:
-        self.operator.recover()
+    def _recover(self, _step: Step, _word: str, times: str) -> None:
+        for _ in range(int(times)):
+            self.operator.recover()
 
     def _back_up(self, _step: Step, _word: str) -> None:
         self.operator.back_up()

@@ -82,6 +82,13 @@ def _bundle(chance: Choose) -> Step:
     return Step("bundle", (";".join(specs),))
 
 
+def _bundle_of_one(chance: Choose) -> Step:
+    """Return a transaction in steps that changes most of a patient's record."""
+    keys = [f"Observation/{each}" for each in OBSERVATIONS]
+    puts = [f"put {each} p1" for each in chance.sample(keys, 2)]
+    return Step("bundle", (";".join(["put Patient/p1 p1", *puts, *["create p1"] * chance.choice((2, 4))]),))
+
+
 _SEARCHES: Final = (
     "Patient?identifier=A",
     "Patient?identifier=C",
@@ -118,6 +125,13 @@ _OF_OWN: Final = (
     "Patient/p1/$everything?",
 )
 
+# Several calls, each of which shows a part of one patient's record.
+_OF_ONE: Final = (
+    "Observation?patient=p1&_include=Observation:patient",
+    "Patient?_id=p1&_revinclude=Observation:patient",
+    "Patient/p1/$everything?",
+)
+
 _MAKERS: Final[Mapping[str, Maker]] = {
     "create": lambda c: Step("create", ("Observation", c.choice(PATIENTS))),
     "create patient": lambda c: Step("create", ("Patient", c.choice(CODES))),
@@ -137,6 +151,8 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "delete one": lambda _: Step("delete-where", ("E",)),
     "put known": lambda c: Step("put-where", (c.choice(CODES),)),
     "bundle": _bundle,
+    "bundle of one": _bundle_of_one,
+    "search one": lambda c: Step("search", (c.choice(_OF_ONE), "50", "now")),
     "patch": lambda c: Step("patch", (_key(c), _match(c))),
     "delete": lambda c: Step("delete", (_key(c), c.choice(("", "", "seen")))),
     "delete where": lambda c: Step("delete-where", (c.choice((*CODES, *OWN_CODES)),)),
@@ -159,7 +175,8 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "cut off": lambda c: Step("cut-off", (c.choice(("editor-1", "reader-1")),)),
     "rotate": lambda _: Step("rotate"),
     "archive": lambda c: Step("archive", (c.choice(("1", "3", "100")),)),
-    "recover": lambda _: Step("recover"),
+    "recover": lambda _: Step("recover", ("1",)),
+    "recover often": lambda _: Step("recover", ("12",)),
     "back up": lambda _: Step("back-up"),
     "restore": lambda _: Step("restore"),
     "expire": lambda _: Step("expire"),
@@ -242,6 +259,14 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
         2,
     ),
     (((EDITOR, {"move": 4, "remove": 2, "bundle": 1}, 1), (BOUND, {"search own": 1}, 1)), 2),
+    (
+        (
+            (EDITOR, {"bundle of one": 1}, 2),
+            (READER, {"search one": 1}, 3),
+            (OPERATOR, {"recover often": 1}, 1),
+        ),
+        4,
+    ),
     (((EDITOR, {"create one": 2, "put one": 2, "delete one": 1}, 1),), 1),
 )
 

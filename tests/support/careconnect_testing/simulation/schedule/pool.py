@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, Self
 from unittest.mock import patch
 
 from careconnect_testing.simulation.schedule.scheduler import KilledError, Scheduler, Task
 
-# The modules of the product that start threads.
-_POOLED = (
+POOLED: Final = (
     "access_auditor.dynamodb_event_store",
     "careconnect.audit.dynamodb_store",
     "careconnect.storage.dynamodb",
     "careconnect.storage.quota",
+    "careconnect_records.multi_step.release",
     "fhir_reader.store.dynamodb",
 )
+"""The modules of the functions that start threads."""
 
 
 class SimulatedFuture:
@@ -62,10 +63,21 @@ class SimulatedPool:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        self._futures: list[SimulatedFuture] = []
+
+    def __enter__(self) -> Self:
+        """Return the pool, which waits for all work at its end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for all work."""
+        for future in self._futures:
+            future.wait()
 
     def submit(self, run: Callable[..., Any], *arguments: Any, **options: Any) -> SimulatedFuture:
         """Start work; outside of tasks it is done at once."""
         future = SimulatedFuture(self._scheduler)
+        self._futures.append(future)
         if self._scheduler.is_outside:
             future.work(run, arguments, options)
         else:
@@ -87,10 +99,10 @@ def without_threads(scheduler: Scheduler) -> Iterator[None]:
         for future in futures:
             future.wait()
 
-    def pool(**_: Any) -> SimulatedPool:
+    def pool(*_: Any, **__: Any) -> SimulatedPool:
         return SimulatedPool(scheduler)
 
-    patches: list[Any] = [patch(f"{name}.ThreadPoolExecutor", pool) for name in _POOLED]
+    patches: list[Any] = [patch(f"{name}.ThreadPoolExecutor", pool) for name in POOLED]
     patches.append(patch("careconnect.storage.quota.wait", wait))
     for each in patches:
         each.start()

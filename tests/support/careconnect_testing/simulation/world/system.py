@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from unittest.mock import patch
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from audit_archiver.jobs import ArchiveJob
@@ -110,6 +112,15 @@ class Observer:
         """Ignore a metric."""
 
 
+class JobObserver(Observer):
+    """The log of a job: an error of AWS is an alarm, and made good by the next run; any other breaks a promise."""
+
+    def failure(self, action: str, error: BaseException, **_: Any) -> None:
+        """Keep an error that is not one of AWS."""
+        if not isinstance(error, ClientError | BotoCoreError):
+            self.failures.append(error)
+
+
 @dataclass(slots=True, eq=False)
 class Instance(Home):
     """An instance of a function. `skew` is its clock's error in seconds."""
@@ -142,6 +153,8 @@ class System:
     def __post_init__(self) -> None:
         """Begin without instances."""
         self.observer = Observer()
+        self.job_observer = JobObserver()
+        self.job_observer.failures = self.observer.failures
 
     @property
     def scheduler(self) -> Scheduler:
@@ -204,8 +217,7 @@ class System:
             return self._authorizer(instance, Direction(part))
         if name == ARCHIVER:
             archive: Any = SimulatedS3(self.aws, instance, self.objects)
-            # A failure of its own is an alarm and a new attempt, not a broken promise.
-            job = ArchiveJob(S3Archive(archive, "archive"), Observer(), 0)
+            job = ArchiveJob(S3Archive(archive, "archive"), self.job_observer, 0)
 
             def archive_all(event: Mapping[str, Any]) -> bool:
                 job(event)
@@ -273,8 +285,7 @@ class System:
     def _recovery(self, client: Any, clock: Callable[[], float]) -> Run:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         checked = FormatCheckedClient(client, tables.of_resources, outcomes.other_format, clock=clock)
-        # A failure of its own is an alarm, and is made good by the next run.
-        return RecoveryJob(Release(tables.through(checked)), Observer(), self.scheduler.pause)
+        return RecoveryJob(Release(tables.through(checked)), self.job_observer, self.scheduler.pause)
 
     def _quota(self, client: Any) -> Quota:
         quota = Quota(DynamoDbUsageCounters(client, USAGE), UNITS_PER_MINUTE)
