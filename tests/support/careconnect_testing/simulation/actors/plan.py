@@ -86,7 +86,8 @@ def _bundle_of_one(chance: Choose) -> Step:
     """Return a transaction in steps that changes most of a patient's record."""
     keys = [f"Observation/{each}" for each in OBSERVATIONS]
     puts = [f"put {each} p1" for each in chance.sample(keys, 2)]
-    return Step("bundle", (";".join(["put Patient/p1 p1", *puts, *["create p1"] * chance.choice((2, 4))]),))
+    new = chance.choice((["create p1"] * 2, ["create p1"] * 4, ["create-if-none E"], ["create-if-none E"]))
+    return Step("bundle", (";".join(["put Patient/p1 p1", *puts, *new]),))
 
 
 _SEARCHES: Final = (
@@ -135,6 +136,7 @@ _OF_ONE: Final = (
 _MAKERS: Final[Mapping[str, Maker]] = {
     "create": lambda c: Step("create", ("Observation", c.choice(PATIENTS))),
     "create patient": lambda c: Step("create", ("Patient", c.choice(CODES))),
+    "create bearer": lambda _: Step("create", ("Patient", "E")),
     "create if none": lambda c: Step("create-if-none", (c.choice((*OWN_CODES, *OWN_CODES, "A", "E")),)),
     "put": lambda c: Step("put", (_key(c), _content(c), _match(c), c.choice(PATIENTS))),
     "put free": lambda c: Step("put", ("Patient/p3", _content(c), "", c.choice(PATIENTS))),
@@ -261,11 +263,11 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
     (((EDITOR, {"move": 4, "remove": 2, "bundle": 1}, 1), (BOUND, {"search own": 1}, 1)), 2),
     (
         (
-            (EDITOR, {"bundle of one": 1}, 2),
+            (EDITOR, {"bundle of one": 2, "create bearer": 1}, 2),
             (READER, {"search one": 1}, 3),
             (OPERATOR, {"recover often": 1}, 1),
         ),
-        4,
+        7,
     ),
     (((EDITOR, {"create one": 2, "put one": 2, "delete one": 1}, 1),), 1),
 )
