@@ -15,7 +15,7 @@ from careconnect_records.items.reference_counts import counts_of, writes_holding
 from careconnect_records.items.resource_items import TooLargeError, item_size
 from careconnect_records.multi_step import write as multi_step
 from careconnect_records.multi_step.intents import index_intent
-from careconnect_records.multi_step.release import Release
+from careconnect_records.multi_step.release import MAX_SECONDS, Release
 from careconnect_records.multi_step.resolve import ABANDONED_SECONDS, IntentResolver, StillAtWorkError
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.multi_step.write import SECONDS, MultiStepWrite, OvertakenError
@@ -654,6 +654,29 @@ def test_a_write_that_ended_stays_for_as_long_as_a_request_may_read_it(empty: Re
     assert sorted(str(state.done) for _, state in states.all()) == ["False", "True"]
     assert release.release_ended(lambda _: None) == 2
     assert list(states.all()) == []
+    assert released(reader) == stored(reader.tables)
+
+
+def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader) -> None:
+    reader, clock = empty, Clock(0.0)
+    for number in range(3):
+        write(reader, request("Patient", str(number), FIRST[1] and {**FIRST[1], "identifier": []}), START)
+    states = WriteStates(reader.client, reader.tables.transaction)
+    release = Release(reader.tables, clock)
+    assert len(list(states.all())) == 3
+
+    def slow(_operation: str) -> None:
+        clock.now += 6
+
+    reader.faults.append(slow)
+    assert release.release_ended(lambda _: None) == 3
+    left = [name for name, _ in states.all()]
+    reader.faults.clear()
+
+    assert len(left) == 1
+    assert clock.now > MAX_SECONDS
+    while release.release_ended(lambda _: None):
+        pass
     assert released(reader) == stored(reader.tables)
 
 

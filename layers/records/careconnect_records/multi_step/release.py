@@ -5,6 +5,7 @@ and entries by snapshots, so `release_all` lets their intents stay for `VISIBLE_
 request lasts as long. Identifier locks and reference counts are read by writers alone, who release them at once.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,22 +26,27 @@ from careconnect_records.multi_step.write_set import listed_in, write_set_key
 VISIBLE_SECONDS: Final = 30.0
 """Seconds from the end of a write, as everyone sees it, until its intents are removed."""
 
+MAX_SECONDS: Final = 200.0
+"""Seconds after which a run begins no further write, as after a load of thousands: the function has 300."""
+
 _THREADS: Final = 8
 
 
 class Release:
-    """Releases what multi-step writes hold; errors are botocore's."""
+    """Releases what multi-step writes hold; errors are botocore's. `elapsed` gives seconds since an arbitrary start."""
 
-    def __init__(self, tables: RecordTables) -> None:
+    def __init__(self, tables: RecordTables, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._tables = tables
+        self._elapsed = elapsed
         self._client = tables.client
         self._states = WriteStates(tables.client, tables.transaction)
 
     def release_ended(self, sleep: Callable[[float], None] = time.sleep) -> int:
         """Release the writes that ended at least `VISIBLE_SECONDS` ago; return the number of all that were found.
 
-        Those that make no step for as long are aborted: the next run releases them.
+        Those that make no step for as long are aborted: the next run releases them, and what `MAX_SECONDS` leave.
         """
+        end = self._elapsed() + MAX_SECONDS
         found = dict(self._states.all())
         if not found:
             return 0
@@ -48,7 +54,7 @@ class Release:
         for name, state in found.items():
             if state.done is None:
                 self._states.abort(name, state.beat)
-        self._release({name: state.done for name, state in found.items() if state.done is not None})
+        self._release({name: state.done for name, state in found.items() if state.done is not None}, end)
         return len(found)
 
     def release_all(self) -> None:
@@ -62,9 +68,11 @@ class Release:
                 self._states.abort(name)
         return {name: bool(state.done) for name, state in self._states.all()}
 
-    def _release(self, ended: Mapping[str, bool]) -> None:
+    def _release(self, ended: Mapping[str, bool], end: float = math.inf) -> None:
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="release") as executor:
             for name, done in ended.items():
+                if self._elapsed() > end:
+                    return
                 self._write(executor, name, done=done)
 
     def item(self, table: str, item: Item, *, done: bool) -> None:

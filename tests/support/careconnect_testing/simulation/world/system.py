@@ -285,7 +285,7 @@ class System:
     def _recovery(self, client: Any, clock: Callable[[], float]) -> Run:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         checked = FormatCheckedClient(client, tables.of_resources, outcomes.other_format, clock=clock)
-        return RecoveryJob(Release(tables.through(checked)), self.job_observer, self.scheduler.pause)
+        return RecoveryJob(Release(tables.through(checked), clock), self.job_observer, self.scheduler.pause)
 
     def _quota(self, client: Any) -> Quota:
         quota = Quota(DynamoDbUsageCounters(client, USAGE), UNITS_PER_MINUTE)
