@@ -159,6 +159,7 @@ class _Held:
         self._resolver = resolver
         self._plans = plans
         self._name = name
+        self._content = [list(content_intents(plan, name)) for plan in plans]
         self._changes = list(_count_changes(plans, strict=strict))
         self._locks = {
             (plan.target.type.table, lock)
@@ -176,8 +177,8 @@ class _Held:
     def lists(self) -> Iterator[Item]:
         """Yield the actions that put the lists of everything that will be held."""
         keys: defaultdict[Table, list[Key]] = defaultdict(list)
-        for plan in self._plans:
-            items = (plan.index, *content_intents(plan, self._name))
+        for plan, content in zip(self._plans, self._content, strict=True):
+            items = (plan.index, *content)
             keys[plan.target.type.table] += (_key_of(item) for item in items)
         for table, lock in sorted(self._locks, key=str):
             keys[table].append(_key_of(lock_key(lock)))
@@ -222,9 +223,9 @@ class _Held:
 
     def content_actions(self) -> Iterator[list[Item]]:
         """Yield the actions on bodies and entries, those together that belong in one transaction."""
-        for plan in self._plans:
+        for plan, content in zip(self._plans, self._content, strict=True):
             table = self._tables.name(plan.target.type.table)
-            actions = [put(table, item) for item in content_intents(plan, self._name)]
+            actions = [put(table, item) for item in content]
             bodies = len(plan.bodies)
             yield actions[:bodies]
             yield from ([action] for action in actions[bodies:])

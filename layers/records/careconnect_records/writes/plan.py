@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 from careconnect.storage.keys import COUNT_SHARDS, Key, count_shard, version_item
@@ -28,7 +29,8 @@ MAX_ACTIONS: Final = 100
 MAX_BYTES: Final = 3_500_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots, for its cached size.
+@dataclass(frozen=True, kw_only=True)
 class WritePlan:
     """Everything that a write of one resource changes in the tables.
 
@@ -88,7 +90,7 @@ class WritePlan:
         """The bodies to write: the new version's, and the previous one's under its new key."""
         return tuple(item for item in (self.body, self.previous) if item)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The approximate number of bytes that are written."""
         return sum(item_size(item) for item in (*self.bodies, self.index, *self.entries.values()))
