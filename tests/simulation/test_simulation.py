@@ -13,7 +13,7 @@ from careconnect_testing.simulation.promises.store import check_store
 from careconnect_testing.simulation.promises.waiting import Waiting
 from careconnect_testing.simulation.run import Outcome, run_schedule
 from careconnect_testing.simulation.schedule.choices import Choices
-from careconnect_testing.simulation.schedule.pool import SimulatedPool
+from careconnect_testing.simulation.schedule.pool import SimulatedFuture, SimulatedPool
 from careconnect_testing.simulation.schedule.scheduler import Home, Scheduler
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
@@ -105,6 +105,19 @@ def test_work_of_a_pool_is_waited_for_and_ends_with_its_instance() -> None:
     scheduler.run()
 
     assert seen == [1, 2]
+
+
+def test_what_waits_outside_of_tasks_is_an_error_and_does_not_hang() -> None:
+    scheduler = Scheduler(Choices(0, []), 0.0)
+    pool = SimulatedPool(scheduler)
+    begun = []
+    scheduler.spawn("whole", lambda: begun.append(pool.submit(scheduler.pause, 1)))
+    scheduler.run()
+    assert begun[0].done()
+    unfinished = SimulatedFuture(scheduler)
+
+    with pytest.raises(RuntimeError, match="for ever"):
+        unfinished.result()
 
 
 def test_an_error_in_a_pool_reaches_who_waits() -> None:

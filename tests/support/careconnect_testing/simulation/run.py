@@ -121,6 +121,9 @@ class _World:
         self._check_pages()
         scheduler.spawn("archiver", self._archive)
         scheduler.run()
+        self.system.aws.per_mille = 0.0
+        scheduler.spawn("recovery", self._recover)
+        scheduler.run()
         self._rest()
         self._check_errors()
         check_store(self.system.aws.database, self.system.names)
@@ -172,13 +175,13 @@ class _World:
         for _ in range(_ARCHIVED):
             self.operator.archive(_BATCHES[choices.below(len(_BATCHES))])
 
-    def _rest(self) -> None:
-        """Repeat without faults what was cut off, and archive the rest of the trail."""
-        aws = self.system.aws
-        aws.per_mille = 0.0
-        # A write that was cut off is aborted by the first run, and released by the second.
+    def _recover(self) -> None:
+        """Repeat without faults what was cut off: a write is aborted by the first run, and released by the second."""
         for _ in range(2):
             self.operator.recover()
-        aws.database.propagate(1_000_000)
+
+    def _rest(self) -> None:
+        """Bring all copies up to date, and archive the rest of the trail."""
+        self.system.aws.database.propagate(1_000_000)
         while self.operator.archive(100):
             pass

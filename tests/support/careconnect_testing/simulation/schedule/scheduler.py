@@ -102,8 +102,10 @@ class Scheduler:
         self._stop_if_dead(task)
 
     def park(self) -> None:
-        """Wait until another task wakes this one."""
+        """Wait until another task wakes this one; raises `RuntimeError` outside of tasks, where none would."""
         task = self.current
+        if task is self._outside:
+            raise RuntimeError("what waits outside of tasks waits for ever")
         self._stop_if_dead(task)
         task.waits = True
         self._hub.switch()
