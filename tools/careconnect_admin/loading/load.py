@@ -108,7 +108,10 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Tasks that one call writes; `transaction` is the place of the Bundle whose tasks are written all or none."""
+    """Tasks that one call writes.
+
+    The tasks of a transaction Bundle are written all or none; `transaction` is the Bundle's place in the sources.
+    """
 
     tasks: list[_Task]
     transaction: Place | None = None

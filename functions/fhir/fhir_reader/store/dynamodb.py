@@ -101,10 +101,11 @@ class DynamoDbResourceStore:
         return other
 
     def at_one_moment(self, read: Callable[[ResourceStore], Result]) -> Result:
-        """Return what `read` returns, and call it again each time it meets a multi-step write (Promise 8, ADR 43).
+        """Run `read` on one snapshot of all multi-step writes, and return its result (Promise 8, ADR 43).
 
-        Each further time the store is strongly consistent and has a new snapshot: one Query. Raises the 503 outcome if
-        each snapshot was too old for some write, and what `read` raises.
+        The first run has no snapshot. A run that meets a multi-step write is repeated on a strongly consistent store
+        with a new snapshot: one Query. Raises the 503 outcome if each snapshot was too old for some write, and what
+        `read` raises.
         """
         store, bases = self, set[str]()
         for reading in range(_READINGS):

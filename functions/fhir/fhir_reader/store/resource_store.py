@@ -41,7 +41,7 @@ class ResourceStore(Protocol):
     """
 
     def at_one_moment(self, read: Callable[["ResourceStore"], Result]) -> Result:
-        """Return what `read` returns, and call it again with a new snapshot each time it meets a multi-step write.
+        """Run `read` on one snapshot of all multi-step writes, and return its result.
 
         Raises the 503 outcome if each snapshot was too old for some write, and what `read` raises.
         """

@@ -33,7 +33,10 @@ _THREADS: Final = 8
 
 
 class Release:
-    """Releases what multi-step writes hold; errors are botocore's. `elapsed` gives seconds since an arbitrary start."""
+    """Removes the intents of multi-step writes from all items.
+
+    `elapsed` gives seconds since an arbitrary start. Errors are botocore's.
+    """
 
     def __init__(self, tables: RecordTables, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._tables = tables

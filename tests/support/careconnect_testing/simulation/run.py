@@ -176,7 +176,7 @@ class _World:
             self.operator.archive(_BATCHES[choices.below(len(_BATCHES))])
 
     def _recover(self) -> None:
-        """Repeat without faults what was cut off: a write is aborted by the first run, and released by the second."""
+        """Run the recovery twice: the first run aborts unfinished writes, the second releases them."""
         for _ in range(2):
             self.operator.recover()
 
