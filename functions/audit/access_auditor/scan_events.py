@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from itertools import chain
+from typing import Final, TypeVar
 
-from access_auditor.event_store import CONCURRENT, EventPart, EventStore, PartRequest, Source
+from access_auditor.event_store import CONCURRENT, EventStore, PartRequest, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
 
 MAX_EXAMINED: Final = 3_000
@@ -29,6 +30,8 @@ _LEAST_LIMIT: Final = 8
 _MAX_HELD: Final = 2_048
 """Items that one round of queries requests from all sources of a scan together."""
 _GROWTH: Final = 4
+
+Asked = TypeVar("Asked")
 
 
 class SpentError(Exception):
@@ -124,9 +127,7 @@ class EventScan:
         self.is_end = True
 
     def _looked_up(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
-        for start in range(0, len(event_ids), CONCURRENT):
-            some = event_ids[start : start + CONCURRENT]
-            self.effort.query(len(some))
+        for some in self._rounds(event_ids):
             yield from self.store.events(some)
             self.position = some[-1]
 
@@ -152,19 +153,20 @@ class EventScan:
                 # Also query the sources that will run out soon: concurrent queries take no longer than one.
                 due = [stream for stream in streams if stream.before and len(stream.held) <= stream.asked // 2]
                 asked = [PartRequest(each.source, window.low, each.before, limit) for each in due]
-                for stream, part in zip(due, self._parts(asked), strict=True):
+                parts = chain.from_iterable(map(self.store.parts, self._rounds(asked)))
+                for stream, part in zip(due, parts, strict=True):
                     stream.held += part.events
                     stream.before, stream.asked = part.goes_on_before, limit
                 limit = min(limit * _GROWTH, most)
                 continue
             yield max((stream.held for stream in streams if stream.held), key=_newest).popleft()
 
-    def _parts(self, asked: Sequence[PartRequest]) -> Iterator[EventPart]:
-        """Yield the requested parts, as many at once as there are concurrent queries; raises `SpentError`."""
+    def _rounds(self, asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+        """Yield queries in rounds of concurrent ones, each counted before it is made; raises `SpentError`."""
         for start in range(0, len(asked), CONCURRENT):
             some = asked[start : start + CONCURRENT]
             self.effort.query(len(some))
-            yield from self.store.parts(some)
+            yield some
 
 
 @dataclass(slots=True)
