@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from careconnect.search.values import SearchValueError
 from careconnect_records.items.resource_items import TooLargeError
-from careconnect_records.multi_step.write import fit_together
+from careconnect_records.multi_step.write import MAX_BYTES_TOGETHER, MAX_ITEMS, fit_together
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 
-_TOO_MUCH: Final = "its transaction comes to more than 6,000 items or 20 MB: as a batch its entries load one by one"
+_MOST: Final = f"{MAX_ITEMS:,} items or {MAX_BYTES_TOGETHER // 1_000_000} MB"
+_TOO_MUCH: Final = f"its transaction comes to more than {_MOST}: as a batch its entries load one by one"
 
 
 @dataclass(frozen=True, slots=True)
