@@ -163,8 +163,8 @@ def test_an_error_of_a_job_that_is_not_one_of_aws_breaks_a_promise(monkeypatch: 
     assert "TypeError" in run_schedule(1, plan=RECOVERING).broken
 
 
-def test_ended_writes_are_released_while_others_go_on() -> None:
-    """Each release is of 30 seconds later: the operator's own second run does it, before all is at rest."""
+def test_ended_writes_are_released_before_a_run_is_at_rest() -> None:
+    """The last call of a release removes the write's state."""
     bundle = Step("bundle", (";".join(["put Patient/p1 p1", *["create p1"] * 6]),))
     plan: Plan = (
         Line(1, EDITOR, (bundle,)),
@@ -174,7 +174,8 @@ def test_ended_writes_are_released_while_others_go_on() -> None:
     outcome = run_schedule(1, plan=plan, given=[], is_told=True)
 
     assert outcome.broken == ""
-    assert any(call.task == "operator-2" and call.operation == "update_item" for call in outcome.calls)
+    removed = [call for call in outcome.calls if call.operation == "delete_item" and "'writes'" in str(call.request)]
+    assert {call.task for call in removed} == {"operator-2"}
 
 
 # ------------------------------------------------------------ shrinking and telling

@@ -161,7 +161,7 @@ class _World:
         )
 
     def _check_errors(self) -> None:
-        if failures := self.system.observer.failures:
+        if failures := self.system.failures:
             raise BrokenPromiseError(f"an unexpected error: {failures[0]!r}") from failures[0]
 
     def _check_pages(self) -> None:

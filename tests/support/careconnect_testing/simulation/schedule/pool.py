@@ -7,7 +7,8 @@ from unittest.mock import patch
 
 from careconnect_testing.simulation.schedule.scheduler import KilledError, Scheduler, Task
 
-POOLED: Final = (
+# The modules of the functions that start threads.
+_POOLED: Final = (
     "access_auditor.dynamodb_event_store",
     "careconnect.audit.dynamodb_store",
     "careconnect.storage.dynamodb",
@@ -15,7 +16,6 @@ POOLED: Final = (
     "careconnect_records.multi_step.release",
     "fhir_reader.store.dynamodb",
 )
-"""The modules of the functions that start threads."""
 
 
 class SimulatedFuture:
@@ -102,7 +102,7 @@ def without_threads(scheduler: Scheduler) -> Iterator[None]:
     def pool(*_: Any, **__: Any) -> SimulatedPool:
         return SimulatedPool(scheduler)
 
-    patches: list[Any] = [patch(f"{name}.ThreadPoolExecutor", pool) for name in POOLED]
+    patches: list[Any] = [patch(f"{name}.ThreadPoolExecutor", pool) for name in _POOLED]
     patches.append(patch("careconnect.storage.quota.wait", wait))
     for each in patches:
         each.start()

@@ -96,10 +96,10 @@ class BrokenPromiseError(AssertionError):
 
 
 class Observer:
-    """Logs nothing; an unexpected error breaks a promise."""
+    """Logs nothing; an unexpected error breaks a promise: it is added to `failures`."""
 
-    def __init__(self) -> None:
-        self.failures: list[BaseException] = []
+    def __init__(self, failures: list[BaseException]) -> None:
+        self.failures = failures
 
     def request(self, action: str, status: int, **_: Any) -> None:
         """Ignore a completed request."""
@@ -152,9 +152,8 @@ class System:
 
     def __post_init__(self) -> None:
         """Begin without instances."""
-        self.observer = Observer()
-        self.job_observer = JobObserver()
-        self.job_observer.failures = self.observer.failures
+        self.failures: list[BaseException] = []
+        self.observer, self.job_observer = Observer(self.failures), JobObserver(self.failures)
 
     @property
     def scheduler(self) -> Scheduler:
