@@ -43,12 +43,16 @@ FOUND = {
         "bundle",
         _batch_of(b'"resourceType":"\\u0000"'),
     ),
+    "a cursor that begins as a token does": (
+        "cursor",
+        b"GET Patient?_cursor=eyJhbGciOiJSUzI1NiJ9",
+    ),
     "a style of hyphens": (
         "narrative text",
         b'<div xmlns="http://www.w3.org/1999/xhtml"><p style="color:' + b"-" * 5_000 + b'">a</p></div>',
     ),
 }
-"""Inputs that once broke a promise, by a short name."""
+"""Inputs that once broke a promise, or seemed to, by a short name."""
 
 
 def found(target: Target, number: int, seed: int) -> list[str]:
@@ -108,6 +112,7 @@ def test_a_broken_promise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
                 deployed.observer, "request", lambda *given, new=broken, **old: note(*given, **{**old, **new})
             )
             assert find_of(BY_NAME["path"], b"GET Patient/4") == error
+    assert find_of(BY_NAME["path"], b"GET Patient?_cursor=eyJ.e30") == "audit event: a confidential text"
     with monkeypatch.context() as patch:
         patch.setattr(
             deployed, "route", lambda *_: ("reader", lambda _: {"statusCode": 503, "body": "", "headers": {}})
