@@ -107,6 +107,8 @@ def test_what_the_server_cannot_answer_at_once_is_asked_for_type_by_type(visit: 
 
 def test_reading_can_be_stopped_and_gone_on_with(visit: Visiting) -> None:
     tab = visit()
+    # As on a slow machine: a quick hand stops it before the page has settled.
+    tab.paint_late()
     page = tab.open()
     tab.sign_in()
     held: list[Route] = []

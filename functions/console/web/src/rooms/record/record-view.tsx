@@ -1,7 +1,7 @@
 /** One patient's record: fetched as the token allows, and drawn section by section as it comes. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo } from "preact/hooks";
 
 import type { Observation, Patient } from "../../fhir/clinical.ts";
 import type { Bundle, Resource } from "../../fhir/datatypes.ts";
@@ -41,7 +41,8 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const { scope, patient: bound, client_id: client } = session.token.claims;
   const plan = useMemo(() => planOf(id, scope), [id, scope]);
   const loader = useMemo(() => loaderOf(plan, id, scope), [plan]);
-  useEffect(() => {
+  // Before the page shows "Stop", which otherwise would find nothing to stop.
+  useLayoutEffect(() => {
     void loader.start().then(() => tellEnd(loader));
     return () => loader.stop();
   }, [loader]);
