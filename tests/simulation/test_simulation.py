@@ -1,5 +1,8 @@
 """The simulation itself: a seed repeats, a failing run shrinks, and each check can fail."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,6 +32,29 @@ def test_a_seed_repeats_to_the_byte_and_so_do_its_choices() -> None:
         first = run_schedule(seed)
         assert run_schedule(seed).digest == first.digest
         assert run_schedule(seed, plan=first.plan, given=first.choices).digest == first.digest
+
+
+_RUN_SEEDS = """
+from careconnect_testing.simulation.run import run_schedule
+for seed in range(1160000, 1160100):
+    outcome = run_schedule(seed)
+    print(seed, outcome.choices, [each.status for each in outcome.ledger.exchanges])
+"""
+
+
+@pytest.mark.long
+def test_a_seed_repeats_in_another_process() -> None:
+    """The order of a set of texts differs from process to process."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", _RUN_SEEDS], stdout=subprocess.PIPE, env={**os.environ, "PYTHONHASHSEED": number}
+        )
+        for number in ("1", "2")
+    ]
+    first, second = (process.communicate()[0].splitlines() for process in started)
+
+    assert len(first) == 100
+    assert first == second
 
 
 def test_seeds_make_different_runs_in_which_things_fail() -> None:

@@ -157,7 +157,7 @@ class FormatCheckedClient:
         return self._write(self._client.batch_write_item, request)
 
     def _read(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
-        looks = [self._look(table) for table in _tables_of(request) & self._believed_until.keys()]
+        looks = self._looks_at(request)
         answer = operation(**request)
         for look in looks:
             look.result()
@@ -165,9 +165,13 @@ class FormatCheckedClient:
 
     def _write(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
         # All checks start before the first is waited for.
-        for look in [self._look(table) for table in _tables_of(request) & self._believed_until.keys()]:
+        for look in self._looks_at(request):
             look.result()
         return operation(**request)
+
+    def _looks_at(self, request: Mapping[str, Any]) -> "list[Future[OwnItem]]":
+        # Always in the same order: a set's own order differs from process to process.
+        return [self._look(table) for table in sorted(_tables_of(request) & self._believed_until.keys())]
 
     def _look(self, table: str) -> "Future[OwnItem]":
         """Return the last format check of a table, or start a new one if that has failed or expired."""

@@ -200,7 +200,7 @@ class _Held:
         Raises `OvertakenError` if one has changed, `StillAtWorkError` if another write holds one.
         """
         places = {(self._tables.name(table), _key_of(lock_key(lock))): (table, lock) for table, lock in self._locks}
-        wanted = [(table, {"pk": {"S": pk}, "sk": {"S": sk}}) for table, (pk, sk) in places]
+        wanted = [(table, {"pk": {"S": pk}, "sk": {"S": sk}}) for table, (pk, sk) in sorted(places)]
         found = {_key_of(item): item for item in read_items(self._tables.client, wanted)}
         for (name, key), (table, lock) in sorted(places.items()):
             plans = [plan for plan in self._plans if plan.target.type.table is table]
