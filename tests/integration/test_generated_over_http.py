@@ -30,7 +30,7 @@ def test_the_deployed_api_finds_what_a_linear_search_finds(search_stack: SearchS
     assert differences(QueryMaker(99, linear).mixtures(MIXTURES), deployed, linear) == []
 
 
-@settings(max_examples=RAW_QUERIES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=RAW_QUERIES, suppress_health_check=list(HealthCheck))
 @given(
     type_name=st.sampled_from([type_.name for type_ in RESOURCE_TYPES]),
     raw=st.lists(

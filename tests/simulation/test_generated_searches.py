@@ -123,7 +123,7 @@ _TYPE_NAMES = st.sampled_from([type_.name for type_ in RESOURCE_TYPES])
 _MEASURED = st.sampled_from(["value-quantity", "code-value-quantity", "component-code-value-quantity"])
 
 
-@settings(max_examples=cases(100), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(100), suppress_health_check=list(HealthCheck))
 @given(type_name=_TYPE_NAMES, pairs=_PAIRS)
 def test_no_query_makes_the_reader_fail(reader: InProcessReader, type_name: str, pairs: list[tuple[str, str]]) -> None:
     for answer in (reader.get(type_name, pairs), reader.post(f"{type_name}/_search", pairs)):
@@ -131,7 +131,7 @@ def test_no_query_makes_the_reader_fail(reader: InProcessReader, type_name: str,
         assert answer.text
 
 
-@settings(max_examples=cases(100), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(100), suppress_health_check=list(HealthCheck))
 @given(name=_MEASURED, value=st.one_of(_VALUES, st.text(alphabet="0123456789.eE+-|$,\\gtapeqx٣", max_size=20)))
 def test_no_measured_value_makes_the_reader_fail(reader: InProcessReader, name: str, value: str) -> None:
     answer = reader.get("Observation", [(name, value), ("_count", "1")])
