@@ -8,6 +8,7 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_testing.stacks.whole_template import whole_template
 
 _TYPE = "AWS::DynamoDB::Table"
@@ -31,6 +32,13 @@ def create_table(client: Any, resource: str, name: str) -> None:
         _create(client, resource, name)
         _EMPTY[resource, name] = copy.deepcopy(backend.tables[name])
     backend.tables[name] = copy.deepcopy(_EMPTY[resource, name])
+
+
+def begin_table_alike(client: Any, table: str) -> None:
+    """Put a table's format number, and a key that seals the same `next` links in each run."""
+    pk, sk = CURSOR_KEY
+    item = {"pk": {"S": pk}, "sk": {"S": sk}, "key": {"B": b"k" * 32}, "format": {"N": str(FORMAT)}}
+    client.put_item(TableName=table, Item=item)
 
 
 def _create(client: Any, resource: str, name: str) -> None:
