@@ -27,7 +27,7 @@ LAMBDAS_MOST = 250 * MEGABYTE
 
 def build(layer: str, folder: Path, *options: str) -> Path:
     command = [sys.executable, str(PROJECT / "layers/build_layer.py"), str(PROJECT / "layers" / layer), str(folder)]
-    subprocess.run([*command, *options], check=True, timeout=300)
+    subprocess.run([*command, *options], check=True, timeout=600)
     return folder
 
 
@@ -85,7 +85,7 @@ def test_a_function_starts_with_its_layers_alone(built: dict[str, Path], package
 def test_a_client_is_what_the_whole_of_botocore_makes(built: dict[str, Path]) -> None:
     def seen(only: list[Path]) -> Any:
         command = [sys.executable, "-I", "-S", "-c", _SEEN, *map(str, only)]
-        return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+        return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=600).stdout)
 
     stripped, whole = seen([built["dependencies"]]), seen([Path(botocore.__file__).parents[1]])
 
@@ -162,7 +162,7 @@ def test_a_functions_package_has_its_bytecode_too(function: str, tmp_path: Path)
     makefile = PROJECT / "functions/Makefile"
     command = ["make", "--makefile", str(makefile), f"build-{function}", f"ARTIFACTS_DIR={tmp_path / 'built'}"]
     folder, name = (PROJECT / "functions" / package).parent, package.partition("/")[2]
-    subprocess.run([*command, f"PYTHON={sys.executable}"], cwd=folder, check=True, timeout=60)
+    subprocess.run([*command, f"PYTHON={sys.executable}"], cwd=folder, check=True, timeout=600)
 
     modules = list((PROJECT / "functions" / package).rglob("*.py"))
     assert {path.name for path in (tmp_path / "built").iterdir()} == {name}

@@ -76,7 +76,7 @@ def reported(folder: Path) -> dict[str, Any]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(str((folder / package).parent) for package in PACKAGES)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -82,7 +82,7 @@ def test_a_run_with_a_wrong_folder_ends_before_its_first_test(tmp_path: Path) ->
         env=os.environ | {"REAL_DATA": str(tmp_path / "nowhere")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

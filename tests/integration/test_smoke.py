@@ -157,7 +157,7 @@ def test_make_smoke_is_that_command(local_stack: LocalStack, client: DemoClient)
         env=os.environ | {"CLIENT_ID": client.client_id, "CLIENT_SECRET": client.secret},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

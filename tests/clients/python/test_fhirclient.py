@@ -33,7 +33,7 @@ def run(service: Service, bearer: Callable[[DemoClient], dict[str, str]]) -> Scr
             "CARECONNECT_LIMITED_TOKEN": bearer(LIMITED_ACCESS)["Authorization"].removeprefix("Bearer "),
         }
         done = subprocess.run(
-            [sys.executable, SCRIPT, name], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, SCRIPT, name], env=environment, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, done.stderr
         printed: dict[str, Any] = json.loads(done.stdout)

@@ -29,7 +29,7 @@ def test_what_a_parameter_takes_is_read_as_it_is_meant() -> None:
         input=json.dumps(said),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
 

@@ -51,7 +51,7 @@ def page_answers(questions: list[tuple[str, str, str]]) -> Any:
         input=json.dumps(questions),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     return json.loads(done.stdout)

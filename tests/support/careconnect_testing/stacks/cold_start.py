@@ -68,6 +68,6 @@ def started(
         env={"PATH": os.environ["PATH"], **_AWS, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
