@@ -80,7 +80,7 @@ def test_a_search_is_filled_in_and_what_it_finds_is_looked_at_with_what_came_wit
     assert "128 mmHg / 76 mmHg" in row.inner_text()
     # An included resource is shown by its name.
     assert row.get_by_role("link", name="Ms Sofía Elena Muñoz").get_attribute("href") == "/#/explore/Patient/4"
-    assert page.evaluate("document.activeElement.textContent") == "Found"
+    expect(page.get_by_role("heading", name="Found")).to_be_focused()
     row.get_by_role("rowheader").get_by_role("link").click()
     page.get_by_role("heading", name="Blood pressure panel").wait_for()
     included = page.get_by_role("region", name="Included with it")

@@ -117,6 +117,8 @@ def test_a_form_is_recorded_once_though_it_is_in_progress_or_unanswered(
     page.get_by_role("button", name="Record it").dblclick()
     page.get_by_label("Pulse (beats/minute)").press("Enter")
     desk.says("Recording it…")
+    while not held:
+        page.wait_for_timeout(50)
     # The server has it, but the answer gets lost.
     held[0].fetch()
     held[0].fulfill(status=504)

@@ -303,6 +303,7 @@ def test_the_keyboard_alone_is_enough(desk: Desk, beside: WritingClient, made: M
     page.keyboard.type("some")
     page.keyboard.press("Control+s")
     desk.says("The resource is not valid.")
+    page.locator(".cm-lintRange-error").first.wait_for()
     page.keyboard.press("F8")
     assert desk.selected == '"some"'
     page.keyboard.type('"male"')

@@ -84,9 +84,8 @@ def test_a_read_is_found_by_its_patient(explorer_of: HttpReader, record: HttpRea
 
 
 def test_every_form_finds_it(explorer_of: HttpReader, record: HttpReader) -> None:
-    request_id = f"ways-{time.time_ns()}"
+    request_id, day = f"ways-{time.time_ns()}", time.strftime("%Y-%m-%d", time.gmtime())
     explorer_of.get("Observation", (("patient", PATIENT), ("_count", "1")), **{"X-Request-Id": request_id})
-    day = time.strftime("%Y-%m-%d", time.gmtime())
 
     for parameters in (
         (("patient", PATIENT),),

@@ -250,7 +250,7 @@ def test_a_stack_that_fails_says_why_and_leaves_the_port_free(template: Path, tm
 def test_a_service_that_never_gets_well_is_said_to_be_so(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_READY_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_READY_SECONDS", 2.0)
     with (
         pytest.raises(NotReadyError, match="503"),
         LocalStack(log_folder=tmp_path, template=template, ready_path="/sick"),

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
+from audit_archiver.check_heartbeat import HEARTBEAT
 from careconnect.audit.event import AuditEvent, event_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registration import ClientRegistration, register_client
@@ -41,7 +42,7 @@ def new(local_stack: LocalStack) -> New:
     def listed() -> list[AuditEvent]:
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         every = [event_of(item) for page in pages for item in page["Items"] if "action" in item]
-        added = [event for event in every if event.id not in seen]
+        added = [event for event in every if event.id not in seen and event.interaction != HEARTBEAT]
         seen.update(event.id for event in added)
         return sorted(added, key=lambda event: event.id)
 

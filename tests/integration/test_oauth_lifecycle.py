@@ -96,8 +96,8 @@ def test_s9_a_revoked_token_is_refused_within_the_stated_bound(http: httpx.Clien
     revoked = time.monotonic()
 
     assert introspect(http, owner, token) == INACTIVE
-    while read(http, token) != 401:
-        assert time.monotonic() - revoked < REVOCATION_DELAY + 5
+    while (began := time.monotonic()) and read(http, token) != 401:
+        assert began - revoked < REVOCATION_DELAY + 5
         time.sleep(1)
     assert read(http, other) == 200
 

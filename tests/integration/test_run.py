@@ -68,8 +68,12 @@ class Run:
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         code = self.process.wait(timeout=READY_SECONDS)
-        self._reader.join(timeout=5)
+        self.join()
         return code
+
+    def join(self) -> None:
+        """Wait until all output of the ended process is read."""
+        self._reader.join(timeout=5)
 
 
 @contextmanager
@@ -81,6 +85,7 @@ def running(port: int, *options: str, **environment: str) -> Iterator[Run]:
         if run.process.poll() is None:
             run.process.kill()
             run.process.wait()
+        run.join()
         assert run.process.stdout is not None
         run.process.stdout.close()
 
@@ -107,6 +112,16 @@ def processes_of(port: int) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def are_ended(port: int) -> bool:
+    """Return True once no process of the stack is left: a killed one ends soon, and not at once."""
+    deadline = time.monotonic() + READY_SECONDS
+    while found := processes_of(port):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    return not found
 
 
 def as_printed_editor(printed: str, port: int) -> httpx.Client:
@@ -166,7 +181,7 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         assert second.end(signal.SIGTERM) == 0
         kept.unlink()
         assert is_free(port)
-        assert not processes_of(port)
+        assert are_ended(port)
 
 
 @pytest.mark.long
@@ -212,8 +227,5 @@ def test_a_folder_is_served_and_what_is_wrong_in_it_named_and_nothing_outlives_t
 
         run.process.kill()
         run.process.wait()
-        deadline = time.monotonic() + READY_SECONDS
-        while processes_of(port) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not processes_of(port)
+        assert are_ended(port)
         assert is_free(port)

@@ -203,7 +203,7 @@ def test_bundles_use_every_right_of_the_readers_and_the_writers(held: LocalStack
     groups = [RECORD_READS, DIRECTORY_READS]
     for each in ([*some, *_removed(some)] for some in writes):
         # A batch has fifteen seconds, and the machine may be busy.
-        groups += [each[start : start + 30] for start in range(0, len(each), 30)]
+        groups += [each[start : start + 10] for start in range(0, len(each), 10)]
     with function_here(held, "BundleFunction", "bundle_processor") as (handler, used):
         for number, events in enumerate(groups):
             body = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": list(map(as_entry, events))})

@@ -4,6 +4,8 @@ import time
 import uuid
 from typing import Any, Final
 
+import httpx
+
 from careconnect.http.messages import FORM
 from careconnect_testing.attacks.target import Attack, Breach, Role, Target, require_status
 
@@ -54,18 +56,24 @@ def _searches_of_many_parts(target: Target) -> None:
         "Observation?" + "&".join(f"code=x{number}" for number in range(190)),
         "Patient?_has:Observation:patient:code=x" + ",y" * 3_000,
     ):
-        began = time.monotonic()
-        answer = target.send("GET", path, token)
-        if answer.status_code >= 500 or time.monotonic() - began > 2 * _LONG_SECONDS:
-            raise Breach(f"{answer.status_code} after {time.monotonic() - began:.0f} s")
+        answer, seconds = _timed(target, "GET", path, token)
+        if answer.status_code >= 500 or seconds > 2 * _LONG_SECONDS:
+            raise Breach(f"{answer.status_code} after {seconds:.0f} s")
 
 
 def _require_quick(target: Target, method: str, path: str, token: str, **request: Any) -> None:
+    answer, seconds = _timed(target, method, path, token, **request)
+    require_status(answer, _QUICK)
+    if seconds > _LONG_SECONDS:
+        raise Breach(f"refused only after {seconds:.0f} s")
+
+
+def _timed(target: Target, method: str, path: str, token: str, **request: Any) -> tuple[httpx.Response, float]:
+    """Return an answer and its seconds, which are not those of the start of a function."""
+    target.send("GET", "Patient?_count=0", token)
     began = time.monotonic()
     answer = target.send(method, path, token, **request)
-    require_status(answer, _QUICK)
-    if time.monotonic() - began > _LONG_SECONDS:
-        raise Breach(f"refused only after {time.monotonic() - began:.0f} s")
+    return answer, time.monotonic() - began
 
 
 ATTACKS: Final = (

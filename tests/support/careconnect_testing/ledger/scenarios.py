@@ -59,9 +59,14 @@ class Scenarios:
         self._random.choice(self._kinds)()
 
     def begin(self) -> None:
-        """Create the resources that all scenarios share."""
+        """Create the resources that all scenarios share, and do what a short run may lack by chance."""
         for each in (*WRITTEN, *DELETED, BOUND_TO):
             self._ledger.send(self._patient_of(each, 1))
+        self._leave()
+        key, one = f"Observation/lo-{WRITTEN[0]}-0", WRITTEN[0]
+        self._put_observation_at(key, one)
+        self._send("DELETE", key, self._client(), "delete", **self._about(key, one))
+        self._look(key, one)
 
     # ------------------------------------------------------------ requests
 
@@ -118,11 +123,13 @@ class Scenarios:
 
     def _put_observation(self) -> None:
         key, one = self._observation_key()
-        headers = self._if_match(key, one, 0.5)
+        self._put_observation_at(key, one, self._if_match(key, one, 0.5))
+
+    def _put_observation_at(self, key: str, one: str, headers: dict[str, str] | None = None) -> None:
         marker = self._marker()
         body = observation(f"Patient/{one}", id=key.partition("/")[2], valueString=marker)
         about = {**self._about(key, one), "named": frozenset({one})}
-        self._send("PUT", key, self._client(), "update", body=body, headers=headers, marker=marker, **about)
+        self._send("PUT", key, self._client(), "update", body=body, headers=headers or {}, marker=marker, **about)
 
     def _patient_of(self, one: str, several: int, headers: dict[str, str] | None = None) -> Sent:
         marker = self._marker()

@@ -31,9 +31,9 @@ def wait_until_answered(
     Raises:
         NotReadyError: there was no such response in time, or its status will not change by waiting.
     """
-    deadline = time.monotonic() + seconds
     reason = "no answer"
     with httpx.Client(trust_env=False, timeout=timeout, headers=headers) as http:
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and is_running():
             try:
                 answer = http.get(url)
