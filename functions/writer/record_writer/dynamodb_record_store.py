@@ -20,7 +20,7 @@ from careconnect_records.items.identifier_locks import MAX_IDS, lock_key, read_l
 from careconnect_records.items.reference_counts import count_keys, counts_of
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.multi_step.resolve import IntentResolver, StillAtWorkError
+from careconnect_records.multi_step.resolve import IntentResolver, PendingError, StillAtWorkError
 from careconnect_records.multi_step.write import MultiStepWrite, OvertakenError
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
@@ -88,11 +88,7 @@ class DynamoDbRecordStore:
         """
         found = {}
         for key, target in self._read(targets):
-            index: Mapping[str, Any] | None
-            try:
-                index = self._resolved(target).index
-            except ConflictError:
-                index = previous(target.index or {})
+            index = _resolve(self._index_now, target)
             found[key] = replace(target, index=_without_content(index) if index else None)
         return found
 
@@ -210,6 +206,14 @@ class DynamoDbRecordStore:
                 with suppress(ConflictError, OutcomeError):
                     _resolve(self._resolver.release_hidden, plan)
             raise
+
+    def _index_now(self, target: Target) -> Mapping[str, Any] | None:
+        """Return the index record of a target's version that can be read; raises `StillAtWorkError`."""
+        item: Any = target.index
+        try:
+            return self._resolver.resolved(self._tables.name(target.type.table), item).item
+        except PendingError:
+            return previous(item)
 
     def _resolved(self, target: Target) -> Target:
         """Return a target with its index record as its last write left it."""

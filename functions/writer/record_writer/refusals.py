@@ -97,13 +97,21 @@ def too_many_patients_together(limit: int) -> OutcomeError:
 def too_much_together() -> OutcomeError:
     """Return 413 for a transaction that would store too much."""
     return OutcomeError(
-        413, "too-costly", "A transaction writes at most 6,000 items and 20 MB, its index entries included."
+        413,
+        "too-costly",
+        "A transaction writes at most 6,000 items and 20 MB, with index entries, and a list of their keys of 390 KB.",
     )
 
 
 def twice_together() -> OutcomeError:
     """Return 400 for a second entry of one resource, or of one condition."""
     return OutcomeError(400, "duplicate", "Another entry of the transaction is for the same resource or condition.")
+
+
+def too_many_conditions(limit: int) -> OutcomeError:
+    """Return 400 for a transaction with more conditional references than one request may look up."""
+    text = f"A transaction has at most {limit} conditional references that differ."
+    return OutcomeError(400, "too-costly", text, where="Bundle.entry")
 
 
 def nothing_matches() -> OutcomeError:

@@ -17,6 +17,7 @@ from careconnect.storage.keys import Key
 from careconnect.storage.quota import UNITS_PER_EVENT, UNITS_PER_WRITE_UNIT, Quota
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
+from careconnect_records.multi_step.write import TooManyKeysError
 from careconnect_records.parsing.strict_json import parse_json_body
 from careconnect_records.writes.cost import write_units
 from careconnect_records.writes.plan import WritePlan
@@ -82,6 +83,8 @@ class ResourceWriter:
                     raise outcomes.unavailable(str(error)) from error
             except TooCostlyError as error:
                 raise refusals.too_costly(error.expression, error.text) from None
+            except TooManyKeysError:
+                raise refusals.too_much_together() from None
             except TooLargeError:
                 raise refusals.too_large() from None
             # Jitter: two writers that collided should not collide again.

@@ -15,6 +15,7 @@ from careconnect_records.items.reference_counts import counts_of, writes_holding
 from careconnect_records.items.resource_items import TooLargeError, item_size
 from careconnect_records.multi_step import write as multi_step
 from careconnect_records.multi_step.intents import index_intent
+from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.release import MAX_SECONDS, Release
 from careconnect_records.multi_step.resolve import ABANDONED_SECONDS, IntentResolver, StillAtWorkError
 from careconnect_records.multi_step.states import WriteStates
@@ -677,6 +678,42 @@ def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader) -> None
     assert clock.now > MAX_SECONDS
     while release.release_ended(lambda _: None):
         pass
+    assert released(reader) == stored(reader.tables)
+
+
+def test_keys_that_are_left_over_again_and_again_are_an_error(empty: Reader) -> None:
+    class Throttled:
+        def batch_get_item(self, *, RequestItems: Any) -> Any:  # noqa: N803
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    pauses: list[float] = []
+    client: Any = Throttled()
+
+    with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
+        list(read_items(client, [(empty.tables.record, {"pk": {"S": "Patient/1"}})], pauses.append))
+    assert sum(pauses) < ABANDONED_SECONDS + 1
+
+
+def test_a_run_goes_on_after_a_conflict_with_what_comes_behind_it(empty: Reader) -> None:
+    reader = empty
+    for number in range(3):
+        write(reader, request("Patient", str(number), FIRST[1] and {**FIRST[1], "identifier": []}), START)
+    states = WriteStates(reader.client, reader.tables.transaction)
+    release = Release(reader.tables)
+    conflict: Any = {"Error": {"Code": "TransactionConflictException", "Message": "as asked"}}
+    met: list[str] = []
+
+    def once(operation: str) -> None:
+        if operation == "UpdateItem" and not met:
+            met.append(operation)
+            raise ClientError(conflict, operation)
+
+    reader.faults.append(once)
+    with pytest.raises(ClientError, match="TransactionConflictException"):
+        release.release_ended(lambda _: None)
+
+    assert len(list(states.all())) == 1
+    assert release.release_ended(lambda _: None) == 1
     assert released(reader) == stored(reader.tables)
 
 

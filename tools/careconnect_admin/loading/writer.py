@@ -120,7 +120,13 @@ class RecordWriter:
             results |= {plan.target.key: result_of(plan) for plan in plans}
             plans = []
         self._announce(plans)
-        for group in packed(self._keeping_previous(plans)):
+        try:
+            plans = self._keeping_previous(plans)
+        except StillAtWorkError:
+            # A body is released at this moment: all are read again, each for itself.
+            results |= self._each_alone(plans, by_key)
+            plans = []
+        for group in packed(plans):
             results |= self._write_group(group, by_key)
         return [results[key] for key in by_key]
 
@@ -168,7 +174,10 @@ class RecordWriter:
                     raise
             else:
                 return {plan.target.key: result_of(plan) for plan in group}
-        return {plan.target.key: self.write_together([requests[plan.target.key]])[0] for plan in group}
+        return self._each_alone(group, requests)
+
+    def _each_alone(self, plans: Sequence[WritePlan], requests: Mapping[str, LoadRequest]) -> dict[str, LoadResult]:
+        return {plan.target.key: self.write_together([requests[plan.target.key]])[0] for plan in plans}
 
     def _attempt(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
         stored = self._read_targets(request.target for request in requests)
@@ -213,11 +222,8 @@ class RecordWriter:
         return [plan.keeping(self._body(plan.target, bodies.get(plan.target.key))) for plan in plans]
 
     def _body(self, target: Target, item: Item | None) -> Item | None:
-        """Return a target's body as its last write left it, None if that is not known: then the write conflicts."""
-        try:
-            return self._resolver.resolved(self._tables.name(target.type.table), item).item if item else None
-        except StillAtWorkError:
-            return None
+        """Return a target's body as its last write left it; raises `StillAtWorkError`."""
+        return self._resolver.resolved(self._tables.name(target.type.table), item).item if item else None
 
     def _transact(self, actions: Sequence[Any]) -> None:
         self._client.transact_write_items(TransactItems=actions)

@@ -72,11 +72,19 @@ class Release:
         return {name: bool(state.done) for name, state in self._states.all()}
 
     def _release(self, ended: Mapping[str, bool], end: float = math.inf) -> None:
+        """Release writes by name; the first error is raised once all others are released."""
+        failure: ClientError | None = None
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="release") as executor:
             for name, done in ended.items():
                 if self._elapsed() > end:
-                    return
-                self._write(executor, name, done=done)
+                    break
+                try:
+                    self._write(executor, name, done=done)
+                except ClientError as error:
+                    # Such as a conflict, which botocore does not repeat: the next run goes on with it.
+                    failure = failure or error
+        if failure:
+            raise failure
 
     def item(self, table: str, item: Item, *, done: bool) -> None:
         """Release an item of a table of resources: keep what a write has left (`done`), or what was before."""

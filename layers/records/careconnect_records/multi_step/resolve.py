@@ -17,13 +17,17 @@ from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.writes.plan import WritePlan
 
 ABANDONED_SECONDS: Final = 3.0
-"""Seconds without a step after which a write counts as abandoned: a step takes a hundredth of that."""
+"""Seconds without a step after which a write counts as abandoned: a step usually takes a hundredth of that."""
 
 _MAX_KNOWN: Final = 1_000
 
 
 class StillAtWorkError(Exception):
     """A multi-step write holds an item, and may still be at work, or has ended at this moment."""
+
+
+class PendingError(StillAtWorkError):
+    """A multi-step write holds an item, and is pending: until it commits, the item is as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class IntentResolver:
         self.release_counts(read_items(self.tables.client, counts))
 
     def _is_done(self, name: str) -> bool:
-        """Return True if a write was done, False if it was aborted; raises `StillAtWorkError` for another one."""
+        """Return True if a write was done, False if it was aborted; raises `StillAtWorkError` or `PendingError`."""
         states = WriteStates(self.tables.client, self.tables.transaction)
         state = states.read(name)
         if state is None:
@@ -107,4 +111,4 @@ class IntentResolver:
             self._seen[name] = (state.beat, now)
         elif now - since >= ABANDONED_SECONDS:
             states.abort(name, beat)
-        raise StillAtWorkError
+        raise PendingError

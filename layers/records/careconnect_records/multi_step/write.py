@@ -15,10 +15,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from careconnect.fhir.resource_types import Table
 from careconnect.runtime.aws import reasons_of
 from careconnect.storage.keys import COUNT_SHARDS, Key
 from careconnect_records.items.actions import Item, put
@@ -30,7 +31,7 @@ from careconnect_records.items.identifier_locks import (
     unchanged_item,
 )
 from careconnect_records.items.reference_counts import CountChange
-from careconnect_records.items.resource_items import item_size
+from careconnect_records.items.resource_items import TooLargeError, item_size
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.intents import content_intents, index_intent, intent
 from careconnect_records.multi_step.reading import read_items
@@ -40,9 +41,6 @@ from careconnect_records.multi_step.write_set import write_set
 from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan, changed_counts
 from careconnect_records.writes.plan_write import TooCostlyError
 from careconnect_records.writes.transaction import EventsNotTakenError, transact
-
-if TYPE_CHECKING:
-    from careconnect.fhir.resource_types import Table
 
 SECONDS: Final = 2.5
 """How long a write of one resource may take from its beginning to its commit: it takes a tenth of that."""
@@ -55,12 +53,17 @@ MAX_BYTES_TOGETHER: Final = 20_000_000
 
 _AT_ONCE: Final = MAX_ACTIONS - 1
 _LARGEST_ITEM: Final = 390_000
-_PAUSE: Final = 0.02
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.5
 _SECONDS_OF_RELEASE: Final = 1.0
 _FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError)
 
 # Reasons for which a transaction was not done, and may be done as it is.
 _PASSING: Final = frozenset(("None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
+
+
+class TooManyKeysError(TooLargeError):
+    """The list of all that a write holds does not fit into an item."""
 
 
 class OvertakenError(Exception):
@@ -94,8 +97,9 @@ class MultiStepWrite:
         """Write plans of different resources within `seconds`, and put audit events with them.
 
         A `strict` write fails if it would refer to a deleted resource, or delete one that is referred to. Raises
-        `TooCostlyError` before anything is written, `EventsNotTakenError`, `OvertakenError`, `StillAtWorkError`, and
-        otherwise what botocore raises. After any of them nothing is written, unless the last call was not answered.
+        `TooCostlyError` and `TooManyKeysError` before anything is written, `EventsNotTakenError`, `OvertakenError`,
+        `StillAtWorkError`, and otherwise what botocore raises. After any of them nothing is written, unless the last
+        call was not answered.
         """
         name, end = uuid.uuid4().hex, self._elapsed() + seconds
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
@@ -132,6 +136,7 @@ class MultiStepWrite:
 
     def _transact(self, actions: Sequence[Item], end: float, events: Sequence[Item] = ()) -> None:
         """Do a transaction, again if it was cancelled for reasons that pass."""
+        pause = _FIRST_PAUSE
         while True:
             self._require_time(end)
             try:
@@ -140,7 +145,8 @@ class MultiStepWrite:
                 reasons = reasons_of(error)
                 if not reasons or set(reasons) - _PASSING:
                     raise
-                self._sleep(_PAUSE)
+                self._sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 return
 
@@ -168,7 +174,12 @@ class _Held:
         }
 
     def require_room(self) -> None:
-        """Raise `TooCostlyError` for a resource whose index records, before and after, do not fit into one item."""
+        """Raise `TooCostlyError` for a resource whose index records, before and after, do not fit into one item.
+
+        Raise `TooManyKeysError` for lists that do not.
+        """
+        if any(len(action["Put"]["Item"]["listed"]["B"]) > _LARGEST_ITEM for action in self.lists()):
+            raise TooManyKeysError("their identifiers and other index keys have more bytes than an item holds")
         for plan in self._plans:
             if item_size(index_intent(plan, self._name)) > _LARGEST_ITEM:
                 text = "more is indexed of it, and was before, than an item holds."
@@ -183,9 +194,9 @@ class _Held:
         for table, lock in sorted(self._locks, key=str):
             keys[table].append(_key_of(lock_key(lock)))
         counts = [change.key for change in self._changes]
-        for table in sorted(keys, key=str):
+        # In the table of records if there is a list: who may read the directory's must not see who is referred to.
+        for table in sorted(keys, key=lambda each: each is not Table.RECORD):
             yield put(self._tables.name(table), write_set(self._name, keys[table], counts))
-            # They are listed once, in the table of records if there is a list: its keys say more than the directory's.
             counts = []
 
     def index_actions(self) -> Iterator[Item]:

@@ -14,8 +14,8 @@ def packed(plans: Iterable[WritePlan]) -> Iterator[list[WritePlan]]:
     """Yield the plans in order, in groups that one transaction takes each.
 
     A plan that does not fit has a group of its own, and so has one that sets or removes a tombstone, which the others
-    may refer to. Two plans with the same identifier never share a transaction, since that takes one action for each
-    item. Plans that count in the same item share the action that counts.
+    may refer to, and one on a multi-step write's intents. Two plans with the same identifier never share a transaction,
+    since that takes one action for each item. Plans that count in the same item share the action that counts.
     """
     group: list[WritePlan] = []
     actions = size = 0
@@ -40,4 +40,4 @@ def packed(plans: Iterable[WritePlan]) -> Iterator[list[WritePlan]]:
 
 
 def _stands_alone(plan: WritePlan) -> bool:
-    return plan.deletes or plan.restores
+    return plan.deletes or plan.restores or bool(plan.target.base)

@@ -103,8 +103,16 @@ class WritePlan:
         return 1 + sum(map(len, sets)) + counts + (COUNT_SHARDS if self.deletes or self.restores else 0)
 
     def fits(self, others: int = 1) -> bool:
-        """Return True if the write and `others` more actions, each of at most a kilobyte, fit into one transaction."""
-        return self.count + len(self.target.locks) + others <= MAX_ACTIONS and self.size <= MAX_BYTES
+        """Return True if the write and `others` more actions, each of at most a kilobyte, fit into one transaction.
+
+        After a multi-step write whose intents are still there, none does: a reader that began before that one has to
+        meet an intent, or it would show a part of it.
+        """
+        return (
+            not self.target.base
+            and self.count + len(self.target.locks) + others <= MAX_ACTIONS
+            and self.size <= MAX_BYTES
+        )
 
 
 def changed_counts(plans: Iterable[WritePlan]) -> dict[tuple[str, int], Counter[str]]:

@@ -154,6 +154,7 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "put known": lambda c: Step("put-where", (c.choice(CODES),)),
     "bundle": _bundle,
     "bundle of one": _bundle_of_one,
+    "patch one": lambda _: Step("patch", ("Patient/p1", "")),
     "search one": lambda c: Step("search", (c.choice(_OF_ONE), "50", "now")),
     "patch": lambda c: Step("patch", (_key(c), _match(c))),
     "delete": lambda c: Step("delete", (_key(c), c.choice(("", "", "seen")))),
@@ -263,7 +264,7 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
     (((EDITOR, {"move": 4, "remove": 2, "bundle": 1}, 1), (BOUND, {"search own": 1}, 1)), 2),
     (
         (
-            (EDITOR, {"bundle of one": 2, "create bearer": 1}, 2),
+            (EDITOR, {"bundle of one": 4, "bundle of one, patch one": 1, "create bearer": 2}, 2),
             (READER, {"search one": 1}, 3),
             (OPERATOR, {"recover often": 1}, 1),
         ),

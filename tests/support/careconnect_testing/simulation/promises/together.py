@@ -69,27 +69,27 @@ def _created_in(exchange: Exchange) -> Iterator[str]:
 
 
 def _check_seen(exchange: Exchange, group: Group) -> None:
-    """Check that an answer with a version of a transaction has no older one of another of its resources."""
+    """Check that an answer with a version of a transaction, or a later one, has no older one of another resource."""
     assert exchange.answer is not None
     if exchange.step.kind == "history":
         return
     seen = {f"{each['resourceType']}/{each['id']}": int(each["meta"]["versionId"]) for each in shown(exchange.answer)}
     of_group = {key: seen[key] for key in group.keys() & seen.keys()}
-    if any(of_group[key] == group[key].version for key in of_group):
+    if any(of_group[key] >= group[key].version for key in of_group):
         older = [key for key, version in of_group.items() if version < group[key].version]
         if older:
             raise BrokenPromiseError(f"{exchange.step} showed a transaction with the former {older}")
 
 
 def _check_found(page: Exchange, target: str, group: Group, ledger: Ledger) -> None:
-    """Check that a search that shows a version of a transaction finds all that this made, if it still is as it was."""
+    """Check that a search that shows a transaction's version, or a later one, finds all that it made, if still so."""
     assert page.answer is not None
     assert page.ended is not None
     type_name, matches = matches_of(target)
     found: dict[str, Any] = {
         f"{each['resourceType']}/{each['id']}": int(each["meta"]["versionId"]) for each in shown(page.answer)
     }
-    if not type_name or not any(found.get(key) == commit.version for key, commit in group.items()):
+    if not type_name or not any(found.get(key, 0) >= commit.version for key, commit in group.items()):
         return
     for key, commit in group.items():
         later = any(each.version > commit.version and each.place < page.ended for each in ledger.commits[key])

@@ -1,0 +1,141 @@
+"""Other writers and readers beside a transaction, before its intents are released (`bundles.md`, Promise 8; ADR 43)."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import pytest
+
+from careconnect.fhir.resource_types import resource_type
+from careconnect_admin.loading.load_request import LoadRequest
+from careconnect_admin.loading.writer import RecordWriter
+from careconnect_records.multi_step.release import Release
+from careconnect_records.multi_step.write_set import WRITE_SET, listed_in
+from careconnect_records.writes.target import Target
+from careconnect_testing.aws.between_calls import KilledError, at_every_call
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.running.bundle_service import Bundles, entry, statuses, transaction
+
+FEMALE = {**patient("1", gender="female"), "id": "4"}
+
+
+@pytest.fixture
+def begun(writer: Writer) -> Writer:
+    writer.made({**patient("1"), "id": "4"})
+    writer.made({**observation("Patient/4"), "id": "o"})
+    return writer
+
+
+def together(writer: Writer) -> Answer:
+    """Change the patient and create an observation."""
+    answer = Bundles(writer).send(
+        transaction(entry("PUT", "Patient/4", FEMALE), entry("PUT", "Observation/q", observation("Patient/4", id="q")))
+    )
+    assert statuses(answer.json["entry"]) == [200, 201]
+    return answer
+
+
+def loaded(writer: Writer) -> None:
+    """Load a version of the patient, without the API."""
+    loader = RecordWriter(writer.reader.tables, clock=lambda: datetime.now(UTC), sleep=lambda _: None)
+    type_ = resource_type("Patient")
+    assert type_
+    [result] = loader.write([LoadRequest(Target(type_, "4"), {**FEMALE, "active": True})])
+    assert not result.reason
+
+
+OVER: dict[str, Callable[[Writer], object]] = {
+    "patch": lambda writer: writer.patch("Patient/4", {"op": "add", "path": "/active", "value": True}),
+    "update": lambda writer: writer.update({**FEMALE, "active": True}),
+    "delete": lambda writer: writer.delete("Observation/q"),
+    "load": loaded,
+}
+
+
+@pytest.mark.parametrize("over", OVER)
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("Observation", "patient=4&_include=Observation:patient"),
+        ("Patient", "_id=4&_revinclude=Observation:patient"),
+        ("Patient/4/$everything", ""),
+    ],
+)
+def test_a_write_over_a_transaction_shows_no_part_of_it(begun: Writer, path: str, query: str, over: str) -> None:
+    """A reader that began before the transaction met nothing of it in what the second write had left."""
+
+    def seen() -> tuple[bool, bool]:
+        answer = begun.reader.get(path, query, Cache_Control="no-cache")
+        found = {each["resource"]["id"]: each["resource"] for each in answer.json["entry"]}
+        return "gender" in found["4"], "q" in found
+
+    def both() -> None:
+        together(begun)
+        OVER[over](begun)
+
+    whole = {(False, False), (True, over != "delete")}
+    for shown, _ in at_every_call(begun, seen, both):
+        assert shown in {*whole, (True, True)}
+
+
+def test_what_a_transaction_left_is_referred_to_while_it_is_released(begun: Writer) -> None:
+    def create() -> int:
+        return begun.create(observation("Patient/new")).status
+
+    Bundles(begun).transaction(
+        entry("PUT", "Patient/new", patient("2", id="new")),
+        entry("PUT", "Observation/q", observation("Patient/new", id="q")),
+    )
+    for status, _ in at_every_call(begun, create, lambda: Release(begun.reader.tables).release_all()):
+        assert status == 201
+
+
+def test_a_load_beside_a_release_keeps_the_version_that_it_replaces(begun: Writer) -> None:
+    cut_off = iter([False, True])
+
+    def kill(operation: str) -> None:
+        if operation == "TransactWriteItems" and next(cut_off):
+            raise KilledError
+
+    begun.faults.append(kill)
+    with suppress(KilledError):
+        together(begun)
+    begun.faults.remove(kill)
+    release = Release(begun.reader.tables)
+    release.abort_pending()
+
+    def but_the_index_record() -> None:
+        """Release, but for a call on the index record, which is on its way."""
+        item = Release.item
+
+        def late(self: Release, table: str, held: dict[str, dict[str, str]], *, done: bool) -> None:
+            if held["sk"]["S"] != "#index":
+                item(self, table, held, done=done)
+
+        with patch.object(Release, "item", late), patch.object(release._states, "remove"):
+            release.release_all()
+
+    for _ in at_every_call(begun, lambda: loaded(begun), but_the_index_record):
+        assert [begun.reader.get(f"Patient/4/_history/{version}").status for version in (1, 2)] == [200, 200]
+
+
+def test_the_directorys_functions_cannot_read_who_is_referred_to(begun: Writer) -> None:
+    organization = {"resourceType": "Organization", "id": "org", "name": "x"}
+    Bundles(begun).transaction(
+        entry("PUT", "Organization/org", organization), entry("POST", "Observation", observation("Patient/4"))
+    )
+
+    tables = begun.reader.tables
+    listed = {
+        name: [
+            listed_in(item)[1]
+            for item in begun.reader.client.scan(TableName=name)["Items"]
+            if item["pk"]["S"].startswith(WRITE_SET)
+        ]
+        for name in (tables.record, tables.directory)
+    }
+    assert listed[tables.directory] == [[]]
+    assert any(key.startswith("Patient/4") for [keys] in [listed[tables.record]] for key in keys)
