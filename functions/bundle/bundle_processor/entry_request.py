@@ -14,6 +14,8 @@ from careconnect_records.parsing.exact_json import json_text
 _PASSED_ON: Final = ("cache-control", "prefer", "x-request-id", "traceparent")
 """The headers of the whole request that hold for each entry."""
 
+_OF_THE_WHOLE: Final = ("_format", "_pretty")
+
 
 def _http_date(instant: str) -> str:
     """Return a FHIR instant as a header has it; a text that is none stays as it is."""
@@ -44,7 +46,8 @@ def request_of(entry: Entry, whole: Request) -> Request:
         method=entry.method,
         path=entry.path,
         headers=headers,
-        query=entry.query,
+        # The answer to the whole is in one format.
+        query=tuple(pair for pair in entry.query if pair[0] not in _OF_THE_WHOLE),
         encoded_body="" if entry.resource is None else json_text(entry.resource),
         is_base64=False,
     )
