@@ -1,5 +1,7 @@
 """Whatever a stranger sends: a status of the contract, in bounded time and memory, and no secret in a log line."""
 
+import json
+
 import pytest
 
 from careconnect_testing.fuzzing.fuzz import find_of, fuzz, largest_memory, share_of
@@ -42,6 +44,21 @@ FOUND = {
     "a type that an element has": (
         "bundle",
         _batch_of(b'"resourceType":"\\u0000"'),
+    ),
+    "a narrative of beginnings of links": (
+        "bundle",
+        json.dumps(
+            {
+                "resourceType": "Bundle",
+                "type": "transaction",
+                "entry": [
+                    {
+                        "resource": {"resourceType": "Patient", "text": {"status": "generated", "div": "<a " * 20_000}},
+                        "request": {"method": "POST", "url": "Patient"},
+                    }
+                ],
+            }
+        ).encode(),
     ),
     "a cursor that begins as a token does": (
         "cursor",

@@ -25,8 +25,9 @@ from careconnect.oauth.scopes import WRITING
 from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 from fhir_reader.budget import FREE_UNITS, UNITS_PER_CALL
 from record_writer.read_request import write_request_of
+from record_writer.request.bundle_part import EntryTrail, Part, at_entry
 from record_writer.response import Presentation, is_pretty, response_to
-from record_writer.write_together import EntryTrail, Part, TransactionWriter, at_entry
+from record_writer.write_together import TransactionWriter
 
 SECONDS: Final = 15.0
 """The time after which no further entry is begun: an entry takes ten seconds at most, the function 26."""
@@ -69,7 +70,10 @@ class BundleEndpoint(OutcomeEndpoint):
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         view = View(format_, is_pretty(request.query))
         type_, entries = entries_in(request, context.base_url.fhir)
-        if (units := _units_of_reads(entries) - FREE_UNITS) > 0:
+        units = _units_of_reads(entries) - FREE_UNITS
+        if units > self.quota.units_per_minute:
+            raise refusals.too_many_reads()
+        if units > 0:
             self.quota.consume(caller.client_id, units, context.now)
         if type_ == TRANSACTION:
             text = self._transaction(entries, caller, context, view, begun + SECONDS)
@@ -133,8 +137,17 @@ def _part(
     trail = EntryTrail()
     asked, presentation = write_request_of(path, alone, caller, context.base_url, trail)
     context.trail.concerns(trail.concerned)
-    names = [entry.full_url, entry.full_url.removeprefix(f"{context.base_url.fhir}/")]
-    return Part(number, asked, trail, tuple(dict.fromkeys(filter(None, names)))), presentation
+    names, base = _names_of(entry.full_url, f"{context.base_url.fhir}/")
+    return Part(number, asked, trail, names, base), presentation
+
+
+def _names_of(full_url: str, fhir_base: str) -> tuple[tuple[str, ...], str]:
+    """Return the names that a full URL gives a resource, and the base of its relative references if it is another's."""
+    if full_url.startswith(fhir_base):
+        return (full_url, full_url.removeprefix(fhir_base)), ""
+    if "://" in full_url:
+        return (full_url,), "/".join(full_url.split("/")[:-2])
+    return ((full_url,) if full_url.startswith("urn:") else ()), ""
 
 
 def _text(entries: Sequence[Entry], responses: Iterable[Response], view: View, type_: BundleType) -> str:

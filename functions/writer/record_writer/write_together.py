@@ -1,16 +1,15 @@
 """Write the entries of a transaction Bundle, all or nothing (`bundles.md`, Transaction; ADR 43)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from careconnect.audit.trail import NOBODY
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue, OutcomeError
-from careconnect.fhir.resource_types import resource_type
+from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Interaction
 from careconnect.storage.quota import UNITS_PER_WRITE_UNIT
@@ -27,10 +26,15 @@ from record_writer.checks.references import referenced_by, require_references
 from record_writer.checks.valid_resource import require_own, resource_faults
 from record_writer.find_references import find_references
 from record_writer.find_target import find_target, not_found
+from record_writer.request.bundle_part import BundleTrail, EntryTrail, Part, at_entry, place_in
 from record_writer.request.bundle_references import conditions_in, with_references
 from record_writer.request.preconditions import criteria_in, one_identifier
-from record_writer.request.write_request import Kind, WriteRequest, WriteResult, WriteTrail
+from record_writer.request.write_request import Kind, WriteRequest, WriteResult
+from record_writer.require_valid import UNITS_PER_REFERENCE
 from record_writer.write_resource import ResourceWriter, may_know, require_match
+
+MAX_CONDITIONS: Final = 100
+"""Conditional references of one transaction that differ, as a search has values that name patients."""
 
 MAX_PATIENTS: Final = 99
 """Patients of one transaction: the transaction of its commit has room for so many audit events."""
@@ -42,54 +46,6 @@ _ORDER: Final = (Kind.DELETE, Kind.CREATE, Kind.UPDATE)
 """The order of processing, which is not that of the Bundle (STU3 HTTP §3.1.0.11.2)."""
 
 
-@dataclass(slots=True)
-class EntryTrail:
-    """Collects the patients of one entry for the audit trail of its Bundle."""
-
-    concerned: tuple[str, ...] = ()
-    hidden: dict[str, None] = field(default_factory=dict)
-
-    def concerns(self, patients: Collection[str], ids: Collection[str] | None = None) -> None:  # noqa: ARG002
-        """Note the patients that an attempt is about."""
-        self.concerned = tuple(patients)
-
-    def touched(self, patients: Collection[str]) -> None:
-        """Note the patients of an entry that changes nothing."""
-        self.concerned = (*self.concerned, *patients)
-
-    def withheld(self, patients: Collection[str]) -> None:
-        """Note the patients of a resource that the caller may not see."""
-        self.hidden |= dict.fromkeys(patients)
-
-    def put_actions(self, patients: Collection[str], made: str) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Return nothing: the events are those of the Bundle."""
-        return []
-
-    def goes_without(self) -> bool:
-        """Return False: the Bundle's trail decides."""
-        return False
-
-    def committed(self, patients: Collection[str], made: str) -> None:
-        """Do nothing: the events are those of the Bundle."""
-
-
-class BundleTrail(WriteTrail, Protocol):
-    """The audit trail of a transaction: one event for each patient, with all versions that were made of its records."""
-
-    def put_all(self, made: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-        """Return the actions that put the events: for each patient, the versions that were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An entry that writes: its position in the Bundle, its request, and the names by which others refer to it."""
-
-    position: int
-    request: WriteRequest
-    trail: EntryTrail
-    names: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """A part with its target, and the plan that writes it, None if nothing changes."""
@@ -98,41 +54,14 @@ class _Prepared:
     target: Target
     plan: WritePlan | None
     patients: tuple[str, ...] = ()
-    referred: tuple[str, ...] = ()
+    resource: dict[str, Any] | None = None
+    """What is stored, if it has to be judged by its references and by If-Match."""
+    referenced: Mapping[str, Target] = field(default_factory=dict)
 
-
-@contextmanager
-def at_entry(position: int, type_name: str = "") -> Iterator[None]:
-    """Name the entry at fault in each outcome that refuses it."""
-    try:
-        yield
-    except OutcomeError as error:
-        raise named(error, position, type_name) from None
-
-
-def named(error: OutcomeError, position: int, type_name: str) -> OutcomeError:
-    """Return the error with the Bundle entry's position in the expression of each issue."""
-    issues = error.issues or (Issue(error.code, error.text, expression=error.where),)
-    error.issues = tuple(replace(each, expression=_place(each.expression, position, type_name)) for each in issues)
-    return error
-
-
-_HEADERS: Final = {
-    "http.If-Match": "request.ifMatch",
-    "http.If-None-Exist": "request.ifNoneExist",
-    "http.If-None-Match": "request.ifNoneMatch",
-    "id": "resource.id",
-    "resourceType": "resource",
-}
-
-
-def _place(expression: str, position: int, type_name: str) -> str:
-    entry = f"Bundle.entry[{position}]"
-    if not expression:
-        return entry
-    if type_name and (expression == type_name or expression.startswith(f"{type_name}.")):
-        return f"{entry}.resource{expression.removeprefix(type_name)}"
-    return f"{entry}.{_HEADERS.get(expression, 'request.url')}"
+    @property
+    def named(self) -> set[str]:
+        """The patients that it is about or refers to."""
+        return {*self.patients, *(each.id for each in self.referenced.values() if each.type.is_patient)}
 
 
 class TransactionWriter(ResourceWriter):
@@ -154,34 +83,23 @@ class TransactionWriter(ResourceWriter):
         ordered = sorted(parts, key=lambda part: _ORDER.index(part.request.kind))
         try:
             prepared = self._prepared(ordered)
+            plans = [each.plan for each in prepared if each.plan]
+            made = _made(prepared)
+            if len({*made, *(patient for each in prepared for patient in each.named)}) > MAX_PATIENTS:
+                raise refusals.too_many_patients_together(MAX_PATIENTS)
+            if not fit_together(plans):
+                raise refusals.too_much_together()
+            self._charge(prepared, caller)
+            referred = self._referred(prepared)
         finally:
             # The event of a refusal names all patients that the entries are about.
             trail.concerns(tuple({patient: None for part in parts for patient in part.trail.concerned}))
             if hidden := {patient: None for part in parts for patient in part.trail.hidden}:
                 trail.withheld(tuple(hidden))
         self._require_unreferred(prepared, caller)
-        plans = [each.plan for each in prepared if each.plan]
-        made: defaultdict[str, list[str]] = defaultdict(list)
-        for each in prepared:
-            if each.plan:
-                for patient in each.patients or (NOBODY,):
-                    made[patient].append(f"{each.target.key}/_history/{each.plan.version}")
-        if len(made) > MAX_PATIENTS:
-            raise refusals.too_many_patients_together(MAX_PATIENTS)
-        if not fit_together(plans):
-            raise refusals.too_much_together()
-        units = UNITS_PER_WRITE_UNIT * sum(
-            write_units(plan, max(1, len(each.patients)), in_steps=len(plans) > 1)
-            for each in prepared
-            if (plan := each.plan)
-        )
-        if units > self.quota.units_per_minute:
-            raise refusals.exceeds_quota()
         if plans:
-            with self.quota.charged(caller.client_id, units, self.clock()):
-                pass
             self.store.write_all(plans, trail.put_all(made), min(SECONDS_TOGETHER, end - self.elapsed()))
-        everybody = [patient for each in prepared for patient in (*each.patients, *each.referred)]
+        everybody = [*(patient for each in prepared for patient in each.patients), *referred]
         first = next(iter(made.values()), [""])[0]
         if plans:
             trail.committed(everybody, first)
@@ -189,6 +107,42 @@ class TransactionWriter(ResourceWriter):
             trail.touched(everybody)
         results = {each.part.position: _result(each) for each in prepared}
         return [results[part.position] for part in parts]
+
+    def _charge(self, prepared: Sequence[_Prepared], caller: Caller) -> None:
+        """Charge the client for all plans, before any look-up of references; raises the outcomes 422, 429 and 503."""
+        units = 0
+        for each in prepared:
+            if each.plan:
+                units += UNITS_PER_WRITE_UNIT * write_units(each.plan, max(1, len(each.named)), in_steps=True)
+            else:
+                units += UNITS_PER_REFERENCE * len(each.referenced)
+        if units > self.quota.units_per_minute:
+            raise refusals.exceeds_quota()
+        if units:
+            with self.quota.charged(caller.client_id, units, self.clock()):
+                pass
+
+    def _referred(self, prepared: Sequence[_Prepared]) -> list[str]:
+        """Return the patients that the parts refer to; raises the outcomes of what is not there, and of If-Match."""
+        written = {
+            each.target.key
+            for each in prepared
+            if each.part.request.kind is not Kind.DELETE and each.target.hidden is None
+        }
+        referred: list[str] = []
+        for each in prepared:
+            if each.resource is None:
+                continue
+            part, target, root = each.part, each.target, each.part.request.root
+            with at_entry(part.position, part.request.type.name):
+                others = [one for key, one in each.referenced.items() if key != target.key and key not in written]
+                found = find_references(self.store, part.request.caller, others, previous=target.references)
+                # From here on the answer tells that these patients exist, also if it is a refusal.
+                part.trail.touched(found.patients)
+                require_references(each.resource, {target.key, *found.keys, *written}, root)
+                require_match(part.request, target)
+                referred += found.patients
+        return referred
 
     def _prepared(self, ordered: Sequence[Part]) -> list[_Prepared]:
         """Return all parts with their plans, as if those before them were done."""
@@ -201,65 +155,76 @@ class TransactionWriter(ResourceWriter):
         _require_distinct(ordered, targets)
         names = {name: targets[part.position].key for part in ordered for name in part.names}
         names |= self._conditional(ordered)
-        requests = {part.position: _rewritten(part, names) for part in ordered}
-        _require_valid(ordered, requests, targets)
-        written = {
-            targets[part.position].key
-            for part in ordered
-            if part.request.kind is not Kind.DELETE and targets[part.position].hidden is None
-        }
+        requests = {part.position: _rewritten(part, _names_for(part, names)) for part in ordered}
+        _require_valid(ordered, requests)
         found = []
         for part in ordered:
             with at_entry(part.position, part.request.type.name):
-                found.append(self._prepare(part, requests[part.position], targets[part.position], written))
+                found.append(self._prepare(part, requests[part.position], targets[part.position]))
         return found
 
     def _conditional(self, parts: Sequence[Part]) -> dict[str, str]:
         """Return the resources that conditional references lead to, by the texts of these; raises the 412 outcomes."""
-        known: dict[str, str] = {}
+        asked: dict[str, tuple[Part, ResourceType, str]] = {}
         for part in parts:
             for text, type_name, query in conditions_in(part.request.resource):
-                if text in known or (type_ := resource_type(type_name)) is None:
-                    continue
-                with at_entry(part.position):
-                    part.request.caller.require(type_, Interaction.SEARCH)
-                    pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
-                    condition = one_identifier(type_, criteria_in(pairs))
-                    require_own_condition(part.request.caller, type_, condition)
-                    asked = replace(part.request, type=type_, id="", condition=condition, kind=Kind.DELETE)
-                    target = find_target(self.store, asked, self.new_id)
-                    if not target.exists:
-                        raise refusals.nothing_matches()
-                    known[text] = target.key
-        return known
+                if type_ := resource_type(type_name):
+                    asked.setdefault(text, (part, type_, query))
+        if len(asked) > MAX_CONDITIONS:
+            raise refusals.too_many_conditions(MAX_CONDITIONS)
+        if not asked:
+            return {}
+        client_id = parts[0].request.caller.client_id
+        with self.quota.charged(client_id, UNITS_PER_REFERENCE * len(asked), self.clock()):
+            return {text: self._match(*one) for text, one in asked.items()}
 
-    def _prepare(self, part: Part, request: WriteRequest, target: Target, written: Collection[str]) -> _Prepared:
+    def _match(self, part: Part, type_: ResourceType, query: str) -> str:
+        """Return the key of the resource that a conditional reference leads to; raises the 412 outcomes."""
+        trail = EntryTrail()
+        try:
+            part.request.caller.require(type_, Interaction.SEARCH)
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
+            condition = one_identifier(type_, criteria_in(pairs))
+            require_own_condition(part.request.caller, type_, condition)
+            asked = replace(part.request, type=type_, id="", condition=condition, kind=Kind.DELETE, trail=trail)
+            target = find_target(self.store, asked, self.new_id)
+            if not target.exists:
+                raise refusals.nothing_matches()
+        except OutcomeError as error:
+            where = f"Bundle.entry[{part.position}].resource"
+            error.issues = (Issue(error.code, error.text, expression=where),)
+            raise
+        finally:
+            part.trail.touched(trail.concerned)
+        # From here on the answer tells that it exists.
+        part.trail.touched(stored_patients(target, target.index))
+        return target.key
+
+    def _prepare(self, part: Part, request: WriteRequest, target: Target) -> _Prepared:
         if request.kind is Kind.DELETE:
             return self._prepare_deletion(part, request, target)
-        if request.kind is Kind.CREATE and target.exists:
-            return _Prepared(part, self._shown(request, target), None, stored_patients(target, target.index))
+        if request.kind is Kind.CREATE:
+            new = {**request.resource, "id": target.id}
+            require_own(request.caller, request.type, new, target.id, request.root)
+            require_own_identifiers(request.caller, request.type, {}, new)
+            if target.exists:
+                return _Prepared(part, self._shown(request, target), None, stored_patients(target, target.index))
         if request.kind is Kind.UPDATE and request.condition is None and request.caller.patient and not target.version:
             raise not_found(target)
         is_matched = request.kind is Kind.UPDATE and request.condition is not None and target.exists
         if is_matched and request.body_id not in (None, target.id):
             raise refusals.another_id()
         resource = {**request.resource, "id": target.id}
-        require_own(request.caller, request.type, resource, target.id, request.root)
-        if request.kind is Kind.CREATE:
-            require_own_identifiers(request.caller, request.type, {}, resource)
-        else:
+        if request.kind is Kind.UPDATE:
+            require_own(request.caller, request.type, resource, target.id, request.root)
             target = self._with_own_identifiers(request, target, resource)
-        require_match(request, target)
-        referenced = referenced_by(resource, request.root)
-        others = [each for key, each in referenced.items() if key != target.key and key not in written]
-        found = find_references(self.store, request.caller, others, previous=target.references)
-        require_references(resource, {target.key, *found.keys, *written}, request.root)
         method = "POST" if request.kind is Kind.CREATE else "PUT"
         plan = self._planned(request, target, resource, method)
         if plan is None:
             target = self._shown(request, target)
         items = (plan.previous, plan.index) if plan else ()
-        return _Prepared(part, target, plan, stored_patients(target, target.index, target.body, *items), found.patients)
+        patients = stored_patients(target, target.index, target.body, *items)
+        return _Prepared(part, target, plan, patients, resource, referenced_by(resource, request.root))
 
     def _shown(self, request: WriteRequest, target: Target) -> Target:
         """Return a target that stays as it is, with its body if the answer shows it: afterwards it may be another."""
@@ -271,7 +236,8 @@ class TransactionWriter(ResourceWriter):
             return _Prepared(part, target, None)
         patients = stored_patients(target, target.index, target.body)
         if not target.exists:
-            return _Prepared(part, target, None, patients)
+            named = (request.id,) if request.type.is_patient and request.id else ()
+            return _Prepared(part, target, None, patients or named)
         require_match(request, target)
         target = self._with_own_identifiers(request, target, {})
         plan = self._planned(request, target, None, "DELETE")
@@ -306,18 +272,36 @@ def _result(prepared: _Prepared) -> WriteResult:
     return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
 
 
+def _made(prepared: Sequence[_Prepared]) -> dict[str, list[str]]:
+    """Return for each patient the versions of the record that will be made."""
+    made: defaultdict[str, list[str]] = defaultdict(list)
+    for each in prepared:
+        if each.plan:
+            for patient in each.patients or (NOBODY,):
+                made[patient].append(f"{each.target.key}/_history/{each.plan.version}")
+    return made
+
+
 def _require_distinct(parts: Sequence[Part], targets: Mapping[int, Target]) -> None:
-    """Raise the 400 outcome for two parts of one resource, or two creates with one condition."""
+    """Raise the 400 outcome for two parts of one resource, or two that make one with the same condition."""
     seen: set[object] = set()
     for part in parts:
         target = targets[part.position]
         keys: list[object] = [target.key]
-        if part.request.condition and part.request.kind is Kind.CREATE:
+        if part.request.condition and part.request.kind is not Kind.DELETE:
             keys.append((part.request.type.name, part.request.condition))
         if any(key in seen for key in keys):
             with at_entry(part.position):
                 raise refusals.twice_together()
         seen.update(keys)
+
+
+def _names_for(part: Part, names: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the names by which a part refers to others: relative ones belong to the base of its own full URL."""
+    if not part.base:
+        return names
+    base = f"{part.base}/"
+    return {**names, **{name.removeprefix(base): key for name, key in names.items() if name.startswith(base)}}
 
 
 def _rewritten(part: Part, names: Mapping[str, str]) -> WriteRequest:
@@ -331,17 +315,17 @@ def _rewritten(part: Part, names: Mapping[str, str]) -> WriteRequest:
     return replace(request, resource=resource, patients=patients)
 
 
-def _require_valid(parts: Sequence[Part], requests: Mapping[int, WriteRequest], targets: Mapping[int, Target]) -> None:
+def _require_valid(parts: Sequence[Part], requests: Mapping[int, WriteRequest]) -> None:
     """Raise the outcome of all faults of all resources, with the status of the first."""
     issues: list[Issue] = []
     for part in parts:
         request = requests[part.position]
-        if request.kind is Kind.DELETE or (request.kind is Kind.CREATE and targets[part.position].exists):
+        if request.kind is Kind.DELETE:
             continue
         with at_entry(part.position, request.type.name):
             faults = resource_faults(request.resource, request.root)
         issues += [
-            replace(each, expression=_place(each.expression, part.position, request.type.name)) for each in faults
+            replace(each, expression=place_in(each.expression, part.position, request.type.name)) for each in faults
         ]
     if issues:
         raise outcomes.invalid_resource(issues[:MAX_FAULTS])

@@ -278,6 +278,14 @@ def test_reads_beyond_one_free_share_are_charged_before_any_is_begun(writer: Wri
     assert int(answer.headers["Retry-After"]) <= 60
 
 
+def test_reads_that_no_minute_pays_for_are_refused_for_good(writer: Writer) -> None:
+    poor = replace(writer, quota=Quota(UsageCounters(), 10_000))
+
+    answer = Bundles(poor).send(batch(*[entry("GET", "Patient?_count=1")] * 50))
+
+    assert (answer.status, answer.issue["code"]) == (422, "too-costly")
+
+
 def test_what_is_not_begun_in_time_is_503_and_not_done(bundles: Bundles, writer: Writer) -> None:
     def slow(operation: str) -> None:
         if operation == "TransactWriteItems":

@@ -174,6 +174,21 @@ REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
         "duplicate",
         "Bundle.entry[1]",
     ),
+    "a condition twice, once of an update": (
+        [
+            entry("PUT", f"Patient?identifier={NHS_NUMBER}|9", patient("9")),
+            created("", patient("9"), ifNoneExist=f"identifier={NHS_NUMBER}|9"),
+        ],
+        400,
+        "duplicate",
+        "Bundle.entry[0]",
+    ),
+    "an invalid resource whose condition is met": (
+        [created("", {**patient("8"), "active": "yes"}, ifNoneExist=f"identifier={NHS_NUMBER}|8")],
+        422,
+        "value",
+        "Bundle.entry[0].resource.active",
+    ),
     "a full url twice": ([created(A, patient("1")), created(A, patient("2"))], 400, "value", "Bundle.entry[1].fullUrl"),
     "an invalid resource": (
         [created("", patient()), created("", observation("Patient/4", status=7))],
@@ -323,6 +338,130 @@ def test_a_refusal_is_an_event_of_each_patient_that_it_is_about(writer: Writer) 
     }
 
 
+def test_a_refusal_is_charged_and_names_the_patients_of_which_it_tells_that_they_exist(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    for id_ in ("4", "5", "6"):
+        recorded.made({**patient(id_), "id": id_})
+    record.forget()
+    counters = UsageCounters()
+    performers = [{"reference": f"Patient/{id_}"} for id_ in ("5", "none")]
+    one = observation(f"Patient?identifier={NHS_NUMBER}|6", performer=performers)
+    entries = [created("", observation("Patient/4")) for _ in range(30)]
+
+    answer = Bundles(replace(recorded, quota=Quota(counters, 100_000))).send(transaction(*entries, created("", one)))
+
+    assert answer.status == 422
+    assert {each.patient for each in record.all()} >= {"4", "5", "6"}
+    assert sum(counters.charges) > 30 * 8 * 10
+
+
+def test_a_bound_client_cannot_tell_a_hidden_resource_from_an_absent_one(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    for id_ in ("4", "6"):
+        recorded.made({**patient(id_), "id": id_})
+    record.forget()
+    bound = Bundles(replace(recorded, patient="4", scope="patient/*.cruds"))
+
+    answers = [
+        bound.send(
+            transaction(
+                entry("PUT", f"Patient/{id_}", {**patient(), "id": id_}),
+                created("", observation("Patient/4", performer=[{"reference": f"Patient/{id_}"}])),
+            )
+        )
+        for id_ in ("6", "absent")
+    ]
+
+    assert {(each.status, each.text.replace("absent", "6")) for each in answers} == {(404, answers[0].text)}
+    assert {each.why for each in record.all() if each.patient == "6"} == {"compartment"}
+
+
+def test_conditional_references_are_events_of_whom_they_lead_to_and_limited(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    for id_ in ("4", "6"):
+        recorded.made({**patient(id_), "id": id_})
+    record.forget()
+    unknown = created("", observation(f"Patient?identifier={NHS_NUMBER}|none"))
+
+    answer = Bundles(recorded).send(
+        transaction(created("", observation(f"Patient?identifier={NHS_NUMBER}|6")), unknown)
+    )
+    assert (answer.status, issues_in(answer)) == (412, [("not-found", ("Bundle.entry[1].resource",))])
+    assert "6" in {each.patient for each in record.all()}
+
+    many = [{"reference": f"Patient?identifier={NHS_NUMBER}|6&_format=a{number}"} for number in range(101)]
+    answer = refused(Bundles(recorded), created("", observation("Patient/4", performer=many)))
+    assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
+
+
+def test_a_transaction_tells_of_ninety_nine_patients_that_it_refers_to(bundles: Bundles, writer: Writer) -> None:
+    for number in range(100):
+        writer.made({**patient(str(number)), "id": f"p{number}"})
+    performers = [{"reference": f"Patient/p{number}"} for number in range(100)]
+    entries = [created("", observation("Patient/p0", performer=performers[:50]))]
+
+    assert len(bundles.transaction(*entries, created("", observation("Patient/p0", performer=performers[50:99])))) == 2
+    answer = refused(bundles, *entries, created("", observation("Patient/p0", performer=performers[50:])))
+    assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
+
+
+def test_a_deletion_of_a_patient_that_is_not_there_is_an_event_of_that_id(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+
+    Bundles(recorded).transaction(entry("DELETE", "Patient/absent"))
+
+    assert {each.patient for each in record.all()} == {"absent"}
+
+
+OTHERS = "http://example.org/fhir"
+
+
+def test_relative_references_of_another_server_lead_to_the_entries_of_its_full_urls(
+    bundles: Bundles, writer: Writer
+) -> None:
+    writer.made({**patient("9"), "id": "4"})
+
+    bundles.transaction(
+        created(f"{OTHERS}/Patient/4", patient("1")),
+        created(f"{OTHERS}/Observation/9", observation("Patient/4", performer=[{"reference": f"{OTHERS}/Patient/4"}])),
+    )
+
+    one = writer.reader.get("Observation/new-1").json
+    assert (one["subject"], one["performer"]) == ({"reference": "Patient/new-0"}, [{"reference": "Patient/new-0"}])
+    assert writer.reader.get("Observation", "patient=4").total == 0
+
+
+@pytest.mark.parametrize("full_url", ["#x", "abc", "Patient/4"])
+def test_a_full_url_that_is_none_names_nothing(bundles: Bundles, writer: Writer, full_url: str) -> None:
+    writer.made({**patient("9"), "id": "4"})
+    contained = [{"resourceType": "Patient", "id": "x"}]
+
+    bundles.transaction(
+        created(full_url, patient("1")),
+        created("", observation("Patient/4", performer=[{"reference": "#x"}], contained=contained)),
+    )
+
+    one = writer.reader.get("Observation/new-1").json
+    assert (one["subject"], one["performer"]) == ({"reference": "Patient/4"}, [{"reference": "#x"}])
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+xml"])
+def test_an_entrys_own_format_is_the_answers(bundles: Bundles, writer: Writer, accept: str) -> None:
+    writer.made({**patient("9"), "id": "4"})
+
+    answer = bundles.send(
+        transaction(
+            entry("POST", "Observation?_format=xml", observation("Patient/4")),
+            entry("GET", "Patient/4?_format=xml&_pretty=true"),
+            entry("GET", "Patient/absent?_format=xml"),
+        ),
+        Accept=accept,
+    )
+
+    assert answer.status == 200
+    assert answer.text.count("<?xml") == accept.endswith("xml")
+
+
 def test_without_its_events_nothing_is_written(writer: Writer) -> None:
     recorded, record = with_record(writer)
     recorded.made({**patient(), "id": "4"})
@@ -352,6 +491,17 @@ def test_what_comes_to_too_much_is_refused(bundles: Bundles, monkeypatch: pytest
     monkeypatch.setattr("careconnect_records.multi_step.write.MAX_ITEMS", 10)
 
     answer = refused(bundles, *[created("", patient(str(number))) for number in range(3)])
+
+    assert (answer.status, issues_in(answer)[0][0]) == (413, "too-costly")
+
+
+def test_a_list_of_keys_that_no_item_holds_is_refused(bundles: Bundles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multi_step, "_LARGEST_ITEM", 20_000)
+    own = [[{"system": f"urn:uuid:{uuid.uuid4()}", "value": str(uuid.uuid4())} for _ in range(10)] for _ in range(40)]
+
+    answer = refused(
+        bundles, *(created("", observation("https://x.example/Patient/1", identifier=each)) for each in own)
+    )
 
     assert (answer.status, issues_in(answer)[0][0]) == (413, "too-costly")
 

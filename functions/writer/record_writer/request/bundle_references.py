@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from careconnect_records.items.reference_counts import literal_references
 
-_HREF: Final = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)("[^"]*"|'[^']*')""")
+# Within one tag: a search from each `<a` to the text's end would take quadratic time.
+_HREF: Final = re.compile(r"""(<a\s(?:[^<>]*?\s)?href\s*=\s*)("[^"]*"|'[^']*')""")
 _CONDITION: Final = re.compile(r"([A-Z][A-Za-z]*)\?(.+)")
 
 

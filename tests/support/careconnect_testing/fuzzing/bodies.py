@@ -86,22 +86,56 @@ PATCHES: Final = tuple(
         ],
     )
 )
+_NEW: Final = "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"
+_LINKED: Final = {
+    "resourceType": "Observation",
+    "status": "final",
+    "code": {"text": "x"},
+    "subject": {"reference": _NEW},
+    "performer": [{"reference": "Patient?identifier=urn:x%7C7"}],
+    "text": {
+        "status": "generated",
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{_NEW}">a</a></div>',
+    },
+}
+
 BUNDLES: Final = tuple(
-    json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
-    for entries in (
-        [
-            {"resource": json.loads(PATIENT), "request": {"method": "PUT", "url": "Patient/4", "ifMatch": 'W/"1"'}},
-            {"request": {"method": "GET", "url": "Observation?patient=4&_count=2", "ifNoneMatch": 'W/"1"'}},
-        ],
-        [
-            {
-                "fullUrl": "urn:uuid:2d4d2ab2-1c5e-4a5a-9a5d-1f3a4b5c6d7e",
-                "resource": json.loads(OBSERVATION),
-                "request": {"method": "POST", "url": "Observation", "ifNoneExist": "identifier=urn:x%7C7"},
-            },
-            {"request": {"method": "DELETE", "url": "Patient?identifier=urn:x%7C7"}},
-            {"request": {"method": "GET", "url": "Patient/4", "ifModifiedSince": "2024-05-01T10:00:00Z"}},
-        ],
+    json.dumps({"resourceType": "Bundle", "type": type_, "entry": entries}).encode()
+    for type_, entries in (
+        (
+            "transaction",
+            [
+                {
+                    "fullUrl": _NEW,
+                    "resource": json.loads(PATIENT),
+                    "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:x%7C8"},
+                },
+                {"resource": _LINKED, "request": {"method": "POST", "url": "Observation"}},
+                {"request": {"method": "DELETE", "url": "Observation/o1"}},
+            ],
+        ),
+        (
+            "batch",
+            [
+                {
+                    "resource": json.loads(PATIENT),
+                    "request": {"method": "PUT", "url": "Patient/4", "ifMatch": 'W/"1"'},
+                },
+                {"request": {"method": "GET", "url": "Observation?patient=4&_count=2", "ifNoneMatch": 'W/"1"'}},
+            ],
+        ),
+        (
+            "batch",
+            [
+                {
+                    "fullUrl": "urn:uuid:2d4d2ab2-1c5e-4a5a-9a5d-1f3a4b5c6d7e",
+                    "resource": json.loads(OBSERVATION),
+                    "request": {"method": "POST", "url": "Observation", "ifNoneExist": "identifier=urn:x%7C7"},
+                },
+                {"request": {"method": "DELETE", "url": "Patient?identifier=urn:x%7C7"}},
+                {"request": {"method": "GET", "url": "Patient/4", "ifModifiedSince": "2024-05-01T10:00:00Z"}},
+            ],
+        ),
     )
 )
 

@@ -95,7 +95,9 @@ class StillTables:
             values = request.get("ExpressionAttributeValues", {})
             _require_text(values)
             if self.recording and (added := values.get(":id")):
-                self.put_item(TableName=request["TableName"], Item={**request["Key"], "ids": added})
+                self.put_item(
+                    TableName=request["TableName"], Item={**request["Key"], "ids": added, "times": {"N": "1"}}
+                )
         return {}
 
     def batch_execute_statement(self, *, Statements: Iterable[Mapping[str, Any]]) -> Any:  # noqa: N803
