@@ -104,21 +104,33 @@ class DynamoDbResourceStore:
         """Run `read` on one snapshot of all multi-step writes, and return its result (Promise 8, ADR 43).
 
         The first run has no snapshot. A run that meets a multi-step write is repeated on a strongly consistent store
-        with a new snapshot: one Query. Raises the 503 outcome if each snapshot was too old for some write, and what
+        with a new snapshot: two Queries. Raises the 503 outcome if each snapshot was too old for some write, and what
         `read` raises.
         """
         store, bases = self, set[str]()
         for reading in range(_READINGS):
             if reading:
                 store = self.consistent()
-                store._snapshot = frozenset((*self._committed(), *bases))
+                store._snapshot = self._committed() | bases
             try:
                 return read(store)
             except SnapshotNeededError as error:
                 bases.update({error.base} - {""})
         raise outcomes.unavailable("too many writes")
 
-    def _committed(self) -> Iterator[str]:
+    def _committed(self) -> frozenset[str]:
+        """Return the names of the writes that were done at one moment: that between two Queries with equal results.
+
+        DynamoDB does not isolate a Query: one alone may have a write without one before it, on which it was made.
+        """
+        found = frozenset(self._done())
+        for _ in range(_READINGS):
+            before, found = found, frozenset(self._done())
+            if found == before:
+                return found
+        raise outcomes.unavailable("too many writes")
+
+    def _done(self) -> Iterator[str]:
         request: dict[str, Any] = {
             "TableName": self._transactions,
             "KeyConditionExpression": "pk = :states",

@@ -167,14 +167,38 @@ def test_a_request_that_meets_intents_begins_again_with_one_snapshot(reader: Rea
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     # The last call reads the former body.
-    assert reader.calls == ["Query", "Query", "Query", "BatchGetItem", "BatchGetItem"]
+    assert reader.calls == ["Query", "Query", "Query", "Query", "BatchGetItem", "BatchGetItem"]
     decide(reader, "w", DONE)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
-    assert reader.calls == ["Query", "Query", "Query", "BatchGetItem"]
+    assert reader.calls == ["Query", "Query", "Query", "Query", "BatchGetItem"]
     reader.calls.clear()
     reader.get("Observation/held")
-    assert reader.calls == ["GetItem", "Query", "GetItem"]
+    assert reader.calls == ["GetItem", "Query", "Query", "GetItem"]
+
+
+def test_a_snapshot_is_of_one_moment_though_a_query_is_not(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Query may have the second of two writes, and have read the first one's state before that was done."""
+    first = {id_: plan_of(OLD, 1, id_=id_) for id_ in ("held", "other")}
+    second = {id_: plan_of(NEW, 2, first[id_], id_=id_) for id_ in first}
+    for id_, each in first.items():
+        put_plainly(reader, each)
+        hold(reader, second[id_], "w1", DONE)
+    hold(reader, plan_of(OLD, 3, second["held"], base="w1"), "w2", DONE)
+    query = reader.client.query
+    torn = ["w1"]
+
+    def torn_once(**request: Any) -> Any:
+        answer = query(**request)
+        if request["TableName"] == reader.tables.transaction and torn:
+            hidden = torn.pop()
+            answer["Items"] = [each for each in answer["Items"] if each["sk"]["S"] != hidden]
+        return answer
+
+    monkeypatch.setattr(reader.client, "query", torn_once)
+    found = {each["resource"]["id"] for each in reader.get("Observation", f"code={NEW}").json["entry"]}
+
+    assert (found, torn) == ({"other"}, [])
 
 
 def test_a_state_that_changes_within_a_request_changes_nothing_of_it(reader: Reader) -> None:
@@ -205,9 +229,9 @@ def test_a_write_over_one_that_a_snapshot_does_not_have_needs_another_snapshot(r
         hold(reader, third, "w2", PENDING)
 
     # After the snapshot, before the search is made again.
-    meanwhile(reader, "Query", 3, both)
+    meanwhile(reader, "Query", 4, both)
     assert codes(reader, "Observation", f"code={NEW}") == [NEW]
-    assert reader.calls.count("Query") == 5
+    assert reader.calls.count("Query") == 7
 
 
 def test_a_base_that_was_released_meanwhile_belongs_to_the_snapshot(reader: Reader) -> None:
