@@ -17,7 +17,7 @@ from careconnect_records.items.references import fhir_base_of
 from careconnect_records.multi_step.write import SECONDS_TOGETHER, fit_together
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.cost import write_units
-from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan import WritePlan, plan_holding
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients
@@ -59,6 +59,11 @@ class _Prepared:
     referenced: Mapping[str, Target] = field(default_factory=dict)
 
     @property
+    def is_held(self) -> bool:
+        """Whether it changes nothing, on condition of a version that has to be there when all others are done."""
+        return self.plan is None and self.resource is not None and self.part.request.if_match is not None
+
+    @property
     def named(self) -> set[str]:
         """The patients that it is about or refers to."""
         return {*self.patients, *(each.id for each in self.referenced.values() if each.type.is_patient)}
@@ -98,7 +103,8 @@ class TransactionWriter(ResourceWriter):
                 trail.withheld(tuple(hidden))
         self._require_unreferred(prepared, caller)
         if plans:
-            self.store.write_all(plans, trail.put_all(made), min(SECONDS_TOGETHER, end - self.elapsed()))
+            held = [plan_holding(each.target) for each in prepared if each.is_held]
+            self.store.write_all([*plans, *held], trail.put_all(made), min(SECONDS_TOGETHER, end - self.elapsed()))
         everybody = [*(patient for each in prepared for patient in each.patients), *referred]
         first = next(iter(made.values()), [""])[0]
         if plans:
@@ -114,8 +120,10 @@ class TransactionWriter(ResourceWriter):
         for each in prepared:
             if each.plan:
                 units += UNITS_PER_WRITE_UNIT * write_units(each.plan, max(1, len(each.named)), in_steps=True)
-            else:
-                units += UNITS_PER_REFERENCE * len(each.referenced)
+                continue
+            units += UNITS_PER_REFERENCE * len(each.referenced)
+            if each.is_held:
+                units += UNITS_PER_WRITE_UNIT * write_units(plan_holding(each.target), 0, in_steps=True)
         if units > self.quota.units_per_minute:
             raise refusals.exceeds_quota()
         if units:

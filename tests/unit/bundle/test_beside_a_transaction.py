@@ -81,6 +81,25 @@ def test_a_write_over_a_transaction_shows_no_part_of_it(begun: Writer, path: str
         assert shown in {*whole, (True, True)}
 
 
+def test_if_match_of_an_entry_that_changes_nothing_holds_for_the_whole(begun: Writer) -> None:
+    unchanged = entry("PUT", "Patient/4", {**patient("1"), "id": "4"}, ifMatch='W/"1"')
+    amended = entry("PUT", "Observation/o", {**observation("Patient/4", status="amended"), "id": "o"})
+
+    def other() -> tuple[int, str]:
+        status = begun.update(FEMALE, If_Match='W/"1"').status
+        return status, begun.reader.get("Observation/o").json["status"]
+
+    seen = set()
+    for answer, (status, observed) in at_every_call(
+        begun, lambda: Bundles(begun).send(transaction(unchanged, amended)), other
+    ):
+        seen.add((answer.status, status, observed))
+        assert begun.reader.get("Patient/4").json["meta"]["versionId"] == "2"
+        assert begun.reader.get("Patient/4/_history").json["total"] == 2
+    # The other write is done before the commit, the last call.
+    assert seen == {(409, 200, "final")}
+
+
 def test_what_a_transaction_left_is_referred_to_while_it_is_released(begun: Writer) -> None:
     def create() -> int:
         return begun.create(observation("Patient/new")).status

@@ -115,6 +115,23 @@ class WritePlan:
         )
 
 
+def plan_holding(target: Target) -> WritePlan:
+    """Return the plan that changes nothing of a stored resource, done only if nobody else writes it meanwhile."""
+    nothing: frozenset[Any] = frozenset()
+    return WritePlan(
+        target=target,
+        index=target.index or {},
+        body=None,
+        entries={},
+        removed=nothing,
+        locks_added=nothing,
+        locks_removed=nothing,
+        incremented=nothing,
+        decremented=nothing,
+        deletes=False,
+    )
+
+
 def changed_counts(plans: Iterable[WritePlan]) -> dict[tuple[str, int], Counter[str]]:
     """Return the changes of reference counts by type, for each target's key and shard."""
     counts: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
