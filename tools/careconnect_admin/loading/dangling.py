@@ -52,10 +52,16 @@ class References:
         return sorted((each for each in missing if each.target not in there), key=lambda each: -each.count)
 
     def _target(self, text: str) -> str:
-        """Return the `Type/id` of a reference, or a URN, which no resource here has; `""` for another server's."""
+        """Return the `Type/id` of a reference, or what no load resolves: a URN, a condition; `""` for another server's.
+
+        Of a condition (`Patient?identifier=…`) the type alone is told: its values identify people.
+        """
         literal = LITERAL_REFERENCE.fullmatch(text)
         if literal is None:
             # A URN that its Bundle resolves was replaced by then (STU3 Bundle §2.36.4).
+            condition = text.partition("?")
+            if condition[1] and resource_type(condition[0]):
+                return f"{condition[0]}?…"
             return text if text.startswith("urn:") else ""
         return f"{literal['type']}/{literal['id']}" if literal["base"] in (None, self._fhir_base) else ""
 

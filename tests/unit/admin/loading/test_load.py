@@ -395,6 +395,7 @@ def test_references_that_lead_nowhere_are_reported_and_are_no_problem(tmp_path: 
         observation("c", subject={"reference": "https://ehr.example/careconnect-ri/STU3/Patient/9"}),
         observation("d", device={"reference": "Device/1"}, context={"reference": "urn:uuid:00000000"}),
         observation("e", subject={"reference": "Patient/9/_history/2"}),
+        observation("f", subject={"reference": "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9658218873"}),
         patient(),
         base_url="https://ehr.example",
     )
@@ -402,6 +403,7 @@ def test_references_that_lead_nowhere_are_reported_and_are_no_problem(tmp_path: 
     assert dangling(report)[:2] == [("Patient/9", 3, "Observation/b"), ("Practitioner/p", 2, "Observation/a")]
     assert sorted(dangling(report)[2:]) == [
         ("Device/1", 1, "Observation/d"),
+        ("Patient?…", 1, "Observation/f"),
         ("urn:uuid:00000000", 1, "Observation/d"),
     ]
 
