@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ClientError
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect_admin.loading.load_request import LoadRequest
@@ -15,7 +17,7 @@ from careconnect_records.multi_step.write_set import WRITE_SET, listed_in
 from careconnect_records.writes.target import Target
 from careconnect_testing.aws.between_calls import KilledError, at_every_call
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.running.bundle_service import Bundles, entry, statuses, transaction
 
@@ -139,6 +141,23 @@ def test_a_load_beside_a_release_keeps_the_version_that_it_replaces(begun: Write
 
     for _ in at_every_call(begun, lambda: loaded(begun), but_the_index_record):
         assert [begun.reader.get(f"Patient/4/_history/{version}").status for version in (1, 2)] == [200, 200]
+
+
+@pytest.mark.parametrize(("code", "status"), [("TransactionConflictException", 200), ("AccessDeniedException", 503)])
+def test_a_lock_that_cannot_be_released_is_looked_up_again_or_503(begun: Writer, code: str, status: int) -> None:
+    Bundles(begun).transaction(entry("POST", "Patient", patient("7")))
+    refused: Any = {"Error": {"Code": code, "Message": "as asked"}}
+    left = [code]
+
+    def once(operation: str) -> None:
+        if operation == "UpdateItem" and left:
+            left.clear()
+            raise ClientError(refused, operation)
+
+    begun.faults.append(once)
+    answer = begun.create(patient("7"), If_None_Exist=f"identifier={NHS_NUMBER}|7")
+
+    assert (answer.status, left) == (status, [])
 
 
 def test_the_directorys_functions_cannot_read_who_is_referred_to(begun: Writer) -> None:

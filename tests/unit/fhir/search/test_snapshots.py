@@ -201,6 +201,38 @@ def test_a_snapshot_is_of_one_moment_though_a_query_is_not(reader: Reader, monke
     assert (found, torn) == ({"other"}, [])
 
 
+def test_the_states_are_read_to_the_last_page(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(reader, plan_of(NEW, 1), "w", DONE)
+    query = reader.client.query
+
+    def in_two_pages(**request: Any) -> Any:
+        if request["TableName"] == reader.tables.transaction and "ExclusiveStartKey" not in request:
+            return {"Items": [], "LastEvaluatedKey": {"pk": {"S": STATES}, "sk": {"S": "a"}}}
+        return query(**request)
+
+    monkeypatch.setattr(reader.client, "query", in_two_pages)
+
+    assert codes(reader, "Observation", f"code={NEW}") == [NEW]
+
+
+def test_without_two_equal_looks_at_the_states_it_is_503(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(reader, plan_of(NEW, 1), "w", DONE)
+    query = reader.client.query
+    ended: list[Item] = []
+
+    def another_ends(**request: Any) -> Any:
+        answer = query(**request)
+        if request["TableName"] == reader.tables.transaction:
+            ended.append({"sk": {"S": f"w-{len(ended)}"}})
+            answer["Items"] = [*answer["Items"], *ended]
+        return answer
+
+    monkeypatch.setattr(reader.client, "query", another_ends)
+
+    assert reader.get("Observation", f"code={NEW}").status == 503
+    assert len(ended) < 10
+
+
 def test_a_state_that_changes_within_a_request_changes_nothing_of_it(reader: Reader) -> None:
     """Two resources of one write: the first is read before the write is done, and the second after it."""
     before = {id_: plan_of(OLD, 1, id_=id_) for id_ in ("held", "other")}
