@@ -11,7 +11,10 @@ import pytest
 
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.dynamodb.database import Database
+from careconnect_testing.http.answer import Answer
 from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER, Line, Plan, Step, plan_of
+from careconnect_testing.simulation.ledger import Exchange, Ledger
+from careconnect_testing.simulation.promises.answers import Answers
 from careconnect_testing.simulation.promises.store import check_store
 from careconnect_testing.simulation.promises.waiting import Waiting
 from careconnect_testing.simulation.run import Outcome, run_schedule
@@ -21,6 +24,7 @@ from careconnect_testing.simulation.schedule.scheduler import Home, Scheduler
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
 from careconnect_testing.simulation.world.beginning import beginning
+from careconnect_testing.simulation.world.gateway import Sent
 from careconnect_testing.simulation.world.names import DIRECTORY, RECORDS, REFERENCES, TRANSACTIONS
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
@@ -55,6 +59,22 @@ def test_a_seed_repeats_in_another_process() -> None:
 
     assert len(first) == 100
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("seconds", "has_faults", "holds"), [(8.5, True, True), (7.5, True, False), (8.5, False, False)]
+)
+def test_a_read_may_be_refused_for_its_time_once_that_is_over(seconds: float, *, has_faults: bool, holds: bool) -> None:
+    answer = Answer(400, {}, "Observation: it takes more than 8 seconds, which is too much for one request")
+    sent = Sent("GET", "/Observation", token="x")
+    done = Exchange(1, "reader-1", Step("search"), sent, "r", 0, 100.0, 1, 100.0 + seconds, answer)
+    judge = Answers(Ledger(), has_faults=has_faults).judge
+
+    if holds:
+        judge(done)
+    else:
+        with pytest.raises(BrokenPromiseError):
+            judge(done)
 
 
 def test_seeds_make_different_runs_in_which_things_fail() -> None:
