@@ -55,20 +55,17 @@ def test_one_click_gets_a_token_and_shows_what_it_says_and_opens(visit: Visiting
 
 @pytest.mark.timed
 def test_the_first_load_is_small_and_quick(visit: Visiting, record_property: Callable[[str, object], None]) -> None:
+    tab = visit()
     # What is measured is the page, and not the start of a function.
     visit().open()
-    loads = []
-    for _ in range(3):
-        tab = visit()
-        page = tab.open()
-        begun = time.monotonic()
-        tab.sign_in()
-        loads.append({**tab.loaded(), "seconds to the first token": round(time.monotonic() - begun, 2)})
-        assert page.title() == "Get a token · Care Connect"
+    page = tab.open()
+    begun = time.monotonic()
+    tab.sign_in()
+    figures = {**tab.loaded(), "seconds to the first token": round(time.monotonic() - begun, 2)}
 
-    figures = min(loads, key=lambda load: load["milliseconds"])
     for name, figure in figures.items():
         record_property(name, figure)
+    assert page.title() == "Get a token · Care Connect"
     assert figures["bytes"] < MAX_BYTES, figures
     assert figures["milliseconds"] < MAX_MILLISECONDS, figures
 
