@@ -16,12 +16,12 @@ def legible_in(url: str) -> bytes:
     """Return a link's path and query, its cursor's bytes, and each text that unpacks from them without a key.
 
     Unpacked bytes count when their stream ends and they are text: now and then sealed bytes happen to unpack
-    to noise, in which any short text may occur. So it may in base64, whose letters are left out.
+    to noise, in which any short text may occur.
     """
     cursor = cursor_of(url)
     content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     # A port may hold the digits of a year.
-    parts = [f"{urlsplit(url).path}?{urlsplit(url).query}".replace(cursor, "").encode(), content]
+    parts = [f"{urlsplit(url).path}?{urlsplit(url).query}".encode(), content]
     for start in range(len(content)):
         # zlib's format, with and without its header.
         for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
