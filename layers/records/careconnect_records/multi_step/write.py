@@ -14,6 +14,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import chain
 from typing import Final
 
@@ -105,7 +106,7 @@ class MultiStepWrite:
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
         held.require_room()
         locks = list(held.lock_actions())
-        exclusive = chain(held.lists(), held.index_actions(), locks, held.count_actions())
+        exclusive = chain(held.lists, held.index_actions(), locks, held.count_actions())
         groups = chain(([action] for action in exclusive), held.content_actions())
         try:
             for number, step in enumerate(_steps(groups)):
@@ -174,19 +175,17 @@ class _Held:
         }
 
     def require_room(self) -> None:
-        """Raise `TooCostlyError` for a resource whose index records, before and after, do not fit into one item.
-
-        Raise `TooManyKeysError` for lists that do not.
-        """
-        if any(len(action["Put"]["Item"]["listed"]["B"]) > _LARGEST_ITEM for action in self.lists()):
+        """Raise `TooCostlyError` for an index record that is too large beside the former one, or `TooManyKeysError`."""
+        if any(len(action["Put"]["Item"]["listed"]["B"]) > _LARGEST_ITEM for action in self.lists):
             raise TooManyKeysError("their identifiers and other index keys have more bytes than an item holds")
         for plan in self._plans:
             if item_size(index_intent(plan, self._name)) > _LARGEST_ITEM:
                 text = "more is indexed of it, and was before, than an item holds."
                 raise TooCostlyError(plan.target.type.name, text)
 
-    def lists(self) -> Iterator[Item]:
-        """Yield the actions that put the lists of everything that will be held."""
+    @cached_property
+    def lists(self) -> list[Item]:
+        """The actions that put the lists of everything that will be held."""
         keys: defaultdict[Table, list[Key]] = defaultdict(list)
         for plan, content in zip(self._plans, self._content, strict=True):
             items = (plan.index, *content)
@@ -195,9 +194,11 @@ class _Held:
             keys[table].append(_key_of(lock_key(lock)))
         counts = [change.key for change in self._changes]
         # In the table of records if there is a list: who may read the directory's must not see who is referred to.
-        for table in sorted(keys, key=lambda each: each is not Table.RECORD):
-            yield put(self._tables.name(table), write_set(self._name, keys[table], counts))
-            counts = []
+        tables = sorted(keys, key=lambda each: each is not Table.RECORD)
+        return [
+            put(self._tables.name(table), write_set(self._name, keys[table], counts if table is tables[0] else ()))
+            for table in tables
+        ]
 
     def index_actions(self) -> Iterator[Item]:
         """Yield the actions on index records, on condition that they are as they were read."""
