@@ -211,19 +211,17 @@ class TransactionWriter(ResourceWriter):
     def _prepare(self, part: Part, request: WriteRequest, target: Target) -> _Prepared:
         if request.kind is Kind.DELETE:
             return self._prepare_deletion(part, request, target)
+        resource = {**request.resource, "id": target.id}
         if request.kind is Kind.CREATE:
-            new = {**request.resource, "id": target.id}
-            require_own(request.caller, request.type, new, target.id, request.root)
-            require_own_identifiers(request.caller, request.type, {}, new)
+            require_own(request.caller, request.type, resource, target.id, request.root)
+            require_own_identifiers(request.caller, request.type, {}, resource)
             if target.exists:
                 return _Prepared(part, self._shown(request, target), None, stored_patients(target, target.index))
-        if request.kind is Kind.UPDATE and request.condition is None and request.caller.patient and not target.version:
-            raise not_found(target)
-        is_matched = request.kind is Kind.UPDATE and request.condition is not None and target.exists
-        if is_matched and request.body_id not in (None, target.id):
-            raise refusals.another_id()
-        resource = {**request.resource, "id": target.id}
-        if request.kind is Kind.UPDATE:
+        else:
+            if request.condition is None and request.caller.patient and not target.version:
+                raise not_found(target)
+            if request.condition is not None and target.exists and request.body_id not in (None, target.id):
+                raise refusals.another_id()
             require_own(request.caller, request.type, resource, target.id, request.root)
             target = self._with_own_identifiers(request, target, resource)
         method = "POST" if request.kind is Kind.CREATE else "PUT"
