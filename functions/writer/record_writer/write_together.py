@@ -131,7 +131,7 @@ class TransactionWriter(ResourceWriter):
                 pass
 
     def _referred(self, prepared: Sequence[_Prepared]) -> list[str]:
-        """Return the patients that the parts refer to; raises the outcomes of what is not there, and of If-Match."""
+        """Return the patients that the parts refer to; raises the 422 and 409 outcomes of references and If-Match."""
         written = {
             each.target.key
             for each in prepared

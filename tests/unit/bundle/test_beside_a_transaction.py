@@ -67,7 +67,7 @@ OVER: dict[str, Callable[[Writer], object]] = {
     ],
 )
 def test_a_write_over_a_transaction_shows_no_part_of_it(begun: Writer, path: str, query: str, over: str) -> None:
-    """A reader that began before the transaction met nothing of it in what the second write had left."""
+    """An earlier reader found no intent in the items of the second write."""
 
     def seen() -> tuple[bool, bool]:
         answer = begun.reader.get(path, query, Cache_Control="no-cache")

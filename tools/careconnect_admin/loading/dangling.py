@@ -52,9 +52,9 @@ class References:
         return sorted((each for each in missing if each.target not in there), key=lambda each: -each.count)
 
     def _target(self, text: str) -> str:
-        """Return the `Type/id` of a reference, or what no load resolves: a URN, a condition; `""` for another server's.
+        """Return the target of a reference: `Type/id`, a URN, `Type?…` for a condition; `""` on another server.
 
-        Of a condition (`Patient?identifier=…`) the type alone is told: its values identify people.
+        The values of a condition (`Patient?identifier=…`) identify people.
         """
         literal = LITERAL_REFERENCE.fullmatch(text)
         if literal is None:

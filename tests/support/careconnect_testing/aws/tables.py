@@ -34,7 +34,7 @@ def create_table(client: Any, resource: str, name: str) -> None:
     backend.tables[name] = copy.deepcopy(_EMPTY[resource, name])
 
 
-def begin_table_alike(client: Any, table: str) -> None:
+def begin_table_with_fixed_key(client: Any, table: str) -> None:
     """Put a table's format number, and a key that seals the same `next` links in each run."""
     pk, sk = CURSOR_KEY
     item = {"pk": {"S": pk}, "sk": {"S": sk}, "key": {"B": b"k" * 32}, "format": {"N": str(FORMAT)}}

@@ -29,7 +29,7 @@ from careconnect.oauth.revocation import DynamoDbRevocations
 from careconnect.oauth.signing_keys import KMS_ALGORITHM, KmsSigningKeys
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_testing.aws.tables import begin_table_alike
+from careconnect_testing.aws.tables import begin_table_with_fixed_key
 from careconnect_testing.fuzzing.messages import message_event
 from careconnect_testing.fuzzing.still_tables import StillTables
 from careconnect_testing.parts.access_tokens import signing_key
@@ -102,7 +102,7 @@ class Services:
         """Build the functions, register two clients and write a few records."""
         client: Any = self.tables
         for table in _TABLES.values():
-            begin_table_alike(client, table)
+            begin_table_with_fixed_key(client, table)
         for event in KEPT:
             client.put_item(TableName="audit", Item=event.item())
         self._register()

@@ -59,7 +59,7 @@ class Scenarios:
         self._random.choice(self._kinds)()
 
     def begin(self) -> None:
-        """Create the resources that all scenarios share, and do what a short run may lack by chance."""
+        """Create the shared resources, and send the rare requests that a short run may lack."""
         for each in (*WRITTEN, *DELETED, BOUND_TO):
             self._ledger.send(self._patient_of(each, 1))
         self._leave()
