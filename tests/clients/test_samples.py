@@ -17,7 +17,6 @@ from careconnect_testing.page.node_clients import NODE
 pytestmark = [pytest.mark.clients, pytest.mark.long]
 
 SAMPLES: Final = DOCS / "samples"
-MAX_LINES: Final = 40
 SECONDS: Final = 300
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "py": (sys.executable,),
@@ -72,13 +71,11 @@ def test_a_sample_reads_searches_and_writes_and_may_run_again(service: Service, 
     assert known == created.replace("201", "200")
 
 
-def test_there_is_a_short_sample_in_every_language() -> None:
+def test_there_is_a_sample_in_every_language() -> None:
     samples = {path.suffix[1:]: path for path in SAMPLES.glob("quickstart.*")}
 
     assert samples.keys() == COMMANDS.keys()
     for path in samples.values():
         text = path.read_text(encoding="utf-8")
-        assert text.count("\n") < MAX_LINES, path.name
-        assert max(map(len, text.splitlines())) <= 125, path.name
         for part in ("CLIENT_ID", "editor", "CLIENT_SECRET", "BASE", "/token", "Patient/4", "If-None-Exist"):
             assert part in text, (path.name, part)
