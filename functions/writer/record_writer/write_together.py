@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from careconnect.audit.trail import NOBODY
+from careconnect.audit.disclosures import NOBODY
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from careconnect.audit.disclosures import COMPARTMENT, NOBODY
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.failures import one_a_minute
 from careconnect.audit.query import MAX_PATIENTS, PATIENT, AuditQuery
@@ -20,12 +21,6 @@ from careconnect.http.messages import Request
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-NOBODY: Final = ""
-"""The patient id of an event that names no patient."""
-
-COMPARTMENT: Final = "compartment"
-"""The reason for a refusal that the answer hides, as if the resource were absent."""
 
 _ACTIONS: Final = {"POST": Action.EXECUTE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
 _WHY: Final[Mapping[int, str]] = {

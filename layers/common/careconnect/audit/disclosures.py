@@ -1,0 +1,65 @@
+"""The patients of whom an answer may tell, and those whom it hides, as the work of a request finds them (`audit.md`).
+
+A use case collects them beside its result. Whoever answers the request makes the audit events of them (`recorder`).
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+from careconnect.audit.query import MAX_PATIENTS
+
+NOBODY: Final = ""
+"""The patient id of an event that names no patient."""
+
+COMPARTMENT: Final = "compartment"
+"""The reason for a refusal that the answer hides, as if the resource were absent."""
+
+
+class Disclosures:
+    """The patients that one request discloses and hides, by their ids, each once and in the order found.
+
+    `on_new` is called with disclosed patients before they are counted among them, and may refuse them by an `ApiError`.
+    """
+
+    __slots__ = ("_disclosed", "_on_new", "_unread", "hidden", "resources")
+
+    def __init__(self, on_new: Callable[[Collection[str]], None] = lambda _new: None) -> None:
+        self.hidden: dict[str, str] = {}
+        """The fixed word for the reason, by patient."""
+        self.resources: tuple[str, ...] | None = None
+        """The keys of the resources that a write turned out to be about; None for those that its path names."""
+        self._disclosed: dict[str, None] = {}
+        self._unread: list[Callable[[], Collection[str]]] = []
+        self._on_new = on_new
+
+    @property
+    def disclosed(self) -> Collection[str]:
+        """The disclosed patients; reads what is still being looked up, and raises its errors."""
+        self.settle()
+        return self._disclosed.keys()
+
+    def disclose(self, patients: Iterable[str]) -> None:
+        """Add patients of whom the answer may tell, or `NOBODY` if the request is about no patient's data."""
+        new = [patient for patient in dict.fromkeys(patients) if patient not in self._disclosed]
+        if new:
+            self._on_new(new)
+            self._disclosed |= dict.fromkeys(new)
+
+    def disclose_found(self, find: Callable[[], Collection[str]]) -> None:
+        """Add the patients that `find` returns, once they are needed: a look-up that goes on beside the work."""
+        self._unread.append(find)
+
+    def settle(self) -> None:
+        """Read what `disclose_found` was given; raises its errors, and is done with it all the same."""
+        while self._unread:
+            self.disclose(self._unread.pop(0)())
+
+    def hide(self, patients: Iterable[str], why: str = COMPARTMENT) -> None:
+        """Add patients of resources that the answer treats as absent, with a fixed word for the reason."""
+        self.hidden |= dict.fromkeys(patients, why)
+
+    def has_room_for(self, patients: Collection[str]) -> bool:
+        """Return True if the request may tell of these patients besides those that it discloses already."""
+        self.settle()
+        few = len(self._disclosed) + len(patients) <= MAX_PATIENTS
+        return few or len({*self._disclosed, *patients} - {NOBODY}) <= MAX_PATIENTS
