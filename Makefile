@@ -220,7 +220,7 @@ mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something,
 fuzz: $(VENV)/.test ## Give every parser of strangers' bytes a million made-up inputs (half an hour; ARGS=--inputs=10000000)
 	$(BIN)/python -m careconnect_testing.fuzzing $(ARGS)
 
-# The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", "--json", "--write".
+# The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", --json, --write, --once.
 bench: $(VENV)/.test ## Measure how fast it is, and what it costs (half an hour; with --write docs/performance.md follows)
 	$(BIN)/python -m benchmarks $(ARGS)
 

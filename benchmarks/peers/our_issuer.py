@@ -89,7 +89,7 @@ def main() -> None:
         made.update(pipeline=_pipeline(asked, key), event=asked["event"], key=key, signed=asked["signed"].encode())
 
     def ask() -> Any:
-        return made["shell"](made["event"])
+        return made["pipeline"](made["event"])
 
     def grant() -> None:
         if (status := ask()["statusCode"]) != 200:

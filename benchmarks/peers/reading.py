@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from benchmarks.peers.measured_process import MeasuredProcess
-from benchmarks.peers.programs import BASE, TABLES, bundle, ours, theirs
+from benchmarks.peers.programs import BASE, LOADED, TABLES, bundle, ours, theirs
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.loading.load import load_paths
@@ -31,8 +31,6 @@ _WARM_UP: Final = 2_000
 _EARLY: Final = 99
 """Reads after the first, because many instances live no longer."""
 
-_REFERENCES: Final = "references"
-_TRANSACTIONS: Final = "transactions"
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.read", "expires_at": "99999999999", "jti": "a-jti"}
 _START: Final = "start"
 _FIRST: Final = "first read"
@@ -96,9 +94,9 @@ def _given(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     event = fhir_event("GET", _PATH, authorizer=_CALLER)
     with Emulator(folder / "emulator.log") as emulator:
         client = emulator.client("dynamodb")
-        for resource, name in {**TABLES, "ReferenceTable": _REFERENCES, "TransactionTable": _TRANSACTIONS}.items():
+        for resource, name in TABLES.items():
             create_table(client, resource, name)
-        tables = RecordTables(client, TABLES["RecordTable"], TABLES["DirectoryTable"], _REFERENCES, _TRANSACTIONS)
+        tables = RecordTables(client, *LOADED.values())
         load_paths([write_records(folder)], tables, base_url=BASE)
         program = ours(
             "our_reader",

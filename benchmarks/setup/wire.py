@@ -65,6 +65,7 @@ class Wire:
         """Replay the recorded responses from now on.
 
         A request that was not recorded, such as an audit event with a new id, gets the last response of its operation.
+        An operation that was not recorded is passed on once: small writes are charged together, in one of many.
         """
         self._control("replay")
 
@@ -119,11 +120,11 @@ class _Server:
         return asked
 
     async def _answered(self, target: str, head: bytes, body: bytes) -> bytes:
-        if self.learns:
+        if self.learns or target not in self.last:
             answer = _answer(*await asyncio.to_thread(self._passed_on, head, body))
             self.answers[target, body] = self.last[target] = answer
         else:
-            answer = self.answers.get((target, body)) or self.last[target]
+            answer = self.answers.get((target, body), self.last[target])
         self.asked.append((target, body.decode(), answer.partition(_END_OF_HEAD)[2].decode()))
         return answer
 
