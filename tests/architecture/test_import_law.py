@@ -22,6 +22,7 @@ DOWN = "Tools stand on functions, functions on the layers; that of Bundles alone
 RECORDS = "The records' layer is imported by what writes only"
 HANDLER = "Nothing imports a handler"
 APP = "The handler alone imports the app"
+RECORDER = "The pipeline alone records audit events"
 COMPOSITION = "The handler alone composes: settings, log, clients of AWS"
 BOTO3 = "No function imports boto3: careconnect.runtime.aws makes its clients without it"
 POWERTOOLS = "Powertools is imported by careconnect.runtime.observability only"
@@ -66,6 +67,8 @@ FORBIDDEN = [
     (DOWN, f"{CONSOLE}/app.py", "import service_discovery.openapi_document"),
     (COMPOSITION, f"{CONSOLE}/app.py", "import careconnect.runtime.settings"),
     (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
+    (RECORDER, f"{READER_FOLDER}/search/page.py", "import careconnect.audit.recorder"),
+    (RECORDER, f"{ISSUER}/app.py", "import careconnect.audit.recorder"),
     (COMPOSITION, f"{ISSUER}/tokens/grant_token.py", "import careconnect.runtime.settings"),
     (COMPOSITION, f"{LAYER}/endpoint/pipeline.py", "import careconnect.runtime.observability"),
     (COMPOSITION, f"{RECORDS_LAYER}/writes/plan.py", "import careconnect.runtime.settings"),

@@ -85,8 +85,8 @@ class AuditEndpoint(OutcomeEndpoint):
         bundle = search_events(query, EventContext(self.store, caller, result, links, now, self.elapsed))
         # A bound caller that names no patient requests all events that it may see: those of its own patient.
         whose = named or tuple(filter(None, (caller.patient,)))
-        if hidden := [each for each in whose if caller.patient not in ("", each)]:
-            context.trail.withheld(hidden)
-        if seen := [each for each in whose if each not in hidden]:
-            context.trail.touched(seen)
+        found = context.trail.while_reading()
+        hidden = [each for each in whose if caller.patient not in ("", each)]
+        found.hide(hidden)
+        found.disclose(each for each in whose if each not in hidden)
         return fhir_response(200, bundle.text(result.view), result.view.format, _CACHING)

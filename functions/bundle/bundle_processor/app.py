@@ -90,7 +90,7 @@ class BundleEndpoint(OutcomeEndpoint):
         request, trail = context.request, context.trail
         context.action = TRANSACTION
         trail.start(TRANSACTION, Action.EXECUTE)
-        trail.pay_for_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
+        trail.charge_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
         asked: dict[int, tuple[Part, Presentation]] = {}
         for number, entry in enumerate(entries):
             if not _is_read(entry):

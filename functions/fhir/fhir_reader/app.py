@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from careconnect.audit.disclosures import NOBODY
 from careconnect.audit.event import Action
 from careconnect.audit.query import PATIENT, AuditQuery, audit_query
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
@@ -77,7 +78,7 @@ class FhirEndpoint(OutcomeEndpoint):
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
-        context.trail.pay_for_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
+        context.trail.charge_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
         path = parse_path(request.path)
         if path.type.table is not self.table:
             raise outcomes.not_supported()
@@ -103,7 +104,7 @@ class FhirEndpoint(OutcomeEndpoint):
 
         def page(store: ResourceStore) -> Response:
             budget = self._budget(caller, context.now, ends_at)
-            context.trail.pay = budget.record
+            found = context.trail.while_reading(budget.record)
             search = SearchContext(
                 store=store.charged_to(budget),
                 uncharged=store,
@@ -112,11 +113,16 @@ class FhirEndpoint(OutcomeEndpoint):
                 result=result,
                 fhir_base=context.base_url.fhir,
                 links=Links(context.base_url.fhir, path.asked, caller, self.store.seal_key, is_sealed),
-                trail=context.trail,
+                found=found,
                 named=named,
                 identifiers=query.identifiers,
             )
-            return _body(bundle_of(search).text(result.view), result.view, _CACHING[self.table])
+            try:
+                bundle = bundle_of(search)
+            finally:
+                # Who is named by an identifier is recorded, whatever comes of the search.
+                found.settle()
+            return _body(bundle.text(result.view), result.view, _CACHING[self.table])
 
         return (self.store.consistent() if request.takes_nothing_stale else self.store).at_one_moment(page)
 
@@ -175,15 +181,15 @@ def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
 
 
 def _read(context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
-    request = context.request
+    request, found = context.request, context.trail.while_reading()
     if caller.sees(path.type, path.id, ()):
-        # The path identifies the patient, so the event is written concurrently with the read.
+        # The path identifies the patient, so the event is stored beside the read.
         if path.type is PATIENT:
-            context.trail.touched([path.id])
+            found.disclose([path.id])
         elif path.type.table is Table.DIRECTORY:
-            context.trail.touched()
+            found.disclose([NOBODY])
     stored = read_resource(store, caller, path.type, path.id, version=path.version)
-    context.trail.touched(patients_in(path.type, path.id, stored))
+    found.disclose(patients_in(path.type, path.id, stored))
     headers = {**_CACHING[path.type.table], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)

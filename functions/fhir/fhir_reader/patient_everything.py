@@ -11,7 +11,7 @@ from careconnect.search.links import Cursor
 from fhir_reader.budget import MAX_ENTRIES
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import audit_named_patients
+from fhir_reader.search.filter import disclose_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import Include, SearchQuery
 from fhir_reader.store.stored import OWN_POSITION, Entry
@@ -52,7 +52,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     limit = MAX_ENTRIES if is_number else MAX_EXAMINED
     with context.budget.charged_to(EVERYTHING):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
-        audit_named_patients(patient_type, context)
+        disclose_named_patients(patient_type, context)
         after, wanted = (str(cursor.position[0]), count) if cursor else ("", None)
         compartment: Iterator[list[tuple[str, Entry]]] = iter(())
         if context.caller.sees(patient_type, patient, ()):

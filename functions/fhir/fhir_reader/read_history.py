@@ -13,7 +13,7 @@ from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import audit_named_patients
+from fhir_reader.search.filter import disclose_named_patients
 from fhir_reader.search.parse import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
@@ -56,7 +56,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     """
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     since = _since(query.used)
-    audit_named_patients(type_, context)
+    disclose_named_patients(type_, context)
     current = read_current(context.store, context.caller, type_, resource_id)
     whose = patients_in(type_, resource_id, current)
     resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))
@@ -68,11 +68,11 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
             highest, lowest = current.version, _lowest(resource, since, context)
         total = cursor.total if cursor else (highest - lowest + 1 if resource.is_open else None)
         if total is not None and context.result.only_total:
-            # A total alone is audited for the patients of the resource.
-            context.trail.touched(whose)
+            # A total alone tells of the patients of the resource.
+            context.found.disclose(whose)
             return Bundle(total, links, [], BundleType.HISTORY)
         page = _page(resource, highest, lowest, context)
-    context.trail.touched(page.patients or whose)
+    context.found.disclose(page.patients or whose)
     if total is None and cursor is None and not page.next:
         total = page.found
     if page.next and not context.result.only_total:

@@ -3,24 +3,24 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from careconnect.audit.disclosures import NOBODY
 from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
 from careconnect.endpoint.pipeline import Endpoint, Errors, RequestContext
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.client_record import ClientRecord
 from careconnect.oauth.signing_keys import SigningKeyError
-from careconnect.oauth.token_verification import AccessToken, TrustedKeys
+from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
 from token_issuer import errors
 from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_credentials import read_credentials
 from token_issuer.request_parameters import check_client_id, read_parameters
-from token_issuer.tokens.audited_signer import AuditedSigner
-from token_issuer.tokens.audited_tokens import AuditedTokens, TokenStore
-from token_issuer.tokens.grant_token import TokenSigner, grant_token
-from token_issuer.tokens.introspect_token import introspect_token
-from token_issuer.tokens.revoke_token import revoke_token
+from token_issuer.tokens.grant_token import grant_token
+from token_issuer.tokens.introspect_token import INACTIVE, RevokedTokens, introspect_token, may_introspect
+from token_issuer.tokens.revoke_token import RevocationStore, may_revoke
 
 _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -34,6 +34,17 @@ def _rendered(error: ApiError, _request: Request) -> Response:
 
 
 _ERRORS: Final = Errors(_rendered, errors.internal, errors.bypassed_edge, errors.unavailable)
+
+
+class TokenSigner(Protocol):
+    """A signer of access tokens."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return the compact serialization; raises `SigningKeyError`."""
+
+
+class TokenStore(RevokedTokens, RevocationStore, Protocol):
+    """The store of revoked tokens: look them up and add to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class OAuthEndpoint(Endpoint):
         endpoint = _ENDPOINTS.get(name)
         if endpoint is not None:
             context.action = name
-            context.trail.start(name, Action.EXECUTE)
+            context.trail.facts = Facts(name, Action.EXECUTE)
         if context.request.method != "POST":
             raise errors.method_not_allowed()
         if endpoint is None:
@@ -80,55 +91,43 @@ class OAuthEndpoint(Endpoint):
 def _token(
     deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
 ) -> Mapping[str, Any]:
-    granted = grant_token(
-        client,
-        parameters,
-        base_url=context.base_url,
-        signer=AuditedSigner(deployed.signer, context.trail),
-        lifetime=deployed.lifetime,
-        now=context.now,
-    )
+    granted = grant_token(client, parameters, base_url=context.base_url, lifetime=deployed.lifetime, now=context.now)
+    claims = granted.claims
+    # The event names the token before it is signed, so that it is stored meanwhile.
+    context.trail.identify(subject=claims["sub"], jti=claims["jti"])
+    context.trail.while_reading().disclose([NOBODY])
+    access_token = deployed.signer.sign(claims)
     context.metrics.append("TokenIssued")
     return {
-        "access_token": granted.access_token,
+        "access_token": access_token,
         "token_type": "Bearer",
         "expires_in": granted.expires_in,
-        "scope": granted.scope,
+        "scope": claims["scope"],
         # The launch context of a client that has no launch (SMART App Launch 2.x).
-        **({"patient": granted.patient} if granted.patient else {}),
+        **({"patient": claims["patient"]} if "patient" in claims else {}),
     }
 
 
 def _introspect(
     deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
 ) -> Mapping[str, Any]:
-    said = introspect_token(
-        client,
-        _token_of(parameters),
-        base_url=context.base_url,
-        keys=deployed.keys,
-        revoked=AuditedTokens(deployed.tokens, context.trail),
-        now=context.now,
-        tell=_trail_of(context),
-    )
-    if not said["active"]:
-        context.trail.withheld(why="inactive")
-    return said
+    token, found = _token_in(parameters, deployed, context), context.trail.while_reading()
+    if token is None or not may_introspect(client, token):
+        found.hide([NOBODY], "inactive")
+        return INACTIVE
+    found.disclose([NOBODY])
+    return introspect_token(token, base_url=context.base_url, revoked=deployed.tokens)
 
 
 def _revoke(
     deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
 ) -> Mapping[str, Any]:
-    if not revoke_token(
-        client,
-        _token_of(parameters),
-        base_url=context.base_url,
-        keys=deployed.keys,
-        revocations=AuditedTokens(deployed.tokens, context.trail),
-        now=context.now,
-        tell=_trail_of(context),
-    ):
-        context.trail.withheld(why="not revoked")
+    token, found = _token_in(parameters, deployed, context), context.trail.while_reading()
+    if token is None or not may_revoke(client, token):
+        found.hide([NOBODY], "not revoked")
+        return {}
+    found.disclose([NOBODY])
+    deployed.tokens.revoke(token.jti, token.expires_at)
     return {}
 
 
@@ -141,16 +140,16 @@ _ENDPOINTS: Final[
 }
 
 
-def _trail_of(context: RequestContext) -> Callable[[AccessToken], None]:
-    """Return a function that adds a token's id and client, but never the token, to the request's audit trail."""
+def _token_in(parameters: Parameters, deployed: OAuthEndpoint, context: RequestContext) -> AccessToken | None:
+    """Return the token that a request is about; None if it was not issued here, or has expired.
 
-    def note(token: AccessToken) -> None:
-        context.trail.identify(subject=token.client_id, jti=token.jti)
-
-    return note
-
-
-def _token_of(parameters: Parameters) -> str:
+    The audit trail gets its id and client, but never the token.
+    """
     if "token" not in parameters:
         raise errors.invalid_request("The token is missing.", reason="no token")
-    return parameters["token"]
+    try:
+        token = verify_token(parameters["token"], base_url=context.base_url, keys=deployed.keys, now=context.now)
+    except TokenRefusedError:
+        return None
+    context.trail.identify(subject=token.client_id, jti=token.jti)
+    return token

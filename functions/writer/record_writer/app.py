@@ -42,7 +42,7 @@ class WriterEndpoint(OutcomeEndpoint):
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
         quota = self.writer.quota
-        context.trail.pay_for_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+        context.trail.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
         path = parse_path(request.path)
         if path.type.table is not self.table:
             raise outcomes.not_supported()

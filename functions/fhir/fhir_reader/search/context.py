@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from careconnect.audit.trail import AuditTrail
+from careconnect.audit.disclosures import Disclosures
 from careconnect.oauth.caller import Caller
 from careconnect.search.links import Links
 from careconnect.search.result_parameters import ResultParameters
@@ -15,7 +15,7 @@ class SearchContext:
     """The store, the caller, the budget, and the form of the answer.
 
     `store` is charged to `budget`. The request names patients by their ids (`named`) and by `identifiers`, which are
-    looked up in the `uncharged` store for the audit `trail`.
+    looked up in the `uncharged` store for the audit trail alone. The stages add to `found` of whom the answer tells.
     """
 
     store: ResourceStore
@@ -25,6 +25,6 @@ class SearchContext:
     result: ResultParameters
     fhir_base: str
     links: Links
-    trail: AuditTrail = field(default_factory=AuditTrail)
+    found: Disclosures = field(default_factory=Disclosures)
     named: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()

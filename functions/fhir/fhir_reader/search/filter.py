@@ -1,6 +1,6 @@
 """Filter by the caller's compartment: index entries, with their own values, and the patients that a request names.
 
-The audit events of named patients are written concurrently with the request's look-ups (`audit.md`, Whose).
+The patients that a request names are looked up beside its own work (`audit.md`, Whose).
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final
 
+from careconnect.audit.disclosures import NOBODY
 from careconnect.audit.query import MAX_PATIENTS, PATIENT
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType, Table
@@ -16,7 +17,6 @@ from careconnect.search.criteria import Criterion, Token, parse_criterion
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
-from fhir_reader.store.resource_store import ResourceStore
 from fhir_reader.store.stored import Entry
 
 _IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
@@ -77,24 +77,22 @@ def compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Crite
         yield Criterion(reference, "", tuple(f"{target}/{caller.patient}" for target in reference.targets))
 
 
-def audit_named_patients(type_: ResourceType, context: SearchContext) -> None:
-    """Begin the audit events of all patients named in a request, after its validation and before any look-up.
+def disclose_named_patients(type_: ResourceType, context: SearchContext) -> None:
+    """Disclose all patients that a request names, whatever it finds: after its validation and before any look-up.
 
-    The events of patients that the caller may not see are written at the end, as refused. A request to the directory
-    concerns no patient. Raises the 429 outcome.
+    Those that the caller may not see are hidden. A request to the directory is about no patient. Raises the 429
+    outcome.
     """
     if type_.table is Table.DIRECTORY:
-        context.trail.touched()
+        context.found.disclose([NOBODY])
         return
-    seen = _seen(context.named, context)
-    if seen:
-        context.trail.touched(seen)
+    context.found.disclose(_seen(context.named, context))
     if context.identifiers:
         _look_up(context)
 
 
 def _look_up(context: SearchContext) -> None:
-    """Begin to look up the patients with the requested identifiers: one query for each."""
+    """Begin to look up the patients with the requested identifiers, who are disclosed: one query for each."""
     parsed = parse_criterion(_IDENTIFIER, "", ",".join(context.identifiers), fhir_base=context.fhir_base, now=0)
     # A system alone identifies no patient.
     criterion = Criterion(_IDENTIFIER, "", tuple(value for value in parsed.values if value.code))
@@ -104,25 +102,20 @@ def _look_up(context: SearchContext) -> None:
     context.budget.look_up(len(path.ranges))
     ranges = [replace(one, expected=_EXPECTED) for one in path.ranges]
     matches = criterion.matcher()
-    opened = context.uncharged.entries(PATIENT, ranges)
-
-    def found(store: ResourceStore) -> list[str]:
-        streams = opened if store is context.uncharged else store.entries(PATIENT, ranges)
-        parts = (islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1) for stream in streams)
-        return [entry.id for entry in chain.from_iterable(parts) if matches(entry.values)]
+    streams = context.uncharged.entries(PATIENT, ranges)
 
     def find() -> Sequence[str]:
-        patients = context.uncharged.at_one_moment(lambda store: _seen(found(store), context))
-        if not context.trail.fits(patients):
+        parts = (islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1) for stream in streams)
+        patients = _seen([entry.id for entry in chain.from_iterable(parts) if matches(entry.values)], context)
+        if not context.found.has_room_for(patients):
             raise outcomes.too_many_patients()
         return patients
 
-    context.trail.touched_when(find)
+    context.found.disclose_found(find)
 
 
 def _seen(patients: Sequence[str], context: SearchContext) -> list[str]:
-    """Return the patients that the caller may see, and audit the others as refused."""
+    """Return the patients that the caller may see, and hide the others."""
     hidden = [patient for patient in patients if not context.caller.sees(PATIENT, patient, ())]
-    if hidden:
-        context.trail.withheld(hidden)
+    context.found.hide(hidden)
     return [patient for patient in patients if patient not in hidden]

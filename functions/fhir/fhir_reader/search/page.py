@@ -66,13 +66,12 @@ def _followed(
         followed = list(zip(matches, found, strict=False))
     else:
         followed = [(match, []) for match in matches]
-    context.trail.await_lookups()
     patients: set[str] = set()
     for position, (match, included) in enumerate(followed):
         more = {*match.patients, *(patient for one in included for patient in _patients_of(one, context))} - patients
         if more:
             patients |= more
-            if not context.trail.fits(patients):
+            if not context.found.has_room_for(patients):
                 if not position:
                     raise outcomes.too_many_patients()
                 return followed[:position]
@@ -89,8 +88,7 @@ def _bodies(
     found = [one for _, included in followed for one in included]
     patients = {patient for match, _ in followed for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one, context))
-    if patients:
-        context.trail.touched(sorted(patients))
+    context.found.disclose(sorted(patients))
     keys = [(match.entry.type, match.entry.id) for match, _ in followed] + [one.key for one in found]
     keys = [(type_, resource_id) for type_, resource_id in keys if (type_.name, resource_id) not in known]
     entries = [match for match, _ in followed] + page_entries([one.entry for one in found if one.entry])
@@ -152,7 +150,7 @@ def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: S
             left -= sum(one.text.size for one in (entry, *more))
             if left < 0 and more and not entries:
                 raise outcomes.too_costly(name, "one match includes more than a page holds")
-            if about and not context.trail.fits(patients | about):
+            if about and not context.found.has_room_for(patients | about):
                 if not entries:
                     raise outcomes.too_many_patients()
                 break
@@ -163,8 +161,7 @@ def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: S
             added += (one.text.text for one in more)
         taken += 1
     # Included resources may be about other patients than their entries said.
-    if patients:
-        context.trail.touched(sorted(patients))
+    context.found.disclose(sorted(patients))
     return Page([*entries, *added], taken)
 
 

@@ -101,12 +101,12 @@ def candidate_entries(
 def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> list[Entry]:
     """Return the entries of resources that are requested by id.
 
-    The audit trail records those that the caller may not see: the caller requested them, and gets them as absent.
+    Those that the caller may not see are hidden: the caller requested them, and gets them as absent.
     """
     entries = context.store.entries_by_id(type_, ids)
     for entry in entries:
         if entry.patients and not is_visible(entry, context):
-            context.trail.withheld(entry.patients)
+            context.found.hide(entry.patients)
     return entries
 
 

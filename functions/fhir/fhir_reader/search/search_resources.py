@@ -19,7 +19,7 @@ from fhir_reader.search.chains.criteria import ChainedCondition
 from fhir_reader.search.chains.lookups import ChainLookups
 from fhir_reader.search.chains.resolve import authorise, resolve, resolve_condition
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import EntryFilter, audit_named_patients, compartment_criterion
+from fhir_reader.search.filter import EntryFilter, compartment_criterion, disclose_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import SearchQuery
 from fhir_reader.search.plan_query import candidate_entries, plan_query
@@ -49,10 +49,12 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
         authorise(query.type, query.chained, context.caller)
     index = _index_order(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
-    audit_named_patients(query.type, context)
+    disclose_named_patients(query.type, context)
     with context.budget.charged_to(_charged_parameter(query, context)):
         scan = _PageScan(query, index, cursor, context)
         candidates, criteria, chained = scan.in_order(index) if index else scan.in_requested_order()
+        # The identifiers were looked up meanwhile: the events of those who have them are stored beside the scan.
+        context.found.settle()
         result = scan_index(
             candidates,
             EntryFilter(criteria, context),
@@ -121,15 +123,14 @@ def _total(
         )
         raise outcomes.too_costly("_total", f"more than {spent}")
     if asked:
-        _audit_counted(result.patients or (), context)
+        _disclose_counted(result.patients or (), context)
     return result.found if result.is_end and context.result.wants_total else None
 
 
-def _audit_counted(patients: Collection[str], context: SearchContext) -> None:
-    """Start the audit events of the patients in a total, if they are few enough."""
-    context.trail.await_lookups()
-    if 0 < len(patients) <= MAX_COUNTED_PATIENTS and context.trail.fits(patients):
-        context.trail.touched(patients)
+def _disclose_counted(patients: Collection[str], context: SearchContext) -> None:
+    """Disclose the patients in a total, if they are few enough."""
+    if len(patients) <= MAX_COUNTED_PATIENTS and context.found.has_room_for(patients):
+        context.found.disclose(patients)
 
 
 _Scan = tuple[Candidates, Sequence[Criterion], Sequence[ChainedCondition]]

@@ -2,8 +2,8 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.client_record import GRANT_TYPES, MAX_NAME_BYTES, MAX_SCOPE_LENGTH, ClientRecord
@@ -12,21 +12,12 @@ from token_issuer import errors
 from token_issuer.tokens import scope_refusals
 
 
-class TokenSigner(Protocol):
-    """A signer of access tokens."""
-
-    def sign(self, claims: Mapping[str, Any]) -> str:
-        """Return the compact serialization; raises `SigningKeyError`."""
-
-
 @dataclass(frozen=True, slots=True)
 class GrantedToken:
-    """An issued token; `expires_in` is in seconds, `patient` is the id of the patient that it is bound to, or empty."""
+    """A token to be signed: its claims, and its lifetime in seconds."""
 
-    access_token: str = field(repr=False)
+    claims: Mapping[str, Any]
     expires_in: int
-    scope: str
-    patient: str = ""
 
 
 def grant_token(
@@ -34,11 +25,10 @@ def grant_token(
     parameters: Mapping[str, str],
     *,
     base_url: BaseUrl,
-    signer: TokenSigner,
     lifetime: int,
     now: float,
 ) -> GrantedToken:
-    """Check the request, in the order of `oauth.md`'s table, and sign a token of `lifetime` seconds.
+    """Check the request, in the order of `oauth.md`'s table, and grant a token of `lifetime` seconds.
 
     Raises the errors `invalid_request`, `unsupported_grant_type`, `unauthorized_client` and `invalid_scope`.
     """
@@ -60,7 +50,7 @@ def grant_token(
         claims["patient"] = client.patient
     if client.identifier_systems:
         claims["identifier_systems"] = list(client.identifier_systems)
-    return GrantedToken(signer.sign(claims), lifetime, scope, client.patient)
+    return GrantedToken(claims, lifetime)
 
 
 def _name(client: ClientRecord) -> str:

@@ -1,11 +1,11 @@
 """Introspect a token for a client that may know its state (RFC 7662; `tokens.md`, Introspection and revocation)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.client_record import ClientRecord
-from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
+from careconnect.oauth.token_verification import AccessToken
 
 INACTIVE: Mapping[str, Any] = {"active": False}
 
@@ -17,34 +17,18 @@ class RevokedTokens(Protocol):
         """Return True if this token was revoked; raises the error `unavailable`."""
 
 
-def introspect_token(
-    client: ClientRecord,
-    token: str,
-    *,
-    base_url: BaseUrl,
-    keys: TrustedKeys,
-    revoked: RevokedTokens,
-    now: float,
-    tell: Callable[[AccessToken], None],
-) -> Mapping[str, Any]:
-    """Return the introspection response: own tokens for a client, any token for a resource server.
+def may_introspect(client: ClientRecord, token: AccessToken) -> bool:
+    """Return True for a client's own tokens, and for any token if the client is a resource server."""
+    return token.client_id == client.client_id or client.resource_server
 
-    The response is the same `INACTIVE` for every fault of a token, and for a token of another client. `tell` is called
-    with a token that was issued here and has not expired.
+
+def introspect_token(token: AccessToken, *, base_url: BaseUrl, revoked: RevokedTokens) -> Mapping[str, Any]:
+    """Return the introspection response for a token that was issued here and has not expired.
+
+    It is `INACTIVE` for a revoked one, as it is for every fault of a token and for a token of another client.
     """
-    try:
-        found = verify_token(token, base_url=base_url, keys=keys, now=now)
-    except TokenRefusedError:
+    if revoked.is_revoked(token):
         return INACTIVE
-    tell(found)
-    if found.client_id != client.client_id and not client.resource_server:
-        return INACTIVE
-    if revoked.is_revoked(found):
-        return INACTIVE
-    return _active(found, base_url)
-
-
-def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
     optional: dict[str, Any] = {"client_name": token.client_name} if token.client_name else {}
     if token.patient:
         optional["patient"] = token.patient

@@ -1,11 +1,9 @@
 """Revoke a client's own token (RFC 7009; `tokens.md`, Introspection and revocation)."""
 
-from collections.abc import Callable
 from typing import Protocol
 
-from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.client_record import ClientRecord
-from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
+from careconnect.oauth.token_verification import AccessToken
 
 
 class RevocationStore(Protocol):
@@ -15,27 +13,6 @@ class RevocationStore(Protocol):
         """Store the id of a revoked token, which expires at this epoch second; raises the error `unavailable`."""
 
 
-def revoke_token(
-    client: ClientRecord,
-    token: str,
-    *,
-    base_url: BaseUrl,
-    keys: TrustedKeys,
-    revocations: RevocationStore,
-    now: float,
-    tell: Callable[[AccessToken], None],
-) -> bool:
-    """Revoke `token` and return True if that had an effect.
-
-    A token that is unknown, expired or another client's stays unchanged, and the response does not show it
-    (RFC 7009 §2.2). `tell` is called with a token that was issued here and has not expired.
-    """
-    try:
-        found = verify_token(token, base_url=base_url, keys=keys, now=now)
-    except TokenRefusedError:
-        return False
-    tell(found)
-    if found.client_id != client.client_id:
-        return False
-    revocations.revoke(found.jti, found.expires_at)
-    return True
+def may_revoke(client: ClientRecord, token: AccessToken) -> bool:
+    """Return True for a client's own tokens. The response does not show that another's stays (RFC 7009 §2.2)."""
+    return token.client_id == client.client_id

@@ -21,7 +21,7 @@ class Disclosures:
     `on_new` is called with disclosed patients before they are counted among them, and may refuse them by an `ApiError`.
     """
 
-    __slots__ = ("_disclosed", "_on_new", "_unread", "hidden", "resources")
+    __slots__ = ("_disclosed", "_find", "_on_new", "hidden", "resources")
 
     def __init__(self, on_new: Callable[[Collection[str]], None] = lambda _new: None) -> None:
         self.hidden: dict[str, str] = {}
@@ -29,7 +29,7 @@ class Disclosures:
         self.resources: tuple[str, ...] | None = None
         """The keys of the resources that a write turned out to be about; None for those that its path names."""
         self._disclosed: dict[str, None] = {}
-        self._unread: list[Callable[[], Collection[str]]] = []
+        self._find: Callable[[], Collection[str]] | None = None
         self._on_new = on_new
 
     @property
@@ -46,13 +46,14 @@ class Disclosures:
             self._disclosed |= dict.fromkeys(new)
 
     def disclose_found(self, find: Callable[[], Collection[str]]) -> None:
-        """Add the patients that `find` returns, once they are needed: a look-up that goes on beside the work."""
-        self._unread.append(find)
+        """Add the patients that `find` returns, once they are needed: the one look-up that goes on beside the work."""
+        self._find = find
 
     def settle(self) -> None:
         """Read what `disclose_found` was given; raises its errors, and is done with it all the same."""
-        while self._unread:
-            self.disclose(self._unread.pop(0)())
+        find, self._find = self._find, None
+        if find:
+            self.disclose(find())
 
     def hide(self, patients: Iterable[str], why: str = COMPARTMENT) -> None:
         """Add patients of resources that the answer treats as absent, with a fixed word for the reason."""

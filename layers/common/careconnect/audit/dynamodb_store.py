@@ -61,10 +61,6 @@ class DynamoDbAuditStore:
         groups = (events[start : start + MAX_AT_ONCE] for start in range(0, len(events), MAX_AT_ONCE))
         return [self._pool.submit(self._insert, group) for group in groups]
 
-    def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Start some work in a thread of the store."""
-        return self._pool.submit(work)
-
     def keep(self, events: Sequence[AuditEvent]) -> None:
         """Store events, one request after the other for each 25 of them; raises `EventNotStoredError`."""
         for start in range(0, len(events), MAX_AT_ONCE):

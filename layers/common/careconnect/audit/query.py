@@ -90,6 +90,9 @@ class AuditQuery:
         return bounded_query(pairs)
 
 
+NO_QUERY: Final = AuditQuery()
+
+
 def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> AuditQuery:
     """Return the parameters of a search, or of a write's condition, as the audit trail records them."""
     found: list[AuditParameter] = []

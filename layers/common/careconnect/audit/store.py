@@ -1,6 +1,6 @@
 """The interface of a store of audit events, and its error (`audit.md`)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from careconnect.audit.event import AuditEvent
@@ -25,9 +25,6 @@ class AuditStore(Protocol):
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
         """Start storing events, and return futures that are done when they are stored."""
-
-    def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Start some work, such as finding the events to store."""
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
         """Store events; raises `EventNotStoredError`."""

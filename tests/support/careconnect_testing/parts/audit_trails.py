@@ -9,7 +9,6 @@ from careconnect.audit.dynamodb_store import DOWN
 from careconnect.audit.event import AuditEvent, event_of
 from careconnect.audit.store import EventNotStoredError
 from careconnect.endpoint.pipeline import Auditing
-from careconnect.http.errors import ApiError
 from careconnect_testing.aws.tables import create_table
 
 
@@ -35,17 +34,6 @@ class StoredEvents:
         else:
             kept.set_result(None)
         return [kept]
-
-    def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Run work at once and return its finished future."""
-        done: Future[None] = Future()
-        try:
-            work()
-        except (EventNotStoredError, ApiError) as error:
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-        return done
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
         """Store events, and wait."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
 from careconnect.endpoint.pipeline import Endpoint, Errors, RequestContext, RequestPipeline
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Cors, Response
@@ -284,8 +285,8 @@ class Recorded(Shelled):
 
 
 def _asks_of_4(context: RequestContext) -> Response:
-    context.trail.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
-    context.trail.touched(["4"])
+    context.trail.facts = Facts("read", Action.READ, "Patient", ("Patient/4",), patients=("4",))
+    context.trail.while_reading().disclose(["4"])
     return Response(200, "of 4")
 
 

@@ -1,14 +1,16 @@
-"""The events of one request: each is written once, as soon as its patient is known."""
+"""The events of a request are made of its facts and disclosures: each once, as soon as its patient is known."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.audit.event import Action, AuditEvent
+from careconnect.audit.facts import Facts
 from careconnect.audit.query import audit_query
+from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import EventNotStoredError
-from careconnect.audit.trail import AuditTrail
 from careconnect.fhir.outcomes import (
     bypassed_edge,
     expired_token,
@@ -32,61 +34,50 @@ OBSERVATION = next(each for each in RESOURCE_TYPES if each.name == "Observation"
 Reported = list[tuple[str, str, str, int]]
 
 
-def trail(stored: StoredEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> AuditTrail:
+def recorder(stored: StoredEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> EventRecorder:
     request = parse_request(fhir_event(method, "Patient/4", authorizer=caller or CALLER))
-    return AuditTrail(stored, clock=Clock(1_795_676_953.0), service="tested", request=request, fails_open=fails_open)
+    return EventRecorder(stored, clock=Clock(1_795_676_953.0), service="tested", request=request, fails_open=fails_open)
 
 
 def reported(stored: StoredEvents) -> Reported:
     return sorted((event.patient, event.outcome.value, event.why, event.status) for event in stored.events)
 
 
-def _named(request: AuditTrail) -> None:
-    request.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
+NAMED = Facts("read", Action.READ, "Patient", ("Patient/4",), patients=("4",))
 
 
-def _withheld(request: AuditTrail) -> None:
-    _named(request)
-    request.withheld(["4"])
+def _twice(found: Disclosures) -> None:
+    found.disclose(["4"])
+    found.disclose(["4", "5"])
 
 
-def _twice(request: AuditTrail) -> None:
-    request.touched(["4"])
-    request.touched(["4", "5"])
+def _both(found: Disclosures) -> None:
+    found.disclose(["5"])
+    found.hide(["4", "5"])
 
 
-def _then_nobody(request: AuditTrail) -> None:
-    request.touched(["4"])
-    request.touched()
-
-
-def _both(request: AuditTrail) -> None:
-    request.touched(["5"])
-    request.withheld(["4", "5"])
-
-
-DONE: list[tuple[Callable[[AuditTrail], object], Reported]] = [
-    (lambda one: None, [("", "0", "", 0)]),
-    (lambda one: one.touched(), [("", "0", "", 0)]),
-    (lambda one: one.touched(["4", "5", "4"]), [("4", "0", "", 0), ("5", "0", "", 0)]),
+DONE: list[tuple[Callable[[Disclosures], object], Reported]] = [
+    (lambda found: None, [("", "0", "", 0)]),
+    (lambda found: found.disclose([NOBODY]), [("", "0", "", 0)]),
+    (lambda found: found.disclose(["4", "5", "4"]), [("4", "0", "", 0), ("5", "0", "", 0)]),
     (_twice, [("4", "0", "", 0), ("5", "0", "", 0)]),
-    (_then_nobody, [("4", "0", "", 0)]),
-    (lambda one: one.touched_when(lambda: ["4"]), [("4", "0", "", 0)]),
-    (lambda one: one.touched_when(list), [("", "0", "", 0)]),
-    (_named, [("", "0", "", 0)]),
-    (_withheld, [("4", "4", "compartment", 200)]),
+    (lambda found: found.disclose_found(lambda: ["4"]), [("4", "0", "", 0)]),
+    (lambda found: found.disclose_found(list), [("", "0", "", 0)]),
+    (lambda found: found.hide(["4"]), [("4", "4", "compartment", 200)]),
     (_both, [("4", "4", "compartment", 200), ("5", "0", "", 0)]),
-    (lambda one: one.withheld(why="inactive"), [("", "4", "inactive", 200)]),
+    (lambda found: found.hide([NOBODY], "inactive"), [("", "4", "inactive", 200)]),
 ]
 
 
 @pytest.mark.parametrize(("act", "expected"), DONE)
+@pytest.mark.parametrize("is_write", [False, True])
 def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
-    act: Callable[[AuditTrail], object], expected: Reported
+    act: Callable[[Disclosures], object], expected: Reported, *, is_write: bool
 ) -> None:
     stored = StoredEvents()
-    request = trail(stored)
-    act(request)
+    request = recorder(stored)
+    request.facts = NAMED
+    act(request.while_writing() if is_write else request.while_reading())
     request.finish(200, None)
 
     assert reported(stored) == expected
@@ -96,7 +87,7 @@ def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
 def test_an_event_names_the_client_as_its_token_does(context: dict[str, str], name: str) -> None:
     stored = StoredEvents()
     request = parse_request(fhir_event("GET", "Patient/4", authorizer={**CALLER, **context}))
-    AuditTrail(stored, request=request).finish(200, None)
+    EventRecorder(stored, request=request).finish(200, None)
 
     assert [event.client_name for event in stored.events] == [name]
 
@@ -117,8 +108,8 @@ def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
     refusal: ApiError, outcome: str, why: str
 ) -> None:
     stored = StoredEvents()
-    request = trail(stored)
-    _named(request)
+    request = recorder(stored)
+    request.facts = NAMED
     request.finish(refusal.status, refusal)
 
     assert reported(stored) == [("4", outcome, why, refusal.status)]
@@ -126,9 +117,9 @@ def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
 
 def test_a_throttled_request_is_an_event_of_nobody() -> None:
     stored = StoredEvents()
-    request = trail(stored)
-    _named(request)
-    request.withheld(["5"])
+    request = recorder(stored)
+    request.facts = NAMED
+    request.while_reading().hide(["5"])
     request.finish(429, too_many_requests(1))
 
     assert reported(stored) == [("", "4", "throttled", 429)]
@@ -142,9 +133,10 @@ def test_refusals_of_many_are_paid_for_or_are_nobodys() -> None:
 
     stored, paid = StoredEvents(), list[int]()
     for number in range(2):
-        request = trail(stored)
-        request.pay_for_refusal = pay
-        request.start("search-type", Action.READ, "Condition", patients=[f"{number}-{each}" for each in range(60)])
+        request = recorder(stored)
+        request.charge_refusal = pay
+        patients = tuple(f"{number}-{each}" for each in range(60))
+        request.facts = Facts("search-type", Action.READ, "Condition", patients=patients)
         if number:
             with pytest.raises(ApiError) as refused:
                 request.finish(400, invalid_request("No."))
@@ -162,12 +154,12 @@ def test_a_write_that_may_have_been_done_and_a_failure_of_ours_are_not_charged()
 
     for is_put in (True, False):
         stored = StoredEvents()
-        request = trail(stored)
-        request.pay_for_refusal = pay
-        request.start("update", Action.UPDATE, "Observation", ["Observation/1"])
-        request.concerns(["4", "5"])
+        request = recorder(stored)
+        request.charge_refusal = pay
+        request.facts = Facts("update", Action.UPDATE, "Observation", ("Observation/1",))
+        request.while_writing().disclose(["4", "5"])
         if is_put:
-            request.put_actions(["4", "5"], "Observation/1/_history/2")
+            request.put_actions(dict.fromkeys(["4", "5"], ("Observation/1/_history/2",)))
         request.finish(503, unavailable("no answer"))
 
         assert [each[0::3] for each in reported(stored)] == [("4", 503), ("5", 503)]
@@ -176,9 +168,9 @@ def test_a_write_that_may_have_been_done_and_a_failure_of_ours_are_not_charged()
 @pytest.mark.parametrize("refusal", [not_found(), internal()])
 def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: ApiError) -> None:
     stored = StoredEvents()
-    request = trail(stored)
-    _named(request)
-    request.touched(["4"])
+    request = recorder(stored)
+    request.facts = NAMED
+    request.while_reading().disclose(["4"])
     request.finish(refusal.status, refusal)
 
     assert reported(stored) == [("4", "0", "", 0)]
@@ -186,9 +178,9 @@ def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: ApiError) -> No
 
 def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be() -> None:
     stored = StoredEvents()
-    request = trail(stored)
-    request.start("read", Action.READ, "Observation", ["Observation/1"], patients=["4"])
-    request.concerns(["9"])
+    request = recorder(stored)
+    request.facts = Facts("read", Action.READ, "Observation", ("Observation/1",), patients=("4",))
+    request.while_writing().disclose(["9"])
     request.finish(404, out_of_compartment(("4", "5")))
 
     assert reported(stored) == [("4", "4", "compartment", 404), ("5", "4", "compartment", 404)]
@@ -196,10 +188,10 @@ def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be()
 
 def test_an_event_says_who_asked_for_what() -> None:
     stored = StoredEvents()
-    request = trail(stored)
+    request = recorder(stored)
     asked = audit_query(OBSERVATION, [("code", "1"), ("nonsense", "2")], "")
-    request.start("search-type", None, "Observation", query=asked)
-    request.touched(["4"])
+    request.facts = Facts("search-type", None, "Observation", query=asked)
+    request.while_reading().disclose(["4"])
     request.finish(200, None)
 
     (event,) = stored.events
@@ -212,19 +204,17 @@ def test_an_event_says_who_asked_for_what() -> None:
 @pytest.mark.parametrize(("method", "action"), [("GET", "R"), ("POST", "E"), ("PUT", "U"), ("DELETE", "D")])
 def test_without_an_action_it_is_what_the_method_says(method: str, action: str) -> None:
     stored = StoredEvents()
-    request = trail(stored, method)
-    request.start("unknown", None)
-    request.finish(200, None)
+    recorder(stored, method).finish(200, None)
 
     assert stored.events[0].action == action
 
 
 def test_l14_an_event_of_a_patient_names_no_other() -> None:
     stored = StoredEvents()
-    request = trail(stored)
+    request = recorder(stored)
     asked = audit_query(OBSERVATION, [("patient", "4,5"), ("subject", "Patient/6"), ("code", "1")], "")
-    request.start("search-type", Action.READ, "Observation", ["Patient/6"], asked)
-    request.touched(["4", "6"])
+    request.facts = Facts("search-type", Action.READ, "Observation", ("Patient/6",), asked)
+    request.while_reading().disclose(["4", "6"])
     request.finish(200, None)
 
     of_four, of_six = sorted(stored.events, key=lambda each: each.patient)
@@ -235,8 +225,8 @@ def test_l14_an_event_of_a_patient_names_no_other() -> None:
 @pytest.mark.parametrize(("code", "is_kept"), [("ThrottlingException", False), ("ValidationException", False)])
 def test_what_cannot_be_stored_is_raised_at_the_end(code: str, is_kept: bool) -> None:
     stored = StoredEvents(fault=code)
-    request = trail(stored)
-    request.touched(["4"])
+    request = recorder(stored)
+    request.while_reading().disclose(["4"])
     with pytest.raises(EventNotStoredError) as caught:
         request.finish(200, None)
 
@@ -249,27 +239,17 @@ def test_what_is_looked_up_beside_the_work_and_fails_refuses_the_request_and_is_
         raise internal()
 
     stored = StoredEvents()
-    request = trail(stored)
-    request.touched_when(find)
-    for wait in (request.await_lookups, lambda: request.finish(200, None)):
-        with pytest.raises(ApiError):
-            wait()
+    request = recorder(stored)
+    request.while_reading().disclose_found(find)
+    with pytest.raises(ApiError):
+        request.finish(200, None)
 
     assert reported(stored) == [("", "8", "error", 500)]
 
 
-def test_a_request_tells_of_a_hundred_patients_at_most() -> None:
-    request = trail(StoredEvents())
-    request.touched([str(number) for number in range(60)])
-
-    assert request.fits([str(number) for number in range(100)])
-    assert request.fits([f"other-{number}" for number in range(40)])
-    assert not request.fits([f"other-{number}" for number in range(41)])
-
-
 def test_events_are_paid_for_before_they_are_written() -> None:
     stored = StoredEvents()
-    request = trail(stored)
+    request = recorder(stored)
     paid: list[int] = []
 
     def pay(events: int) -> None:
@@ -277,14 +257,42 @@ def test_events_are_paid_for_before_they_are_written() -> None:
         if len(paid) == 2:
             raise too_many_requests(1)
 
-    request.pay = pay
-    request.touched(["4", "5"])
-    request.touched(["4"])
+    found = request.while_reading(pay)
+    found.disclose(["4", "5"])
+    found.disclose(["4"])
     with pytest.raises(ApiError):
-        request.touched(["6"])
+        found.disclose(["6"])
+    request.finish(429, too_many_requests(1))
 
     assert paid == [2, 1]
-    assert len(stored.events) == 2
+    assert reported(stored) == [("4", "0", "", 0), ("5", "0", "", 0)]
+
+
+def test_a_request_that_is_read_again_stores_what_it_has_told_by_its_end_and_pays_for_it_once() -> None:
+    stored, paid = StoredEvents(), list[int]()
+    request = recorder(stored)
+    request.while_reading(paid.append).disclose(["4"])
+    again = request.while_reading(paid.append)
+    again.disclose(["4", "5"])
+    assert reported(stored) == [("4", "0", "", 0)]
+
+    request.finish(400, invalid_request("No."))
+    assert reported(stored) == [("4", "0", "", 0), ("5", "0", "", 0)]
+    assert paid == [1, 1]
+
+
+def test_an_attempt_to_write_is_about_those_that_it_found_alone() -> None:
+    stored = StoredEvents()
+    request = recorder(stored, "PUT")
+    request.facts = Facts("update", Action.UPDATE, "Observation", ("Observation/1",))
+    request.while_writing().disclose(["4"])
+    found = request.while_writing()
+    found.disclose(["5"])
+    found.resources = ()
+    request.finish(409, ApiError(409, "conflict", "No."))
+
+    assert reported(stored) == [("5", "4", "conflict", 409)]
+    assert stored.events[0].ids == ()
 
 
 # --- the events of a write
@@ -296,9 +304,11 @@ def _ids(actions: list[dict[str, Any]]) -> list[str]:
 
 def test_a_writes_events_are_actions_of_its_transaction() -> None:
     stored = StoredEvents()
-    request = trail(stored, "PUT")
-    actions = request.put_actions(["4", "5"], "Patient/4/_history/2")
-    request.committed(["4", "5"], "Patient/4/_history/2")
+    request = recorder(stored, "PUT")
+    found = request.while_writing()
+    found.disclose(["4", "5"])
+    actions = request.put_actions(dict.fromkeys(["4", "5"], ("Patient/4/_history/2",)))
+    request.committed()
     request.finish(200, None)
 
     items = [each["Put"]["Item"] for each in actions]
@@ -309,12 +319,27 @@ def test_a_writes_events_are_actions_of_its_transaction() -> None:
     assert stored.events == []
 
 
+def test_who_has_no_event_within_a_write_gets_one_after_it_that_names_the_version() -> None:
+    stored = StoredEvents()
+    request = recorder(stored, "PUT")
+    request.facts = Facts("update", Action.UPDATE, "Observation", ("Observation/1",))
+    request.while_writing().disclose(["4", "5"])
+    request.put_actions({"4": ["Observation/1/_history/2", "Observation/2/_history/1"]})
+    request.committed()
+    request.finish(200, None)
+
+    assert reported(stored) == [("5", "0", "", 0)]
+    assert stored.events[0].ids == ("Observation/1/_history/2",)
+
+
 def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be_put() -> None:
     stored = StoredEvents()
-    request = trail(stored, "PUT")
-    first = request.put_actions(["4"], "Patient/4/_history/2")
-    request.concerns(["4"], ["Patient/4"])
-    second = request.put_actions(["4"], "Patient/4/_history/3")
+    request = recorder(stored, "PUT")
+    request.facts = NAMED
+    request.while_writing()
+    first = request.put_actions({"4": ["Patient/4/_history/2"]})
+    request.while_writing().disclose(["4"])
+    second = request.put_actions({"4": ["Patient/4/_history/3"]})
     request.finish(503, internal())
 
     assert reported(stored) == [("4", "8", "error", 503)]
@@ -325,13 +350,15 @@ def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be
 @pytest.mark.parametrize("fails_open", [False, True])
 def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_after_it(fails_open: bool) -> None:
     stored = StoredEvents()
-    request = trail(stored, "PUT", fails_open=fails_open)
-    assert request.put_actions(["4"], "Patient/4/_history/2")
+    request = recorder(stored, "PUT", fails_open=fails_open)
+    request.while_writing().disclose(["4"])
+    made = {"4": ["Patient/4/_history/2"]}
+    assert request.put_actions(made)
 
     assert request.goes_without() is fails_open
     assert request.goes_without() is False
-    assert bool(request.put_actions(["4"], "Patient/4/_history/2")) is not fails_open
-    request.committed(["4"], "Patient/4/_history/2")
+    assert bool(request.put_actions(made)) is not fails_open
+    request.committed()
     request.finish(200, None)
 
     assert reported(stored) == ([("4", "0", "", 0)] if fails_open else [])
@@ -343,7 +370,7 @@ def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_a
 def _failed(stored: StoredEvents, at: float, address: str, claimed: str = "", why: str = "bad request") -> AuditEvent:
     event = fhir_event("POST", "token", authorizer={})
     event["requestContext"]["identity"]["sourceIp"] = address
-    request = AuditTrail(stored, clock=Clock(at), request=parse_request(event))
+    request = EventRecorder(stored, clock=Clock(at), request=parse_request(event))
     request.finish(401, ApiError(401, "no", "No.", why=why, claimed_client_id=claimed))
     return stored.events[-1]
 
@@ -380,5 +407,5 @@ def test_refusals_of_a_proven_client_are_events_each_but_for_those_that_are_thro
     for refusal, events in ((invalid_request("No."), 3), (too_many_requests(1), 1)):
         stored = StoredEvents()
         for _ in range(3):
-            trail(stored).finish(refusal.status, refusal)
+            recorder(stored).finish(refusal.status, refusal)
         assert len(stored.events) == events

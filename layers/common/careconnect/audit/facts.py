@@ -1,0 +1,23 @@
+"""The facts of a request that its audit events state, whatever the request then finds (`audit.md`)."""
+
+from dataclasses import dataclass
+
+from careconnect.audit.event import Action
+from careconnect.audit.query import NO_QUERY, AuditQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of a request: its interaction, its target, its parameters and the ids of the patients that it names.
+
+    `action` is None for that of the HTTP method. `is_by_entries` says that each entry of the request makes events of
+    its own, so that the whole makes one only if it is refused.
+    """
+
+    interaction: str = "unknown"
+    action: Action | None = None
+    type: str = ""
+    ids: tuple[str, ...] = ()
+    query: AuditQuery = NO_QUERY
+    patients: tuple[str, ...] = ()
+    is_by_entries: bool = False

@@ -1,0 +1,267 @@
+"""Turn the facts of a request and the patients that it disclosed into audit events (`audit.md`; ADR 33).
+
+Outcome 0 means that a request was allowed; its events are stored at the same time as the request's work, as soon as a
+patient is known. `finish` stores all others, and the answer waits for it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from careconnect.audit.disclosures import NOBODY, Disclosures
+from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
+from careconnect.audit.facts import Facts
+from careconnect.audit.failures import one_a_minute
+from careconnect.audit.query import PATIENT
+from careconnect.audit.store import AuditStore, EventNotStoredError
+from careconnect.http.errors import ApiError
+from careconnect.http.messages import Request
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_ACTIONS: Final = {"POST": Action.EXECUTE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
+_WHY: Final[Mapping[int, str]] = {
+    401: "token",
+    403: "scope",
+    404: "not found",
+    409: "conflict",
+    410: "deleted",
+    412: "conflict",
+    429: "throttled",
+}
+"""The reason for a refusal by the status of the answer, where the error gives none."""
+
+Charge = Callable[[int], None]
+"""Charges a number of events to somebody; raises the 429 error if that is too much."""
+
+
+def _free(_events: int) -> None:
+    """Charge nobody."""
+
+
+class EventRecorder:
+    """Makes the events of one request; without a `store` it stores none.
+
+    `clock` returns epoch seconds. With `fails_open`, a request is carried out even if the store is down. `facts` may
+    be set again as more is known of the request. `charge_refusal` charges the events of a refusal, if they are several.
+    """
+
+    def __init__(
+        self,
+        store: AuditStore | None = None,
+        *,
+        clock: Callable[[], float] = lambda: 0.0,
+        service: str = "",
+        request: Request | None = None,
+        fails_open: bool = False,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._fails_open = fails_open
+        self._method = request.method if request else ""
+        caller = request.authorizer if request else {}
+        client_id = str(caller.get("client_id", ""))
+        self._caller = AuditEvent(
+            id="",
+            action=Action.READ,
+            interaction="",
+            client_id=client_id,
+            client_name=unquote(str(caller.get("client_name", ""))),
+            # A token's subject is its client (RFC 9068 §2.2; the authorizer accepts no other).
+            subject=client_id,
+            jti=str(caller.get("jti", "")),
+            request_id=request.request_id if request else "",
+            gateway_request_id=request.gateway_request_id if request else "",
+            trace=request.trace if request else "",
+            address=request.source_ip if request else "",
+            service=service,
+        )
+        self.charge_refusal: Charge = _free
+        self._facts = Facts()
+        self._texts: dict[str | None, tuple[str, int]] = {}
+        self._stored: dict[str, None] = {}
+        self._within: dict[str, AuditEvent] = {}
+        self._made: tuple[str, ...] = ()
+        self._goes_without = False
+        self._begun: list[Future[None]] = []
+        self._was_read = False
+        self.found = Disclosures()
+        self._is_allowed = False
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the request, as far as they are known."""
+        return self._facts
+
+    @facts.setter
+    def facts(self, facts: Facts) -> None:
+        self._facts, self._texts = facts, {}
+
+    def identify(self, *, client_id: str = "", client_name: str = "", subject: str = "", jti: str = "") -> None:
+        """Set the caller, or the token that the request is about, where the gateway does not know it."""
+        known: dict[str, Any] = {"client_id": client_id, "client_name": client_name, "subject": subject, "jti": jti}
+        self._caller = replace(self._caller, **{name: text for name, text in known.items() if text})
+
+    def while_reading(self, charge: Charge = _free) -> Disclosures:
+        """Return the disclosures of a request whose path, scopes and parameters allow it, whatever it then finds.
+
+        Their events have outcome 0, and are charged and begun as soon as a patient is disclosed, beside the work. A
+        request that is read again, on another snapshot, takes new ones: only from their first reading are events begun.
+        """
+        is_first, self._was_read = not self._was_read, True
+
+        def on_new(patients: Collection[str]) -> None:
+            new = [patient for patient in patients if patient not in self._stored]
+            if new:
+                charge(len(new))
+                if is_first:
+                    self._begin(new)
+
+        self.found, self._is_allowed = Disclosures(on_new), True
+        return self.found
+
+    def while_writing(self) -> Disclosures:
+        """Return the disclosures of an attempt to write: its patients' events have the outcome of the request.
+
+        Another attempt takes new ones.
+        """
+        self.found, self._is_allowed = Disclosures(), False
+        self._within = {}
+        return self.found
+
+    def put_actions(self, made: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
+        """Return the actions that store a write's events within its own transaction.
+
+        `made` are the versions that the write makes (`Patient/4/_history/2`) by the patient whose record they are in.
+        Each attempt needs new actions. Call `committed` once the transaction has succeeded.
+        """
+        self._within = {}
+        self._made = next((tuple(versions)[:1] for versions in made.values()), ())
+        if self._store is None or self._goes_without:
+            return []
+        for patient, versions in made.items():
+            self._within[patient] = replace(self._of(patient), ids=tuple(versions))
+        return [self._store.put_action(event) for event in self._within.values()]
+
+    def committed(self) -> None:
+        """Note that a write has succeeded, and with it the events of `put_actions`."""
+        self.facts = replace(self.facts, ids=self._made)
+        self.found.resources = None
+        self._stored |= dict.fromkeys(self._within)
+        self._within = {}
+
+    def goes_without(self) -> bool:
+        """Return True if a failed write may be retried without its events; `put_actions` then returns no more of them.
+
+        The events are stored after the write, if possible.
+        """
+        may = self._fails_open and not self._goes_without
+        self._goes_without = self._fails_open
+        return may
+
+    def finish(self, status: int, refusal: ApiError | None) -> None:
+        """Store the remaining events of a request answered with `status`, and wait for all events in progress.
+
+        Raises `EventNotStoredError`, and the errors of the look-ups of patients and of `charge_refusal`.
+        """
+        fault: ApiError | EventNotStoredError | None = None
+        try:
+            self.found.settle()
+        except ApiError as error:
+            fault, status, refusal = error, error.status, error
+        if self._is_allowed or refusal is None:
+            self._begin([patient for patient in self.found.disclosed if patient not in self._stored])
+        events = self._last(status, refusal)
+        if len(events) > 1 and status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._within:
+            # The events of patients that are merely named cost a client nothing else.
+            try:
+                self.charge_refusal(len(events))
+            except ApiError as error:
+                fault = fault or error
+                events = self._last(error.status, error)
+        if self._store is not None and events:
+            try:
+                self._store.keep(events)
+            except EventNotStoredError as error:
+                fault = error
+        fault = self._await() or fault
+        if fault is not None:
+            raise fault
+
+    def _begin(self, patients: Collection[str]) -> None:
+        """Begin to store events with outcome 0."""
+        if self._store is not None and patients:
+            self._begun += self._store.begin([self._of(patient) for patient in patients])
+            self._stored |= dict.fromkeys(patients)
+
+    def _await(self) -> EventNotStoredError | None:
+        """Wait for all events in progress, and return the error of one."""
+        fault = None
+        for each in self._begun:
+            try:
+                each.result()
+            except EventNotStoredError as error:
+                fault = error
+        return fault
+
+    def _last(self, status: int, refusal: ApiError | None) -> list[AuditEvent]:
+        """Return the events of refused and hidden patients, or the event of a request that discloses no patient."""
+        ended: dict[str, AuditEvent] = {}
+        throttled = status == HTTPStatus.TOO_MANY_REQUESTS
+        if refusal is None:
+            if not self._stored and not self.found.hidden and not self.facts.is_by_entries:
+                ended[NOBODY] = self._of(NOBODY)
+        elif self._within or not self._stored:
+            outcome, why = outcome_of(status, refusal)
+            is_one_of_many = throttled or not self._caller.client_id
+            self.identify(client_id=self._caller.client_id or refusal.claimed_client_id)
+            about = refusal.patients or self.found.disclosed
+            named = () if throttled else (*self.facts.patients, *about)
+            patients = dict.fromkeys((*named, *self._within))
+            for patient in patients or (NOBODY,):
+                event = replace(self._of(patient), outcome=outcome, why=why, status=status)
+                if patient in self._within:
+                    # The write may have been done. Its two events share an id, so if this is put, a late write fails.
+                    event = replace(event, id=self._within[patient].id)
+                ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
+        for patient, why in self.found.hidden.items():
+            if patient not in self._stored and not throttled:
+                ended[patient] = replace(self._of(patient), outcome=Outcome.REFUSED, why=why, status=status)
+        return list(ended.values())
+
+    def _of(self, patient: str) -> AuditEvent:
+        """Return an event with outcome 0 about a patient, which names no other patient."""
+        facts = self.facts
+        # The query is the same for all patients that the request does not name.
+        key = patient if not patient or patient in facts.query.patients else None
+        if key not in self._texts:
+            self._texts[key] = facts.query.text(patient)
+        query, parameters = self._texts[key]
+        ids = facts.ids if self.found.resources is None else self.found.resources
+        return replace(
+            self._caller,
+            id=new_event_id(self._clock()),
+            interaction=facts.interaction,
+            action=facts.action or _ACTIONS.get(self._method, Action.READ),
+            type=facts.type,
+            patient=patient,
+            ids=tuple(each for each in ids if not patient or not _is_another_patient(each, patient)),
+            query=query,
+            parameters=parameters,
+            unknown_parameters=facts.query.unknown,
+        )
+
+
+def outcome_of(status: int, refusal: ApiError) -> tuple[Outcome, str]:
+    """Return the outcome of a refused request and the reason, in fixed words."""
+    if status >= 500:
+        return Outcome.FAILED, "error"
+    return Outcome.REFUSED, refusal.why or _WHY.get(status, "bad request")
+
+
+def _is_another_patient(reference: str, patient: str) -> bool:
+    type_name, _, rest = reference.partition("/")
+    return type_name == PATIENT.name and rest.partition("/")[0] != patient
