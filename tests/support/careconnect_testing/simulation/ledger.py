@@ -1,12 +1,18 @@
 """What happened in a run, in one order: requests, answers, and every version that was stored."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.simulation.actors.plan import Step
 from careconnect_testing.simulation.world.gateway import Sent
+
+BUNDLES: Final = ("bundle", "batch")
+"""The kinds of steps that send a Bundle: a transaction, a batch."""
 
 OPERATOR_TASK: Final = "restore"
 """The task of what an operator's restore writes."""
@@ -65,8 +71,10 @@ class Ledger:
     """Tokens whose revocation was answered, by when (epoch seconds)."""
     cut_off: dict[str, float] = field(default_factory=dict)
     """Clients whose tokens were ended, by when."""
-    is_restored: bool = False
-    """Whether tables were restored, for which the writers are stopped."""
+    disabled: dict[str, int] = field(default_factory=dict)
+    """Clients that were disabled, by the place of it."""
+    was_closed: bool = False
+    """Whether tables were out of service, as in a restore and a reindex."""
     place: int = 0
 
     def next_place(self) -> int:
@@ -77,6 +85,46 @@ class Ledger:
     def current_at(self, key: str, place: int) -> Commit | None:
         """Return the version that was current at a place, None if there was none yet."""
         return next((each for each in reversed(self.commits.get(key, ())) if each.place <= place), None)
+
+
+def parts_of(batch: Exchange) -> Iterator[Exchange]:
+    """Yield the entries of a batch as the exchanges that they would be alone; none if it was refused as a whole."""
+    if batch.answer is not None and batch.status != 200:
+        return
+    asked = json.loads(batch.sent.body or "{}")["entry"]
+    answers = batch.answer.json["entry"] if batch.answer else [None] * len(asked)
+    for spec, entry, answered in zip(batch.step.arguments[0].split(";"), asked, answers, strict=True):
+        kind, *arguments = spec.split()
+        request = entry["request"]
+        path, _, query = request["url"].partition("?")
+        headers = {"If-Match": request["ifMatch"]} if "ifMatch" in request else {}
+        headers |= {"If-None-Exist": request["ifNoneExist"]} if "ifNoneExist" in request else {}
+        body = json.dumps(entry["resource"]) if "resource" in entry else None
+        pairs = parse_qsl(query, keep_blank_values=True)
+        yield replace(
+            batch,
+            step=Step(_KINDS.get(kind, kind), tuple(arguments)),
+            sent=replace(
+                batch.sent,
+                method=request["method"],
+                path=f"{FHIR_PATH}/{path}",
+                query=pairs,
+                headers=headers,
+                body=body,
+            ),
+            answer=_answer_of(answered) if answered else None,
+        )
+
+
+_KINDS: Final = {"get": "read", "find": "search", "put-if": "put"}
+
+
+def _answer_of(entry: Mapping[str, Any]) -> Answer:
+    response = entry["response"]
+    shown = entry.get("resource") or response.get("outcome")
+    headers = {"Location": response.get("location", ""), "ETag": response.get("etag", "")}
+    headers["Content-Type"] = "application/fhir+json" if shown else ""
+    return Answer(int(response["status"].partition(" ")[0]), headers, json.dumps(shown) if shown else "")
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from careconnect.storage.quota import UNITS_PER_MINUTE
 from careconnect_testing.simulation.actors.actor import Actor
 from careconnect_testing.simulation.actors.plan import ACTORS, BOUND, Line, Plan, plan_of
 from careconnect_testing.simulation.ledger import Exchange, Ledger
@@ -32,6 +33,10 @@ from careconnect_testing.simulation.world.system import FUNCTION_SECONDS, Broken
 
 _FAULTS: Final = (0.0, 0.0, 15.0, 40.0, 90.0)
 """How many of 1,000 calls fail, by the seed."""
+
+_RATIONED: Final = 0.1
+"""The part of the runs in which clients have a small quota."""
+_SMALL_QUOTAS: Final = (300, 1_000, 3_000)
 
 _ARCHIVED: Final = 6
 """Batches of the stream that the archiver takes at each run's end while calls still fail."""
@@ -62,6 +67,7 @@ def run_schedule(
     chance = random.Random(f"run {seed}")
     per_mille = chance.choice(_FAULTS)
     has_skew = chance.random() < 0.3
+    quota = chance.choice(_SMALL_QUOTAS) if chance.random() < _RATIONED else UNITS_PER_MINUTE
     plan = plan_of(seed) if plan is None else plan
     start = beginning()
     choices = Choices(seed, given)
@@ -71,7 +77,7 @@ def run_schedule(
     aws = Aws(database, scheduler, choices, Keys(), per_mille, is_told)
     ledger = Ledger()
     with isolated(scheduler, chance):
-        system = System(aws, chance, has_skew)
+        system = System(aws, chance, has_skew, quota)
         gateway = Gateway(system)
         world = _World(system, gateway, ledger, Operator(system, ledger), start.tokens, start.assertions)
         versions = StoredVersions(database, ledger, scheduler, system.names)
@@ -105,7 +111,8 @@ class _World:
         aws = self.system.aws
         own = {f"{BOUND}-{number}": BOUND_TO for number in range(1, ACTORS + 1)}
         self._own = own
-        self._answers = Answers(self.ledger, has_faults=aws.per_mille > 0)
+        is_rationed = self.system.units_per_minute < UNITS_PER_MINUTE
+        self._answers = Answers(self.ledger, has_faults=aws.per_mille > 0, is_rationed=is_rationed)
         self._trail = Trail(aws.database, self.ledger, self.gateway)
         self._access = Access(self.ledger, own)
         self.charges = Charges()
@@ -121,7 +128,9 @@ class _World:
         self._check_pages()
         scheduler.spawn("archiver", self._archive)
         scheduler.run()
-        self.system.aws.per_mille = 0.0
+        scheduler.spawn("recovery", self._recover)
+        scheduler.run()
+        self.system.aws.fail_no_more()
         scheduler.spawn("recovery", self._recover)
         scheduler.run()
         self._rest()
@@ -144,6 +153,7 @@ class _World:
         self._answers.judge(done)
         self._access.judge(done)
         self._trail.judge(done)
+        self.charges.judge(done, self.system.aws.database, self.system.units_per_minute, self.operator.spent)
 
     def _actor(self, line: Line) -> Actor:
         client = f"{line.role}-{line.number}"
@@ -166,7 +176,9 @@ class _World:
 
     def _check_pages(self) -> None:
         for walk in self.ledger.walks:
-            if walk.pages:
+            if walk.step.kind == "audit":
+                self._trail.check_walk(walk)
+            elif walk.pages:
                 check_walk(walk, self.ledger, self._own.get(walk.pages[0].client, ""))
 
     def _archive(self) -> None:
@@ -176,7 +188,10 @@ class _World:
             self.operator.archive(_BATCHES[choices.below(len(_BATCHES))])
 
     def _recover(self) -> None:
-        """Run the recovery twice: the first run aborts unfinished writes, the second releases them."""
+        """Run the recovery twice: the first run aborts unfinished writes, the second releases them.
+
+        While calls fail, both may stop half-way.
+        """
         for _ in range(2):
             self.operator.recover()
 

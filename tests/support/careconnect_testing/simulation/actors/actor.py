@@ -11,7 +11,7 @@ from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM
 from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH
 from careconnect_testing.parts.issuer import ASSERTION_TYPE, basic
-from careconnect_testing.simulation.actors.bodies import CODES_OF, big_body, body_of, transaction_of
+from careconnect_testing.simulation.actors.bodies import CODES_OF, big_body, body_of, bundle_of
 from careconnect_testing.simulation.actors.plan import Line, Step
 from careconnect_testing.simulation.ledger import Exchange, Ledger, Walk
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
@@ -26,7 +26,7 @@ ATTEMPTS: Final = 3
 _EXPIRED: Final = 600.0
 """Seconds of a wait during which DynamoDB may delete expired items."""
 
-_SAFE_TO_REPEAT: Final = frozenset({"put", "put-big", "put-where", "delete", "delete-where", "create-if-none"})
+_SAFE_TO_REPEAT: Final = frozenset({"put", "name", "put-big", "put-where", "delete", "delete-where", "create-if-none"})
 
 
 @dataclass
@@ -74,6 +74,10 @@ class Actor:
         codes = CODES_OF.get(key.removeprefix("Patient/"), ())
         self._write(step, "PUT", key, body_of(key, text, subject, codes), **self._match(key, match))
 
+    def _name(self, step: Step, word: str, key: str, code: str) -> None:
+        """Give a patient an identifier."""
+        self._write(step, "PUT", key, body_of(key, word, "", (code,)))
+
     def _put_big(self, step: Step, word: str, whose: str, match: str) -> None:
         self._write(step, "PUT", f"Patient/{whose}", big_body(whose, word), **self._match(f"Patient/{whose}", match))
 
@@ -96,7 +100,12 @@ class Actor:
         self._write(step, "DELETE", f"Patient?{_condition(code)}", None)
 
     def _bundle(self, step: Step, word: str, specs: str) -> None:
-        body = transaction_of(specs, word)
+        self._post_bundle(step, bundle_of("transaction", specs, word, self.seen))
+
+    def _batch(self, step: Step, word: str, specs: str) -> None:
+        self._post_bundle(step, bundle_of("batch", specs, word, self.seen))
+
+    def _post_bundle(self, step: Step, body: Any) -> None:
         self._exchange(step, Sent("POST", FHIR_PATH, (), {"Content-Type": JSON}, json.dumps(body), self.token))
 
     def _write(self, step: Step, method: str, target: str, body: Any, type_: str = JSON, **headers: str) -> None:
@@ -216,6 +225,12 @@ class Actor:
     def _recover(self, _step: Step, _word: str, times: str) -> None:
         for _ in range(int(times)):
             self.operator.recover()
+
+    def _load(self, _step: Step, word: str, key: str) -> None:
+        self.operator.load(key, body_of(key, word, "", CODES_OF.get(key.removeprefix("Patient/"), ())))
+
+    def _reindex(self, _step: Step, _word: str) -> None:
+        self.operator.reindex()
 
     def _back_up(self, _step: Step, _word: str) -> None:
         self.operator.back_up()

@@ -40,8 +40,8 @@ def big_body(resource_id: str, word: str) -> Resource:
     return {**body, "identifier": [*body.get("identifier", ()), *others]}
 
 
-def transaction_of(specs: str, word: str) -> Resource:
-    """Return a transaction Bundle of entries such as `put Patient/p1 p2`, separated by `;`.
+def bundle_of(type_: str, specs: str, word: str, seen: Mapping[str, str]) -> Resource:
+    """Return a Bundle of entries such as `put Patient/p1 p2`, separated by `;`; `seen` are the ETags of If-Match.
 
     Each has a word of its own. A `link` is a new patient, and an observation that refers to it by its full URL.
     """
@@ -49,27 +49,43 @@ def transaction_of(specs: str, word: str) -> Resource:
     for number, spec in enumerate(specs.split(";")):
         kind, *given = spec.split()
         own = f"{word}.{number}"
-        if kind == "put":
-            key, subject = given
-            body = body_of(key, own, subject, CODES_OF.get(key.removeprefix("Patient/"), ()))
-            entries.append({"resource": body, "request": {"method": "PUT", "url": key}})
-        elif kind == "create":
-            body = body_of("Observation", own, given[0])
-            entries.append({"resource": body, "request": {"method": "POST", "url": "Observation"}})
-        elif kind == "create-if-none":
-            body = body_of("Patient", own, "", (given[0],))
-            condition = f"identifier={NHS_NUMBER}|{given[0]}"
-            request = {"method": "POST", "url": "Patient", "ifNoneExist": condition}
-            entries.append({"resource": body, "request": request})
-        elif kind == "link":
+        if kind == "link":
             url = f"urn:uuid:00000000-0000-4000-8000-{number:012}"
             made, refers = body_of("Patient", own, ""), body_of("Observation", f"{own}.o", "")
             refers["subject"] = {"reference": url}
             entries.append({"resource": refers, "request": {"method": "POST", "url": "Observation"}})
             entries.append({"fullUrl": url, "resource": made, "request": {"method": "POST", "url": "Patient"}})
         else:
-            entries.append({"request": {"method": "GET" if kind == "get" else "DELETE", "url": given[0]}})
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+            entries.append(_entry_of(kind, given, own, seen))
+    return {"resourceType": "Bundle", "type": type_, "entry": entries}
+
+
+def _entry_of(kind: str, given: list[str], word: str, seen: Mapping[str, str]) -> Resource:
+    condition = f"identifier={NHS_NUMBER}|{given[0]}"
+    if kind in ("put", "put-if"):
+        key, subject = given
+        body = body_of(key, word, subject, CODES_OF.get(key.removeprefix("Patient/"), ()))
+        match = {"ifMatch": seen.get(key, 'W/"1"')} if kind == "put-if" else {}
+        return {"resource": body, "request": {"method": "PUT", "url": key, **match}}
+    if kind == "name":
+        key, code = given
+        return {"resource": body_of(key, word, "", (code,)), "request": {"method": "PUT", "url": key}}
+    if kind == "create":
+        return {
+            "resource": body_of("Observation", word, given[0]),
+            "request": {"method": "POST", "url": "Observation"},
+        }
+    if kind == "create-if-none":
+        request = {"method": "POST", "url": "Patient", "ifNoneExist": condition}
+        return {"resource": body_of("Patient", word, "", (given[0],)), "request": request}
+    if kind == "put-where":
+        request = {"method": "PUT", "url": f"Patient?{condition}"}
+        return {"resource": body_of("Patient", word, "", (given[0],)), "request": request}
+    if kind == "delete-where":
+        return {"request": {"method": "DELETE", "url": f"Patient?{condition}"}}
+    if kind == "find":
+        return {"request": {"method": "GET", "url": f"Observation?patient={given[0]}"}}
+    return {"request": {"method": "GET" if kind == "get" else "DELETE", "url": given[0]}}
 
 
 def word_of(resource: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ ORGANIZATIONS: Final = ("g1", "g2", "g3")
 CODES: Final = ("A", "B", "E")
 """Identifiers that any write may give; the first two exist."""
 OWN_CODES: Final = ("C", "D")
-"""Identifiers that only conditional writes give: two resources with one of them are a duplicate."""
+"""Identifiers that nobody has at the beginning."""
 
 ACTORS: Final = 6
 STEPS: Final = 3
@@ -70,16 +70,58 @@ def _bundle(chance: Choose) -> Step:
     chance.shuffle(keys)
     specs = []
     for _ in range(chance.choice((2, 2, 3, 3, 4, 4, 6, 9, 40))):
-        kind = chance.choice(("put", "put", "put", "delete", "create", "create", "link", "create-if-none", "get"))
-        if kind == "create":
-            specs.append(f"create {chance.choice(PATIENTS[:3])}")
-        elif kind == "create-if-none":
-            specs.append(f"create-if-none {chance.choice((*OWN_CODES, *OWN_CODES, 'A'))}")
-        elif kind == "link" or not keys:
+        kind = chance.choice(("put", "put", "put", "put-if", "delete", "create", "create", "link", "get", "named"))
+        if kind == "named":
+            kind = chance.choice(("create-if-none", "create-if-none", "put-where", "delete-where", "find"))
+        needs_key = kind not in ("create", "find", *_CONDITIONAL)
+        if kind == "link" or (needs_key and not keys):
             specs.append("link")
         else:
-            specs.append(f"{kind} {keys.pop()}{' ' + chance.choice(PATIENTS[:3]) if kind == 'put' else ''}")
+            specs.append(_spec(kind, chance, keys.pop() if needs_key else ""))
     return Step("bundle", (";".join(specs),))
+
+
+def _batch(chance: Choose) -> Step:
+    """Return a batch of several entries, some of them about the same resource."""
+    specs = []
+    for _ in range(chance.choice((2, 3, 4, 6))):
+        kind = chance.choice(("put", "put", "put-if", "delete", "create", "get", "get", "find", *_CONDITIONAL))
+        specs.append(_spec(kind, chance, _key(chance)))
+    return Step("batch", (";".join(specs),))
+
+
+def _spec(kind: str, chance: Choose, key: str) -> str:
+    """Return an entry of a Bundle: its kind and its arguments."""
+    if kind in ("create", "find"):
+        return f"{kind} {chance.choice(PATIENTS[:3])}"
+    if kind in _CONDITIONAL:
+        return f"{kind} {chance.choice((*OWN_CODES, *OWN_CODES, 'A', 'E'))}"
+    return f"{kind} {key}{' ' + chance.choice(PATIENTS[:3]) if kind in ('put', 'put-if') else ''}"
+
+
+_CONDITIONAL: Final = ("create-if-none", "put-where", "delete-where")
+
+
+def _bundle_that_finds(chance: Choose) -> Step:
+    """Return a transaction that searches for what it writes."""
+    patient = chance.choice(PATIENTS[:3])
+    specs = [f"create {patient}", f"put Observation/{chance.choice(OBSERVATIONS)} {patient}", f"find {patient}"]
+    return Step("bundle", (";".join(specs),))
+
+
+def _bundle_that_names(chance: Choose) -> Step:
+    """Return a transaction that moves an identifier from one patient to another, and conditions of it."""
+    code = chance.choice(("A", "E"))
+    specs = [f"name Patient/p1 {chance.choice(('D', 'E'))}", f"name Patient/{chance.choice(PATIENTS[1:])} {code}"]
+    more = chance.choice(([], ["create-if-none C"], ["put-where C"], ["put-if Observation/o1 p1"], ["create p2"] * 3))
+    return Step("bundle", (";".join([*specs, *more]),))
+
+
+def _bundle_that_makes(chance: Choose) -> Step:
+    """Return a transaction in steps that makes what others refer to; its identifier is wanted by others too."""
+    return Step(
+        "bundle", (";".join(["name Patient/p4 E", "put Organization/g3 p1", *["create p1"] * chance.choice((3, 9))]),)
+    )
 
 
 def _bundle_of_one(chance: Choose) -> Step:
@@ -115,6 +157,15 @@ _SEARCHES: Final = (
     "Patient/p1/$everything?",
     "Patient/p3/$everything?",
 )
+
+# To a resource that is made meanwhile.
+_REFERRING: Final = (
+    Step("create", ("Observation", "p4")),
+    Step("put", ("Observation/o3", "new", "", "p4")),
+    Step("put", ("Patient/p2", "new", "", "p3")),
+)
+# They refer to nothing: a load does not look whether what is referred to is deleted meanwhile.
+_LOADED: Final = ("Organization/g1", "Organization/g3", "Patient/p1", "Patient/p3", "Patient/p4")
 
 # What a patient leaves, and what it comes to, when a write in steps moves it to another organization.
 _OF_BIG: Final = ("Patient?organization=Organization/g1", "Patient?identifier=A")
@@ -154,6 +205,16 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "put known": lambda c: Step("put-where", (c.choice(CODES),)),
     "bundle": _bundle,
     "bundle of one": _bundle_of_one,
+    "bundle that finds": _bundle_that_finds,
+    "bundle that names": _bundle_that_names,
+    "bundle that makes": _bundle_that_makes,
+    "batch": _batch,
+    "refer to made": lambda c: c.choice(_REFERRING),
+    "name": lambda c: Step("name", (f"Patient/{c.choice(PATIENTS[1:])}", c.choice(("A", "E", "E")))),
+    "load": lambda c: Step("load", (c.choice(_LOADED),)),
+    "reindex": lambda _: Step("reindex"),
+    "pages of history": lambda c: Step("history", (c.choice(("Observation/o1", "Patient/p1")), c.choice(("1", "2")))),
+    "disable reader": lambda c: Step("disable", (f"reader-{c.randint(1, ACTORS)}",)),
     "patch one": lambda _: Step("patch", ("Patient/p1", "")),
     "search one": lambda c: Step("search", (c.choice(_OF_ONE), "50", "now")),
     "patch": lambda c: Step("patch", (_key(c), _match(c))),
@@ -271,6 +332,34 @@ _THEMES: Final[Sequence[tuple[tuple[tuple[str, Deeds, int], ...], int]]] = (
         7,
     ),
     (((EDITOR, {"create one": 2, "put one": 2, "delete one": 1}, 1),), 1),
+    (((EDITOR, {"bundle that makes": 3, "create bearer": 2, "refer to made": 4}, 5), _RECOVERING), 3),
+    (
+        (
+            (EDITOR, {"bundle that names": 4, "create bearer": 3, "name": 2, "create if none": 2, "create one": 1}, 5),
+            (READER, _READING, 1),
+            _RECOVERING,
+        ),
+        3,
+    ),
+    (
+        (
+            (EDITOR, {"batch": 5, "put same": 1, "move": 1, "create if none": 1}, 4),
+            (BOUND, {"batch": 3, "search own": 1}, 1),
+            (READER, _READING, 1),
+        ),
+        2,
+    ),
+    (((EDITOR, {"bundle that finds": 5, "move": 1}, 1),), 1),
+    (((READER, {"token": 4, "use": 1}, 5), (OPERATOR, {"disable reader": 1}, 2)), 1),
+    (((EDITOR, {"put same": 3, "patch one": 2}, 3), (READER, {"pages of history": 1}, 2)), 1),
+    (
+        (
+            (OPERATOR, {"load": 4, "reindex": 1, "wait for caches": 1}, 2),
+            (EDITOR, {**_WRITING, "create if none": 2, "wait for caches": 3}, 3),
+            (READER, {**_READING, "wait for caches": 3}, 2),
+        ),
+        1,
+    ),
 )
 
 

@@ -24,6 +24,9 @@ class Access:
             return
         if done.step.kind == "introspect" and done.status == 200:
             self._check_introspected(done)
+        disabled = self.ledger.disabled.get(done.client)
+        if done.sent.path == "/token" and done.status == 200 and disabled is not None and disabled < done.began:
+            raise BrokenPromiseError(f"{done.client} got a token after it was disabled")
         if not done.sent.token:
             return
         ended = [at for at in (self.ledger.revoked.get(done.sent.token), self.ledger.cut_off.get(done.client)) if at]

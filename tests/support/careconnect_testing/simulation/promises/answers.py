@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.simulation.actors.bodies import patients_of
-from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger
+from careconnect_testing.simulation.ledger import BUNDLES, Commit, Exchange, Ledger, parts_of
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 from fhir_reader.budget import MAX_SECONDS
 
@@ -19,10 +19,12 @@ _WRITES: Final[Mapping[str, frozenset[int]]] = {
     "create": frozenset({201, 403, 422}),
     "create-if-none": frozenset({200, 201, 403, 412, 422}),
     "put": frozenset({200, 201, 403, 404, 409, 422}),
+    "name": frozenset({200, 201, 403, 422}),
     "put-big": frozenset({200, 201, 403, 404, 409, 422}),
     "put-where": frozenset({200, 201, 403, 412, 422}),
     "patch": frozenset({200, 403, 404, 409, 410, 422}),
     "bundle": frozenset({200, 400, 403, 409, 412, 422}),
+    "batch": frozenset({200, 403}),
     "delete": frozenset({204, 403, 409}),
     "delete-where": frozenset({204, 403, 409, 412}),
 }
@@ -35,23 +37,30 @@ class Answers:
 
     ledger: Ledger
     has_faults: bool
+    is_rationed: bool = False
+    """Whether clients have a small quota, for which a request may be too dear."""
 
     def judge(self, done: Exchange) -> None:
         """Check an exchange; raises `BrokenPromiseError`."""
         answer = done.answer
+        if done.step.kind == "batch" and answer is not None:
+            for part in parts_of(done):
+                self.judge(part)
         if answer is None:
             if not self.has_faults:
                 raise BrokenPromiseError("a request got no answer though nothing failed")
             return
         if self.has_faults and _took_its_time(done, answer):
             return
+        if self.is_rationed and answer.status == 422 and done.sent.token:
+            return
         if answer.status not in _statuses(done):
             raise BrokenPromiseError(f"{done.step} of {done.client} was answered {answer.status}: {answer.text[:300]}")
-        if answer.status == 503 and not self.has_faults and not self.ledger.is_restored:
+        if answer.status == 503 and not self.has_faults and not self.ledger.was_closed:
             raise BrokenPromiseError(f"{done.step} was answered 503 though nothing failed: {answer.text[:300]}")
         for resource in shown(answer):
             self._check_version(done, resource)
-        if done.step.kind in _WRITES and done.step.kind != "bundle" and answer.status in (200, 201):
+        if done.step.kind in _WRITES and done.step.kind not in BUNDLES and answer.status in (200, 201):
             self._check_written(done, answer)
 
     def _check_version(self, done: Exchange, resource: Mapping[str, Any]) -> None:
@@ -111,9 +120,11 @@ def shown(answer: Answer) -> Iterator[Mapping[str, Any]]:
         return
     body = answer.json if answer.text else {}
     entries = body.get("entry", ()) if body.get("resourceType") == "Bundle" else ({"resource": body},)
-    for entry in entries:
+    # A search within a Bundle is answered by a Bundle.
+    inner = (each for entry in entries for each in entry.get("resource", {}).get("entry", ()))
+    for entry in (*entries, *inner):
         resource = entry.get("resource", {})
-        if resource.get("resourceType", "OperationOutcome") not in ("OperationOutcome", "AuditEvent"):
+        if resource.get("resourceType", "OperationOutcome") not in ("OperationOutcome", "AuditEvent", "Bundle"):
             yield resource
 
 

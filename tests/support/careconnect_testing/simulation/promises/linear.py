@@ -20,7 +20,7 @@ from careconnect_testing.linearizability.resource_model import (
 )
 from careconnect_testing.simulation.actors.bodies import word_of
 from careconnect_testing.simulation.actors.plan import BOUND
-from careconnect_testing.simulation.ledger import OPERATOR_TASK, Commit, Exchange, Ledger
+from careconnect_testing.simulation.ledger import OPERATOR_TASK, Commit, Exchange, Ledger, parts_of
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 _NAMES: Final = {
@@ -39,9 +39,13 @@ def check_histories(ledger: Ledger) -> None:
         if exchange.step.kind == "bundle":
             for key, operation in _operations_of(exchange, ledger):
                 histories[key].append(operation)
-            continue
-        for key in _keys_of(exchange, ledger):
-            histories[key].append(_operation(exchange))
+        elif exchange.step.kind == "batch":
+            for number, part in enumerate(parts_of(exchange)):
+                for key in _keys_of(part, ledger):
+                    histories[key].append(replace(_operation(part), process=f"{exchange.actor}, entry {number}"))
+        else:
+            for key in _keys_of(exchange, ledger):
+                histories[key].append(_operation(exchange))
     for key, commits in ledger.commits.items():
         histories[key] += [_restored(each) for each in commits if each.task == OPERATOR_TASK]
     for key, history in histories.items():
@@ -65,9 +69,9 @@ def _keys_of(exchange: Exchange, ledger: Ledger) -> Iterator[str]:
     if exchange.client.startswith(BOUND) and (exchange.sent.method == "DELETE" or 400 <= exchange.status < 500):
         # Another's resource looks absent to it.
         if exchange.sent.method == "DELETE":
-            yield from _of_commits(exchange, ledger, lambda commit: commit.content is None)
+            yield from _of_commits(exchange, ledger, _is_deletion)
         return
-    if kind in ("put", "put-big", "patch", "delete", "read", "vread"):
+    if kind in ("put", "name", "put-big", "patch", "delete", "read", "vread"):
         yield "/".join(path.split("/")[:2])
     elif kind in ("create", "create-if-none", "put-where") and exchange.status in (200, 201) and exchange.answer:
         yield exchange.answer.headers["Location"].partition("/STU3/")[2].partition("/_history/")[0]
@@ -75,7 +79,7 @@ def _keys_of(exchange: Exchange, ledger: Ledger) -> Iterator[str]:
         content = _content(json.loads(exchange.sent.body or "null"))
         yield from _of_commits(exchange, ledger, lambda commit: _content(commit.content) == content)
     elif kind == "delete-where" and (exchange.is_in_doubt or exchange.status == 204):
-        yield from _of_commits(exchange, ledger, lambda commit: commit.content is None)
+        yield from _of_commits(exchange, ledger, _is_deletion)
 
 
 def _of_commits(exchange: Exchange, ledger: Ledger, is_its: Callable[[Commit], bool]) -> Iterator[str]:
@@ -95,11 +99,10 @@ def _operation(exchange: Exchange) -> Operation:
     else:
         name = _NAMES[sent.method]
         body = json.loads(sent.body) if sent.body else None
-        match = sent.headers.get("If-Match", "").removeprefix('W/"').removesuffix('"')
         request = ResourceRequest(
             content=None if name in (Interaction.PATCH, Interaction.DELETE) else _content(body),
             change=_patched(body) if name is Interaction.PATCH else None,
-            if_match=int(match) if match else None,
+            if_match=_version(sent.headers.get("If-Match", "")),
             conditional="If-None-Exist" in sent.headers,
         )
     output = None
@@ -116,28 +119,40 @@ def _operations_of(exchange: Exchange, ledger: Ledger) -> Iterator[tuple[str, Op
         return
     entries = json.loads(exchange.sent.body or "{}")["entry"]
     answers = exchange.answer.json["entry"] if exchange.answer and exchange.status == 200 else [None] * len(entries)
+    named = {entry["request"]["url"] for entry in entries}
     for entry, answer in zip(entries, answers, strict=True):
         method, url = entry["request"]["method"], entry["request"]["url"]
         if method == "GET":
             continue
         content = _content(entry.get("resource"))
-        request = ResourceRequest(content=content, conditional="ifNoneExist" in entry["request"])
+        match = _version(entry["request"].get("ifMatch", ""))
+        request = ResourceRequest(content=content, if_match=match, conditional="ifNoneExist" in entry["request"])
         output, end = None, None
         keys = [url]
+        if url.startswith("Patient?") and method == "DELETE":
+            keys = [key for key in _of_commits(exchange, ledger, _is_deletion) if key not in named]
         if answer is not None:
             shown = answer.get("resource")
             version = int(shown["meta"]["versionId"]) if shown else None
             status = int(answer["response"]["status"].partition(" ")[0])
             output, end = ResourceAnswer(status, version, _content(shown)), exchange.ended
-            if method == "POST":
+            if method == "POST" or (url.startswith("Patient?") and method == "PUT"):
                 keys = [answer["response"]["location"].partition("/STU3/")[2].partition("/_history/")[0]]
-        elif method == "POST":
+        elif method == "POST" or (url.startswith("Patient?") and method == "PUT"):
             keys = list(_of_commits(exchange, ledger, partial(_has_word, word=_word(content))))
         for key in keys:
             if output is not None and output.content is not None and method == "POST":
                 # Its references are those of the resources that were made.
                 request = replace(request, content=output.content if output.status == 201 else content)
             yield key, Operation(f"{exchange.actor}", exchange.began, end, _NAMES[method], request, output)
+
+
+def _version(etag: str) -> int | None:
+    return int(etag.removeprefix('W/"').removesuffix('"')) if etag else None
+
+
+def _is_deletion(commit: Commit) -> bool:
+    return commit.content is None
 
 
 def _word(content: str | None) -> str:

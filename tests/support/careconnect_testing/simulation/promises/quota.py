@@ -8,12 +8,17 @@ from typing import Any, Final
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM
 from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_WRITE_UNIT
+from careconnect_records.multi_step.states import PENDING
+from careconnect_records.multi_step.write_set import listed_in
 from careconnect_testing.dynamodb.database import Database
+from careconnect_testing.simulation.ledger import Exchange
 from careconnect_testing.simulation.world.names import AUDIT, USAGE
 from careconnect_testing.simulation.world.system import BrokenPromiseError, System
 
 _ITEM_UNITS: Final = 2 * UNITS_PER_WRITE_UNIT
 """The least price of an item that a transaction writes."""
+_UNITS_IN_STEPS: Final = 3 * UNITS_PER_WRITE_UNIT
+"""That of an item of a write in steps, which is put in a transaction and released by itself."""
 
 
 @dataclass
@@ -24,12 +29,18 @@ class Charges:
     _tokens: set[str] = field(default_factory=set)
 
     def attempted(self, client: str, request: Mapping[str, Any]) -> None:
-        """Note a transaction that DynamoDB has seen; steps of a larger write have a price of their own."""
+        """Note a transaction that DynamoDB has seen: a whole write, or the beginning of one in steps."""
         if request["ClientRequestToken"] in self._tokens:
             # botocore's second attempt.
             return
         self._tokens.add(request["ClientRequestToken"])
         actions = [(kind, each) for action in request["TransactItems"] for kind, each in action.items()]
+        begun = [name for kind, each in actions if (name := _begun(kind, each)) and name not in self._tokens]
+        if begun:
+            # Its steps are repeated if they conflict, the first as well.
+            self._tokens |= set(begun)
+            lists = [listed_in(each["Item"]) for kind, each in actions if kind == "Put" and "listed" in each["Item"]]
+            self.owed[client] += _UNITS_IN_STEPS * sum(len(keys) + len(counts) for keys, counts in lists)
         is_whole = any(
             kind == "Put" and each["Item"]["sk"]["S"] == INDEX_ITEM and TXN not in each["Item"]
             for kind, each in actions
@@ -53,3 +64,22 @@ class Charges:
         for client, units in self.owed.items():
             if charged[client] + lost < units:
                 raise BrokenPromiseError(f"{client} owes {units} units at least, and was charged {charged[client]}")
+
+    def judge(self, done: Exchange, database: Database, quota: int, spent: Counter[str]) -> None:
+        """Check that a client is refused for its quota only if it has used a minute's."""
+        if done.status != 429 or not done.sent.token:
+            return
+        charged = spent[done.client]
+        for item in database.items(USAGE):
+            if item["pk"]["S"].partition("#")[0] == done.client:
+                charged += int(item["units"]["N"])
+        if charged <= quota:
+            raise BrokenPromiseError(
+                f"{done.step} was answered 429, and {done.client} was charged {charged} of {quota}"
+            )
+
+
+def _begun(kind: str, action: Mapping[str, Any]) -> str:
+    """Return the name of the write in steps that an action begins, empty if it begins none."""
+    item = action.get("Item", {})
+    return str(item["sk"]["S"]) if kind == "Put" and item.get("status", {}).get("S") == PENDING else ""

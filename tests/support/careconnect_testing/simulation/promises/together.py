@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger
+from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger, parts_of
 from careconnect_testing.simulation.promises.answers import shown
 from careconnect_testing.simulation.promises.walks import matches_of
 from careconnect_testing.simulation.world.system import BrokenPromiseError
@@ -17,9 +17,11 @@ def check_together(ledger: Ledger, own: Mapping[str, str]) -> None:
     """Check all transactions of a run; `own` are the patients of bound clients. Raises `BrokenPromiseError`."""
     groups = [group for exchange in ledger.exchanges if (group := _group(exchange, ledger))]
     for exchange in ledger.exchanges:
-        if exchange.answer is not None and exchange.sent.method == "GET":
-            for group in groups:
-                _check_seen(exchange, group)
+        parts = parts_of(exchange) if exchange.step.kind == "batch" else (exchange,)
+        for part in parts:
+            if part.answer is not None and part.sent.method == "GET":
+                for group in groups:
+                    _check_seen(part, group)
     for walk in ledger.walks:
         if walk.is_whole and len(walk.pages) == 1 and walk.pages[0].status == 200 and walk.step.kind == "search":
             own_patient = own.get(walk.pages[0].client)
@@ -52,6 +54,7 @@ def _group(exchange: Exchange, ledger: Ledger) -> Group:
         for key in _created_in(exchange):
             if key not in made:
                 raise BrokenPromiseError(f"{exchange.step} was answered with {key}, which it did not make")
+        _check_own_searches(exchange, made, ledger)
     elif made:
         creations = sum(each["request"]["method"] == "POST" for each in json.loads(exchange.sent.body or "")["entry"])
         first = sum(commit.version == 1 for commit in made.values())
@@ -59,6 +62,26 @@ def _group(exchange: Exchange, ledger: Ledger) -> Group:
         if first < creations - conditional:
             raise BrokenPromiseError(f"{exchange.step} made a part of its entries: {sorted(made)}")
     return made
+
+
+def _check_own_searches(exchange: Exchange, group: Group, ledger: Ledger) -> None:
+    """Check that a search within a transaction finds what the transaction has made, if it is still so."""
+    assert exchange.answer is not None
+    asked = json.loads(exchange.sent.body or "{}")["entry"]
+    for entry, answered in zip(asked, exchange.answer.json["entry"], strict=True):
+        url = entry["request"]["url"]
+        if entry["request"]["method"] != "GET" or "?" not in url or "resource" not in answered:
+            continue
+        type_name, matches = matches_of(url)
+        found = {
+            f"{each['resource']['resourceType']}/{each['resource']['id']}"
+            for each in answered["resource"].get("entry", ())
+        }
+        for key, commit in group.items():
+            is_changed = any(each.version > commit.version for each in ledger.commits[key])
+            is_wanted = key.startswith(f"{type_name}/") and commit.content and matches(commit.content, lambda _: None)
+            if is_wanted and not is_changed and key not in found:
+                raise BrokenPromiseError(f"{exchange.step} did not find {key}, which it has made, by {url}")
 
 
 def _created_in(exchange: Exchange) -> Iterator[str]:

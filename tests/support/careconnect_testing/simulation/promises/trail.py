@@ -1,16 +1,41 @@
 """Promises of the audit trail: nothing shown or done without its event, nothing recorded but what was."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent, Outcome, event_of
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import OPERATOR_TASK, Exchange, Ledger
+from careconnect_testing.simulation.ledger import BUNDLES, OPERATOR_TASK, Exchange, Ledger, Walk
 from careconnect_testing.simulation.promises.answers import patients_shown
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.names import AUDIT
 from careconnect_testing.simulation.world.system import BrokenPromiseError
+
+_MINUTE: Final = 60.0
+
+_FILTERS: Final[Mapping[str, Callable[[AuditEvent, str], bool]]] = {
+    "patient": lambda event, value: event.patient == value,
+    "outcome": lambda event, value: event.outcome == value,
+    # All events of a run are later.
+    "date": lambda _event, _value: True,
+}
+
+
+def _shows(resource: Mapping[str, Any], event: AuditEvent) -> bool:
+    """Return True if an AuditEvent says what the stored event does."""
+    references = [each["reference"]["reference"] for each in resource.get("entity", ()) if "reference" in each]
+    wanted = [f"Patient/{event.patient}"] if event.patient else []
+    wanted += [each for each in event.ids if each not in wanted]
+    (agent,) = resource["agent"]
+    return (
+        references == wanted
+        and resource["action"] == event.action
+        and resource["outcome"] == event.outcome
+        and resource.get("outcomeDesc", "") == event.why
+        and agent.get("userId", {}).get("value", "") == event.client_id
+    )
 
 
 @dataclass
@@ -22,23 +47,34 @@ class Trail:
     gateway: Gateway
     _seen: int = 0
     _events: dict[str, list[AuditEvent]] = field(default_factory=lambda: defaultdict(list))
+    _events_in_order: list[AuditEvent] = field(default_factory=list)
+    _known_at: dict[int, int] = field(default_factory=dict)
+    """How many of them were stored at a place of the ledger at least."""
     _answered: set[str] = field(default_factory=set)
 
     def judge(self, done: Exchange) -> None:
         """Check the events of an answered request; raises `BrokenPromiseError`."""
         self._read_on()
+        self._known_at[done.ended or 0] = len(self._events_in_order)
         if done.answer is None or done.request_id not in self.gateway.reached:
             return
-        if done.status < 300:
+        if done.status < 500:
             self._answered.add(done.request_id)
         events = self._events[done.request_id]
         status = done.answer.status
+        if not events and status == 429:
+            events = self._throttled(done)
         if not events and status != 503 and done.sent.token:
             raise BrokenPromiseError(f"{done.step} was answered {status} without an event")
         allowed = {event.patient for event in events if event.outcome is Outcome.ALLOWED}
         if unrecorded := patients_shown(done.answer) - allowed:
             raise BrokenPromiseError(f"{done.step} showed {sorted(unrecorded)} without an event of theirs")
-        if status < 300 and done.sent.token and not any(event.outcome is Outcome.ALLOWED for event in events):
+        if (
+            status < 300
+            and done.sent.token
+            and done.step.kind != "batch"
+            and not any(event.outcome is Outcome.ALLOWED for event in events)
+        ):
             named = {event.why for event in events}
             if named != {"compartment"}:
                 raise BrokenPromiseError(f"{done.step} was answered {status}, and recorded as {named}")
@@ -62,8 +98,43 @@ class Trail:
                 if event.outcome is Outcome.ALLOWED and sent[request_id].sent.method not in ("GET", "HEAD"):
                     self._check_made(event, stored, by_version)
         for made, commit in stored.items():
-            if commit.task not in ("outside", OPERATOR_TASK) and not set(commit.patients) <= by_version[made]:
-                raise BrokenPromiseError(f"{made} was stored without its event for each of {commit.patients}")
+            before = self.ledger.commits[commit.key][commit.version - 2].patients if commit.version > 1 else ()
+            patients = {*before, *commit.patients}
+            if commit.task not in ("outside", OPERATOR_TASK) and not patients <= by_version[made]:
+                raise BrokenPromiseError(f"{made} was stored without its event for each of {sorted(patients)}")
+
+    def _throttled(self, done: Exchange) -> list[AuditEvent]:
+        """Return the events that the 429s of a client share within a minute, those of requests near this one's time."""
+        return [
+            event
+            for event in self._events_in_order
+            if event.why == "throttled"
+            and event.client_id == done.client
+            and done.began_at - _MINUTE <= event.at / 1000 <= done.ended_at + _MINUTE
+        ]
+
+    def check_walk(self, walk: Walk) -> None:
+        """Check the pages of a search of the trail: each event as it was stored, and none twice or left out."""
+        if not walk.pages or any(page.status != 200 for page in walk.pages):
+            return
+        self._read_on()
+        by_id = {event.id: event for event in self._events_in_order}
+        name, _, value = walk.step.arguments[0].partition("=")
+        entries = [entry for page in walk.pages if page.answer for entry in page.answer.json.get("entry", ())]
+        shown = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == "AuditEvent"]
+        for resource in shown:
+            event = by_id.get(resource["id"])
+            if event is None or not _shows(resource, event) or not _FILTERS[name](event, value):
+                raise BrokenPromiseError(f"{walk.step} showed an event that is not stored so: {resource}")
+        ids = [resource["id"] for resource in shown]
+        if ids != sorted(set(ids), reverse=True):
+            raise BrokenPromiseError(f"{walk.step} showed events twice, or out of order: {ids}")
+        if walk.is_whole and name != "patient":
+            # The index by patient lags.
+            before = max((number for place, number in self._known_at.items() if place < walk.pages[0].began), default=0)
+            for event in self._events_in_order[:before]:
+                if _FILTERS[name](event, value) and event.id not in ids:
+                    raise BrokenPromiseError(f"{walk.step} did not show {event}")
 
     @staticmethod
     def _check_made(event: AuditEvent, stored: Mapping[str, object], by_version: Mapping[str, set[str]]) -> None:
@@ -76,7 +147,7 @@ class Trail:
     @staticmethod
     def _check_once(exchange: Exchange, events: Iterable[AuditEvent]) -> None:
         """Check that a write is not recorded as done and as failed."""
-        if exchange.step.kind == "bundle":
+        if exchange.step.kind in BUNDLES:
             # Its reads are recorded by themselves, and may fail.
             return
         done = {event.patient for event in events if any("/_history/" in each for each in event.ids)}
@@ -101,4 +172,5 @@ class Trail:
                 if event.request_id in self._answered:
                     raise BrokenPromiseError(f"an event was stored after its answer: {event}")
                 self._events[event.request_id].append(event)
+                self._events_in_order.append(event)
         self._seen += len(records)

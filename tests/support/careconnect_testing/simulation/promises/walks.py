@@ -80,14 +80,14 @@ def check_walk(walk: Walk, ledger: Ledger, own_patient: str) -> None:
     if not walk.pages or any(page.status != 200 for page in walk.pages):
         return
     if walk.step.kind == "history":
-        _check_history(walk, is_bound=bool(own_patient))
+        _check_history(walk, ledger, is_bound=bool(own_patient))
     elif walk.step.kind == "search":
         _check_includes(walk, ledger, own_patient)
         _check_search(walk, ledger, own_patient)
 
 
-def _check_history(walk: Walk, *, is_bound: bool) -> None:
-    """Check that a history has each version once, the newest first, down to the first.
+def _check_history(walk: Walk, ledger: Ledger, *, is_bound: bool) -> None:
+    """Check that a history has each version once, the newest first, from the current one down to the first.
 
     A bound client sees those versions alone that were in its patient's record.
     """
@@ -99,6 +99,9 @@ def _check_history(walk: Walk, *, is_bound: bool) -> None:
         if seen != sorted(set(seen), reverse=True):
             raise BrokenPromiseError(f"{walk.step} showed the versions {versions}")
         return
+    current = ledger.current_at(walk.step.arguments[0], walk.pages[0].began)
+    if walk.is_whole and current and len(versions) < current.version:
+        raise BrokenPromiseError(f"{walk.step} showed {versions}, and version {current.version} was stored before")
     expected = range(len(versions), 0, -1) if walk.is_whole else None
     for place, version in enumerate(versions):
         wanted = expected[place] if expected else versions[0] - place if versions[0] else 0

@@ -11,6 +11,7 @@ from careconnect_testing.simulation.schedule.scheduler import KilledError, Sched
 _POOLED: Final = (
     "access_auditor.dynamodb_event_store",
     "careconnect.audit.dynamodb_store",
+    "careconnect_admin.loading.reindex",
     "careconnect.storage.dynamodb",
     "careconnect.storage.quota",
     "careconnect_records.multi_step.release",
@@ -73,6 +74,9 @@ class SimulatedPool:
         """Wait for all work."""
         for future in self._futures:
             future.wait()
+
+    def shutdown(self, **_: Any) -> None:
+        """Leave the work as it is: who ends it has failed."""
 
     def submit(self, run: Callable[..., Any], *arguments: Any, **options: Any) -> SimulatedFuture:
         """Start work; outside of tasks it is done at once."""

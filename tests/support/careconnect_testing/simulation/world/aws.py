@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -12,8 +13,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.scheduler import Home, KilledError, Scheduler
-from careconnect_testing.simulation.world.faults import ANY, FAULTS, Call, Fault, client_error
+from careconnect_testing.simulation.world.faults import ANY, FAULTS, Call, Fault, cancelled, client_error
 from careconnect_testing.simulation.world.kms import Keys
+from careconnect_testing.simulation.world.names import AUDIT
 
 LATENCY: Final = 0.004
 """Seconds of a call."""
@@ -22,12 +24,14 @@ SLOW: Final = 1.5
 TIMEOUT: Final = 2.0
 LATER: Final = (0.0, 0.5, 3.0, 8.0, 15.0)
 """Seconds after which a call may be done that its caller has given up."""
+OVERLOADED: Final = (0.4, 2.0, 6.0)
+"""Seconds for which a table may throttle all its calls."""
 RETRY_PAUSE: Final = 0.3
 """Seconds before botocore's second attempt; it makes two."""
 
 _AGAIN: Final = 400
 """Of 1,000 failed attempts, those whose second fails likewise."""
-READS: Final = frozenset({"get_item", "batch_get_item", "query"})
+READS: Final = frozenset({"get_item", "batch_get_item", "query", "scan"})
 
 
 @dataclass
@@ -50,6 +54,8 @@ class Aws:
     """Called with the name of the task before each transaction."""
     written: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """The times of the items that were written, by table."""
+    overloaded: dict[str, float] = field(default_factory=dict)
+    """Until when a table throttles all calls."""
     calls: list[Call] = field(default_factory=list)
     kills: int = 0
     numbers: Iterator[int] = field(default_factory=count)
@@ -78,6 +84,11 @@ class Aws:
                 return told.answer
         raise AssertionError("unreachable")
 
+    def fail_no_more(self) -> None:
+        """Let every call be done from now on."""
+        self.per_mille = 0.0
+        self.overloaded.clear()
+
     def _fault(self, operation: str, *, again: bool) -> Fault:
         if not self.per_mille or self.scheduler.is_outside:
             return Fault.NONE
@@ -95,8 +106,15 @@ class Aws:
             raise client_error("SlowDown" if operation == "put_object" else "ThrottlingException", operation)
         if fault is Fault.BROKEN:
             raise client_error("InternalServerError", operation)
+        if fault is Fault.OVERLOADED:
+            until = self.scheduler.now + OVERLOADED[self.choices.below(len(OVERLOADED))]
+            self.overloaded |= dict.fromkeys(tables_of(request), until)
         if fault is Fault.KILLED:
             self._kill(home)
+        if self._is_overloaded(request):
+            raise _throttled(operation, request, self.choices, self._is_overloaded)
+        if fault is Fault.THROTTLED_ITEM:
+            raise _throttled(operation, request, self.choices)
         if fault is Fault.TIMED_OUT:
             self._time_out()
         if fault is Fault.SLOW:
@@ -104,17 +122,18 @@ class Aws:
         if fault is Fault.LATE:
             self._do_later(operation, request, do)
             self._time_out()
-        answer = self._done(fault, operation, request, do)
+        answer = self.done(operation, request, partial(do, fault))
         if fault is Fault.KILLED_AFTER:
             self._kill(home)
         if fault is Fault.TIMED_OUT_AFTER:
             self._time_out()
         return answer
 
-    def _done(self, fault: Fault, operation: str, request: Mapping[str, Any], do: Callable[..., Any]) -> Any:
+    def done(self, operation: str, request: Mapping[str, Any], do: Callable[..., Any]) -> Any:
+        """Do a call, and tell who watches."""
         # A transaction that was done before is not done again.
         is_done = self.transactions.get(request.get("ClientRequestToken", ""), False)
-        answer = do(fault, request)
+        answer = do(request)
         if operation not in READS:
             for table in () if is_done else _tables_written(request):
                 self.written[table].append(self.scheduler.now)
@@ -135,11 +154,15 @@ class Aws:
         def later() -> None:
             self.scheduler.pause(seconds)
             with suppress(ClientError):
-                self._done(Fault.NONE, operation, request, do)
+                self.done(operation, request, partial(do, Fault.NONE))
             if not self.transactions.get(token, True):
                 del self.transactions[token]
 
         self.scheduler.spawn(self.scheduler.current.name, later)
+
+    def _is_overloaded(self, request: Mapping[str, Any]) -> bool:
+        now = self.scheduler.now
+        return any(self.overloaded.get(table, now) > now for table in tables_of(request))
 
     def _kill(self, home: Home) -> None:
         self.kills += 1
@@ -156,6 +179,31 @@ def _tables_written(request: Mapping[str, Any]) -> list[str]:
         writes = [(kind, each) for one in request["TransactItems"] for kind, each in one.items()]
         return [each["TableName"] for kind, each in writes if kind != "ConditionCheck"]
     return [request["TableName"]] if "TableName" in request else []
+
+
+def tables_of(request: Mapping[str, Any]) -> set[str]:
+    """Return the tables of a call; statements are inserts of the audit trail."""
+    if "TransactItems" in request:
+        return {each["TableName"] for one in request["TransactItems"] for each in one.values()}
+    if "RequestItems" in request:
+        return set(request["RequestItems"])
+    if "Statements" in request:
+        return {AUDIT}
+    return {request["TableName"]} if "TableName" in request else set()
+
+
+def _throttled(
+    operation: str,
+    request: Mapping[str, Any],
+    choices: Choices,
+    is_hit: Callable[[Mapping[str, Any]], bool] = lambda _request: True,
+) -> ClientError:
+    """Return the error of a throttled call: a transaction is cancelled, and says for which of its items."""
+    if "TransactItems" not in request:
+        return client_error("ThrottlingException", operation)
+    items = request["TransactItems"]
+    hit = [number for number, one in enumerate(items) if is_hit({"TransactItems": [one]})]
+    return cancelled(operation, len(items), hit[choices.below(len(hit))], "ThrottlingError")
 
 
 def _is_retried(error: Exception) -> bool:

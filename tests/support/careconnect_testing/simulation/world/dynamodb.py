@@ -4,10 +4,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
-from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.scheduler import Home
 from careconnect_testing.simulation.world.aws import Aws
-from careconnect_testing.simulation.world.faults import Fault, client_error
+from careconnect_testing.simulation.world.faults import Fault, cancelled, client_error
+from careconnect_testing.simulation.world.names import NEVER_IN_TRANSACTIONS
 
 _TORN: Final = 300
 """Of 1,000 reads of several items, those during which others write."""
@@ -50,6 +50,8 @@ class SimulatedDynamoDb:
             aws.database.propagate(1_000_000)
         if operation == "transact_write_items":
             return self._transact(fault, request)
+        if fault is Fault.CONFLICT and request["TableName"] not in NEVER_IN_TRANSACTIONS:
+            raise client_error("TransactionConflictException", operation)
         is_stale = _is_eventual(operation, request) and not aws.scheduler.is_outside and aws.choices.rarely(_BEHIND)
         behind = self._behind(request) if is_stale else 0
         if fault is Fault.PARTIAL and operation == "batch_get_item":
@@ -63,7 +65,8 @@ class SimulatedDynamoDb:
     def _transact(self, fault: Fault, request: Mapping[str, Any]) -> Any:
         aws, token = self._aws, request["ClientRequestToken"]
         if token not in aws.transactions and fault is Fault.CONFLICT:
-            return _conflict(request, aws.choices)
+            number = len(request["TransactItems"])
+            raise cancelled("TransactWriteItems", number, aws.choices.below(number), "TransactionConflict")
         answer = aws.database.execute("transact_write_items", request)
         aws.transactions[token] = True
         return answer
@@ -125,10 +128,3 @@ def _is_eventual(operation: str, request: Mapping[str, Any]) -> bool:
     if operation == "batch_get_item":
         return not all(each.get("ConsistentRead") for each in request["RequestItems"].values())
     return operation in ("get_item", "query") and not request.get("ConsistentRead")
-
-
-def _conflict(request: Mapping[str, Any], choices: Choices) -> Any:
-    actions = request["TransactItems"]
-    place = choices.below(len(actions))
-    reasons = [{"Code": "TransactionConflict" if number == place else "None"} for number in range(len(actions))]
-    raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)

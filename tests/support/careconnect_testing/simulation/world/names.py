@@ -13,6 +13,8 @@ RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS = "records", "directory", "referenc
 OF_RESOURCES: Final = (RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS)
 """The tables that a restore replaces, in the order of `RecordTables`."""
 CLIENTS, TOKENS, USAGE, AUDIT = "clients", "tokens", "usage", "audit"
+NEVER_IN_TRANSACTIONS: Final = frozenset({CLIENTS, TOKENS, USAGE})
+"""The tables in which no call conflicts with a transaction."""
 RESOURCE_TABLES: Final = {Table.RECORD: RECORDS, Table.DIRECTORY: DIRECTORY}
 
 TABLES: Final = {

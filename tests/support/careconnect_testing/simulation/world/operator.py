@@ -1,10 +1,12 @@
 """What operators and AWS itself do in a run: keys rotate, clients are disabled, the stream is archived."""
 
+import gzip
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from audit_archiver.dynamodb_trail import DynamoDbTrail
@@ -12,17 +14,23 @@ from audit_archiver.jobs import JobError
 from audit_archiver.s3_archive import S3Archive
 from audit_archiver.verify_day import verify_day
 from careconnect.audit.event import day_of
+from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, client_cutoff_key
 from careconnect.oauth.signing_keys import CURRENT, NEXT, PREVIOUS
+from careconnect_admin.errors import OtherFormatError
+from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.reindex import reindex
+from careconnect_admin.loading.writer import RecordWriter
 from careconnect_admin.restoring.carry_versions import carry_versions
 from careconnect_admin.restoring.switch_tables import WAIT_SECONDS
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.release import Release
+from careconnect_records.writes.target import Target
 from careconnect_testing.dynamodb.client import InMemoryClient
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import OPERATOR_TASK, Ledger
+from careconnect_testing.simulation.world.aws import LATENCY, Aws
 from careconnect_testing.simulation.world.bucket import Bucket
 from careconnect_testing.simulation.world.names import (
     AUDIT,
@@ -41,6 +49,22 @@ from write_recovery.recovery_job import RecoveryError
 _LIFETIME: Final = 3600
 _VERIFIED_AFTER: Final = 1_000.0
 """Seconds after which every event should be archived."""
+
+
+class _CommandClient:
+    """boto3's client of DynamoDB for an operator's command: others go on at each call, and none fails."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        """Return an operation by boto3's name."""
+
+        def call(**request: Any) -> Any:
+            self._aws.scheduler.pause(LATENCY)
+            return self._aws.done(operation, request, partial(self._aws.database.execute, operation))
+
+        return call
 
 
 @dataclass
@@ -71,6 +95,7 @@ class Operator:
                 "ExpressionAttributeValues": {":no": {"BOOL": False}},
             },
         )
+        self.ledger.disabled.setdefault(client, self.ledger.next_place())
         self.cut_off(client)
 
     def cut_off(self, client: str) -> None:
@@ -147,7 +172,7 @@ class Operator:
         if self._backup is None or system.is_stopped:
             return
         backup, self._backup, replaced = self._backup, None, dict(system.names)
-        system.is_stopped = self.ledger.is_restored = True
+        system.is_stopped = self.ledger.was_closed = True
         system.scheduler.pause(WAIT_SECONDS)
         self._restores += 1
         restored = {name: f"{name}-{self._restores}" for name in replaced}
@@ -169,13 +194,61 @@ class Operator:
         system.scheduler.pause()
         system.names.update(restored)
         system.replace_functions()
-        task = system.scheduler.current
-        former, task.name = task.name, OPERATOR_TASK
-        self.switched()
-        task.name = former
+        with self._as_operator():
+            self.switched()
         for table_name in (replaced[RECORDS], replaced[DIRECTORY]):
             close_table(client, table_name, "restore")
         system.is_stopped = False
+
+    def load(self, key: str, resource: dict[str, Any]) -> None:
+        """Load a resource, as `careconnect load` does beside requests."""
+        system, (type_name, _, resource_id) = self.system, key.partition("/")
+        type_ = resource_type(type_name)
+        if system.is_stopped or type_ is None:
+            return
+        tables = RecordTables(self._client(), *(system.names[name] for name in OF_RESOURCES))
+        writer = RecordWriter(
+            tables, clock=self._utc, base_url=BASE, sleep=system.scheduler.pause, elapsed=self._elapsed
+        )
+        with self._as_operator(), suppress(OtherFormatError):
+            writer.write([LoadRequest(Target(type_, resource_id), resource)])
+
+    def reindex(self) -> None:
+        """Rebuild everything from the bodies, as `careconnect reindex` does beside requests."""
+        system = self.system
+        if system.is_stopped:
+            return
+        self.ledger.was_closed = system.is_stopped = True
+        watch = system.aws.changed
+
+        def wait(seconds: float) -> None:
+            system.scheduler.pause(seconds)
+            # What was written before has ended by now.
+            system.aws.changed = lambda _operation, _request: None
+
+        tables = RecordTables(self._client(), *(system.names[name] for name in OF_RESOURCES))
+        try:
+            reindex(tables, lambda *_: None, base_url=BASE, sleep=wait, writers=2)
+        finally:
+            system.aws.changed = watch
+            system.is_stopped = False
+        self.switched()
+
+    def _client(self) -> Any:
+        return _CommandClient(self.system.aws)
+
+    def _elapsed(self) -> float:
+        return self.system.scheduler.now
+
+    @contextmanager
+    def _as_operator(self) -> Iterator[None]:
+        """Let what is stored meanwhile be an operator's."""
+        task = self.system.scheduler.current
+        former, task.name = task.name, OPERATOR_TASK
+        try:
+            yield
+        finally:
+            task.name = former
 
     def _utc(self) -> datetime:
         return datetime.fromtimestamp(self.system.scheduler.now, UTC)
@@ -189,6 +262,22 @@ class Operator:
             verdict = verify_day(DynamoDbTrail(client, AUDIT), S3Archive(bucket, "archive"), day, now, 0)
             if not verdict.stands:
                 raise BrokenPromiseError(f"the archive of {day} is not the trail: {verdict.findings[:3]}")
+            self._check_verifier(day, now)
+
+    def _check_verifier(self, day: str, now: int) -> None:
+        """Check that the verification notices that an event is not archived, though it is in the trail."""
+        objects = {key: gzip.decompress(body) for key, body in self.system.objects.items()}
+        lost = next((str(item["sk"]["S"]) for item in self._events_of(day)), None)
+        if lost is None:
+            return
+        left = {key: self.system.objects[key] for key, body in objects.items() if lost.encode() not in body}
+        client: Any = InMemoryClient(self.system.aws.database)
+        bucket: Any = Bucket(left)
+        if verify_day(DynamoDbTrail(client, AUDIT), S3Archive(bucket, "archive"), day, now, 0).stands:
+            raise BrokenPromiseError(f"the verification of {day} does not miss the event {lost}")
+
+    def _events_of(self, day: str) -> Iterator[Mapping[str, Any]]:
+        return (each for each in self.system.aws.database.items(AUDIT) if each["pk"]["S"].startswith(day))
 
     def expire(self) -> None:
         """Delete expired items, as DynamoDB does, and add the charges of expired counters to `spent`."""
@@ -200,3 +289,4 @@ class Operator:
     def _do(self, operation: str, request: Mapping[str, Any]) -> None:
         self.system.scheduler.pause(0.01)
         self.system.aws.database.execute(operation, request)
+        self.system.aws.written[request["TableName"]].append(self.system.scheduler.now)

@@ -138,6 +138,8 @@ class System:
     aws: Aws
     random: random.Random
     has_skew: bool = False
+    units_per_minute: int = UNITS_PER_MINUTE
+    """The quota of each client."""
     names: dict[str, str] = field(default_factory=lambda: {name: name for name in OF_RESOURCES})
     """The tables in service, which a restore replaces."""
     is_stopped: bool = False
@@ -287,7 +289,7 @@ class System:
         return RecoveryJob(Release(tables.through(checked), clock), self.job_observer, self.scheduler.pause)
 
     def _quota(self, client: Any) -> Quota:
-        quota = Quota(DynamoDbUsageCounters(client, USAGE), UNITS_PER_MINUTE)
+        quota = Quota(DynamoDbUsageCounters(client, USAGE), self.units_per_minute)
         self.quotas.append(quota)
         return quota
 
