@@ -14,6 +14,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
+from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.usage_counters import no_limit
 from fhir_reader.app import FhirEndpoint
@@ -78,8 +79,10 @@ class InProcessReader:
             store = DynamoDbResourceStore(self.client, tables, table, "transactions")
             # A stopwatch that stands still: a busy machine would shorten pages.
             endpoint = FhirEndpoint(store, table, no_limit(), lambda: 0.0)
+            # With an audit trail, as deployed: an answer waits for its look-ups, so their calls are the answer's own.
+            auditing = StoredEvents().auditing()
             self._apps[table] = RequestPipeline(
-                endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now
+                endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now, auditing=auditing
             )
 
     def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
