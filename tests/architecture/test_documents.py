@@ -17,11 +17,10 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_rules import CONSOLE_RULES, console_rules
-from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
+from careconnect_admin.documents.generate import documents, served_documents, write_documents
 from careconnect_admin.documents.llms_index import LLMS_INDEX, llms_index
 from careconnect_admin.project import DOCS
 from careconnect_testing.running.cases import each_of
-from service_discovery.openapi_examples import EXAMPLES
 
 MADE = documents()
 OPENAPI: dict[str, Any] = json.loads(MADE[Path("openapi.json")])
@@ -44,6 +43,11 @@ def requests(folder: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_committed_documents_are_what_the_code_makes() -> None:
     for path, text in MADE.items():
         assert (DOCS / path).read_text(encoding="utf-8") == text, f"{path}: run `make docs`"
+
+
+def test_served_documents_are_what_the_code_makes() -> None:
+    for path, text in served_documents().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make docs`"
 
 
 def test_the_rules_that_the_page_looks_up_are_the_servers() -> None:
@@ -97,15 +101,6 @@ def test_openapi_references_lead_somewhere_and_operations_have_ids_of_their_own(
 def test_openapi_schemas_are_json_schemas() -> None:
     for schema in OPENAPI["components"]["schemas"].values():
         Draft7Validator.check_schema(schema)
-
-
-def test_the_openapi_documents_examples_are_what_the_sample_makes_now() -> None:
-    assert EXAMPLES.read_text(encoding="utf-8") == openapi_examples(), "run `make docs`"
-
-
-def test_writing_the_openapi_documents_examples_writes_them(tmp_path: Path) -> None:
-    write_examples(tmp_path / "examples.json")
-    assert (tmp_path / "examples.json").read_text(encoding="utf-8") == openapi_examples()
 
 
 def test_openapi_has_one_authorisation_and_says_what_each_of_its_scopes_opens() -> None:

@@ -64,7 +64,7 @@ FORBIDDEN = [
     (HANDLER, f"{ISSUER}/app.py", "import token_issuer.handler"),
     (HANDLER, f"{CONSOLE}/app.py", "import service_console.handler"),
     (APP, f"{CONSOLE}/built_site.py", "import service_console.app"),
-    (DOWN, f"{CONSOLE}/app.py", "import service_discovery.openapi_document"),
+    (DOWN, f"{CONSOLE}/app.py", "import service_discovery.built_documents"),
     (COMPOSITION, f"{CONSOLE}/app.py", "import careconnect.runtime.settings"),
     (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
     (RECORDER, f"{READER_FOLDER}/search/page.py", "import careconnect.audit.recorder"),

@@ -145,10 +145,16 @@ READERS = sorted(
 )
 TYPE_NAMES = {served.name for served in RESOURCE_TYPES}
 PARAMETER_NAMES = {each.name for served in RESOURCE_TYPES for each in (*COMMON_PARAMETERS, *served.parameters)}
-# Documents show examples of one patient; the schema adds STU3 rules that fhir.resources lacks; a role in an event is
-# called Patient, too.
+# Documents to read show examples of one patient; the schema adds STU3 rules that fhir.resources lacks; a role in an
+# event is called Patient, too.
 OTHERS_NAMES = ("schema.py", "event_resource.py")
-WITHOUT_EXAMPLES = [path for path in READERS if "documents" not in path.parts and path.name not in OTHERS_NAMES]
+FOR_MACHINES = ("openapi", "capability_statement.py")
+WITHOUT_EXAMPLES = [
+    path
+    for path in READERS
+    if path.name not in OTHERS_NAMES
+    if "documents" not in path.parts or not {*path.parts}.isdisjoint(FOR_MACHINES)
+]
 
 
 def of_project(path: Path) -> str:

@@ -1,13 +1,13 @@
 """The version is declared once; the installed project and the served documents state it."""
 
+import json
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
 from careconnect import __version__
 from careconnect.http.base_url import BaseUrl
-from service_discovery.capability_statement import capability_statement
-from service_discovery.openapi_document import openapi_document
+from service_discovery.built_documents import capability_statement, openapi_document
 
 PROJECT = Path(__file__).resolve().parents[2]
 BASE = BaseUrl("https://care.example")
@@ -22,7 +22,7 @@ def test_the_project_takes_its_version_from_the_common_package() -> None:
 
 
 def test_the_documents_state_the_version() -> None:
-    statement = capability_statement(BASE)
+    statement = json.loads(capability_statement(BASE))
 
     assert statement["version"] == statement["software"]["version"] == __version__
-    assert openapi_document(BASE)["info"]["version"] == __version__
+    assert json.loads(openapi_document(BASE))["info"]["version"] == __version__

@@ -17,9 +17,14 @@ from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.http.messages import Response, last_value
 from careconnect.oauth.signing_keys import JWKS_MAX_AGE, SigningKeyError
-from service_discovery.capability_statement import METADATA_PATH, capability_statement
-from service_discovery.llms_text import llms_text
-from service_discovery.openapi_document import LLMS_PATH, OPENAPI_PATH, openapi_document
+from service_discovery.built_documents import (
+    METADATA_PATH,
+    OPENAPI_PATH,
+    capability_statement,
+    json_text,
+    openapi_document,
+)
+from service_discovery.llms_text import LLMS_PATH, llms_text
 from service_discovery.server_metadata import (
     JWKS_PATH,
     SERVER_METADATA_PATH,
@@ -63,7 +68,7 @@ _Document = Callable[[DiscoveryEndpoint, RequestContext], Response]
 
 def _jwks(deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
     try:
-        return _json(_laid_out(deployed.keys.jwks(), pretty=_is_pretty(context)))
+        return _json(json_text(deployed.keys.jwks(), pretty=_is_pretty(context)))
     except SigningKeyError as error:
         raise outcomes.unavailable(str(error)) from error
 
@@ -87,8 +92,8 @@ def _llms_text(_deployed: DiscoveryEndpoint, context: RequestContext) -> Respons
 
 def _capability_statement(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
     format_ = negotiate(last_value(context.request.query, "_format"), context.request.headers.get("accept", ""))
-    make = _text_of if format_ is Format.JSON else _xml_of
-    body = make(capability_statement, context.base_url, pretty=_is_pretty(context))
+    text_of = _text_of if format_ is Format.JSON else _xml_of
+    body = text_of(capability_statement, context.base_url, pretty=_is_pretty(context))
     return fhir_response(200, body, format_, {"Cache-Control": _CACHING, "Vary": "Accept"})
 
 
@@ -126,17 +131,14 @@ def _is_pretty(context: RequestContext) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _text_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl, *, pretty: bool) -> str:
-    return _laid_out(document(base), pretty=pretty)
+def _text_of(document: Callable[[BaseUrl], str], base: BaseUrl, *, pretty: bool) -> str:
+    text = document(base)
+    return json_text(json.loads(text), pretty=True) if pretty else text
 
 
 @lru_cache(maxsize=4)
-def _xml_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl, *, pretty: bool) -> str:
-    return resource_xml(_text_of(document, base, pretty=False), pretty=pretty)
-
-
-def _laid_out(document: Mapping[str, Any], *, pretty: bool) -> str:
-    return json.dumps(document, indent=2) if pretty else json.dumps(document, separators=(",", ":"))
+def _xml_of(document: Callable[[BaseUrl], str], base: BaseUrl, *, pretty: bool) -> str:
+    return resource_xml(document(base), pretty=pretty)
 
 
 def _json(text: str) -> Response:

@@ -13,7 +13,7 @@ from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import prepare
 from service_discovery.app import DiscoveryEndpoint
-from service_discovery.capability_statement import METADATA_PATH
+from service_discovery.built_documents import METADATA_PATH
 from service_discovery.server_metadata import JWKS_PATH
 
 _settings: Final = Settings(os.environ)

@@ -1,10 +1,13 @@
 """The service's own addresses for language models, in the format of llmstxt.org."""
 
+from typing import Final
+
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.http.base_url import BaseUrl
-from service_discovery.capability_statement import METADATA_PATH
-from service_discovery.openapi_document import OPENAPI_PATH
+from service_discovery.built_documents import METADATA_PATH, OPENAPI_PATH
 from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
+
+LLMS_PATH: Final = "/llms.txt"
 
 
 def llms_text(base: BaseUrl) -> str:

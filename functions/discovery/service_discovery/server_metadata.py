@@ -1,11 +1,11 @@
 """OAuth discovery: RFC 8414 metadata and the SMART configuration, generated from the enforced settings."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, GRANT_TYPES, AuthMethod
 from careconnect.oauth.scopes import supported_scopes
+from service_discovery.built_documents import json_text
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
@@ -22,29 +22,33 @@ _CAPABILITIES: Final = (
 )
 
 
-def server_metadata(base_url: BaseUrl) -> Mapping[str, Any]:
-    """Return the authorization server's metadata (RFC 8414 §2).
+def server_metadata(base_url: BaseUrl) -> str:
+    """Return the authorization server's metadata (RFC 8414 §2), as compact JSON.
 
     `response_types_supported` is a required member. It is empty, since there is no authorization endpoint.
     """
-    return {
-        **_common(base_url),
-        "introspection_endpoint_auth_methods_supported": list(AuthMethod),
-        "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-        "revocation_endpoint_auth_methods_supported": list(AuthMethod),
-        "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-    }
+    methods, algorithms = list(AuthMethod), list(ASSERTION_ALGORITHMS)
+    return json_text(
+        {
+            **_common(base_url),
+            "introspection_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        }
+    )
 
 
-def smart_configuration(base_url: BaseUrl) -> Mapping[str, Any]:
-    """Return the SMART configuration (SMART App Launch 2.x, Conformance).
+def smart_configuration(base_url: BaseUrl) -> str:
+    """Return the SMART configuration (SMART App Launch 2.x, Conformance), as compact JSON.
 
     `code_challenge_methods_supported` is a required member. It is empty, since no code is ever issued.
     """
-    return {**_common(base_url), "code_challenge_methods_supported": [], "capabilities": list(_CAPABILITIES)}
+    smart = {"code_challenge_methods_supported": [], "capabilities": list(_CAPABILITIES)}
+    return json_text(_common(base_url) | smart)
 
 
-def _common(base_url: BaseUrl) -> Mapping[str, Any]:
+def _common(base_url: BaseUrl) -> dict[str, Any]:
     return {
         "issuer": base_url.root,
         "token_endpoint": base_url.token_endpoint,

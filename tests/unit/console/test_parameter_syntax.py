@@ -8,7 +8,7 @@ from careconnect.fhir.resource_types import SERVED_TYPES, SYNTAX
 from careconnect.http.base_url import BaseUrl
 from careconnect_testing.page.node_clients import NODE
 from careconnect_testing.page.web_sources import WEB
-from service_discovery.capability_statement import capability_statement
+from service_discovery.built_documents import capability_statement
 
 _READ: Final = """
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ console.log(JSON.stringify(parameters.map((each) => ({ ...syntaxOf(each), sortab
 
 
 def test_what_a_parameter_takes_is_read_as_it_is_meant() -> None:
-    statement: Any = capability_statement(BaseUrl("https://api.example"))
+    statement: Any = json.loads(capability_statement(BaseUrl("https://api.example")))
     said = [each for resource in statement["rest"][0]["resource"] for each in resource["searchParam"]]
     meant = [each for resource in SERVED_TYPES for each in (*resource.common, *resource.searchable)]
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,13 +16,12 @@ from careconnect.http.messages import Cors
 from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, AuthMethod
 from careconnect.oauth.scopes import parse_scope
 from careconnect.oauth.signing_keys import SigningKeyError
+from careconnect_admin.documents.openapi.document import openapi_document
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import rest_event
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
-from service_discovery import capability_statement
 from service_discovery.app import DiscoveryEndpoint
-from service_discovery.openapi_document import openapi_document
 
 BASE = "https://api.example.org"
 JWKS = "/.well-known/jwks.json"
@@ -231,22 +229,6 @@ def test_metadata_says_how_a_type_is_written_and_that_one_without_identifiers_ta
     assert {each.name for each in RESOURCE_TYPES if each.condition is None} == {"Medication"}
 
 
-def test_metadata_of_a_type_that_is_only_read_offers_no_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    read_only = tuple(replace(each, writable=False) for each in RESOURCE_TYPES)
-    monkeypatch.setattr(capability_statement, "SERVED_TYPES", read_only)
-
-    (rest,) = capability_statement.capability_statement(BaseUrl(BASE))["rest"]
-
-    assert "write" not in rest["documentation"]
-    for resource in rest["resource"]:
-        assert [one["code"] for one in resource["interaction"]] == READING
-        assert not resource["updateCreate"]
-        assert not resource["conditionalCreate"]
-        assert not resource["conditionalUpdate"]
-        assert resource["conditionalDelete"] == "not-supported"
-        assert "referencePolicy" not in resource
-
-
 def test_metadata_names_the_oauth_endpoints_for_smart_clients(discovery: Discovery) -> None:
     security = discovery.send("GET", METADATA).json["rest"][0]["security"]
 
@@ -306,10 +288,11 @@ def test_metadata_in_no_known_format_is_406(discovery: Discovery) -> None:
 
 
 def test_the_openapi_document_is_served_with_the_services_own_urls(discovery: Discovery) -> None:
-    document = discovery.send("GET", OPENAPI).json
+    answer = discovery.send("GET", OPENAPI)
 
-    assert document == openapi_document(BaseUrl(BASE))
-    assert document["servers"] == [{"url": BASE}]
+    assert answer.json == openapi_document(BaseUrl(BASE))
+    assert answer.json["servers"] == [{"url": BASE}]
+    assert "{base}" not in answer.text
 
 
 def test_llms_txt_names_the_services_own_addresses(discovery: Discovery) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
 from careconnect.oauth.scopes import Interaction, grants_of
-from service_discovery.capability_statement import JSON_PATCH
+from careconnect_admin.documents.capability_statement import JSON_PATCH
 
 REQUESTS: Final = f"""\
 | `POST Type` | a new resource, under an id that the server assigns |

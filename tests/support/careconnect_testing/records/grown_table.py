@@ -11,12 +11,12 @@ from typing import Any
 
 from careconnect.fhir.resource_types import record_types
 from careconnect.http.base_url import BaseUrl
+from careconnect_admin.documents.capability_statement import capability_statement
 from careconnect_admin.documents.generate import write_documents
 from careconnect_admin.loading.reindex import reindex
 from careconnect_testing.aws.moto_dynamodb import quick_and_whole
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.stores import BASE, reader_in_memory
-from service_discovery.capability_statement import capability_statement
 
 
 def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]:

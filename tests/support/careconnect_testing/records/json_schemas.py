@@ -1,11 +1,12 @@
-"""Checking resources against the schemas of the OpenAPI document."""
+"""Checking resources against the schemas of the served OpenAPI document."""
 
+import json
 from functools import cache
 from typing import Any
 
 from jsonschema import Draft7Validator
 
-from service_discovery.openapi_schemas import schemas
+from service_discovery.built_documents import OPENAPI
 
 
 def schema_faults(resource: dict[str, Any]) -> list[tuple[list[str | int], str]]:
@@ -17,7 +18,12 @@ def schema_faults(resource: dict[str, Any]) -> list[tuple[list[str | int], str]]
 
 @cache
 def _validator(name: str) -> Draft7Validator:
-    return Draft7Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": _nullable(schemas())}})
+    return Draft7Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": _schemas()}})
+
+
+@cache
+def _schemas() -> Any:
+    return _nullable(json.loads(OPENAPI.read_text(encoding="utf-8"))["components"]["schemas"])
 
 
 def _nullable(node: Any) -> Any:

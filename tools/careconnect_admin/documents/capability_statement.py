@@ -7,9 +7,7 @@ from careconnect import __version__
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import FHIR_VERSION, SERVED_TYPES, ResourceType, SearchParameter
-from careconnect.http.base_url import FHIR_PATH, BaseUrl
-
-METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
+from careconnect.http.base_url import BaseUrl
 
 CONDITION: Final = "identifier=system|value"
 """The condition of a conditional write, as a client writes it (`write.md`, Conditions)."""

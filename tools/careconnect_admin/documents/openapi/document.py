@@ -1,12 +1,11 @@
 """The OpenAPI 3.0.3 description of the whole service, generated from the table of types and scopes."""
 
-from typing import Any, Final
+from typing import Any
 
 from careconnect import __version__
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.http.base_url import BaseUrl
-from service_discovery.capability_statement import METADATA_PATH
-from service_discovery.openapi_components import (
+from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
     Json,
     components,
@@ -16,13 +15,12 @@ from service_discovery.openapi_components import (
     parameters,
     plain_answer,
 )
-from service_discovery.openapi_fhir import scopes_by_pattern, type_paths, type_tag
-from service_discovery.openapi_oauth import oauth_paths
-from service_discovery.openapi_writes import BUNDLES, bundle_path, write_components
+from careconnect_admin.documents.openapi.oauth import oauth_paths
+from careconnect_admin.documents.openapi.types import scopes_by_pattern, type_paths, type_tag
+from careconnect_admin.documents.openapi.writes import BUNDLES, bundle_path, write_components
+from service_discovery.built_documents import METADATA_PATH, OPENAPI_PATH
+from service_discovery.llms_text import LLMS_PATH
 from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
-
-OPENAPI_PATH: Final = "/openapi.json"
-LLMS_PATH: Final = "/llms.txt"
 
 
 def openapi_document(base: BaseUrl) -> Json:

@@ -1,6 +1,6 @@
 """The schemas of STU3's types in the OpenAPI document, generated from the definitions that writes are validated by.
 
-`make docs` writes them into `stu3_schemas.json`: the served types, all that they consist of, and the types of answers.
+They are those of the served types, of all that these consist of, and of the types of answers.
 """
 
 from collections.abc import Iterator

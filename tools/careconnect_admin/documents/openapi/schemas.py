@@ -1,18 +1,13 @@
 """The schemas of the OpenAPI document: STU3's types, and the JSON of the OAuth endpoints and of discovery.
 
-Those of STU3 are in `stu3_schemas.json`, which `make docs` writes from the definitions that writes are validated by.
-They leave out the `_` member beside a primitive, an additional property.
+Those of STU3 leave out the `_` member beside a primitive, an additional property.
 """
 
-import json
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
-Json = dict[str, Any]
+from careconnect_admin.documents.openapi.stu3_schemas import stu3_schemas
 
-STU3_SCHEMAS: Final = Path(__file__).with_name("stu3_schemas.json")
+Json = dict[str, Any]
 
 _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
@@ -22,7 +17,7 @@ _SECONDS: Final = {"type": "integer", "minimum": 1}
 def schemas() -> Json:
     """Return all schemas by name."""
     return {
-        **_stu3(),
+        **stu3_schemas(),
         "AccessToken": _object(
             "access_token",
             "token_type",
@@ -62,11 +57,6 @@ _ENDPOINTS: Final = {
     "grant_types_supported": _TEXTS,
     "scopes_supported": _TEXTS,
 }
-
-
-@cache
-def _stu3() -> Mapping[str, Any]:
-    return dict(json.loads(STU3_SCHEMAS.read_text(encoding="utf-8")))
 
 
 def _object(*required: str, **properties: Any) -> Json:

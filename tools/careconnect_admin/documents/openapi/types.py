@@ -12,8 +12,8 @@ from careconnect.fhir.result_parameter_names import (
 )
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import PROFILE, READING, Interaction, grants_of
-from service_discovery.capability_statement import with_all
-from service_discovery.openapi_components import (
+from careconnect_admin.documents.capability_statement import with_all
+from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
     Json,
     errors,
@@ -22,8 +22,8 @@ from service_discovery.openapi_components import (
     parameters,
     query_parameter,
 )
-from service_discovery.openapi_examples import LEVELS, example_of, id_parameter, operation
-from service_discovery.openapi_writes import write_operations
+from careconnect_admin.documents.openapi.operations import LEVELS, example_of, id_parameter, operation
+from careconnect_admin.documents.openapi.writes import write_operations
 
 _READ: Final = (*VIEW_PARAMETERS, "If-None-Match", "If-Modified-Since")
 _SEARCH: Final = (*SEARCH_PARAMETERS, "Prefer")

@@ -14,8 +14,8 @@ from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
 from careconnect.http.base_url import FHIR_PATH
-from service_discovery.capability_statement import CONDITION, JSON_PATCH
-from service_discovery.openapi_components import (
+from careconnect_admin.documents.capability_statement import CONDITION, JSON_PATCH
+from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
     Json,
     Rows,
@@ -24,7 +24,7 @@ from service_discovery.openapi_components import (
     query_parameter,
     text,
 )
-from service_discovery.openapi_examples import LEVELS, example_of, examples_of, id_parameter, operation
+from careconnect_admin.documents.openapi.operations import LEVELS, example_of, examples_of, id_parameter, operation
 
 # The errors of a write that a read does not have, or that have another meaning than for a read.
 _OWN_ERRORS: Final[Rows] = (

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from service_discovery.openapi_components import (
+from careconnect_admin.documents.openapi.components import (
     OAUTH_ERRORS,
     Json,
     errors,

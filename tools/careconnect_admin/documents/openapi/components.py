@@ -10,7 +10,7 @@ from careconnect.fhir.resource_types import ID_PATTERN
 from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MAX_COUNT, SUMMARIES, TOTALS
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import FORM
-from service_discovery.openapi_schemas import schemas
+from careconnect_admin.documents.openapi.schemas import schemas
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]

@@ -8,15 +8,15 @@ import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
+from careconnect_admin.documents.openapi import writes
+from careconnect_admin.documents.openapi.document import openapi_document
+from careconnect_admin.documents.openapi.operations import example_of, examples_of
+from careconnect_admin.documents.openapi.writes import write_components, write_operations
 from careconnect_records.parsing.exact_json import parse_json
 from careconnect_records.stu3.validation import validate
 from careconnect_testing.http.written_xml import xml_text
 from careconnect_testing.records.json_schemas import schema_faults
 from careconnect_testing.running.cases import each_of
-from service_discovery import openapi_writes
-from service_discovery.openapi_document import openapi_document
-from service_discovery.openapi_examples import example_of, examples_of
-from service_discovery.openapi_writes import write_components, write_operations
 
 DOCUMENT: Final = openapi_document(BaseUrl("https://api.example.org"))
 SHARED: Final = DOCUMENT["components"]
@@ -157,7 +157,7 @@ def test_every_version_and_the_history_are_read(served: ResourceType) -> None:
 
 def test_a_type_that_is_only_read_has_no_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     read_only = [replace(each, writable=False) for each in RESOURCE_TYPES]
-    monkeypatch.setattr(openapi_writes, "RESOURCE_TYPES", read_only)
+    monkeypatch.setattr(writes, "RESOURCE_TYPES", read_only)
 
     assert write_operations(read_only[0]) == {}
     shared = write_components()
@@ -165,7 +165,7 @@ def test_a_type_that_is_only_read_has_no_writes(monkeypatch: pytest.MonkeyPatch)
     assert not shared["links"]
 
 
-def test_a_type_that_the_examples_do_not_have_yet_is_described_without_them() -> None:
+def test_a_type_that_the_sample_does_not_have_is_described_without_them() -> None:
     served = replace(RESOURCE_TYPES[0], name="Nothing")
 
     described = write_operations(served)[f"{FHIR_PATH}/Nothing"]["put"]

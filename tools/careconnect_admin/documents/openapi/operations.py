@@ -1,27 +1,27 @@
-"""The common parts of every operation on a type, with examples from the project's sample data.
-
-The examples are in `openapi_examples.json`, which `make docs` writes.
-"""
+"""The common parts of every operation on a type, with examples from the project's sample."""
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
+from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.oauth.scopes import PROFILE, READING, Interaction
-from service_discovery.openapi_components import Json, path_parameter
-
-EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")
-"""By type: the `id` of a resource, its values by search parameter (not encoded), and the resource in both formats."""
+from careconnect_admin.documents.openapi.components import Json, path_parameter
+from careconnect_admin.documents.search_examples import search_examples
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_records.stu3.element_order import in_order
 
 LEVELS: Final = ("user", "patient", "system")
 
 
 def examples_of(type_name: str) -> Mapping[str, Any]:
-    """Return a type's examples; none for a type that the file does not have yet."""
-    return dict(_examples().get(type_name, {}))
+    """Return a type's examples; none for a type that the sample does not have.
+
+    They are the `id` of a resource, its values by search parameter (not encoded), and the resource in both formats.
+    """
+    return _examples().get(type_name, {})
 
 
 def example_of(served: ResourceType, parameter: str) -> Json:
@@ -31,8 +31,16 @@ def example_of(served: ResourceType, parameter: str) -> Json:
 
 
 @cache
-def _examples() -> Mapping[str, Any]:
-    return dict(json.loads(EXAMPLES.read_text(encoding="utf-8")))
+def _examples() -> Mapping[str, Mapping[str, Any]]:
+    return {
+        each.type.name: {
+            "id": each.resource_id,
+            "parameters": each.together,
+            "resource": json.loads(json_text(each.resource)),
+            "xml": resource_xml(json_text(in_order(each.resource))),
+        }
+        for each in search_examples()
+    }
 
 
 def id_parameter(type_name: str) -> Json:
