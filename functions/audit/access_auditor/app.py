@@ -11,6 +11,7 @@ from access_auditor.event_store import EventStore
 from access_auditor.read_event import read_event
 from access_auditor.search_events import EventContext, search_events
 from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
 from careconnect.audit.query import audit_query
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
@@ -52,7 +53,7 @@ class AuditEndpoint(OutcomeEndpoint):
         is_read = path.route is Route.INSTANCE
         # A read by id requests no patient, so its own audit event names none.
         asked = (resource_key(path.type.name, path.id),) if is_read else ()
-        context.trail.start("read" if is_read else "search-type", Action.READ, path.type.name, asked)
+        context.trail.facts = Facts("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
         caller.require(path.type, Interaction.READ if is_read else Interaction.SEARCH)
@@ -74,7 +75,7 @@ class AuditEndpoint(OutcomeEndpoint):
         parameters = [*sealed, *parameters]
         asked = audit_query(path.type, parameters, fhir_base)
         named = () if asked.names_too_many else asked.patients
-        context.trail.start("search-type", Action.READ, path.type.name, query=asked, patients=named)
+        context.trail.facts = Facts("search-type", Action.READ, path.type.name, query=asked, patients=tuple(named))
         if asked.names_too_many:
             raise outcomes.too_many_patients()
         result = parse_result_parameters(path.type, parameters, context.request.headers, SEARCH_PARAMETERS)

@@ -7,33 +7,36 @@ from typing import Final
 
 from bundle_processor import refusals
 from bundle_processor.bundle_request import BATCH, TRANSACTION, Entry, entries_in
-from bundle_processor.entry_request import request_of
+from bundle_processor.entry_price import is_read, price_of
+from bundle_processor.entry_request import nothing_stale, request_of
 from bundle_processor.entry_response import entry_of, refused, without_body
+from careconnect.audit.disclosures import Disclosures
 from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
-from careconnect.fhir.request import Route, parse_path
+from careconnect.fhir.request import parse_path
 from careconnect.fhir.resource_types import DATA_TABLES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import WRITING
-from careconnect.storage.quota import UNITS_PER_EVENT, Quota
-from fhir_reader.budget import FREE_UNITS, UNITS_PER_CALL
+from careconnect.storage.quota import BundleShare, Quota
+from fhir_reader.budget import FREE_UNITS, free_units
 from record_writer.read_request import write_request_of
-from record_writer.request.bundle_part import EntryTrail, Part, at_entry
+from record_writer.request.write_entry import WriteEntry, at_entry
 from record_writer.response import Presentation, is_pretty, response_to
-from record_writer.write_together import TransactionWriter
+from record_writer.write_resources import ResourceWriter
 
 SECONDS: Final = 15.0
 """The time after which no further entry is begun: an entry takes ten seconds at most, the function 26."""
 
-Respond = Callable[[Request], Response]
-"""Answers the request of an entry; never raises."""
+Respond = Callable[[Request, BundleShare], Response]
+"""Answers the request of an entry, which has units of the Bundle's share; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class BundleEndpoint(OutcomeEndpoint):
 
     parts: Mapping[Table, Parts]
     quota: Quota
-    writer: TransactionWriter
+    writer: ResourceWriter
     elapsed: Callable[[], float] = time.monotonic
 
     def answer(self, context: RequestContext) -> Response:
@@ -60,7 +63,7 @@ class BundleEndpoint(OutcomeEndpoint):
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
         context.action = BATCH
-        context.trail.start(BATCH, Action.EXECUTE)
+        context.trail.facts = Facts(BATCH, Action.EXECUTE)
         # Libraries send it with a slash at the end, which the gateway routes likewise.
         if request.path.removesuffix("/") != FHIR_PATH:
             raise outcomes.not_supported()
@@ -70,75 +73,91 @@ class BundleEndpoint(OutcomeEndpoint):
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         view = View(format_, is_pretty(request.query))
         type_, entries = entries_in(request, context.base_url.fhir)
-        units = _units_of_reads(entries) - FREE_UNITS
-        if units > self.quota.units_per_minute:
-            raise refusals.too_many_reads()
-        if units > 0:
-            self.quota.consume(caller.client_id, units, context.now)
+        share = self._charge(type_, entries, caller, context)
         if type_ == TRANSACTION:
-            text = self._transaction(entries, caller, context, view, begun + SECONDS)
+            text = self._transaction(entries, caller, context, view, share, begun + SECONDS)
         else:
-            context.trail.leave_to_parts()
-            responses = (self._in_time(entry, request, begun + SECONDS) for entry in entries)
+            context.trail.facts = Facts(BATCH, Action.EXECUTE, is_by_entries=True)
+            responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
             text = _text(entries, responses, view, BundleType.BATCH_RESPONSE)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
 
+    def _charge(self, type_: str, entries: Sequence[Entry], caller: Caller, context: RequestContext) -> BundleShare:
+        """Charge the client for the entries, before any of them is begun; raises the outcomes 422 and 429.
+
+        Alone, each read would have a free share, and the number of requests would be its limit: a Bundle is one
+        request. What a transaction writes is charged by its writer.
+        """
+        reads = sum(price_of(entry) for entry in entries if is_read(entry))
+        writes = sum(price_of(entry) for entry in entries if not is_read(entry)) if type_ == BATCH else 0
+        units = writes + max(0, reads - FREE_UNITS)
+        if units > self.quota.units_per_minute:
+            raise refusals.too_costly()
+        if units:
+            self.quota.charge(caller.client_id, units, context.now)
+        return BundleShare(max(0, free_units(self.quota, caller.client_id, context.now) - reads))
+
     def _transaction(
-        self, entries: Sequence[Entry], caller: Caller, context: RequestContext, view: View, end: float
+        self,
+        entries: Sequence[Entry],
+        caller: Caller,
+        context: RequestContext,
+        view: View,
+        share: BundleShare,
+        end: float,
     ) -> str:
         """Write a transaction, then answer its reads; return the text of the response."""
         request, trail = context.request, context.trail
         context.action = TRANSACTION
-        trail.start(TRANSACTION, Action.EXECUTE)
+        trail.facts = Facts(TRANSACTION, Action.EXECUTE)
         trail.charge_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
-        asked: dict[int, tuple[Part, Presentation]] = {}
+        asked: dict[int, tuple[WriteEntry, Presentation]] = {}
+        met = trail.while_writing()
         for number, entry in enumerate(entries):
-            if not _is_read(entry):
+            if not is_read(entry):
                 with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
-                    asked[number] = _part(number, entry, request, caller, context)
-        results = self.writer.write_together(
-            [part for part, _ in asked.values()], caller, trail, lambda: context.metrics.append("WriteConflict")
+                    asked[number] = _write_entry(number, entry, request, caller, context, met)
+        writer = replace(self.writer, store=self.writer.store.recorded_by(trail))
+        results = writer.write_all(
+            [each for each, _ in asked.values()],
+            trail.while_writing,
+            lambda: context.metrics.append("WriteConflict"),
         )
         fhir_base = context.base_url.fhir
         done = {
-            part.position: response_to(result, part.request.type, fhir_base, replace(presentation, pretty=False))
-            for (part, presentation), result in zip(asked.values(), results, strict=True)
+            each.position: response_to(result, each.request.type, fhir_base, replace(presentation, pretty=False))
+            for (each, presentation), result in zip(asked.values(), results, strict=True)
         }
         responses = (
-            done[number] if number in done else self._in_time(entry, request, end)
+            done[number] if number in done else self._in_time(entry, nothing_stale(request), share, end)
             for number, entry in enumerate(entries)
         )
         return _text(entries, responses, view, BundleType.TRANSACTION_RESPONSE)
 
-    def _in_time(self, entry: Entry, request: Request, end: float) -> Response:
+    def _in_time(self, entry: Entry, request: Request, share: BundleShare, end: float) -> Response:
         """Answer an entry by itself; it is not begun after `end`."""
-        return self._respond(entry, request) if self.elapsed() < end else refused(refusals.no_time_left())
+        return self._respond(entry, request, share) if self.elapsed() < end else refused(refusals.no_time_left())
 
-    def _respond(self, entry: Entry, request: Request) -> Response:
+    def _respond(self, entry: Entry, request: Request, share: BundleShare) -> Response:
         """Answer an entry by the part that would have answered it alone."""
         path = entry.parsed
         # The audit trail has a function of its own: the records' refuse a request of it, with an event.
         parts = self.parts.get(path.type.table if path else Table.RECORD, self.parts[Table.RECORD])
-        return (parts.read if _is_read(entry) else parts.write)(request_of(entry, request))
+        share.begin(price_of(entry))
+        return (parts.read if is_read(entry) else parts.write)(request_of(entry, request), share)
 
 
-def _is_read(entry: Entry) -> bool:
-    return entry.method == "GET" or (entry.parsed is not None and entry.parsed.route is Route.SEARCH)
-
-
-def _part(
-    number: int, entry: Entry, request: Request, caller: Caller, context: RequestContext
-) -> tuple[Part, Presentation]:
+def _write_entry(
+    number: int, entry: Entry, request: Request, caller: Caller, context: RequestContext, met: Disclosures
+) -> tuple[WriteEntry, Presentation]:
     """Return the write that an entry of a transaction asks for; raises the outcomes that refuse it alone."""
     alone = request_of(entry, request)
     path = entry.parsed or parse_path(entry.path)
     if path.type.table not in DATA_TABLES:
         raise outcomes.not_supported()
-    trail = EntryTrail()
-    asked, presentation = write_request_of(path, alone, caller, context.base_url, trail)
-    context.trail.concerns(trail.concerned)
+    asked, presentation = write_request_of(path, alone, caller, context.base_url, met)
     names, base = _names_of(entry.full_url, f"{context.base_url.fhir}/")
-    return Part(number, asked, trail, names, base), presentation
+    return WriteEntry(asked, number, names, base), presentation
 
 
 def _names_of(full_url: str, fhir_base: str) -> tuple[tuple[str, ...], str]:
@@ -160,20 +179,6 @@ def _text(entries: Sequence[Entry], responses: Iterable[Response], view: View, t
         room -= bytes_of(text)
         texts.append(text)
     return Bundle(None, (), texts, type_).text(view)
-
-
-_OF_ONE: Final = frozenset({Route.INSTANCE, Route.VERSION})
-_UNITS_OF_ONE: Final = UNITS_PER_CALL + UNITS_PER_EVENT
-_UNITS_OF_A_PAGE: Final = 2 * UNITS_PER_CALL + 20 * UNITS_PER_EVENT
-
-
-def _units_of_reads(entries: Sequence[Entry]) -> int:
-    """Return the usual price of the entries that read.
-
-    Alone, each would have a free share, and the number of requests would be its limit. A batch is one request.
-    """
-    reads = [entry.parsed for entry in entries if entry.method == "GET"]
-    return sum(_UNITS_OF_ONE if path and path.route in _OF_ONE else _UNITS_OF_A_PAGE for path in reads)
 
 
 _LEAST_BYTES: Final = 500

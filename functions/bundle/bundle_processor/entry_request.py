@@ -34,6 +34,11 @@ _HEADERS: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
 }
 
 
+def nothing_stale(whole: Request) -> Request:
+    """Return the request with `Cache-Control: no-cache`: the reads of a transaction see all that it wrote."""
+    return replace(whole, headers={**whole.headers, "cache-control": "no-cache"})
+
+
 def request_of(entry: Entry, whole: Request) -> Request:
     """Return the request of an entry of the `whole` one: its caller, address and ids are those of the whole."""
     headers = {name: whole.headers[name] for name in _PASSED_ON if name in whole.headers}

@@ -24,8 +24,7 @@ from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
-from record_writer.write_together import TransactionWriter
+from record_writer.write_resources import ResourceWriter
 
 _settings: Final = Settings(os.environ)
 for _name in ("Bundle", *(each.name for each in RESOURCE_TYPES if each.table in DATA_TABLES)):
@@ -71,7 +70,7 @@ lambda_handler: Final = pipeline_of(
     BundleEndpoint(
         {table: Parts(_respond(_reader(table), "fhir_reader"), _respond(_writer(table))) for table in DATA_TABLES},
         _quota,
-        TransactionWriter(DynamoDbRecordStore(_tables), _quota),
+        ResourceWriter(DynamoDbRecordStore(_tables), _quota),
     ),
     _auditing,
 )

@@ -27,9 +27,9 @@ def too_many_entries() -> OutcomeError:
     return OutcomeError(413, "too-long", f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries.", where="Bundle.entry")
 
 
-def too_many_reads() -> OutcomeError:
-    """Return 422 for reads that cost more than their client has in any minute."""
-    return OutcomeError(422, "too-costly", "The entries that read cost more than a client's quota of a minute.")
+def too_costly() -> OutcomeError:
+    """Return 422 for entries that cost more than their client has in any minute."""
+    return OutcomeError(422, "too-costly", "The entries cost more than a client's quota of a minute.")
 
 
 def faulty(issues: Sequence[Issue]) -> OutcomeError:

@@ -8,6 +8,7 @@ from typing import Final
 
 from careconnect.audit.disclosures import NOBODY
 from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
 from careconnect.audit.query import PATIENT, AuditQuery, audit_query
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
@@ -103,7 +104,7 @@ class FhirEndpoint(OutcomeEndpoint):
         is_sealed = path.route is Route.SEARCH or bool(sealed)
 
         def page(store: ResourceStore) -> Response:
-            budget = self._budget(caller, context.now, ends_at)
+            budget = self._budget(caller, context, ends_at)
             found = context.trail.while_reading(budget.record)
             search = SearchContext(
                 store=store.charged_to(budget),
@@ -126,9 +127,13 @@ class FhirEndpoint(OutcomeEndpoint):
 
         return (self.store.consistent() if request.takes_nothing_stale else self.store).at_one_moment(page)
 
-    def _budget(self, caller: Caller, now: float, ends_at: float) -> RequestBudget:
-        free = free_units(self.quota, caller.client_id, now)
-        return RequestBudget(free, lambda units: self.quota.consume(caller.client_id, units, now), self.clock, ends_at)
+    def _budget(self, caller: Caller, context: RequestContext, ends_at: float) -> RequestBudget:
+        share, client_id, now = context.share, caller.client_id, context.now
+        free = share.left if share else free_units(self.quota, client_id, now)
+        budget = RequestBudget(free, lambda units: self.quota.consume(client_id, units, now), self.clock, ends_at)
+        if share:
+            share.counts(lambda: budget.spent)
+        return budget
 
 
 _INTERACTIONS: Final = {
@@ -169,7 +174,8 @@ def _start(
         query = audit_query(path.type, parameters, context.base_url.fhir)
     action = Action.EXECUTE if path.route is Route.OPERATION else Action.READ
     named = _named(path, query)
-    context.trail.start(_INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, named)
+    ids = (asked,) if asked else ()
+    context.trail.facts = Facts(_INTERACTIONS[path.route], action, path.type.name, ids, query, named)
     return query, named
 
 

@@ -81,6 +81,11 @@ class RequestBudget:
             self._name = before
 
     @property
+    def spent(self) -> int:
+        """Units that the request has cost so far."""
+        return self.examined + self._other_units
+
+    @property
     def entries_left(self) -> int:
         """Index entries that may still be examined."""
         return MAX_ENTRIES - self.examined
@@ -111,7 +116,7 @@ class RequestBudget:
         """Compare the costs so far with the limits; raises as `examine` does."""
         if self.examined > MAX_ENTRIES:
             raise outcomes.too_costly(self._name, f"more than {MAX_ENTRIES:,} index entries would be examined")
-        spent = self.examined + self._other_units
+        spent = self.spent
         if spent >= self._next_look_at_clock:
             self._next_look_at_clock = spent + UNITS_PER_CALL
             if self._clock() > self._ends_at:

@@ -1,10 +1,11 @@
 """The HTTP side of the FHIR API's writes: a request in, the use case's response out, errors as OperationOutcomes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
 from careconnect.audit.query import audit_query
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
@@ -18,7 +19,7 @@ from record_writer.read_request import is_conditional, kind_of, requested_kind, 
 from record_writer.request.preconditions import describe_if_none_exist
 from record_writer.request.write_request import Kind
 from record_writer.response import response_to
-from record_writer.write_resource import ResourceWriter
+from record_writer.write_resources import ResourceWriter
 
 _ACTIONS: Final = {
     Kind.CREATE: Action.CREATE,
@@ -49,8 +50,11 @@ class WriterEndpoint(OutcomeEndpoint):
         _start(context, path, request)
         kind = kind_of(path, request)
         context.action = f"{path.type.name}.{kind.name.lower()}"
-        asked, presentation = write_request_of(path, request, caller, context.base_url, context.trail)
-        result = self.writer.write(asked, lambda: context.metrics.append("WriteConflict"))
+        asked, presentation = write_request_of(path, request, caller, context.base_url, context.trail.while_writing())
+        if context.share:
+            asked = replace(asked, paid=context.share.paid)
+        writer = replace(self.writer, store=self.writer.store.recorded_by(context.trail))
+        result = writer.write(asked, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
         return response_to(result, path.type, context.base_url.fhir, presentation)
 
 
@@ -59,13 +63,13 @@ def _start(context: RequestContext, path: FhirPath, request: Request) -> None:
     kind = requested_kind(path, request)
     owner = path.compartment.owner if path.compartment else ""
     named = owner or (resource_key(path.type.name, path.id) if path.id else "")
-    context.trail.start(
+    context.trail.facts = Facts(
         kind.name.lower() if kind else "unknown",
         _ACTIONS[kind] if kind else None,
         path.type.name,
-        filter(None, (named,)),
+        (named,) if named else (),
         audit_query(path.type, _criteria(path, request), context.base_url.fhir),
-        filter(None, (named.rpartition("/")[2],)) if owner or path.type.is_patient else (),
+        (named.rpartition("/")[2],) if owner or (path.type.is_patient and path.id) else (),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from careconnect_records.multi_step.write import MultiStepWrite, OvertakenError
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, transact, write_actions
-from record_writer.record_store import ConflictError, IdentifierMatches, NotTakenError
+from record_writer.record_store import ConflictError, EventActions, IdentifierMatches, NotTakenError
 
 # Errors of a conflict with another writer. A transaction that is throttled counts as one: it is tried again likewise.
 # `TransactionInProgressException` does not: it is our own call, which botocore repeated, and its result is unknown.
@@ -55,6 +56,29 @@ _PASSING: Final = frozenset(
 _MAX_PAGES: Final = 10
 
 
+class _EventsRefusedError(Exception):
+    """A write was not done, perhaps for its events. `is_down` says that the table takes none, or may take none."""
+
+    def __init__(self, code: str, *, is_down: bool) -> None:
+        super().__init__(code)
+        self.is_down = is_down
+
+
+class _NoEvents:
+    """The events of a request that is not audited."""
+
+    def put_actions(self, made: Mapping[str, Collection[str]]) -> list[Item]:  # noqa: ARG002
+        """Return nothing."""
+        return []
+
+    def committed(self) -> None:
+        """Do nothing."""
+
+    def goes_without(self) -> bool:
+        """Return False."""
+        return False
+
+
 class DynamoDbRecordStore:
     """Reads and writes the tables that this function's role may; a directory's writer has no table of records.
 
@@ -75,6 +99,7 @@ class DynamoDbRecordStore:
         self._resolver = IntentResolver(self._tables, elapsed)
         self._steps = MultiStepWrite(self._tables, self._resolver, sleep)
         self._known: set[str] = set()
+        self._events: EventActions = _NoEvents()
 
     def read(self, targets: Iterable[Target]) -> dict[str, Target]:
         """Return by key the targets that have an index record, each with it: one BatchGetItem per hundred."""
@@ -178,34 +203,38 @@ class DynamoDbRecordStore:
             named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
         )
 
-    def write(self, plan: WritePlan, events: Sequence[Item], full: Collection[Key]) -> None:
-        """Do a plan and put its audit events, in one transaction if they fit into one; `full` are its full locks.
+    def write(
+        self, plans: Sequence[WritePlan], made: Mapping[str, Sequence[str]], full: Collection[Key], seconds: float
+    ) -> None:
+        """Do plans and put the audit events of the versions `made`, in one transaction if it takes a single plan.
 
-        Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
+        Others are one multi-step write: also few plans are seen together, or not at all. Raises `ConflictError`,
+        `NotTakenError` and `TooLargeError`.
         """
-        self._begin_table(plan.target.type.table)
-        try:
-            if plan.fits(len(events)):
-                _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
-            else:
-                _do(self._steps.write, [plan], strict=True, events=events)
-        except ConflictError:
-            # The next attempt does not read the reference counts that a multi-step write may hold.
-            with suppress(ConflictError, OutcomeError):
-                _resolve(self._resolver.release_hidden, plan)
-            raise
-
-    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item], seconds: float) -> None:
-        """Do plans and put audit events as one multi-step write: also few of them are seen together, or not at all."""
         for plan in plans:
             self._begin_table(plan.target.type.table)
+        events = self._events.put_actions(made)
         try:
-            _do(self._steps.write, plans, strict=True, events=events, seconds=seconds)
+            if len(plans) == 1 and plans[0].fits(len(events)):
+                actions = write_actions(plans[0], self._tables, strict=True, full=full)
+                _do(transact, self._tables.client, actions, events)
+            else:
+                _do(self._steps.write, plans, strict=True, events=events, seconds=seconds)
         except ConflictError:
             for plan in plans:
+                # The next attempt does not read the reference counts that a multi-step write may hold.
                 with suppress(ConflictError, OutcomeError):
                     _resolve(self._resolver.release_hidden, plan)
             raise
+        except _EventsRefusedError as error:
+            raise NotTakenError(str(error), again=error.is_down and self._events.goes_without()) from error
+        self._events.committed()
+
+    def recorded_by(self, events: EventActions) -> "DynamoDbRecordStore":
+        """Return the store with the events of another request."""
+        store = copy(self)
+        store._events = events
+        return store
 
     def _index_now(self, target: Target) -> Mapping[str, Any] | None:
         """Return the index record of a target's version that can be read; raises `StillAtWorkError`."""
@@ -266,16 +295,16 @@ def _resolve(operation: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _do(operation: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-    """Do a write; raises `ConflictError`, `NotTakenError` if the tables refuse it, or the 503 outcome."""
+    """Do a write; raises `ConflictError`, `_EventsRefusedError` if the tables refuse it, or the 503 outcome."""
     try:
         operation(*arguments, **options)
     except (OvertakenError, StillAtWorkError):
         raise ConflictError from None
     except EventsNotTakenError as error:
-        raise NotTakenError(f"no event: {error}", is_down=str(error) in DOWN) from error
+        raise _EventsRefusedError(f"no event: {error}", is_down=str(error) in DOWN) from error
     except SERVICE_ERRORS as error:
         if error_code(error) in _NOT_TAKEN:
-            raise NotTakenError(error_code(error), is_down=True) from error
+            raise _EventsRefusedError(error_code(error), is_down=True) from error
         if error_code(error) not in _CONFLICTS:
             raise outcomes.unavailable(error_code(error)) from error
         if lasting := sorted(set(reasons_of(error)) - _PASSING):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.oauth.caller import Caller
@@ -15,13 +16,16 @@ from record_writer.request.preconditions import Identifier
 from record_writer.request.write_request import Kind, WriteRequest
 
 
-def find_target(store: RecordStore, request: WriteRequest, new_id: Callable[[], str]) -> Target:
+def find_target(
+    store: RecordStore, request: WriteRequest, new_id: Callable[[], str], met: Disclosures, *, with_body: bool = True
+) -> Target:
     """Return the resource that a request's id or condition names, or a target with a new id if there is none.
 
-    Raises the 412 outcomes of a condition, and `ConflictError` if another write is at work.
+    It has its body if that is of the same version, unless `with_body` is False. Adds to `met` the patients of which a
+    refusal tells. Raises the 412 outcomes of a condition, and `ConflictError` if another write is at work.
     """
     if request.condition is not None:
-        return _matching(store, request, request.condition, new_id)
+        return _matching(store, request, request.condition, new_id, met, with_body=with_body)
     if not request.id:
         return Target(request.type, new_id())
     absent = Target(request.type, request.id)
@@ -42,7 +46,15 @@ def not_found(target: Target) -> OutcomeError:
     return outcomes.not_found() if target.hidden is None else outcomes.out_of_compartment(target.hidden)
 
 
-def _matching(store: RecordStore, request: WriteRequest, condition: Identifier, new_id: Callable[[], str]) -> Target:
+def _matching(
+    store: RecordStore,
+    request: WriteRequest,
+    condition: Identifier,
+    new_id: Callable[[], str],
+    met: Disclosures,
+    *,
+    with_body: bool,
+) -> Target:
     """Return the one visible resource that meets a condition, or a target with a new id.
 
     Raises the 412 outcomes if several meet it, and if a hidden one does and the request would make another.
@@ -50,21 +62,24 @@ def _matching(store: RecordStore, request: WriteRequest, condition: Identifier, 
     type_ = request.type
     lock = lock_of(type_.name, condition.system, condition.value)
     matches = store.find_by_identifier(type_, lock)
-    stored = store.read(Target(type_, each) for each in matches.ids)
-    found = [each for each in stored.values() if each.exists and lock in locks_among(type_.name, each.entries)]
+    targets = [Target(type_, each) for each in matches.ids]
+    # Of one, the body comes in the same call.
+    alone = with_body and len(targets) == 1
+    stored = [store.read_with_body(targets[0])] if alone else store.read(targets).values()
+    found = [each for each in stored if each.exists and lock in locks_among(type_.name, each.entries)]
     if not matches.lock.overflow and len(found) < len(matches.lock.ids):
         # One has lost the identifier since the lock was read, and may have it again by the time of the transaction.
         raise ConflictError
     visible = [each for each in found if sees(request.caller, each)]
     if matches.more or len(visible) > 1:
-        request.trail.concerns(_patients(visible), ids=())
+        met.disclose(_patients(visible))
         raise refusals.cannot_be_met() if request.caller.patient else refusals.several_match()
     locks = {lock: matches.lock}
     if visible:
         return replace(visible[0], locks=locks)
     hidden = _patients(found) if found else None
     if hidden is not None and request.kind is not Kind.DELETE:
-        request.trail.concerns(hidden, ids=())
+        met.hide(hidden or (NOBODY,))
         raise refusals.cannot_be_met(why=refusals.COMPARTMENT)
     return Target(type_, new_id(), locks=locks, hidden=hidden)
 

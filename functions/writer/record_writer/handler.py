@@ -18,7 +18,7 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_records.stu3.schema import model_of, shape_of
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
+from record_writer.write_resources import ResourceWriter
 
 _settings: Final = Settings(os.environ)
 _table: Final = Table(_settings.choice("WRITER_TABLE", [table.value for table in DATA_TABLES]))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
+from careconnect.audit.disclosures import Disclosures
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.formats import negotiate
 from careconnect.fhir.request import FhirPath, Route
@@ -22,7 +23,7 @@ from record_writer.request.preconditions import (
     require_supported,
 )
 from record_writer.request.request_body import patch_in, resource_in
-from record_writer.request.write_request import Kind, WriteRequest, WriteTrail
+from record_writer.request.write_request import Kind, WriteRequest
 from record_writer.response import Preference, Presentation, is_pretty, preference_of
 
 _KINDS: Final = {
@@ -37,12 +38,15 @@ _READS_ALONE: Final = "GET, HEAD"
 
 
 def write_request_of(
-    path: FhirPath, request: Request, caller: Caller, base_url: BaseUrl, trail: WriteTrail
+    path: FhirPath, request: Request, caller: Caller, base_url: BaseUrl, met: Disclosures
 ) -> tuple[WriteRequest, Presentation]:
     """Return the write that a request asks for, and the presentation of its response.
 
-    Raises the outcomes that refuse it before anything is looked up.
+    Adds the patients that the path or the body names to `met`. Raises the outcomes that refuse it before anything is
+    looked up.
     """
+    if path.type.is_patient and path.id:
+        met.disclose((path.id,))
     kind = kind_of(path, request)
     _require_scopes(caller, path, request, kind)
     require_writable(caller, path.type, kind)
@@ -53,13 +57,12 @@ def write_request_of(
         type=path.type,
         caller=caller,
         root=base_url.root,
-        trail=trail,
         id=path.id,
         condition=_condition(path, request, base_url.fhir),
         if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
         representation=presentation.preference is Preference.REPRESENTATION,
     )
-    return _with_body(asked, request), presentation
+    return _with_body(asked, request, met), presentation
 
 
 def requested_kind(path: FhirPath, request: Request) -> Kind | None:
@@ -108,7 +111,7 @@ def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier |
     return one_identifier(path.type, criteria_in(request.query))
 
 
-def _with_body(write_request: WriteRequest, request: Request) -> WriteRequest:
+def _with_body(write_request: WriteRequest, request: Request, met: Disclosures) -> WriteRequest:
     """Return a write request with its parsed body; raises the outcomes 400, 413 and 415."""
     if write_request.kind is Kind.DELETE:
         return write_request
@@ -117,7 +120,7 @@ def _with_body(write_request: WriteRequest, request: Request) -> WriteRequest:
     resource = resource_in(request, write_request.type)
     patients = patients_in_body(write_request.type, resource, write_request.root)
     # A refusal before anything is looked up concerns the patients that the body names.
-    write_request.trail.concerns(patients)
+    met.disclose(patients)
     body_id: Any = resource.pop("id", None)
     if write_request.id:
         if body_id != write_request.id:

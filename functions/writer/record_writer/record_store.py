@@ -17,14 +17,14 @@ class ConflictError(Exception):
 
 
 class NotTakenError(Exception):
-    """A write was not done, and might be done without its audit events. The text is the reason, for the log.
+    """A write was not done, as its audit events may not be taken. The text is the reason, for the log.
 
-    `is_down` says that the audit table takes no events at all, or may take none, so that no single event is at fault.
+    `again` says that the next attempt goes without them.
     """
 
-    def __init__(self, code: str, *, is_down: bool) -> None:
+    def __init__(self, code: str, *, again: bool) -> None:
         super().__init__(code)
-        self.is_down = is_down
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,19 @@ class IdentifierMatches:
     ids: frozenset[str]
     lock: IdentifierLock
     more: bool = False
+
+
+class EventActions(Protocol):
+    """The audit events within the writes of one request."""
+
+    def put_actions(self, made: Mapping[str, Collection[str]]) -> list[Item]:
+        """Return the actions that put an event for each patient, with the versions `made` of that record."""
+
+    def committed(self) -> None:
+        """Note that the write is done, and its events with it."""
+
+    def goes_without(self) -> bool:
+        """Return True if the write may be tried again without its events, because the table takes none."""
 
 
 class RecordStore(Protocol):
@@ -60,11 +73,14 @@ class RecordStore(Protocol):
     def full_locks(self, plan: WritePlan) -> frozenset[Key]:
         """Return the full locks among those that a plan adds its id to."""
 
-    def write(self, plan: WritePlan, events: Sequence[Item], full: Collection[Key]) -> None:
-        """Do a plan and put its audit events, all or nothing; `full` are its full locks.
+    def write(
+        self, plans: Sequence[WritePlan], made: Mapping[str, Sequence[str]], full: Collection[Key], seconds: float
+    ) -> None:
+        """Do plans of different resources within `seconds`, and record the versions `made`, by patient, all or nothing.
 
-        Raises `ConflictError`, and with nothing written `TooLargeError` and `NotTakenError`.
+        `full` are the full locks of a single plan. Raises `ConflictError`, and with nothing written `TooLargeError` and
+        `NotTakenError`.
         """
 
-    def write_all(self, plans: Sequence[WritePlan], events: Sequence[Item], seconds: float) -> None:
-        """Do plans of different resources and put audit events, all or nothing, in `seconds`; raises as `write`."""
+    def recorded_by(self, events: EventActions) -> "RecordStore":
+        """Return the store with the events of another request."""

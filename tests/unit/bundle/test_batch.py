@@ -266,14 +266,14 @@ def test_each_entry_is_charged_as_alone(writer: Writer) -> None:
 def test_reads_beyond_one_free_share_are_charged_before_any_is_begun(writer: Writer) -> None:
     """One request with hundreds of cheap reads would not be limited by the number of requests."""
     counters = UsageCounters()
-    bundles = Bundles(replace(writer, quota=Quota(counters, 1_000)))
+    bundles = Bundles(replace(writer, quota=Quota(counters, 2_000)))
     read, search = entry("GET", "Patient/none"), entry("GET", "Patient?name=x")
 
     assert statuses(bundles.batch(*[read] * 30, *[search] * 4)) == [404] * 30 + [200] * 4
     assert counters.charges == []
-    assert statuses(bundles.batch(*[read] * 35, *[search] * 4)) == [404] * 35 + [200] * 4
-    assert counters.charges == [300]
-    answer = bundles.send(batch(*[search] * 13))
+    assert statuses(bundles.batch(*[read] * 60, *[search] * 4)) == [404] * 60 + [200] * 4
+    assert counters.charges == [1_800]
+    answer = bundles.send(batch(*[search] * 16))
     assert (answer.status, answer.issue["code"]) == (429, "throttled")
     assert int(answer.headers["Retry-After"]) <= 60
 

@@ -145,7 +145,7 @@ def test_a_load_beside_a_release_keeps_the_version_that_it_replaces(begun: Write
 
 @pytest.mark.parametrize(("code", "status"), [("TransactionConflictException", 200), ("AccessDeniedException", 503)])
 def test_a_lock_that_cannot_be_released_is_looked_up_again_or_503(begun: Writer, code: str, status: int) -> None:
-    Bundles(begun).transaction(entry("POST", "Patient", patient("7")))
+    Bundles(begun).transaction(*(entry("POST", "Patient", patient(number)) for number in ("7", "8")))
     refused: Any = {"Error": {"Code": code, "Message": "as asked"}}
     left = [code]
 

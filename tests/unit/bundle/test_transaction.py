@@ -372,7 +372,7 @@ def test_a_bound_client_cannot_tell_a_hidden_resource_from_an_absent_one(writer:
         for id_ in ("6", "absent")
     ]
 
-    assert {(each.status, each.text.replace("absent", "6")) for each in answers} == {(404, answers[0].text)}
+    assert {(each.status, each.text.replace("absent", "6")) for each in answers} == {(403, answers[0].text)}
     assert {each.why for each in record.all() if each.patient == "6"} == {"compartment"}
 
 
@@ -392,6 +392,86 @@ def test_conditional_references_are_events_of_whom_they_lead_to_and_limited(writ
     many = [{"reference": f"Patient?identifier={NHS_NUMBER}|6&_format=a{number}"} for number in range(101)]
     answer = refused(Bundles(recorded), created("", observation("Patient/4", performer=many)))
     assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
+
+
+SECRET = "identifier=urn:hosp|SECRET"
+
+
+def hidden_by_reference(subject: str = "Patient/4") -> list[Entry]:
+    """Return creates that refer to an Encounter of another patient by conditions."""
+    extension = [{"url": "https://x.example", "valueReference": {"reference": f"Encounter?{SECRET}"}}]
+    return [
+        created("", observation(subject, context={"reference": f"Encounter?{SECRET}"})),
+        created("", {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "extension": extension}),
+    ]
+
+
+@pytest.mark.parametrize("place", range(2))
+def test_a_whom_a_conditional_reference_leads_to_has_an_event_also_if_all_is_done(writer: Writer, place: int) -> None:
+    """A: 201 told that the encounter exists, and nobody recorded it."""
+    recorded, record = with_record(writer)
+    for id_ in ("4", "9"):
+        recorded.made({**patient(id_), "id": id_})
+    encounter: Resource = {"resourceType": "Encounter", "status": "finished", "subject": {"reference": "Patient/9"}}
+    recorded.made({**encounter, "identifier": [{"system": "urn:hosp", "value": "SECRET"}], "id": "e"})
+    record.forget()
+
+    Bundles(recorded).transaction(hidden_by_reference()[place])
+
+    assert {each.patient: each.outcome for each in record.all()}["9"] is Outcome.ALLOWED
+    assert not any("SECRET" in str(each) for each in record.all())
+
+
+def test_a_conditional_reference_of_an_update_that_changes_nothing_has_an_event(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    recorded.made({**patient("9"), "id": "9"})
+    own: Resource = {**observation("Patient/9"), "id": "o"}
+    condition = f"Patient?identifier={NHS_NUMBER}|9"
+    Bundles(recorded).transaction(entry("PUT", "Observation/o", own))
+    record.forget()
+
+    Bundles(recorded).transaction(entry("PUT", "Observation/o", {**own, "subject": {"reference": condition}}))
+
+    assert [(each.patient, each.outcome, each.ids) for each in record.all()] == [("9", Outcome.ALLOWED, ())]
+
+
+def test_what_moves_inside_a_transaction_is_an_event_of_both_patients(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    for id_ in ("4", "6"):
+        recorded.made({**patient(id_), "id": id_})
+    recorded.made({**observation("Patient/4"), "id": "o"})
+    record.forget()
+
+    Bundles(recorded).transaction(
+        entry("PUT", "Observation/o", {**observation("Patient/6"), "id": "o"}),
+        created("", {"resourceType": "Organization", "name": "x"}),
+    )
+
+    versions = {each.patient: each.ids for each in record.all()}
+    assert versions["4"] == versions["6"] == ("Observation/o/_history/2",)
+
+
+def test_e_a_conditional_reference_of_many_parameters_is_refused_by_its_entry(bundles: Bundles) -> None:
+    """E: it was a 500."""
+    query = "&".join(f"identifier=a|{number}" for number in range(21))
+
+    answer = refused(bundles, created("", patient()), created("", observation(f"Patient?{query}")))
+
+    assert (answer.status, issues_in(answer)) == (412, [("required", ("Bundle.entry[1].resource",))])
+
+
+def test_o_the_searches_of_a_transaction_are_strongly_consistent(bundles: Bundles, writer: Writer) -> None:
+    """O: they had only the client's own Cache-Control."""
+    queries: list[bool] = []
+    writer.reader.client.meta.events.register(
+        "provide-client-params.dynamodb.Query", lambda params, **_: queries.append(params.get("ConsistentRead", False))
+    )
+    writer.made({**patient(), "id": "4"})
+
+    bundles.transaction(created("", observation("Patient/4")), entry("GET", "Observation?patient=4"))
+
+    assert queries
+    assert all(queries)
 
 
 def test_a_transaction_tells_of_ninety_nine_patients_that_it_refers_to(bundles: Bundles, writer: Writer) -> None:

@@ -135,24 +135,24 @@ def test_what_is_no_more_the_one_that_matches_is_not_written(writer: Writer, met
 
 
 def test_what_matched_and_is_deleted_before_it_is_shown_matches_no_more(writer: Writer) -> None:
-    writer.made(OWN)
-    seen = []
-
-    def delete() -> None:
-        # The second batch reads the body, after the first has read the index record.
-        seen.append(writer.delete("Patient/own").status)
+    """Of several that have the identifier, the body of the one that the caller sees is read apart."""
+    own = observation("Patient/own", identifier=[{"system": "urn:x", "value": "1"}])
+    for whose in ("own", "other"):
+        writer.made({**patient(), "id": whose})
+        writer.made({**own, "subject": {"reference": f"Patient/{whose}"}, "id": f"of-{whose}"})
+    bound = writer.as_caller(patient="own", identifier_systems=("urn:x",))
+    seen: list[int] = []
 
     def second(name: str) -> None:
         if name == "BatchGetItem" and writer.calls[-2:] == ["BatchGetItem"] * 2 and not seen:
             writer.faults.clear()
-            delete()
+            seen.append(writer.delete("Observation/of-own").status)
 
     writer.calls.clear()
     writer.faults.append(second)
-    answer = writer.create(patient("1"), If_None_Exist=CONDITION)
+    answer = bound.create(own, If_None_Exist="identifier=urn:x|1")
 
-    assert seen == [204]
-    assert (answer.status, answer.headers["Location"].endswith("/own/_history/1")) == (201, False)
+    assert (seen, answer.status) == ([204], 412)
 
 
 def test_what_lost_the_identifier_after_its_lock_was_read_matches_no_more(writer: Writer) -> None:

@@ -153,8 +153,10 @@ def test_without_units_a_write_is_429_and_nothing_is_written(writer: Writer) -> 
     assert stored(writer.reader.tables) == before
     # One event for all within the minute: refusals cannot fill the trail.
     assert len(record.all()) == events
-    # Content that is there already costs nothing, and another client has its own quota.
-    assert sent.update({"resourceType": "Patient", "id": "4"}).status == 200
+    # Nor is anything looked up for it, and another client has its own quota.
+    writer.calls.clear()
+    assert sent.update({"resourceType": "Patient", "id": "4"}).status == 429
+    assert set(writer.calls) <= {"BatchExecuteStatement"}
     assert sent.as_caller(client_id="client-2").create(patient()).status == 201
     sent.now.now += 60
     assert sent.create(patient()).status == 201

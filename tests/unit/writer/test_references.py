@@ -266,7 +266,8 @@ def test_a_bound_client_learns_of_no_other_patient_by_an_invalid_resource(writer
 def test_each_reference_of_an_invalid_resource_that_is_looked_up_is_charged(writer: Writer) -> None:
     related = [{"target": {"reference": f"Observation/{number}"}} for number in range(150)]
     counters = UsageCounters()
-    charged = replace(writer, quota=Quota(counters, 1_000))
+    charged = replace(writer, quota=Quota(counters, 2_000))
+    invalid = observation("Patient/4", status="done", related=related)
 
-    assert charged.create(observation("Patient/4", status="done", related=related)).status == 429
-    assert counters.charges == [8 * 151]
+    assert [charged.create(invalid).status for _ in range(2)] == [422, 429]
+    assert counters.charges == [2 * (60 + 8 * 151)]

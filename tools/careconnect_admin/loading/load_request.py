@@ -69,6 +69,7 @@ def refused_together(plans: Sequence[WritePlan | LoadResult]) -> list[LoadResult
         return [
             each if isinstance(each, LoadResult) and each.outcome is LoadOutcome.FAILED else without for each in plans
         ]
-    if not fit_together([each for each in plans if isinstance(each, WritePlan)]):
+    planned = [each for each in plans if isinstance(each, WritePlan)]
+    if not fit_together(sum(each.count for each in planned), sum(each.size for each in planned)):
         return failed(len(plans), _TOO_MUCH)
     return []

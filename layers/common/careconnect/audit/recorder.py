@@ -221,7 +221,8 @@ class EventRecorder:
             about = refusal.patients or self.found.disclosed
             named = () if throttled else (*self.facts.patients, *about)
             patients = dict.fromkeys((*named, *self._within))
-            for patient in patients or (NOBODY,):
+            is_hidden = bool(self.found.hidden) and not throttled
+            for patient in patients or (() if is_hidden else (NOBODY,)):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
                 if patient in self._within:
                     # The write may have been done. Its two events share an id, so if this is put, a late write fails.

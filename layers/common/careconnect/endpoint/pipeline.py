@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
+from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import AuditStore, EventNotStoredError
-from careconnect.audit.trail import AuditTrail
 from careconnect.http.base_url import BaseUrl, base_url
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Cors, Request, Response, gateway_response, parse_request
 from careconnect.http.origin import Origin
+from careconnect.storage.quota import BundleShare
 
 PREFLIGHT: Final = "preflight"
 """The action of a CORS preflight, which a browser sends before another request and which accesses nothing."""
@@ -28,7 +29,7 @@ class RequestContext:
 
     `now` is the time of its arrival, in epoch seconds. `action` is the interaction as the log names it, never a path.
     `client_id` is only set for an authenticated client. `metrics` are counted with the answer. `trail` writes the
-    request's audit events.
+    request's audit events. `share` is of the Bundle whose entry the request is.
     """
 
     request: Request
@@ -37,7 +38,8 @@ class RequestContext:
     action: str = "unknown"
     client_id: str = ""
     metrics: list[str] = field(default_factory=list)
-    trail: AuditTrail = field(default_factory=AuditTrail)
+    trail: EventRecorder = field(default_factory=EventRecorder)
+    share: BundleShare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,11 @@ class RequestPipeline:
             internal = self.endpoint.errors.internal()
             return self._rendered(self._render(internal, context), context)
 
-    def respond(self, request: Request) -> Response:
-        """Answer a request that came within another one: it is audited, counted and logged like any."""
-        return self._response(self._context(request))
+    def respond(self, request: Request, share: BundleShare | None = None) -> Response:
+        """Answer a request that came within a Bundle: it is audited, counted and logged like any."""
+        context = self._context(request)
+        context.share = share
+        return self._response(context)
 
     def _response(self, context: RequestContext) -> Response:
         request = context.request
@@ -180,10 +184,10 @@ class RequestPipeline:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
         return RequestContext(request, root, self.clock(), trail=self._trail(request))
 
-    def _trail(self, request: Request) -> AuditTrail:
+    def _trail(self, request: Request) -> EventRecorder:
         if (auditing := self.auditing) is None:
-            return AuditTrail()
-        return AuditTrail(
+            return EventRecorder()
+        return EventRecorder(
             auditing.store,
             clock=self.clock,
             service=auditing.service,

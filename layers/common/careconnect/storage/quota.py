@@ -4,7 +4,7 @@ Readers and writers charge the same usage counter. A read is charged in steps be
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Final, Protocol
@@ -38,6 +38,33 @@ class UsageCounters(Protocol):
         """Add units to a client's counter of a window and return its new value; raises the 503 outcome."""
 
 
+class BundleShare:
+    """The units that the entries of one Bundle have together: what is paid for each, and one free share for all."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._paid = 0
+        self._spent: list[Callable[[], int]] = []
+
+    def begin(self, paid: int) -> None:
+        """Begin another entry, for which so many units are paid. What one leaves of them no other has."""
+        self._free, self._paid, self._spent = max(0, min(self._free, self.left)), paid, []
+
+    @property
+    def paid(self) -> int:
+        """The units that are paid for the entry."""
+        return self._paid
+
+    @property
+    def left(self) -> int:
+        """The units that the entry may still spend before it is charged."""
+        return max(0, self._paid + self._free - sum(spent() for spent in self._spent))
+
+    def counts(self, spent: Callable[[], int]) -> None:
+        """Have the entry spend what `spent` returns, by the time that somebody asks."""
+        self._spent.append(spent)
+
+
 class Quota:
     """Charges clients for expensive requests, and refuses a client without any quota left in the minute.
 
@@ -63,21 +90,35 @@ class Quota:
             _remember(self.used_up, client_id, window)
         raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
 
+    def require_any(self, client_id: str, now: float) -> None:
+        """Raise the 429 outcome for a client whose quota is known to be used up, without a call."""
+        if self._is_used_up(client_id, now):
+            self.consume(client_id, 0, now)
+
+    def charge(self, client_id: str, units: int, now: float) -> None:
+        """Charge a client before a request's work; raises as `consume` does.
+
+        Little is charged with the write that follows (`charged`), so that most requests make no call for it. Those that
+        are refused before they write come together, up to twice `UNCOUNTED_UNITS`.
+        """
+        with self.charged(client_id, units, now, uncounted=2 * UNCOUNTED_UNITS):
+            pass
+
     def consume_events(self, client_id: str, events: int, now: float) -> None:
         """Charge a client for the audit events of a request that is refused; raises as `consume` does."""
         self.consume(client_id, events * UNITS_PER_EVENT, now)
 
     @contextmanager
-    def charged(self, client_id: str, units: int, now: float) -> Iterator[None]:
+    def charged(self, client_id: str, units: int, now: float, uncounted: int | None = None) -> Iterator[None]:
         """Charge a client for a write concurrently with the block; raises as `consume` does, at its end.
 
-        Small writes are charged together, once they cost more than `UNCOUNTED_UNITS`. They go on while the counters
-        cannot be written, and are charged later. An error of the block comes before one of the charge.
+        Small writes are charged together, once they cost more than `uncounted`, by default `UNCOUNTED_UNITS`. They go
+        on while the counters cannot be written, and are charged later. An error of the block comes before one of the
+        charge.
         """
-        if self._is_used_up(client_id, now):
-            self.consume(client_id, 0, now)
+        self.require_any(client_id, now)
         owed = self._uncounted.pop(client_id, 0) + units
-        if owed <= UNCOUNTED_UNITS:
+        if owed <= (UNCOUNTED_UNITS if uncounted is None else uncounted):
             _remember(self._uncounted, client_id, owed)
             yield
             return

@@ -71,9 +71,9 @@ class OvertakenError(Exception):
     """Another write has changed the items that this one was planned on, or this one took too long."""
 
 
-def fit_together(plans: Sequence[WritePlan]) -> bool:
-    """Return True if plans come to at most `MAX_ITEMS` items and `MAX_BYTES_TOGETHER` bytes."""
-    return sum(plan.count for plan in plans) <= MAX_ITEMS and sum(plan.size for plan in plans) <= MAX_BYTES_TOGETHER
+def fit_together(items: int, size: int) -> bool:
+    """Return True if one write may hold so many items, of so many bytes."""
+    return items <= MAX_ITEMS and size <= MAX_BYTES_TOGETHER
 
 
 class MultiStepWrite:

@@ -43,8 +43,7 @@ from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
-from record_writer.write_together import TransactionWriter
+from record_writer.write_resources import ResourceWriter
 from scope_authorizer.app import Authorize, build_authorizer
 from scope_authorizer.policy_for import Direction
 from service_console.app import ConsoleEndpoint
@@ -115,7 +114,7 @@ class Services:
         self.readers = {table: self._reader(table) for table in DATA_TABLES}
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
         parts = {table: Parts(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES}
-        together = TransactionWriter(
+        together = ResourceWriter(
             self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1"
         )
         self.bundles = self._pipeline(BundleEndpoint(parts, no_limit(), together))

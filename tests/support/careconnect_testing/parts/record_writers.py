@@ -27,8 +27,7 @@ from careconnect_testing.parts.stores import BASE, NOW, Reader, made_tables, rea
 from careconnect_testing.parts.usage_counters import no_limit
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
-from record_writer.write_together import TransactionWriter
+from record_writer.write_resources import ResourceWriter
 
 EVERYTHING = "system/*.cruds"
 
@@ -74,12 +73,10 @@ class Writer:
             endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.auditing
         )
 
-    def together(self) -> TransactionWriter:
+    def together(self) -> ResourceWriter:
         """Return what writes transaction Bundles, as the function of Bundles has it."""
         store = DynamoDbRecordStore(self.reader.tables, self.now, self._sleep, self.stopwatch)
-        return TransactionWriter(
-            store, self.quota, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}"
-        )
+        return ResourceWriter(store, self.quota, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
 
     def as_caller(
         self,

@@ -24,7 +24,7 @@ from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
+from record_writer.write_resources import ResourceWriter
 
 TABLES, EVENTS = ("storm-records", "storm-directory", "storm-references", "storm-transactions"), "storm-events"
 

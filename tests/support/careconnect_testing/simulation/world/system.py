@@ -55,8 +55,7 @@ from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
-from record_writer.write_together import TransactionWriter
+from record_writer.write_resources import ResourceWriter
 from scope_authorizer.app import build_authorizer
 from scope_authorizer.policy_for import Direction
 from token_issuer.app import OAuthEndpoint
@@ -280,7 +279,7 @@ class System:
         pause, quota = self.scheduler.pause, self._quota(client)
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         store = DynamoDbRecordStore(tables, clock, pause, clock)
-        writer = TransactionWriter(store, quota, clock, clock, pause, lambda: str(uuid.uuid4()), self.random.random)
+        writer = ResourceWriter(store, quota, clock, clock, pause, lambda: str(uuid.uuid4()), self.random.random)
         return BundleEndpoint(parts, quota, writer, clock)
 
     def _recovery(self, client: Any, clock: Callable[[], float]) -> Run:

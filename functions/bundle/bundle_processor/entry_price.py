@@ -1,0 +1,27 @@
+"""The price of a Bundle's entry, which is charged before any is begun (`bundles.md`; ADR 38)."""
+
+from typing import Final
+
+from bundle_processor.bundle_request import Entry
+from careconnect.fhir.request import Route
+from careconnect.storage.quota import UNITS_PER_EVENT
+from fhir_reader.budget import UNITS_PER_CALL
+from record_writer.price import first_price
+
+_OF_ONE: Final = frozenset({Route.INSTANCE, Route.VERSION})
+_UNITS_OF_ONE: Final = UNITS_PER_CALL + UNITS_PER_EVENT
+_UNITS_OF_A_PAGE: Final = 2 * UNITS_PER_CALL + 20 * UNITS_PER_EVENT
+
+
+def is_read(entry: Entry) -> bool:
+    """Return True if an entry reads or searches."""
+    return entry.method == "GET" or (entry.parsed is not None and entry.parsed.route is Route.SEARCH)
+
+
+def price_of(entry: Entry) -> int:
+    """Return the usual price of a read, or what a write asks for; what a page or a plan costs beyond is added later."""
+    route = entry.parsed.route if entry.parsed else None
+    if is_read(entry):
+        return _UNITS_OF_ONE if route in _OF_ONE else _UNITS_OF_A_PAGE
+    conditional = route is Route.TYPE and (entry.method != "POST" or "ifNoneExist" in entry.conditions)
+    return first_price(entry.resource, conditional=conditional)

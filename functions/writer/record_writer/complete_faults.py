@@ -1,0 +1,44 @@
+"""Complete the faults of an invalid resource with those of its references (`write.md`, What is refused)."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from careconnect.audit.disclosures import Disclosures
+from careconnect.audit.query import MAX_PATIENTS
+from careconnect.fhir.outcomes import Issue
+from careconnect_records.writes.plan_write import MAX_REFERENCES
+from record_writer.checks.compartment import patients_in_body
+from record_writer.checks.references import reference_faults, referenced_by
+from record_writer.find_references import find_references
+from record_writer.record_store import RecordStore
+from record_writer.request.write_request import Kind, WriteRequest
+
+
+def are_readable(faults: Sequence[Issue]) -> bool:
+    """Return True if a resource has the structure of its type, so that its references can be judged."""
+    return all(fault.code != "structure" for fault in faults)
+
+
+def missing_references(
+    request: WriteRequest,
+    resource: dict[str, Any],
+    store: RecordStore,
+    met: Disclosures,
+    previous: Collection[str] = (),
+) -> list[Issue]:
+    """Return the faults of an invalid resource's references, as a valid one with the same references would have them.
+
+    Without any if one is told of too many resources or patients at once. `previous` are the keys that a patch's stored
+    version refers to.
+    """
+    if request.kind is Kind.UPDATE and request.caller.patient:
+        # The stored version, which is not read yet, may keep references that a bound client cannot see.
+        return []
+    referenced = referenced_by(resource, request.root)
+    patients = [each.id for each in referenced.values() if each.type.is_patient]
+    if len(referenced) > MAX_REFERENCES or len(patients) > MAX_PATIENTS:
+        return []
+    own = f"{request.type.name}/{request.id}" if request.id else ""
+    found = find_references(store, request.caller, (each for key, each in referenced.items() if key != own), previous)
+    met.disclose((*patients_in_body(request.type, resource, request.root), *found.patients))
+    return reference_faults(resource, {own, *found.keys}, request.root)

@@ -1,0 +1,272 @@
+"""Prepare writes: find their targets, check them by what is stored, and plan what each of them changes.
+
+`prepare` is the same for a single write and for an entry of a transaction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from careconnect.audit.disclosures import NOBODY, Disclosures
+from careconnect.audit.query import MAX_PATIENTS
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect_records.items.actions import Item
+from careconnect_records.multi_step.write import fit_together
+from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import plan_write
+from careconnect_records.writes.target import Target
+from record_writer import refusals
+from record_writer.check_entries import ConditionalReference, at_reference, require_distinct
+from record_writer.checks.compartment import patients_in_body, stored_patients
+from record_writer.checks.identifiers import require_own_identifiers
+from record_writer.checks.references import referenced_by
+from record_writer.checks.valid_resource import require_own
+from record_writer.find_target import find_target, not_found
+from record_writer.record_store import ConflictError, RecordStore
+from record_writer.request.patch_resource import patched
+from record_writer.request.write_entry import WriteEntry, at_entry
+from record_writer.request.write_request import Kind, WriteRequest
+from record_writer.rewrite_entry import rewritten
+
+ORDER: Final = (Kind.DELETE, Kind.CREATE, Kind.UPDATE, Kind.PATCH)
+"""The order of processing, which is not that of the Bundle (STU3 HTTP §3.1.0.11.2)."""
+
+RequireValid = Callable[[WriteRequest, dict[str, Any], Target, Disclosures], None]
+"""Raises the outcome of a patched resource that may not be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A write with its target, and the plan that does it, None if nothing changes.
+
+    `patients` are those of the target's versions before and after. `resource` is what is stored, if it has to be judged
+    by its references and by If-Match, `referenced` what that refers to by key.
+    """
+
+    entry: WriteEntry
+    target: Target
+    plan: WritePlan | None
+    patients: tuple[str, ...] = ()
+    resource: dict[str, Any] | None = None
+    referenced: Mapping[str, Target] = field(default_factory=dict)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it changes nothing, on condition of a version that has to be there when all others are done."""
+        return self.plan is None and self.resource is not None and self.entry.request.if_match is not None
+
+    @property
+    def named(self) -> set[str]:
+        """The patients that it is about or refers to."""
+        return {*self.patients, *(each.id for each in self.referenced.values() if each.type.is_patient)}
+
+
+class Preparation:
+    """One attempt to prepare the writes of a request. `met` are the patients of whom its look-ups tell.
+
+    `now` is in epoch milliseconds.
+    """
+
+    def __init__(
+        self,
+        store: RecordStore,
+        new_id: Callable[[], str],
+        now: int,
+        require_valid: RequireValid,
+        met: Disclosures,
+    ) -> None:
+        self._store = store
+        self._new_id = new_id
+        self._now = now
+        self._require_valid = require_valid
+        self._met = met
+        self._unread: dict[int, tuple[str, ...]] = {}
+
+    def prepare_all(
+        self, entries: Sequence[WriteEntry], conditional: Mapping[str, ConditionalReference]
+    ) -> list[Prepared]:
+        """Return all entries with their plans, in the order of processing, each as if those before were done.
+
+        Raises the outcomes that refuse one of them, 413 as soon as they come to too much, and `ConflictError`.
+        """
+        self._unread = {each.position: each.request.named for each in entries}
+        try:
+            return self._prepare_all(sorted(entries, key=lambda each: ORDER.index(each.request.kind)), conditional)
+        except (OutcomeError, ConflictError):
+            # The event of a refusal names all patients that the entries are about.
+            for patients in self._unread.values():
+                self._met.disclose(patients)
+            if not (self._met.disclosed or self._met.hidden):
+                self._met.disclose(patient for each in entries for patient in each.request.named)
+            raise
+
+    def _prepare_all(
+        self, entries: Sequence[WriteEntry], conditional: Mapping[str, ConditionalReference]
+    ) -> list[Prepared]:
+        targets = {each.position: self._known_target(each) for each in entries}
+        require_distinct(entries, {position: target.key for position, target in targets.items()})
+        names = {name: targets[each.position].key for each in entries for name in each.names}
+        names |= {text: self._match(reference) for text, reference in conditional.items()}
+        prepared = []
+        items = size = 0
+        for entry in entries:
+            with at_entry(entry.position, entry.request.type.name):
+                one = self._prepare(replace(entry, request=rewritten(entry, names)), targets[entry.position])
+            prepared.append(one)
+            if one.plan and not entry.is_alone:
+                items += one.plan.count
+                size += one.plan.size
+                if not fit_together(items, size):
+                    raise refusals.too_much_together()
+        return prepared
+
+    def _known_target(self, entry: WriteEntry) -> Target:
+        """Return the target of an entry, which others may refer to; one that has an id is not read yet."""
+        request = entry.request
+        if request.id and request.condition is None:
+            return Target(request.type, request.id)
+        with at_entry(entry.position, request.type.name):
+            return self._find(entry)
+
+    def _find(self, entry: WriteEntry) -> Target:
+        """Return the target of an entry as it is stored, and note whose it is.
+
+        A hidden target concerns its own patients alone, whatever the body names.
+        """
+        own = self._unread.pop(entry.position, ())
+        shows = entry.request.kind is not Kind.CREATE or entry.request.representation
+        target = find_target(self._store, entry.request, self._new_id, self._met, with_body=shows)
+        if target.hidden is not None:
+            self._met.hide(target.hidden or (NOBODY,))
+            return target
+        self._unread[entry.position] = own
+        self._met.disclose(_patients(target))
+        if entry.is_alone and target.index:
+            self._met.resources = (target.key,)
+        return target
+
+    def _match(self, reference: ConditionalReference) -> str:
+        """Return the key of the resource that a conditional reference leads to; raises the 412 outcomes."""
+        with at_reference(reference.entry):
+            target = find_target(self._store, reference.lookup, self._new_id, self._met, with_body=False)
+            if not target.exists:
+                raise refusals.nothing_matches()
+        # The answer tells that it exists.
+        self._met.disclose(_patients(target))
+        return target.key
+
+    def _prepare(self, entry: WriteEntry, target: Target) -> Prepared:
+        """Return a write with its plan, None if nothing would change; raises the outcomes that refuse it."""
+        request = entry.request
+        if request.id and request.condition is None:
+            target = self._find(entry)
+        own = () if target.hidden is not None else request.patients
+        self._unread.pop(entry.position, None)
+        if request.kind is Kind.DELETE:
+            return self._deletion(entry, target)
+        if request.kind is Kind.CREATE and target.exists:
+            return Prepared(entry, self._shown(request, target), None, _patients(target))
+        self._met.disclose(own)
+        if request.kind is Kind.PATCH:
+            target, resource = self._patched(request, target)
+        else:
+            resource = {**request.resource, "id": target.id}
+            target = self._updated(request, target, resource) if request.kind is Kind.UPDATE else target
+        referenced = referenced_by(resource, request.root)
+        if entry.is_alone and sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
+            raise refusals.too_many_patients()
+        plan = self._planned(request, target, resource)
+        if plan is None:
+            target = self._shown(request, target)
+            return Prepared(entry, target, None, _patients(target), resource, referenced)
+        return Prepared(entry, target, plan, _patients(target, plan.previous, plan.index), resource, referenced)
+
+    def _updated(self, request: WriteRequest, target: Target, resource: dict[str, Any]) -> Target:
+        """Return the target of an update that may be done."""
+        if request.condition is None:
+            if request.caller.patient and target.version == 0:
+                raise not_found(target)
+        elif target.exists and request.body_id not in (None, target.id):
+            raise refusals.another_id()
+        return self._with_own_identifiers(request, target, resource)
+
+    def _patched(self, request: WriteRequest, target: Target) -> tuple[Target, dict[str, Any]]:
+        """Return the target of a patch with its body, and the patched resource."""
+        if target.version == 0:
+            raise not_found(target)
+        if target.is_deleted:
+            raise outcomes.gone()
+        require_match(request, target)
+        target = replace(target, body=self._body(target))
+        before = self._stored(target)
+        identity = _identity(before)
+        after = patched(before, request.patch)
+        if _identity(after) != identity:
+            raise refusals.patch_of_identity()
+        self._met.disclose(patients_in_body(request.type, after, request.root))
+        self._require_valid(request, after, target, self._met)
+        require_own(request.caller, request.type, after, target.id, request.root)
+        return self._with_own_identifiers(request, target, after), {**after, "id": target.id}
+
+    def _deletion(self, entry: WriteEntry, target: Target) -> Prepared:
+        request = entry.request
+        if target.hidden is not None:
+            return Prepared(entry, target, None)
+        if not target.exists:
+            return Prepared(entry, target, None, _patients(target) or request.named)
+        target = self._with_own_identifiers(request, target, {})
+        require_match(request, target)
+        plan = self._planned(request, target, None)
+        items = (plan.previous, plan.index) if plan else ()
+        return Prepared(entry, target, plan, _patients(target, *items))
+
+    def _planned(self, request: WriteRequest, target: Target, resource: dict[str, Any] | None) -> WritePlan | None:
+        """Return the plan of a write with the version that it replaces, None if nothing would change."""
+        method = "POST" if request.kind is Kind.CREATE else "PUT"
+        plan = plan_write(target, resource, now=self._now, base_url=request.root, method=method)
+        return plan.keeping(self._body(target)) if plan is not None and plan.replaces_version else plan
+
+    def _with_own_identifiers(self, request: WriteRequest, target: Target, after: dict[str, Any]) -> Target:
+        """Return a target, with its body if it was judged; raises the 403 outcome for a change of identity."""
+        if not request.caller.patient:
+            return target
+        before: dict[str, Any] = {}
+        if target.exists:
+            target = replace(target, body=self._body(target))
+            before = self._stored(target)
+        require_own_identifiers(request.caller, request.type, before, after)
+        return target
+
+    def _shown(self, request: WriteRequest, target: Target) -> Target:
+        """Return a target that stays as it is, with its body if the answer shows it: afterwards it may be another."""
+        return replace(target, body=self._body(target)) if request.representation else target
+
+    def _stored(self, target: Target) -> dict[str, Any]:
+        """Return the resource of a target's version."""
+        return parse_json_body(str(self._body(target)["body"]["S"]).encode())
+
+    def _body(self, target: Target) -> Item:
+        """Return the body of a target's version; raises `ConflictError` if there is another version by now."""
+        item = target.body or self._store.read_body(target)
+        if item is None or item["version"]["N"] != str(target.version):
+            raise ConflictError
+        return item
+
+
+def require_match(request: WriteRequest, target: Target) -> None:
+    """Raise the 409 outcome unless the stored version meets the request's If-Match."""
+    if request.if_match is not None and not (target.exists and request.if_match.allows(target.version)):
+        raise refusals.another_version()
+
+
+def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
+    """Return the patients of a target's items, and of further items."""
+    return stored_patients(target, target.index, target.body, *items)
+
+
+def _identity(resource: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the parts of a resource that a patch may not change."""
+    meta = resource.get("meta")
+    return resource.get("resourceType"), resource.get("id"), meta.get("versionId") if isinstance(meta, dict) else None

@@ -1,0 +1,38 @@
+"""The price of a write in units of its client's quota, in two parts (`write.md`, Cost; ADR 38).
+
+The first is known from the request: it is charged before anything is looked up. The second is that of the plan.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from careconnect.storage.quota import UNITS_PER_EVENT, UNITS_PER_WRITE_UNIT
+from careconnect_records.items.reference_counts import literal_references
+from careconnect_records.writes.cost import write_units
+from careconnect_records.writes.plan import plan_holding
+from record_writer.prepare import Prepared
+
+UNITS_PER_ENTRY: Final = 60
+"""The base price of a write: a call for what is there, and an event."""
+
+UNITS_PER_LOOKUP: Final = 2 * UNITS_PER_WRITE_UNIT
+"""The price of a look-up: that of the reference count which a reference has written."""
+
+
+def first_price(resource: Mapping[str, Any] | None, *, conditional: bool) -> int:
+    """Return the base price of a write, and that of the look-ups which its condition and its references ask for."""
+    references = {text for text in literal_references(resource or {}) if not text.startswith("#")}
+    return UNITS_PER_ENTRY + UNITS_PER_LOOKUP * (len(references) + conditional)
+
+
+def second_price(prepared: Prepared, paid: int, *, in_steps: bool) -> int:
+    """Return the price of what a prepared write will change and record, less what is `paid`."""
+    patients = prepared.named
+    if prepared.plan is not None:
+        units = write_units(prepared.plan, max(1, len(patients)), in_steps=in_steps)
+        return max(0, UNITS_PER_WRITE_UNIT * units - paid)
+    # The first event is in the base price.
+    units = UNITS_PER_EVENT * max(0, len(patients) - 1)
+    if prepared.is_held:
+        units += UNITS_PER_WRITE_UNIT * write_units(plan_holding(prepared.target), 0, in_steps=True)
+    return units

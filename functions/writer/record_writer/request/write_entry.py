@@ -1,0 +1,64 @@
+"""One write of a request, alone or as an entry of a transaction, and the place of its faults (`bundles.md`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from careconnect.fhir.outcomes import Issue, OutcomeError
+from record_writer.request.write_request import WriteRequest
+
+ALONE: Final = -1
+"""The position of a write that is no entry of a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteEntry:
+    """A write: its request, its position in the transaction, and the names by which other entries refer to it."""
+
+    request: WriteRequest
+    position: int = ALONE
+    names: tuple[str, ...] = ()
+    base: str = ""
+    """Another server's base URL, to which its relative references belong if they are names."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is no entry of a transaction."""
+        return self.position == ALONE
+
+
+@contextmanager
+def at_entry(position: int, type_name: str = "") -> Iterator[None]:
+    """Name the entry at fault in each outcome that refuses it."""
+    try:
+        yield
+    except OutcomeError as error:
+        if position == ALONE:
+            raise
+        issues = error.issues or (Issue(error.code, error.text, expression=error.where),)
+        error.issues = tuple(
+            replace(each, expression=place_in(each.expression, position, type_name)) for each in issues
+        )
+        raise error from None
+
+
+_HEADERS: Final = {
+    "http.If-Match": "request.ifMatch",
+    "http.If-None-Exist": "request.ifNoneExist",
+    "http.If-None-Match": "request.ifNoneMatch",
+    "id": "resource.id",
+    "resourceType": "resource",
+}
+
+
+def place_in(expression: str, position: int, type_name: str) -> str:
+    """Return a fault's place in the Bundle, from its place in the entry's resource or request."""
+    if position == ALONE:
+        return expression
+    entry = f"Bundle.entry[{position}]"
+    if not expression:
+        return entry
+    if type_name and (expression == type_name or expression.startswith(f"{type_name}.")):
+        return f"{entry}.resource{expression.removeprefix(type_name)}"
+    return f"{entry}.{_HEADERS.get(expression, 'request.url')}"

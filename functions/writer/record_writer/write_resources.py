@@ -1,0 +1,308 @@
+"""Write resources, one or all or none of several: check, charge, prepare, check together, charge, commit (`write.md`).
+
+A single write is a transaction of one. After a conflict with another write, all of it is prepared anew.
+"""
+
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from random import SystemRandom
+from typing import Any, Final
+
+from careconnect.audit.disclosures import NOBODY, Disclosures
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import resource_type
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import Interaction
+from careconnect.storage.quota import UNITS_PER_EVENT, Quota
+from careconnect_records.items.resource_items import TooLargeError
+from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
+from careconnect_records.multi_step.write import SECONDS_TOGETHER, TooManyKeysError
+from careconnect_records.parsing.faults import MAX_FAULTS
+from careconnect_records.writes.plan import plan_holding
+from careconnect_records.writes.plan_write import TooCostlyError
+from careconnect_records.writes.target import Target
+from record_writer import refusals
+from record_writer.check_entries import (
+    ConditionalReference,
+    conditional_references,
+    faults_of,
+    require_distinct,
+    require_own_conditions,
+    require_own_resources,
+    resources_to_be,
+)
+from record_writer.checks.references import referenced_by, require_references
+from record_writer.checks.valid_resource import resource_faults
+from record_writer.complete_faults import are_readable, missing_references
+from record_writer.find_references import find_references
+from record_writer.prepare import ORDER, Preparation, Prepared, require_match
+from record_writer.price import UNITS_PER_LOOKUP, first_price, second_price
+from record_writer.record_store import ConflictError, NotTakenError, RecordStore
+from record_writer.request.write_entry import WriteEntry, at_entry
+from record_writer.request.write_request import Kind, WriteRequest, WriteResult
+
+MAX_PATIENTS: Final = 99
+"""Patients of one transaction: the transaction of its commit has room for so many audit events."""
+
+SECONDS: Final = 9.0
+"""How long a write is tried again after conflicts: the last attempt of a single one ends within ten seconds."""
+
+_SECONDS_TO_COMMIT: Final = 15.0
+"""The time after which no attempt commits: the function of Bundles has 26 seconds."""
+
+_FIRST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.8
+
+Begin = Callable[[], Disclosures]
+"""Returns what collects the patients whom another attempt meets; those of the last are the request's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceWriter:
+    """Writes resources. `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start."""
+
+    store: RecordStore
+    quota: Quota
+    clock: Callable[[], float] = time.time
+    elapsed: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    random: Callable[[], float] = SystemRandom().random
+
+    def write(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> WriteResult:
+        """Do a single write, as `write_all` does several."""
+        return self.write_all([WriteEntry(request)], begin, on_conflict)[0]
+
+    def write_all(
+        self, entries: Sequence[WriteEntry], begin: Begin, on_conflict: Callable[[], None]
+    ) -> list[WriteResult]:
+        """Do all writes or none, and return their results in the order given.
+
+        `begin` is called before each attempt, `on_conflict` after each conflict with another write. Raises the
+        outcomes that refuse one of the entries, with the entry named, and 503 if they conflict for `SECONDS`: then
+        nothing is written.
+        """
+        if not entries:
+            return []
+        begun = self.elapsed()
+        caller = entries[0].request.caller
+        ordered = sorted(entries, key=lambda each: ORDER.index(each.request.kind))
+        self.quota.require_any(caller.client_id, self.clock())
+        require_own_conditions(ordered)
+        require_distinct(ordered, _known_keys(ordered))
+        conditional = conditional_references(ordered)
+        requests = resources_to_be(ordered)
+        if faults := faults_of(requests):
+            if entries[0].is_alone and are_readable(faults):
+                self._charge(entries, caller)
+                met = begin()
+                met.disclose(entries[0].request.named)
+                faults += missing_references(entries[0].request, entries[0].request.resource, self.store, met)
+            raise outcomes.invalid_resource(faults[:MAX_FAULTS])
+        require_own_resources(requests)
+        paid = self._charge(entries, caller)
+        attempt = _Attempt(self, ordered, conditional, paid, begun + _SECONDS_TO_COMMIT)
+        results = self._until_done(attempt, begin, on_conflict)
+        return [results[each.position] for each in entries]
+
+    def _charge(self, entries: Sequence[WriteEntry], caller: Caller) -> dict[int, int]:
+        """Charge the client for what the requests ask for, and return what is paid; raises the outcomes 422 and 429."""
+        paid = {}
+        units = 0
+        for entry in entries:
+            request = entry.request
+            price = request.paid or first_price(request.resource, conditional=request.condition is not None)
+            units += price - request.paid
+            paid[entry.position] = price
+        if units > self.quota.units_per_minute:
+            raise refusals.exceeds_quota()
+        if units:
+            self.quota.charge(caller.client_id, units, self.clock())
+        return paid
+
+    def _until_done(self, attempt: "_Attempt", begin: Begin, on_conflict: Callable[[], None]) -> dict[int, WriteResult]:
+        """Return the results of an attempt, which is made again after conflicts; raises as `write_all`."""
+        end = self.elapsed() + SECONDS
+        pause = _FIRST_PAUSE
+        while True:
+            met = begin()
+            try:
+                return attempt.write(met)
+            except ConflictError:
+                on_conflict()
+            except NotTakenError as error:
+                if not error.again:
+                    raise outcomes.unavailable(str(error)) from error
+            except TooCostlyError as error:
+                raise refusals.too_costly(error.expression, error.text) from None
+            except TooManyKeysError:
+                raise refusals.too_much_together() from None
+            except TooLargeError:
+                raise refusals.too_large() from None
+            # Jitter: two writers that collided should not collide again.
+            wait = pause * (0.5 + self.random())
+            if self.elapsed() + wait > end:
+                raise refusals.lost_to_others()
+            self.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            # The first charge was for the first attempt: each further one costs its whole price.
+            attempt = replace(attempt, paid=dict.fromkeys(attempt.paid, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What each attempt to do some writes begins with; `end` is the time after which none commits."""
+
+    writer: ResourceWriter
+    ordered: Sequence[WriteEntry]
+    conditional: Mapping[str, ConditionalReference]
+    paid: Mapping[int, int]
+    end: float
+
+    @property
+    def caller(self) -> Caller:
+        """The client that sent the writes."""
+        return self.ordered[0].request.caller
+
+    @property
+    def store(self) -> RecordStore:
+        """The tables of resources."""
+        return self.writer.store
+
+    def write(self, met: Disclosures) -> dict[int, WriteResult]:
+        """Prepare, check, charge and commit the writes, and return their results by position.
+
+        Adds the patients that it meets to `met`. Raises the outcomes that refuse the writes, and the errors of
+        `RecordStore.write`.
+        """
+        writer = self.writer
+        now = int(writer.clock() * 1000)
+        preparation = Preparation(self.store, writer.new_id, now, self._require_valid, met)
+        prepared = preparation.prepare_all(self.ordered, self.conditional)
+        made = _versions_made(prepared)
+        self._require_room_for(prepared, made, met)
+        plans = [each.plan for each in prepared if each.plan]
+        held = [plan_holding(each.target) for each in prepared if each.is_held] if plans else []
+        # With the look-ups, so that no write waits for the charge alone.
+        with self._charged(prepared, met, in_steps=len(plans) + len(held) > 1):
+            self._require_references(prepared, met)
+            self._require_unreferred(prepared)
+            full = self.store.full_locks(plans[0]) if len(plans) == 1 and not held else ()
+        if plans:
+            several = len(plans) + len(held) > 1
+            seconds = min(SECONDS_TOGETHER if several else SECONDS_OF_ONE, self.end - writer.elapsed())
+            self.store.write([*plans, *held], made, full, seconds)
+        # A transaction has no room for the events of all that its resources may refer to: only these are in it.
+        met.disclose(patient for each in prepared for patient in each.patients)
+        return {each.entry.position: _result(each) for each in prepared}
+
+    def _require_valid(self, request: WriteRequest, resource: dict[str, Any], target: Target, met: Disclosures) -> None:
+        """Raise the outcomes of a patched resource that is invalid, with the faults of its references."""
+        faults = resource_faults(resource, request.root)
+        if faults and are_readable(faults):
+            units = UNITS_PER_LOOKUP * len(referenced_by(resource, request.root))
+            with self._paying(units):
+                faults += missing_references(request, resource, self.store, met, target.references)
+        if faults:
+            raise outcomes.invalid_resource(faults[:MAX_FAULTS])
+
+    def _require_room_for(
+        self, prepared: Sequence[Prepared], made: Mapping[str, Sequence[str]], met: Disclosures
+    ) -> None:
+        """Raise the 400 outcome for a transaction about more patients than its commit has room for events."""
+        everybody = {*made, *met.disclosed, *(patient for each in prepared for patient in each.named)}
+        if len(everybody) > MAX_PATIENTS and not self.ordered[0].is_alone:
+            raise refusals.too_many_patients_together(MAX_PATIENTS)
+
+    def _charged(
+        self, prepared: Sequence[Prepared], met: Disclosures, *, in_steps: bool
+    ) -> AbstractContextManager[None]:
+        """Return a block within which the client pays for the plans; raises the outcomes 422, 429 and 503."""
+        units = sum(second_price(each, self.paid[each.entry.position], in_steps=in_steps) for each in prepared)
+        # Those whom the conditional references lead to have an event each, too.
+        units += UNITS_PER_EVENT * len(set(met.disclosed).difference(*(each.named for each in prepared)))
+        if units + sum(self.paid.values()) > self.writer.quota.units_per_minute:
+            raise refusals.exceeds_quota()
+        return self._paying(units)
+
+    def _paying(self, units: int) -> AbstractContextManager[None]:
+        writer = self.writer
+        return writer.quota.charged(self.caller.client_id, units, writer.clock()) if units else nullcontext()
+
+    def _require_references(self, prepared: Sequence[Prepared], met: Disclosures) -> None:
+        """Raise the 422 and 409 outcomes of references and If-Match."""
+        written = {
+            each.target.key
+            for each in prepared
+            if each.entry.request.kind is not Kind.DELETE and each.target.hidden is None
+        }
+        for each in prepared:
+            if each.resource is None:
+                continue
+            request, target = each.entry.request, each.target
+            with at_entry(each.entry.position, request.type.name):
+                others = [one for key, one in each.referenced.items() if key not in written]
+                found = find_references(self.store, request.caller, others, previous=target.references)
+                # From here on the answer tells that these patients exist, also if it is a refusal.
+                met.disclose(found.patients)
+                require_references(each.resource, {*found.keys, *written}, request.root)
+                require_match(request, target)
+
+    def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:
+        """Raise the 409 outcome if a deleted resource would still be referred to once all is done."""
+        deleted = {each.target.key: each for each in prepared if each.plan and each.plan.deletes}
+        if not deleted:
+            return
+        counted = {key: Counter(counts) for key, counts in self.store.count_references(deleted).items()}
+        for other in prepared:
+            if other.plan:
+                for key in other.plan.incremented & deleted.keys():
+                    counted[key][other.target.type.name] += 1
+                for key in other.plan.decremented & deleted.keys():
+                    counted[key][other.target.type.name] -= 1
+        for key, counts in counted.items():
+            if types := [name for name, number in counts.items() if number > 0]:
+                known = [name for name in types if _may_know(self.caller, name)]
+                with at_entry(deleted[key].entry.position):
+                    raise refusals.still_referred_to(known, others=len(known) < len(types))
+
+
+def _known_keys(entries: Sequence[WriteEntry]) -> dict[int, str]:
+    """Return the keys of the resources that entries name by their ids, by position."""
+    named = [each for each in entries if each.request.id and each.request.condition is None]
+    return {each.position: f"{each.request.type.name}/{each.request.id}" for each in named}
+
+
+def _may_know(caller: Caller, type_name: str) -> bool:
+    """Return True if a caller may read or search a type, and so be informed that there are resources of it."""
+    type_ = resource_type(type_name)
+    return type_ is not None and any(caller.may(type_, letter) for letter in (Interaction.READ, Interaction.SEARCH))
+
+
+def _versions_made(prepared: Sequence[Prepared]) -> dict[str, list[str]]:
+    """Return for each patient the versions of the record that will be made.
+
+    A resource that moves from one compartment to another concerns the patients of both.
+    """
+    made: defaultdict[str, list[str]] = defaultdict(list)
+    for each in prepared:
+        if each.plan:
+            for patient in each.patients or (NOBODY,):
+                made[patient].append(f"{each.target.key}/_history/{each.plan.version}")
+    return made
+
+
+def _result(prepared: Prepared) -> WriteResult:
+    """Return the result of a write that is done. Nothing may fail by then, as the attempt would be made again."""
+    plan, target = prepared.plan, prepared.target
+    if plan is None and prepared.entry.request.kind is Kind.DELETE:
+        return WriteResult(204)
+    body = (plan.body if plan else target.body) or {}
+    text = body["body"]["S"] if "body" in body else ""
+    if plan is None:
+        return WriteResult(200, target.id, target.version, target.updated, text)
+    return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
