@@ -13,6 +13,9 @@ from fhir_reader.budget import MAX_SECONDS
 FRESH_SECONDS: Final = 1.0
 """How old the index may be that a search without `Cache-Control: no-cache` reads."""
 
+WRITE_SECONDS: Final = 10.0
+"""The time after which a write is done or refused, however many others write the same resource."""
+
 _OF_TOKENS: Final = frozenset({200, 400, 401, 429, 503})
 _READS: Final = frozenset({200, 401, 403, 404, 410, 429, 503})
 _WRITES: Final[Mapping[str, frozenset[int]]] = {
@@ -58,9 +61,12 @@ class Answers:
             raise BrokenPromiseError(f"{done.step} of {done.client} was answered {answer.status}: {answer.text[:300]}")
         if answer.status == 503 and not self.has_faults and not self.ledger.was_closed:
             raise BrokenPromiseError(f"{done.step} was answered 503 though nothing failed: {answer.text[:300]}")
+        is_single = done.step.kind in _WRITES and done.step.kind not in BUNDLES
+        if is_single and not self.has_faults and done.ended_at - done.began_at > WRITE_SECONDS:
+            raise BrokenPromiseError(f"{done.step} took {done.ended_at - done.began_at:.1f} seconds")
         for resource in shown(answer):
             self._check_version(done, resource)
-        if done.step.kind in _WRITES and done.step.kind not in BUNDLES and answer.status in (200, 201):
+        if is_single and answer.status in (200, 201):
             self._check_written(done, answer)
 
     def _check_version(self, done: Exchange, resource: Mapping[str, Any]) -> None:
