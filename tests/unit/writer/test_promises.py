@@ -1,7 +1,7 @@
 """The promises of writing, with another request between any two calls of a write (`write.md`, Promises).
 
 Small resources take one transaction, large ones many steps. The other request is complete, and all is in one thread:
-storms of threads are in `tests/integration/test_write_storms.py`. The other promises are held by
+requests at once over HTTP are in `tests/integration/test_promises.py`. The other promises are held by
 `test_read_your_write.py` (5), `test_killed_writes.py` (6) and `test_write_cost.py` (7).
 """
 
