@@ -27,10 +27,10 @@ def test_the_files_of_one_stack_are_handed_out_together_and_all_others_by_themse
 
 def test_in_the_long_run_a_file_of_the_browser_is_a_group_and_a_marked_file_is_another() -> None:
     browsers = [*(TESTS / "browser").glob("test_*.py")]
-    ledger = TESTS / "integration/test_ledger.py"
+    archive = TESTS / "integration/test_audit_archive.py"
 
     assert [group_of(path) for path in browsers] == [path.as_posix() for path in browsers]
-    assert group_of(ledger) == ledger.as_posix()
+    assert group_of(archive) == archive.as_posix()
     assert group_of(TESTS / "integration/test_read.py") == "search_stack"
     assert group_of(TESTS / "simulation/test_generated_searches.py") == ""
 

@@ -9,9 +9,8 @@ from careconnect.storage.intents import DONE, DROP, STATES, TXN, is_former_body,
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, version_item
 from careconnect_records.multi_step.write_set import listed_in, write_set_key
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.ledger.index import faults_of_items
-from careconnect_testing.ledger.stored_items import Stored
 from careconnect_testing.simulation.ledger import Commit, Ledger
+from careconnect_testing.simulation.promises.index import Stored, faults_of_items
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
 from careconnect_testing.simulation.world.names import BASE, DIRECTORY, OF_RESOURCES, RECORDS, REFERENCES, TRANSACTIONS
 from careconnect_testing.simulation.world.system import BrokenPromiseError

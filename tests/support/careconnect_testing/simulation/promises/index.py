@@ -1,8 +1,9 @@
 """Check that the tables hold exactly what follows from the current bodies: index = bodies."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import (
@@ -13,15 +14,42 @@ from careconnect.storage.keys import (
     LOCK_ITEM,
     count_key,
     count_shard,
+    is_body,
     version_item,
 )
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import lock_key
+from careconnect_records.parsing.strict_json import parse_json_body
 from careconnect_records.writes.plan import plan_rebuild
 from careconnect_records.writes.target import Target
-from careconnect_testing.ledger.stored_items import COUNTS, Stored, resource_of
+
+RECORDS: Final = ("RecordTable", "DirectoryTable")
+COUNTS: Final = "ReferenceTable"
 
 Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The items of the tables of resources and of reference counts, by the table's output."""
+
+    items: Mapping[str, list[Item]]
+
+    def of_resources(self) -> Iterator[Item]:
+        """Yield the items of both tables of resources."""
+        for name in RECORDS:
+            yield from self.items[name]
+
+    def bodies(self) -> dict[str, dict[int, Item]]:
+        """Return the body of each version of each resource, by key and version."""
+        found: dict[str, dict[int, Item]] = {}
+        for item in self.of_resources():
+            if is_body(item["sk"]["S"]):
+                versions = found.setdefault(item["pk"]["S"], {})
+                version = int(item["version"]["N"])
+                assert version not in versions, f"{item['pk']['S']} has two bodies of version {version}"
+                versions[version] = item
+        return found
 
 
 def faults_of_items(stored: Stored, base_url: str) -> Iterator[str]:
@@ -38,7 +66,7 @@ def faults_of_items(stored: Stored, base_url: str) -> Iterator[str]:
         type_name, _, id_ = key.partition("/")
         type_ = resource_type(type_name)
         assert type_ is not None
-        body, resource = versions[newest], resource_of(versions[newest])
+        body, resource = versions[newest], _resource_of(versions[newest])
         current[key] = resource is not None
         plan = plan_rebuild(Target(type_, id_, body=body), resource, base_url=base_url)
         expected[key, INDEX_ITEM] = plan.index
@@ -87,11 +115,6 @@ def _faults_of_counts(stored: Stored, counts: dict[str, Counter[str]], current: 
             yield f"{key} has {tombstones[key]} tombstones"
 
 
-def faults_of_uniqueness(stored: Stored, system: str) -> Iterator[str]:
-    """Yield each identifier of a system that two resources have, of those that are not deleted."""
-    holders: defaultdict[str, list[str]] = defaultdict(list)
-    for key, versions in stored.bodies().items():
-        for identifier in (resource_of(versions[max(versions)]) or {}).get("identifier", ()):
-            if identifier.get("system") == system:
-                holders[identifier["value"]].append(key)
-    yield from (f"{value} is the identifier of {keys}" for value, keys in holders.items() if len(keys) > 1)
+def _resource_of(body: Item) -> dict[str, Any] | None:
+    """Return the resource of a version's body, None for a deletion."""
+    return parse_json_body(body["body"]["S"].encode()) if "body" in body else None
