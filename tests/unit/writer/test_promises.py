@@ -2,7 +2,7 @@
 
 Small resources take one transaction, large ones many steps. The other request is complete, and all is in one thread:
 requests at once over HTTP are in `tests/integration/test_promises.py`. The other promises are held by
-`test_read_your_write.py` (5), `test_killed_writes.py` (6) and `test_write_cost.py` (7).
+`test_read_your_write.py` (5), `test_multi_step_write.py` (6) and `test_write_cost.py` (7).
 """
 
 from collections import Counter
