@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, count_key, count_shard
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
 from careconnect_records.items.reference_counts import counts_of, writes_holding
@@ -345,6 +346,22 @@ def test_a_write_on_one_that_is_not_released_yet_writes_over_it(empty: Reader, s
 
     assert visible_entries(stored(reader.tables)) == visible_entries(wanted)
     assert released(reader) == wanted
+
+
+def test_a_write_that_was_undone_leaves_the_one_that_it_had_followed(empty: Reader) -> None:
+    """Whoever writes over it follows that one too: its readers have to see all of both, or neither (Promise 8)."""
+    reader = empty
+    write(reader, FIRST, START)
+    followed = item_of(reader, FIRST, INDEX_ITEM)[TXN]["S"]
+    at_call(reader, 3, kill, of=("TransactWriteItems",))
+    with pytest.raises(Killed):
+        write(reader, SECOND, START + MINUTE)
+    assert Release(reader.tables).abort_pending()[followed]
+
+    found = IntentResolver(reader.tables).resolved(reader.tables.record, item_of(reader, FIRST, INDEX_ITEM))
+
+    assert found.base == followed
+    assert found.intent not in ("", followed)
 
 
 def written_at(reader: Reader, asked: Request) -> Stored:
