@@ -91,12 +91,12 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EXAMINED, MAX_QUERIES)
     effort = Effort(events, queries, elapsed=context.elapsed)
     scan = EventScan(context.store, window, MAX_COUNTED if counts else wanted, effort)
-    matchers = [criterion.matcher() for criterion in query.criteria]
+    tests = [(criterion.parameter.name, criterion.compiled()) for criterion in query.criteria]
     matches: list[AuditEvent] = []
     count = 0
     for event in _visible_matches(query, scan):
         values = values_of(event)
-        if all(match(values) for match in matchers):
+        if all(matches(values.get(name, ())) for name, matches in tests):
             count += 1
             if count <= wanted:
                 matches.append(event)

@@ -3,7 +3,7 @@
 The patients that a request names are looked up beside its own work (`audit.md`, Whose).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final
@@ -14,10 +14,11 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType, Table
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion, Token, parse_criterion
+from careconnect.search.stored_values import predicate_of
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
-from fhir_reader.store.stored import Entry
+from fhir_reader.store.stored import Entry, PageEntry
 
 _IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
 _EXPECTED: Final = 2
@@ -32,36 +33,36 @@ class FilterResult:
     decided: int
 
 
-class EntryFilter:
-    """Compares the values of entries with criteria, and counts expensive comparisons in the request's budget."""
-
-    def __init__(self, criteria: Sequence[Criterion], context: SearchContext) -> None:
-        self._context = context
-        self._matchers = [criterion.matcher() for criterion in criteria]
-        self._extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
-        self.accepts_all = not criteria and not context.caller.patient
-        """True if every entry matches and may be seen."""
-
-    def matches(self, entry: Entry) -> bool:
-        """Return True if the caller may see an entry and its values match."""
-        return self.matching(entry) is not None
-
-    def matching(self, entry: Entry) -> Entry | None:
-        """Return an entry, with its values at hand, if the caller may see it and its values match, else None."""
-        if not is_visible(entry, self._context):
-            return None
-        if not self._matchers:
-            return entry
-        if self._extra:
-            self._context.budget.examine(self._extra)
-        values = entry.values
-        for matches in self._matchers:
-            if not matches(values):
-                return None
-        return entry.holding(values)
+Predicate = Callable[[Entry], bool]
+"""Returns True if an entry is a match."""
 
 
-def is_visible(entry: Entry, context: SearchContext) -> bool:
+def compiled(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Predicate:
+    """Return a predicate that compares entries of a type with criteria.
+
+    Expensive comparisons are counted in the request's budget, which may raise.
+    """
+    matches = predicate_of(type_, criteria)
+    extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
+    if not extra:
+        return matches
+
+    def counted(entry: Entry) -> bool:
+        context.budget.examine(extra)
+        return matches(entry)
+
+    return counted
+
+
+def visible(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Predicate | None:
+    """Return the predicate of the entries that the caller may see and that meet criteria, None if all are matches."""
+    matches = compiled(type_, criteria, context) if criteria else None
+    if not context.caller.patient:
+        return matches
+    return lambda entry: is_visible(entry, context) and (matches is None or matches(entry))
+
+
+def is_visible(entry: Entry | PageEntry, context: SearchContext) -> bool:
     """Return True if an entry is within the caller's compartment."""
     caller = context.caller
     return not caller.patient or caller.sees(entry.type, entry.id, entry.patients)
@@ -101,12 +102,12 @@ def _look_up(context: SearchContext) -> None:
     (path,) = index_paths(PATIENT, [criterion])
     context.budget.look_up(len(path.ranges))
     ranges = [replace(one, expected=_EXPECTED) for one in path.ranges]
-    matches = criterion.matcher()
+    matches = predicate_of(PATIENT, [criterion])
     streams = context.uncharged.entries(PATIENT, ranges)
 
     def find() -> Sequence[str]:
         parts = (islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1) for stream in streams)
-        patients = _seen([entry.id for entry in chain.from_iterable(parts) if matches(entry.values)], context)
+        patients = _seen([entry.id for entry in chain.from_iterable(parts) if matches(entry)], context)
         if not context.found.has_room_for(patients):
             raise outcomes.too_many_patients()
         return patients

@@ -16,7 +16,7 @@ from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
 from fhir_reader.search.parse import Include
-from fhir_reader.store.stored import BATCH, Entry
+from fhir_reader.store.stored import BATCH, Entry, PageEntry, page_entries
 
 MAX_INCLUDED: Final = 1_000
 """Maximum resources that one page may include."""
@@ -36,11 +36,11 @@ class Included:
 
     position: int
     key: Key
-    entry: Entry | None
+    entry: PageEntry | None
 
 
 def follow_references(
-    matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+    matches: Sequence[PageEntry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
 ) -> list[list[Included]]:
     """Return the included resources of each match, for as many leading matches as fit on one page.
 
@@ -50,14 +50,18 @@ def follow_references(
     """
     # Finding the referrers of a match is a search of their type, which `.r` alone does not permit.
     reverse = [include for include in reverse if context.caller.may_find(include.source)]
-    return _Page(matches, includes, reverse, context).follow()
+    return _Inclusion(matches, includes, reverse, context).follow()
 
 
-class _Page:
-    """Follow the references of one page's matches, a group of matches at a time."""
+class _Inclusion:
+    """Follows the references of one page's matches, a group of matches at a time."""
 
     def __init__(
-        self, matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+        self,
+        matches: Sequence[PageEntry],
+        includes: Sequence[Include],
+        reverse: Sequence[Include],
+        context: SearchContext,
     ) -> None:
         self._matches = matches
         self._includes = includes
@@ -95,7 +99,7 @@ class _Page:
         calls = self._context.budget.calls_left - _CALLS_FOR_BODIES
         return calls // len(self._reverse) if self._reverse else len(self._matches)
 
-    def _brought(self, matches: Sequence[Entry], *, is_first: bool) -> list[list[Included]]:
+    def _brought(self, matches: Sequence[PageEntry], *, is_first: bool) -> list[list[Included]]:
         """Return the included resources of each match in a group, for as many leading matches as fit on the page."""
         brought: list[list[Included]] = []
         new: list[Included] = []
@@ -132,30 +136,30 @@ class _Page:
 
     def _new(self, position: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[Included]:
         """Return the candidates that are new and readable; stop at the number that makes a match too large."""
-        found: list[Included] = []
+        new: list[tuple[Key, Entry | None]] = []
         with self._context.budget.charged_to(name):
             for key, entry in candidates:
                 if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
                     continue
                 self._seen.add(key)
-                found.append(Included(position, key, entry.holding(entry.values) if entry else None))
-                if len(found) > MAX_INCLUDED:
+                new.append((key, entry))
+                if len(new) > MAX_INCLUDED:
                     break
-        return found
+        known = iter(page_entries(entry for _, entry in new if entry))
+        return [Included(position, key, next(known) if entry else None) for key, entry in new]
 
-    def _targets(self, entry: Entry, includes: Sequence[Include]) -> Iterator[tuple[Key, None]]:
-        values = entry.values if includes else {}
+    def _targets(self, entry: PageEntry, includes: Sequence[Include]) -> Iterator[tuple[Key, None]]:
         for include in includes:
             if include.source is not entry.type:
                 continue
-            for reference in values.get(include.parameter.name, ()):
+            for reference in entry.values.get(include.parameter.name, ()):
                 name, _, resource_id = reference.partition("/")
                 type_ = resource_type(name)
                 allowed = (include.target,) if include.target else include.parameter.targets
                 if type_ is not None and name in allowed:
                     yield (type_, resource_id), None
 
-    def _sources(self, matches: Sequence[Entry]) -> Iterable[Iterable[tuple[Key, Entry]]]:
+    def _sources(self, matches: Sequence[PageEntry]) -> Iterable[Iterable[tuple[Key, Entry]]]:
         """Return the referrers of each match; all are queried concurrently."""
         if not self._reverse:
             return repeat(())
@@ -163,7 +167,7 @@ class _Page:
             by_include = [self._referrers(matches, include) for include in self._reverse]
         return (_keyed(chain.from_iterable(streams)) for streams in zip(*by_include, strict=True))
 
-    def _referrers(self, entries: Sequence[Entry], include: Include) -> list[Iterator[Entry]]:
+    def _referrers(self, entries: Sequence[PageEntry], include: Include) -> list[Iterator[Entry]]:
         return referrers_of(entries, include.source, include.parameter, self._context, MAX_INCLUDED + 1)
 
     def _can_go_on(self, new: Sequence[Included], *, is_first: bool) -> bool:
@@ -197,7 +201,7 @@ class _Page:
                 found += self._new(position, _keyed(stream), "_revinclude")
         return found
 
-    def _entries(self, new: Sequence[Included]) -> list[tuple[int, Entry]]:
+    def _entries(self, new: Sequence[Included]) -> list[tuple[int, PageEntry]]:
         """Return the entries of included resources that may include others; skip those that the caller may not see."""
         entries = {one.key: one.entry for one in new if one.entry is not None}
         wanted = [one.key for one in new if one.entry is None and self._takes_part(one.key[0])]
@@ -205,7 +209,7 @@ class _Page:
             for type_ in dict.fromkeys(type_ for type_, _ in wanted):
                 ids = [resource_id for each, resource_id in wanted if each is type_]
                 found = self._context.store.entries_by_id(type_, ids)
-                entries |= {(entry.type, entry.id): entry for entry in found}
+                entries |= {(entry.type, entry.id): entry for entry in page_entries(found)}
         known = ((one.position, entries.get(one.key)) for one in new)
         return [
             (position, entry) for position, entry in known if entry is not None and is_visible(entry, self._context)

@@ -43,17 +43,17 @@ def fill_page(
     name = "_revinclude" if reverse else "_include"
     followed = _followed(read, includes, reverse, context)
     bodies = _bodies(followed, name, context)
-    lost = [match for match, _ in followed if _visible_body(match.entry, bodies, context) is None]
+    lost = [match for match, _ in followed if _visible_body(match, bodies, context) is None]
     if lost and (includes or reverse):
         # A resource that a lost match included first may be included by another match too, or else by none.
         there = [match for match, _ in followed if match not in lost]
         again = _followed(there, includes, reverse, context)
-        included = {match.entry: more for match, more in again}
+        included = {(match.type, match.id): more for match, more in again}
         # The matches are not read again: one that was deleted only now would be lost with what it includes first.
         bodies = {**_bodies(again, name, context, known=bodies), **bodies}
         # The page ends before the first match for which there was no more room: none is passed over.
-        with_room = takewhile(lambda one: one[0] in lost or one[0].entry in included, followed)
-        followed = [(match, included.get(match.entry, [])) for match, _ in with_room]
+        with_room = takewhile(lambda one: one[0] in lost or (one[0].type, one[0].id) in included, followed)
+        followed = [(match, included.get((match.type, match.id), [])) for match, _ in with_room]
     return _render(followed, bodies, name, context)
 
 
@@ -62,7 +62,7 @@ def _followed(
 ) -> list[_Followed]:
     """Return matches with their included resources, as many as one page may include and audit."""
     if includes or reverse:
-        found = follow_references([match.entry for match in matches], includes, reverse, context)
+        found = follow_references(matches, includes, reverse, context)
         followed = list(zip(matches, found, strict=False))
     else:
         followed = [(match, []) for match in matches]
@@ -89,10 +89,10 @@ def _bodies(
     patients = {patient for match, _ in followed for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one, context))
     context.found.disclose(sorted(patients))
-    keys = [(match.entry.type, match.entry.id) for match, _ in followed] + [one.key for one in found]
+    keys = [(match.type, match.id) for match, _ in followed] + [one.key for one in found]
     keys = [(type_, resource_id) for type_, resource_id in keys if (type_.name, resource_id) not in known]
-    entries = [match for match, _ in followed] + page_entries([one.entry for one in found if one.entry])
-    entries = [one for one in entries if (one.entry.type.name, one.entry.id) not in known]
+    entries = [match for match, _ in followed] + [one.entry for one in found if one.entry]
+    entries = [one for one in entries if (one.type.name, one.id) not in known]
     with context.budget.charged_to(name) if found else nullcontext():
         return matching_versions(keys, entries, context)
 
@@ -108,15 +108,15 @@ def matching_versions(
     deleted, or that the caller may not see any more, is returned as it is now: each body is authorised afterwards.
     """
     bodies = dict(context.store.read_all(keys))
-    of_entries = {(one.entry.type.name, one.entry.id): one for one in entries}
+    of_entries = {(one.type.name, one.id): one for one in entries}
     behind = [one for key, one in of_entries.items() if key not in bodies or bodies[key].updated < one.changed]
     if behind:
-        bodies |= context.store.consistent().read_all([(one.entry.type, one.entry.id) for one in behind])
+        bodies |= context.store.consistent().read_all([(one.type, one.id) for one in behind])
     for key, one in of_entries.items():
         stored = bodies.get(key)
         if stored is None or stored.updated == one.changed or stored.deleted:
             continue
-        if context.caller.sees(one.entry.type, one.entry.id, stored.patients):
+        if context.caller.sees(one.type, one.id, stored.patients):
             del bodies[key]
             if previous := _version_of(one, stored, context):
                 bodies[key] = previous
@@ -128,7 +128,7 @@ def _version_of(one: PageEntry, current: StoredResource, context: SearchContext)
     lowest = max(current.version - MAX_STEPS, 1)
     if current.updated < one.changed or current.version == lowest:
         return None
-    versions = context.store.versions.backwards(one.entry.type, one.entry.id, current.version - 1, lowest, expected=2)
+    versions = context.store.versions.backwards(one.type, one.id, current.version - 1, lowest, expected=2)
     for version in versions:
         if version.updated <= one.changed:
             return version if version.updated == one.changed else None
@@ -143,7 +143,7 @@ def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: S
     left, taken = BUNDLE_BYTES, 0
     for match, included in followed:
         # One by one: of large resources a page holds a few.
-        key = match.entry.type, match.entry.id
+        key = match.type, match.id
         if entry := _rendered([key], bodies, "match", context).get((key[0].name, key[1])):
             more = [*_rendered((one.key for one in included), bodies, "include", context).values()] if included else []
             about = {patient for one in (entry, *more) for patient in one.patients} - patients
@@ -205,7 +205,7 @@ def _patients_of(included: Included, context: SearchContext) -> tuple[str, ...]:
     return included.entry.patients if included.entry else ()
 
 
-def _visible_body(match: Entry, bodies: Bodies, context: SearchContext) -> StoredResource | None:
+def _visible_body(match: PageEntry, bodies: Bodies, context: SearchContext) -> StoredResource | None:
     """Return the body of a match, None if it was deleted or moved to another patient since its entry was read."""
     stored = bodies.get((match.type.name, match.id))
     if stored is None or stored.deleted or not _sees(match.type, match.id, stored, context):

@@ -23,7 +23,7 @@ from fhir_reader.search.access_paths import (
     type_path,
 )
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import EntryFilter, compartment_criterion, is_visible
+from fhir_reader.search.filter import compartment_criterion, is_visible, visible
 from fhir_reader.search.scan import MAX_EXAMINED, read_all
 from fhir_reader.store.stored import BATCH, Entry, IndexOrder
 
@@ -130,7 +130,8 @@ def matching_entries(
         found = read_all(type_, path, context, limit) if _can_spare(len(path.ranges), context) else None
     if found is None:
         return None
-    return [*filter(EntryFilter(criteria, context).matches, found)]
+    matches = visible(type_, criteria, context)
+    return [entry for entry in found if matches is None or matches(entry)]
 
 
 def _attempts(

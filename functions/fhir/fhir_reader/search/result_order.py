@@ -21,9 +21,9 @@ class ResultOrder:
         self._index = index
         self._comparable: Callable[[Position], Any] = cmp_to_key(self._compare)
 
-    def key(self, entry: Entry) -> Any:
-        """Return the sort key of an entry."""
-        return self._comparable(self.position(entry))
+    def key(self, position: Position) -> Any:
+        """Return the sort key of a cursor position."""
+        return self._comparable(position)
 
     def position(self, entry: Entry) -> Position:
         """Return an entry's cursor position."""
@@ -32,9 +32,9 @@ class ResultOrder:
         values = entry.values
         return [*(_sort_value(order, values) for order in self._sort), entry.id]
 
-    def is_after(self, entry: Entry, position: Position) -> bool:
-        """Return True if an entry comes after a cursor position."""
-        return self._compare(self.position(entry), position) > 0
+    def is_after(self, position: Position, other: Position) -> bool:
+        """Return True if a cursor position comes after another one."""
+        return self._compare(position, other) > 0
 
     def _compare(self, a: Position, b: Position) -> int:
         if self._index is not None:

@@ -13,7 +13,7 @@ from careconnect.storage.keys import SHARDS
 from fhir_reader.budget import MAX_ENTRIES, RequestBudget
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import EntryFilter, FilterResult
+from fhir_reader.search.filter import FilterResult, Predicate
 from fhir_reader.store.resource_store import EntryStream
 from fhir_reader.store.stored import Entry, IndexOrder, IndexRange, Position
 
@@ -152,7 +152,7 @@ def estimated_entries(path: AccessPath, wanted: int, before: int) -> int:
 
 def scan_index(
     candidates: Candidates,
-    filter_: EntryFilter,
+    matches: Predicate | None,
     lookups: Lookups | None,
     share: PageShare,
     budget: RequestBudget,
@@ -163,45 +163,51 @@ def scan_index(
 ) -> ScanResult:
     """Collect matches until there are as many as `wanted`, or the whole share is examined.
 
-    With `count_all` it goes on to the end, unless there are certainly more candidates than share or lookups allow.
+    Without `matches` each candidate is one. With `count_all` it goes on to the end, unless there are certainly more
+    candidates than share or lookups allow.
     `count_patients` collects the patients of the matches.
     """
     count_all = count_all and candidates.at_least <= share.left
     result = ScanResult(patients=set() if count_patients else None)
     if lookups is None:
-        _scan(candidates, filter_, share, wanted, count_all=count_all, result=result)
+        _scan(candidates, matches, share, wanted, count_all=count_all, result=result)
     else:
         count_all = count_all and lookups.can_afford(candidates.at_least)
-        _scan_with_lookups(candidates, filter_, lookups, share, wanted, count_all=count_all, result=result)
+        _scan_with_lookups(candidates, matches, lookups, share, wanted, count_all=count_all, result=result)
     budget.check()
     return result
 
 
 def _scan(
-    candidates: Candidates, filter_: EntryFilter, share: PageShare, wanted: int, *, count_all: bool, result: ScanResult
+    candidates: Candidates,
+    matches: Predicate | None,
+    share: PageShare,
+    wanted: int,
+    *,
+    count_all: bool,
+    result: ScanResult,
 ) -> None:
     """Scan if an entry's own values decide whether it matches."""
-    matches = result.matches
-    matching = None if filter_.accepts_all else filter_.matching
+    found = result.matches
     for entry in candidates.entries:
         if not share.take():
             return
         result.last = entry
-        is_short = len(matches) < wanted
+        is_short = len(found) < wanted
         if is_short:
             result.examined_for_page = share.examined
-        if match := (matching(entry) if matching else entry):
-            result.count(match)
+        if matches is None or matches(entry):
+            result.count(entry)
             if is_short:
-                matches.append(match)
-            if len(matches) >= wanted and not count_all:
+                found.append(entry)
+            if len(found) >= wanted and not count_all:
                 return
     result.is_end = True
 
 
 def _scan_with_lookups(
     candidates: Candidates,
-    filter_: EntryFilter,
+    matches: Predicate | None,
     lookups: Lookups,
     share: PageShare,
     wanted: int,
@@ -220,8 +226,8 @@ def _scan_with_lookups(
         last = entry
         if len(result.matches) < wanted:
             result.examined_for_page = share.examined
-        if match := filter_.matching(entry):
-            pending.append(match)
+        if matches is None or matches(entry):
+            pending.append(entry)
         if len(pending) >= size:
             if not _look_up(result, pending, last, lookups, wanted):
                 return

@@ -19,7 +19,7 @@ from fhir_reader.search.chains.criteria import ChainedCondition
 from fhir_reader.search.chains.lookups import ChainLookups
 from fhir_reader.search.chains.resolve import authorise, resolve, resolve_condition
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import EntryFilter, compartment_criterion, disclose_named_patients
+from fhir_reader.search.filter import compartment_criterion, disclose_named_patients, visible
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import SearchQuery
 from fhir_reader.search.plan_query import candidate_entries, plan_query
@@ -57,7 +57,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
         context.found.settle()
         result = scan_index(
             candidates,
-            EntryFilter(criteria, context),
+            visible(query.type, criteria, context),
             ChainLookups(chained, context) if chained else None,
             scan.share,
             context.budget,
@@ -195,14 +195,13 @@ class _PageScan:
         if found is None:
             raise outcomes.too_costly("_sort", f"more than {MAX_ENTRIES:,} index entries would be examined")
         self.share = PageShare(MAX_ENTRIES)
-        matching = filter(EntryFilter(criteria, self._context).matches, found)
+        matches = visible(self._type, criteria, self._context)
+        matching = found if matches is None else filter(matches, found)
         return self._in_memory(matching), (), chained
 
     def _in_memory(self, found: Iterable[Entry]) -> Candidates:
         """Return the entries after the cursor, in the order of the search."""
-        order = self._order
-        entries = sorted(found, key=order.key)
-        if self._cursor:
-            position = self._cursor.position
-            entries = [entry for entry in entries if order.is_after(entry, position)]
+        order, cursor = self._order, self._cursor
+        placed = sorted(((order.position(entry), entry) for entry in found), key=lambda one: order.key(one[0]))
+        entries = [entry for position, entry in placed if not cursor or order.is_after(position, cursor.position)]
         return Candidates(iter(entries), len(entries))

@@ -1,6 +1,5 @@
 """Stored resources and index entries, and the entries of an index range, read in parts."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -87,26 +86,21 @@ class IndexRange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An index entry: its resource's type and id, its order key, and the stored search values.
+    """An index entry: its resource's type and id, its order key, and the text of the stored search values.
 
-    `stored` is the text of the values. It is parsed at each access of `values`: a search may hold thousands of entries,
-    and use the values of only a few, or of each only once. The entries of a page have the parsed values in `at_hand`.
+    The text is parsed at each access of `values`: a search may hold thousands of entries, and use the values of only a
+    few, or of each only once. A `PageEntry` keeps them.
     """
 
     type: ResourceType
     id: str
     order: str
     stored: str
-    at_hand: SearchValues | None = field(default=None, compare=False, repr=False)
 
     @property
     def values(self) -> SearchValues:
         """The search values of the resource."""
-        return self.at_hand if self.at_hand is not None else StoredValues(self.type, self.id, _parsed(self.stored))
-
-    def holding(self, values: SearchValues) -> "Entry":
-        """Return the same entry with its parsed values."""
-        return Entry(self.type, self.id, self.order, self.stored, values)
+        return StoredValues.of(self.type, self)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -145,26 +139,26 @@ class IndexOrder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """An entry of a page, with the ids of its resource's patients and the time of its version (epoch milliseconds)."""
+    """The index entry of a page's resource, with its parsed values.
 
-    entry: Entry
+    `patients` are the ids of its resource's patients, `changed` is the time of its version in epoch milliseconds.
+    """
+
+    type: ResourceType
+    id: str
+    values: SearchValues = field(compare=False, repr=False)
     patients: tuple[str, ...]
     changed: int
 
 
 def page_entries(entries: Iterable[Entry]) -> list[PageEntry]:
     """Return each entry with its parsed values, patients and time of change."""
-    held = [entry if entry.at_hand is not None else entry.holding(entry.values) for entry in entries]
-    return [PageEntry(entry, entry.patients, int(entry.values[LAST_UPDATED.name][0][0])) for entry in held]
-
-
-_DECODER: Final = json.JSONDecoder()
-
-
-def _parsed(stored: str) -> Mapping[str, Any]:
-    # Called for each entry: `raw_decode` skips the checks that `json.loads` makes of untrusted text.
-    values: Mapping[str, Any] = _DECODER.raw_decode(stored)[0]
-    return values
+    found = []
+    for entry in entries:
+        type_, resource_id, values = entry.type, entry.id, entry.values
+        patients = type_.patients_of(resource_id, values)
+        found.append(PageEntry(type_, resource_id, values, patients, values[LAST_UPDATED.name][0][0]))
+    return found
 
 
 NextLimit = Callable[[int], int]

@@ -1,7 +1,7 @@
 """Search criteria: parsed from a parameter's text (STU3 Search §2.21.1)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Final
@@ -10,16 +10,14 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
 from careconnect.search.matching import DateBound as DateBound
-from careconnect.search.matching import Quantity, match_of
+from careconnect.search.matching import Match, Quantity, match_of
 from careconnect.search.matching import Token as Token
-from careconnect.search.values import SearchValueError, SearchValues, date_range, fold_token, normalise
+from careconnect.search.values import SearchValueError, date_range, fold_token, normalise
 
 MAX_ALTERNATIVES: Final = 100
 """Comma-separated values of one parameter; each may cost a query."""
 MAX_WORDS: Final = 50
 """Words of a searched name; each may begin any part of a stored name."""
-
-Matcher = Callable[[SearchValues], bool]
 
 _LOOKED_UP_AT_ONCE: Final = (ParameterType.TOKEN, ParameterType.REFERENCE)
 
@@ -45,17 +43,12 @@ class Criterion:
             return sum(len(text.split()) for text in self.values)
         return len(self.values) * max(len(self.parameter.parts), 1)
 
-    def matcher(self) -> Matcher:
-        """Return a function that tests whether a resource with given searchable values matches.
-
-        Create it once for a search, and call it for each of the entries.
-        """
-        name = self.parameter.name
+    def compiled(self) -> Match:
+        """Return a function that tests a resource's values of the parameter: create it once for a search."""
         if self.modifier == Modifier.MISSING:
             is_missing = self.values[0]
-            return lambda stored: (not stored.get(name)) is is_missing
-        match = match_of(self.parameter, self.modifier, self.values)
-        return lambda stored: match(stored.get(name, ()))
+            return lambda stored: (not stored) is is_missing
+        return match_of(self.parameter, self.modifier, self.values)
 
 
 def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:

@@ -52,7 +52,9 @@ class EntriesInMemory:
         self._pointing: dict[tuple[str, str, str], list[Entry]] = {}
         for key, each in values.items():
             name, _, resource_id = key.partition("/")
-            entry = self._entries[key] = Entry(served(name), resource_id, "0" * 15, json.dumps(each))
+            entry = self._entries[key] = Entry(
+                served(name), resource_id, "0" * 15, json.dumps({"_lastUpdated": [0], **each})
+            )
             for parameter, stored in each.items():
                 for target in stored:
                     if isinstance(target, str):

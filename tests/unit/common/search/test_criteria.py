@@ -31,7 +31,7 @@ def matches(asked: str, text: str, values: Sequence[Any]) -> bool:
     type_name, _, rest = asked.partition(".")
     name, _, modifier = rest.partition(":")
     criterion = parse_criterion(parameter(type_name, name), modifier, text, fhir_base=FHIR_BASE, now=NOW)
-    return criterion.matcher()({name: values} if values else {})
+    return criterion.compiled()(values)
 
 
 def refusal(asked: str, text: str) -> OutcomeError:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, resource_type
-from careconnect.search.stored_values import StoredValues, _whole, stored_values
+from careconnect.search.stored_values import StoredValues, stored_values
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.items.extract import search_values
 from careconnect_records.items.resource_items import with_version
@@ -189,10 +189,13 @@ def test_what_has_no_value_is_missing() -> None:
 
 
 def test_a_profile_that_is_known_is_known_of_each_type_by_its_own_uri() -> None:
-    _whole.cache_clear()
+    profiles = [
+        f"https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{name}-1" for name in ("Patient", "Location")
+    ]
     of_patient, of_location = (
-        {uri for uri in _whole(name) if uri.startswith("https://fhir.hl7.org.uk/")} for name in ("Patient", "Location")
+        stored_values(served(name), {"_profile": profiles})["_profile"] for name in ("Patient", "Location")
     )
 
-    assert of_patient == {"https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-Patient-1"}
-    assert of_location == {"https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-Location-1"}
+    assert [isinstance(value, int) for value in of_patient] == [True, False]
+    assert [isinstance(value, int) for value in of_location] == [False, True]
+    assert StoredValues(served("Patient"), "4", {"_profile": of_patient})["_profile"] == profiles

@@ -16,7 +16,7 @@ from careconnect_testing.parts.stores import FHIR_BASE
 from fhir_reader.search import includes as follow_references
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.parse import SearchQuery, parse_search
-from fhir_reader.store.stored import Entry
+from fhir_reader.store.stored import Entry, page_entries
 
 VISITS_AND_MORE = [("_revinclude", "Encounter:patient"), ("_revinclude:iterate", "Observation:encounter")]
 
@@ -28,7 +28,7 @@ def query(parameters: list[tuple[str, str]]) -> SearchQuery:
 def brought(matches: list[Entry], parameters: list[tuple[str, str]], asked: SearchContext) -> list[list[str]]:
     """Return the included resources of each match of a page."""
     parsed = query(parameters)
-    found = follow_references.follow_references(matches, parsed.includes, parsed.reverse_includes, asked)
+    found = follow_references.follow_references(page_entries(matches), parsed.includes, parsed.reverse_includes, asked)
     return [[f"{one.key[0].name}/{one.key[1]}" for one in each] for each in found]
 
 

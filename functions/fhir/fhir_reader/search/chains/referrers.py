@@ -8,11 +8,15 @@ from careconnect.storage.keys import reference_prefix, resource_key
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
 from fhir_reader.search.scan import entries_of
-from fhir_reader.store.stored import Entry, IndexRange
+from fhir_reader.store.stored import Entry, IndexRange, PageEntry
 
 
 def referrers_of(
-    entries: Sequence[Entry], source: ResourceType, reference: SearchParameter, context: SearchContext, expected: int
+    entries: Sequence[Entry | PageEntry],
+    source: ResourceType,
+    reference: SearchParameter,
+    context: SearchContext,
+    expected: int,
 ) -> list[Iterator[Entry]]:
     """Open for each entry a stream of the resources of a type that refer to it, latest first: one call each.
 
@@ -34,7 +38,9 @@ def referrers_of(
     ]
 
 
-def _range(entry: Entry, source: ResourceType, reference: SearchParameter, context: SearchContext) -> IndexRange:
+def _range(
+    entry: Entry | PageEntry, source: ResourceType, reference: SearchParameter, context: SearchContext
+) -> IndexRange:
     """Return the index range of the resources that refer to an entry.
 
     The records of every patient may refer to a resource that is in no compartment. For a bound caller, the range is

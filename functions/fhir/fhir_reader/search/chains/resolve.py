@@ -6,7 +6,7 @@ Both ignore resources that the caller may not see.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -14,9 +14,7 @@ from careconnect.fhir.resource_types import ID_PARAMETER, Rank, ResourceType, Se
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import MAX_ALTERNATIVES, Criterion, Token
-from careconnect.search.values import SearchValues
 from careconnect.storage.keys import resource_key
-from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.chains.criteria import (
     Branch,
     Chain,
@@ -28,7 +26,7 @@ from fhir_reader.search.chains.criteria import (
 )
 from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import FilterResult, is_visible
+from fhir_reader.search.filter import FilterResult, Predicate, compiled, is_visible
 from fhir_reader.search.plan_query import matching_entries
 from fhir_reader.store.stored import BATCH, Entry
 
@@ -147,23 +145,14 @@ def _filter(
 ) -> FilterResult:
     match condition:
         case Criterion():
-            meets = _test(condition, context)
-            return FilterResult([entry for entry in entries if meets(entry.values)], len(entries))
+            if not entries:
+                return FilterResult([], 0)
+            meets = compiled(entries[0].type, [condition], context)
+            return FilterResult([entry for entry in entries if meets(entry)], len(entries))
         case Chain():
             return _filter_chained(condition, entries, context, at_least)
         case Has():
             return _filter_referenced(condition, entries, context, at_least)
-
-
-def _test(criterion: Criterion, context: SearchContext) -> Callable[[SearchValues], bool]:
-    matches = criterion.matcher()
-    extra = criterion.comparisons // COMPARISONS_PER_ENTRY
-
-    def meets(values: SearchValues) -> bool:
-        context.budget.examine(extra)
-        return matches(values)
-
-    return meets
 
 
 def _can_afford(calls: int, context: SearchContext) -> bool:
@@ -237,7 +226,7 @@ def _are_referred_to(
     """Return for each entry whether a resource that meets the condition refers to it; None if that is too costly."""
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
-        meets = _test(condition.inner, context)
+        meets = compiled(condition.source, [condition.inner], context)
         return [_is_met(meets, stream, context, needed=position < at_least) for position, stream in enumerate(streams)]
     met: dict[int, bool | None] = {}
     going_on = dict(enumerate(streams))
@@ -266,12 +255,10 @@ def _are_referred_to(
     return [met[position] for position in range(len(entries))]
 
 
-def _is_met(
-    meets: Callable[[SearchValues], bool], stream: Iterable[Entry], context: SearchContext, *, needed: bool
-) -> bool | None:
+def _is_met(meets: Predicate, stream: Iterable[Entry], context: SearchContext, *, needed: bool) -> bool | None:
     """Return True if any entry of a stream meets a criterion; None if the budget is tight and it is not `needed`."""
     for source in stream:
-        if meets(source.values):
+        if meets(source):
             return True
         if not needed and context.budget.is_tight(_ENTRIES_LEFT_FOR_PAGE):
             return None
