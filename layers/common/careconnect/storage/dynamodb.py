@@ -8,6 +8,7 @@ written to it (ADR 31).
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -81,7 +82,10 @@ A request takes at most 26 s more (the longest of the functions' timeouts). Both
 which `careconnect reindex` waits before it changes anything.
 """
 
+_READS: Final = ("get_item", "batch_get_item", "query")
+
 OwnItem = Mapping[str, Any]
+Operation = Callable[..., Any]
 
 
 def is_of_this_release(item: OwnItem) -> bool:
@@ -116,6 +120,10 @@ class FormatCheckedClient:
         self._believed_until = dict.fromkeys(tables, 0.0)
         self._looks: dict[str, Future[OwnItem]] = {}
 
+    def __getattr__(self, name: str) -> Operation:
+        """Return an operation of the client, with its check; what is not known to read is taken to write."""
+        return partial(self._read if name in _READS else self._write, getattr(self._client, name))
+
     def own_item(self, table: str) -> OwnItem:
         """Return the item of `CURSOR_KEY`, empty if the table has none; an absent item is never cached."""
         item = self._look(table).result()
@@ -124,46 +132,14 @@ class FormatCheckedClient:
             item = self._look(table).result()
         return item
 
-    def get_item(self, **request: Any) -> Any:
-        """Read an item."""
-        return self._read(self._client.get_item, request)
-
-    def batch_get_item(self, **request: Any) -> Any:
-        """Read several items."""
-        return self._read(self._client.batch_get_item, request)
-
-    def query(self, **request: Any) -> Any:
-        """Read a part of a partition."""
-        return self._read(self._client.query, request)
-
-    def put_item(self, **request: Any) -> Any:
-        """Write an item."""
-        return self._write(self._client.put_item, request)
-
-    def update_item(self, **request: Any) -> Any:
-        """Change an item."""
-        return self._write(self._client.update_item, request)
-
-    def delete_item(self, **request: Any) -> Any:
-        """Remove an item."""
-        return self._write(self._client.delete_item, request)
-
-    def transact_write_items(self, **request: Any) -> Any:
-        """Write all of several items, or none."""
-        return self._write(self._client.transact_write_items, request)
-
-    def batch_write_item(self, **request: Any) -> Any:
-        """Write several items."""
-        return self._write(self._client.batch_write_item, request)
-
-    def _read(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
+    def _read(self, operation: Callable[..., Any], /, **request: Any) -> Any:
         looks = self._looks_at(request)
         answer = operation(**request)
         for look in looks:
             look.result()
         return answer
 
-    def _write(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
+    def _write(self, operation: Callable[..., Any], /, **request: Any) -> Any:
         # All checks start before the first is waited for.
         for look in self._looks_at(request):
             look.result()
