@@ -35,7 +35,8 @@ DATA_TABLES: Final = (Table.RECORD, Table.DIRECTORY)
 """The tables of the resources that clients write and the loader loads."""
 
 
-@dataclass(frozen=True)
+# Types are keys of dictionaries in every request: each is itself alone, and a hash of all fields would be slow.
+@dataclass(frozen=True, eq=False)
 class ResourceType:
     """One resource type: its table, the scopes that open it, and its search parameters.
 
@@ -68,10 +69,6 @@ class ResourceType:
         default_factory=dict, compare=False, repr=False
     )
     """The types in its compartment by name, each with the reference that puts it there (`Patient/4/Observation`)."""
-
-    def __hash__(self) -> int:
-        # Types are keys of dictionaries in every request: a hash of all fields would be slow.
-        return hash(self.name)
 
     @property
     def with_article(self) -> str:
