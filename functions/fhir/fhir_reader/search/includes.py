@@ -104,10 +104,9 @@ class _Inclusion:
         brought: list[list[Included]] = []
         new: list[Included] = []
         for position, (match, sources) in enumerate(zip(matches, self._sources(matches), strict=False)):
-            mine = [
-                *self._new(position, self._targets(match, self._includes), "_include"),
-                *self._new(position, sources, "_revinclude"),
-            ]
+            mine = self._new(position, self._targets(match, self._includes))
+            if self._reverse:
+                mine += self._new_referrers(position, sources)
             if self._is_too_much(mine):
                 if is_first and not brought:
                     raise self._too_costly()
@@ -134,17 +133,21 @@ class _Inclusion:
         dearer = "_revinclude" if self._reverse or self._reverse_again else "_include"
         return outcomes.too_costly(dearer, f"one match includes more than {MAX_INCLUDED:,} resources")
 
-    def _new(self, position: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[Included]:
+    def _new_referrers(self, position: int, sources: Iterable[tuple[Key, Entry]]) -> list[Included]:
+        """Return the referrers that are new and readable; taking them from their streams costs entries."""
+        with self._context.budget.charged_to("_revinclude"):
+            return self._new(position, sources)
+
+    def _new(self, position: int, candidates: Iterable[tuple[Key, Entry | None]]) -> list[Included]:
         """Return the candidates that are new and readable; stop at the number that makes a match too large."""
         new: list[tuple[Key, Entry | None]] = []
-        with self._context.budget.charged_to(name):
-            for key, entry in candidates:
-                if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
-                    continue
-                self._seen.add(key)
-                new.append((key, entry))
-                if len(new) > MAX_INCLUDED:
-                    break
+        for key, entry in candidates:
+            if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
+                continue
+            self._seen.add(key)
+            new.append((key, entry))
+            if len(new) > MAX_INCLUDED:
+                break
         known = iter(page_entries(entry for _, entry in new if entry))
         return [Included(position, key, next(known) if entry else None) for key, entry in new]
 
@@ -192,13 +195,13 @@ class _Inclusion:
         known = self._entries(new)
         found: list[Included] = []
         for position, entry in known:
-            found += self._new(position, self._targets(entry, self._again), "_include")
+            found += self._new(position, self._targets(entry, self._again))
         for include in self._reverse_again:
             referred_to = [(position, entry) for position, entry in known if _may_refer_to(include, entry.type)]
             with self._context.budget.charged_to("_revinclude"):
                 streams = self._referrers([entry for _, entry in referred_to], include)
             for (position, _), stream in zip(referred_to, streams, strict=True):
-                found += self._new(position, _keyed(stream), "_revinclude")
+                found += self._new_referrers(position, _keyed(stream))
         return found
 
     def _entries(self, new: Sequence[Included]) -> list[tuple[int, PageEntry]]:
