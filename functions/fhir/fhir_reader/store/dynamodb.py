@@ -22,7 +22,7 @@ from careconnect.storage.intents import (
     is_former_body,
     visible,
 )
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, position_of, prefix_of, resource_key, version_item
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, positions_of, prefix_of, resource_key, version_item
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.resource_store import ResourceStore, Result
 from fhir_reader.store.stored import (
@@ -320,24 +320,23 @@ def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str
             yield Entry(type_, resource_id, order, stored)
 
 
-def _member(position: str) -> tuple[ResourceType, str] | None:
-    """Return the type and id of a compartment's entry; None for an entry of another reference to the patient."""
+def _member(position: str) -> ResourceType | None:
+    """Return the type of a compartment's entry; None for an entry of another reference to the patient."""
     name, _, parameter = position.partition("#")[0].partition("?")
     found = resource_type(name)
     if found and (reference := found.patient_parameter) and parameter == reference.name:
-        return found, position_of(position)[1]
+        return found
     return None
 
 
-def _members(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
+def _members(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
     """Return the entries among a compartment's items, each with its cursor position."""
-    found = []
-    for item in items:
-        position = item["sk"]["S"]
-        if member := _member(position):
-            type_, resource_id = member
-            found.append((position, Entry(type_, resource_id, position_of(position)[0], item["values"]["S"])))
-    return found
+    positions = [item["sk"]["S"] for item in items]
+    return [
+        (position, Entry(type_, resource_id, order, item["values"]["S"]))
+        for item, position, (order, resource_id) in zip(items, positions, positions_of(positions), strict=True)
+        if (type_ := _member(position))
+    ]
 
 
 def _possible(range_: IndexRange) -> bool:
