@@ -70,7 +70,7 @@ def _parts(change: WritePlan) -> Counter[str]:
 
 def _write_units(changes: list[WritePlan]) -> int:
     """Return the write units of a load: transactions of as many resources as fit, two units for each KB of an item."""
-    tables: Any = RecordTables(None, "records", "directory", "references", "transactions")  # type: ignore[arg-type]
+    tables: Any = RecordTables(None, "records", "directory", "references", "transactions", "directory-transactions")  # type: ignore[arg-type]
     units = 0
     for group in packed(changes):
         for action in group_actions(group, tables):

@@ -22,6 +22,7 @@ LOADED: Final = {
     "DirectoryTable": ENVIRONMENT["DIRECTORY_TABLE"],
     "ReferenceTable": ENVIRONMENT["REFERENCE_TABLE"],
     "TransactionTable": ENVIRONMENT["TRANSACTION_TABLE"],
+    "DirectoryTransactionTable": ENVIRONMENT["DIRECTORY_TRANSACTION_TABLE"],
 }
 """The tables that a load writes, by their resources in the template."""
 

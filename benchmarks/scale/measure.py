@@ -21,6 +21,7 @@ from careconnect.http.messages import Cors
 from careconnect.oauth.caller import caller_of
 from careconnect.search.links import Cursor, Links
 from careconnect.search.values import order_text
+from careconnect.storage.intents import StateTables
 from careconnect_testing.aws.lock_step import LockStep
 from careconnect_testing.aws.units import UnitMeter
 from careconnect_testing.http.answer import Answer
@@ -66,7 +67,9 @@ class ScaleReader:
             table: RequestPipeline(
                 # Computing an answer takes longer than DynamoDB would: the budget's seconds are not measured.
                 FhirEndpoint(
-                    DynamoDbResourceStore(client, tables, table, "transactions", lambda: _NOW),
+                    DynamoDbResourceStore(
+                        client, tables, table, StateTables("transactions", "directory-transactions"), lambda: _NOW
+                    ),
                     table,
                     no_limit(),
                     lambda: 0.0,

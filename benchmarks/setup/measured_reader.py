@@ -15,6 +15,7 @@ from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
+from careconnect.storage.intents import StateTables
 from careconnect.storage.quota import Quota
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
@@ -74,7 +75,9 @@ class MeasuredReader:
         events.register("provide-client-params.dynamodb", _counted)
         events.register("after-call.dynamodb", self._count)
         for table in DATA_TABLES:
-            store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Table, TABLE), table, TABLE)
+            store = DynamoDbResourceStore(
+                self.server.client, dict.fromkeys(Table, TABLE), table, StateTables(TABLE, TABLE)
+            )
             endpoint = FhirEndpoint(store, table, Quota(_Unlimited(), 1))
             self._shells[table] = RequestPipeline(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
 

@@ -289,14 +289,14 @@ def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
                 if restored != bool(of_restored):
                     continue
                 if restored:
-                    found.add((action, f"{kind.capitalize()}Table"))
+                    found.add((action, f"{kind.title().replace('-', '')}Table"))
                     continue
                 within = arn[0].removeprefix("${").replace(".Arn}/index", "").replace(".Arn}/stream/*", "/stream")
                 found.add((action, within.replace(".Arn}", "")))
     return found
 
 
-RESTORABLE = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
+RESTORABLE = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "DirectoryTransactionTable")
 
 
 @pytest.mark.parametrize("function", GRANTED)
@@ -306,7 +306,7 @@ def test_rule_6_a_role_may_do_the_same_with_a_restored_table(function: str) -> N
 
 def in_service(table: str) -> Any:
     """Return how the template names a table that may be a restored one."""
-    kind = table.removesuffix("Table").lower()
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", table.removesuffix("Table")).lower()
     return {
         "Fn::If": [
             "UsesRestored",
@@ -520,7 +520,16 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
 def test_only_its_functions_are_shown_a_table() -> None:
     told = {
         table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
-        for table in ("client", "token", "record", "directory", "reference", "transaction", "audit")
+        for table in (
+            "client",
+            "token",
+            "record",
+            "directory",
+            "reference",
+            "transaction",
+            "directory_transaction",
+            "audit",
+        )
     }
     assert told == {
         "client": {"TokenFunction"},
@@ -529,6 +538,7 @@ def test_only_its_functions_are_shown_a_table() -> None:
         "directory": {"PatientRecordFunction", "DirectoryFunction", RECOVERY, *WRITERS},
         "reference": {RECOVERY, *WRITERS},
         "transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
+        "directory_transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
         "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
     }
 
@@ -627,7 +637,7 @@ def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
     assert RESOURCES["UsageTable"]["DeletionPolicy"] == "Delete"
 
 
-def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
+def test_the_tables_and_their_keys_are_the_codes() -> None:
     keys = {
         name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
         for name, each in of_type("AWS::DynamoDB::Table").items()
@@ -639,6 +649,7 @@ def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
         "DirectoryTable": ["pk", "sk"],
         "ReferenceTable": ["pk"],
         "TransactionTable": ["pk", "sk"],
+        "DirectoryTransactionTable": ["pk", "sk"],
         "UsageTable": ["pk"],
         "AuditTable": ["pk", "sk"],
     }

@@ -15,6 +15,7 @@ from careconnect_admin.clients.demo import AUDITOR, DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.records.generated import cases
@@ -93,8 +94,7 @@ def own_base(clients: tuple[DemoClient, ...], sample: Path, tmp_path_factory: py
     """Yield the root URL of a separate stack with the sample: no other test sees the writes or fills the trail."""
     with LocalStack(log_folder=tmp_path_factory.mktemp("own-stack")) as stack:
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
-        names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
-        tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in names))
+        tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in OUTPUTS))
         load_paths([sample], tables, base_url=stack.base_url)
         yield stack.base_url
 

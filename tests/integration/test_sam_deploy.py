@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group
 _STACK = "rehearsal"
 _RESOURCES = whole_template()["Resources"]
 _KEPT = {
-    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "AuditTable"),
+    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable"),
+    *("TransactionTable", "DirectoryTransactionTable"),
     "SigningKey",
 }
 

@@ -10,6 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -266,11 +267,12 @@ def test_the_recovery_uses_every_right_that_it_has(loaded: LocalStack, monkeypat
         # Released; then a write over it is cut off, aborted by one run, and undone by the next.
         handler(event("recovery-each-minute"), None)
         hold(tables, person("ended"), place("ended"), done=False)
+        hold(replace(tables, record=""), place("alone"), done=False)
         handler(event("recovery-each-minute"), None)
         handler(event("recovery-each-minute"), None)
 
     assert used == GRANTED["RecoveryFunction"]
-    assert list(WriteStates(tables.client, tables.transaction).all()) == []
+    assert list(WriteStates(tables).all()) == []
 
 
 def test_the_console_asks_nobody(loaded: LocalStack) -> None:

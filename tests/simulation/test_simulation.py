@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.storage.intents import STATE_ITEM, state_key
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.http.answer import Answer
@@ -25,7 +26,13 @@ from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
 from careconnect_testing.simulation.world.beginning import beginning
 from careconnect_testing.simulation.world.gateway import Sent
-from careconnect_testing.simulation.world.names import DIRECTORY, RECORDS, REFERENCES, TRANSACTIONS
+from careconnect_testing.simulation.world.names import (
+    DIRECTORY,
+    DIRECTORY_TRANSACTIONS,
+    RECORDS,
+    REFERENCES,
+    TRANSACTIONS,
+)
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 Item = dict[str, Any]
@@ -220,7 +227,7 @@ def test_ended_writes_are_released_before_a_run_is_at_rest() -> None:
     outcome = run_schedule(1, plan=plan, given=[], is_told=True)
 
     assert outcome.broken == ""
-    removed = [call for call in outcome.calls if call.operation == "delete_item" and "'writes'" in str(call.request)]
+    removed = [call for call in outcome.calls if call.operation == "delete_item" and STATE_ITEM in str(call.request)]
     assert {call.task for call in removed} == {"operator-2"}
 
 
@@ -301,9 +308,9 @@ def test_the_beginning_is_as_its_bodies_say() -> None:
 
 def test_a_request_that_waits_too_long_for_a_write_is_found() -> None:
     scheduler = Scheduler(Choices(1, None), 0.0)
-    waiting = Waiting(scheduler, {TRANSACTIONS: TRANSACTIONS})
-    asked = {"TableName": TRANSACTIONS, "Key": {"pk": {"S": "writes"}, "sk": {"S": "w"}}}
-    pending, done = ({"Item": {"sk": {"S": "w"}, "status": {"S": status}}} for status in ("pending", "committed"))
+    waiting = Waiting(scheduler, dict.fromkeys((TRANSACTIONS, DIRECTORY_TRANSACTIONS), TRANSACTIONS))
+    asked = {"TableName": TRANSACTIONS, "Key": state_key("w")}
+    pending, done = ({"Item": {**state_key("w"), "status": {"S": status}}} for status in ("pending", "committed"))
 
     waiting.read(asked, pending)
     scheduler.pause(9.9)

@@ -36,17 +36,19 @@ _names: Final = {
     Table.RECORD: _settings.required("RECORD_TABLE"),
     Table.DIRECTORY: _settings.required("DIRECTORY_TABLE"),
 }
-_reference: Final = _settings.required("REFERENCE_TABLE")
-
-
 _tables: Final = RecordTables(
-    _dynamodb, _names[Table.RECORD], _names[Table.DIRECTORY], _reference, _settings.required("TRANSACTION_TABLE")
+    _dynamodb,
+    record=_names[Table.RECORD],
+    directory=_names[Table.DIRECTORY],
+    reference=_settings.required("REFERENCE_TABLE"),
+    transaction=_settings.required("TRANSACTION_TABLE"),
+    directory_transaction=_settings.required("DIRECTORY_TRANSACTION_TABLE"),
 )
 
 
 def _reader(table: Table) -> FhirEndpoint:
     names = {each: name for each, name in _names.items() if table in (each, Table.RECORD)}
-    store = DynamoDbResourceStore(_dynamodb, names, table, _tables.transaction)
+    store = DynamoDbResourceStore(_dynamodb, names, table, _tables.states)
     return FhirEndpoint(store=store, table=table, quota=_quota)
 
 

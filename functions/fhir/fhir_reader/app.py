@@ -98,17 +98,18 @@ class FhirEndpoint(OutcomeEndpoint):
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
         result = parse_result_parameters(path.type, parameters, request.headers, takes)
         if is_read:
-            return self.store.at_one_moment(lambda store: _read(context, path, caller, store, result.view))
+            read = partial(_read, context, path, caller, view=result.view)
+            return self.store.at_one_moment(read, single=True)
         bundle_of = _PAGED.get(path.route, _search)(path, parameters, result, context)
-        ends_at = self.clock() + MAX_SECONDS
+        budget = self._budget(caller, context, self.clock() + MAX_SECONDS)
         is_sealed = path.route is Route.SEARCH or bool(sealed)
 
         def page(store: ResourceStore) -> Response:
-            budget = self._budget(caller, context, ends_at)
+            budget.begin_pass()
             found = context.trail.while_reading(budget.record)
             search = SearchContext(
-                store=store.charged_to(budget),
-                uncharged=store,
+                store=store,
+                uncharged=store.charged_to(None),
                 budget=budget,
                 caller=caller,
                 result=result,
@@ -125,7 +126,8 @@ class FhirEndpoint(OutcomeEndpoint):
                 found.settle()
             return _body(bundle.text(result.view), result.view, _CACHING[self.table])
 
-        return (self.store.consistent() if request.takes_nothing_stale else self.store).at_one_moment(page)
+        store = (self.store.consistent() if request.takes_nothing_stale else self.store).charged_to(budget)
+        return store.at_one_moment(page, single=path.route is Route.HISTORY)
 
     def _budget(self, caller: Caller, context: RequestContext, ends_at: float) -> RequestBudget:
         share, client_id, now = context.share, caller.client_id, context.now
@@ -186,7 +188,7 @@ def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
     return tuple(filter(None, (own, *(() if query.names_too_many else query.patients))))
 
 
-def _read(context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
+def _read(context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, *, view: View) -> Response:
     request, found = context.request, context.trail.while_reading()
     if caller.sees(path.type, path.id, ()):
         # The path identifies the patient, so the event is stored beside the read.

@@ -100,6 +100,11 @@ class RequestBudget:
         """Calls that may still be made."""
         return MAX_CALLS - self._calls
 
+    def begin_pass(self) -> None:
+        """Count entries and calls from zero again, as a request is read again: what was spent stays spent."""
+        self._other_units += self.examined
+        self.examined = self._calls = 0
+
     def is_tight(self, entries: int) -> bool:
         """Return True if fewer than `entries` are left, or less than half of the time: a page had better end."""
         return self.entries_left < entries or self._seconds_left() < MAX_SECONDS / 2

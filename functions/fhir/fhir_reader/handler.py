@@ -15,6 +15,7 @@ from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import NOTHING, prepare
 from careconnect.search.links import Cursor, seal
+from careconnect.storage.intents import StateTables
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
@@ -23,11 +24,12 @@ _table: Final = Table(_settings.choice("READER_TABLE", [table.value for table in
 _tables: Final = {Table.DIRECTORY: _settings.required("DIRECTORY_TABLE")}
 if _table is Table.RECORD:
     _tables[Table.RECORD] = _settings.required("RECORD_TABLE")
+_states: Final = StateTables(_settings.required("TRANSACTION_TABLE"), _settings.required("DIRECTORY_TRANSACTION_TABLE"))
 _dynamodb: Final = aws.dynamodb()
 lambda_handler: Final = pipeline_of(
     _settings,
     FhirEndpoint(
-        store=DynamoDbResourceStore(_dynamodb, _tables, _table, _settings.required("TRANSACTION_TABLE")),
+        store=DynamoDbResourceStore(_dynamodb, _tables, _table, _states),
         table=_table,
         quota=quota_of(_settings, _dynamodb),
     ),

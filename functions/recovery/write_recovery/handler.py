@@ -24,6 +24,7 @@ _tables: Final = RecordTables(
     directory=_settings.required("DIRECTORY_TABLE"),
     reference=_settings.required("REFERENCE_TABLE"),
     transaction=_settings.required("TRANSACTION_TABLE"),
+    directory_transaction=_settings.required("DIRECTORY_TRANSACTION_TABLE"),
 )
 _observer: Final = PowertoolsObserver(
     _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")

@@ -247,7 +247,8 @@ class DynamoDbRecordStore:
     def _resolved(self, target: Target) -> Target:
         """Return a target with its index record as its last write left it."""
         found = _resolve(self._resolver.resolved, self._tables.name(target.type.table), target.index)
-        return replace(target, index=found.item, intent=found.intent, base=found.base)
+        resolved: Target = found.as_index_of(target)
+        return resolved
 
     def _begin_table(self, table: Table) -> None:
         """Put the format of a new table into it before the first write."""

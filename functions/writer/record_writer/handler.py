@@ -34,6 +34,8 @@ _tables: Final = RecordTables(
     directory=_settings.required("DIRECTORY_TABLE"),
     reference=_settings.required("REFERENCE_TABLE"),
     transaction=_settings.required("TRANSACTION_TABLE"),
+    directory_transaction=_settings.required("DIRECTORY_TRANSACTION_TABLE"),
+    ends=(_table,),
 )
 lambda_handler: Final = pipeline_of(
     _settings,

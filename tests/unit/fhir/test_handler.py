@@ -23,6 +23,7 @@ SETTINGS = {
     "READER_TABLE": "directory",
     "DIRECTORY_TABLE": "directory",
     "TRANSACTION_TABLE": "transactions",
+    "DIRECTORY_TRANSACTION_TABLE": "directory-transactions",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",

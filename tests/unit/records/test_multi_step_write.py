@@ -119,8 +119,7 @@ def planned(
     table = reader.tables.name(asked[0].type.table)
     target = replace(asked[0], **locks)
     if item := item_of(reader, asked, INDEX_ITEM):
-        found = resolver.resolved(table, item)
-        target = replace(target, index=found.item, intent=found.intent, base=found.base)
+        target = resolver.resolved(table, item).as_index_of(target)
     made = plan_write(target, asked[1], now=now, base_url=BASE)
     body = item_of(reader, asked, JSON_ITEM)
     return made and made.keeping(resolver.resolved(table, body).item if body else None)
@@ -435,7 +434,7 @@ def test_one_that_takes_too_long_gives_up(empty: Reader) -> None:
     with pytest.raises(OvertakenError):
         MultiStepWrite(reader.tables, resolver).write([made], strict=True)
 
-    assert [state.done for _, state in WriteStates(reader.client, reader.tables.transaction).all()] == [False]
+    assert [state.done for _, state in WriteStates(reader.tables).all()] == [False]
     assert released(reader) == previous
 
 
@@ -547,7 +546,7 @@ def test_a_reference_that_a_write_holds_counts_once_it_has_ended(empty: Reader, 
     at_call(reader, commit, kill)
     with pytest.raises(Killed):
         write(reader, FIRST, START + MINUTE)
-    states = WriteStates(reader.client, reader.tables.transaction)
+    states = WriteStates(reader.tables)
     ((name, _),) = states.all()
     deletion = request("Practitioner", "p5", None)
 
@@ -652,7 +651,7 @@ def test_steps_keep_within_the_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_write_that_ended_stays_for_as_long_as_a_request_may_read_it(empty: Reader) -> None:
     reader = empty
-    states = WriteStates(reader.client, reader.tables.transaction)
+    states = WriteStates(reader.tables)
     release = Release(reader.tables)
     pauses: list[float] = []
     assert release.release_ended(pauses.append) == 0
@@ -679,7 +678,7 @@ def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader) -> None
     reader, clock = empty, Clock(0.0)
     for number in range(3):
         write(reader, request("Patient", str(number), FIRST[1] and {**FIRST[1], "identifier": []}), START)
-    states = WriteStates(reader.client, reader.tables.transaction)
+    states = WriteStates(reader.tables)
     release = Release(reader.tables, clock)
     assert len(list(states.all())) == 3
 
@@ -715,7 +714,7 @@ def test_a_run_goes_on_after_a_conflict_with_what_comes_behind_it(empty: Reader)
     reader = empty
     for number in range(3):
         write(reader, request("Patient", str(number), FIRST[1] and {**FIRST[1], "identifier": []}), START)
-    states = WriteStates(reader.client, reader.tables.transaction)
+    states = WriteStates(reader.tables)
     release = Release(reader.tables)
     conflict: Any = {"Error": {"Code": "TransactionConflictException", "Message": "as asked"}}
     met: list[str] = []
@@ -737,7 +736,7 @@ def test_a_run_goes_on_after_a_conflict_with_what_comes_behind_it(empty: Reader)
 def test_a_write_that_goes_on_is_not_aborted(empty: Reader) -> None:
     reader = empty
     written(reader, FIRST)
-    states = WriteStates(reader.client, reader.tables.transaction)
+    states = WriteStates(reader.tables)
 
     def step(_seconds: float) -> None:
         for name, state in states.all():
@@ -759,7 +758,7 @@ def test_a_writer_aborts_one_that_has_made_no_step_for_seconds(empty: Reader) ->
     at_call(reader, 4, kill)
     with pytest.raises(Killed):
         write(reader, SECOND, START + MINUTE)
-    states = WriteStates(reader.client, reader.tables.transaction)
+    states = WriteStates(reader.tables)
     clock = Clock(0.0)
     resolver = IntentResolver(reader.tables, clock)
 

@@ -54,7 +54,11 @@ def with_index(target: Target, **attributes: Any) -> Target:
 
 def actions_of(plan: WritePlan) -> list[dict[str, Any]]:
     client: Any = None
-    return write_actions(plan, RecordTables(client, "records", "directory", "references", "transactions"), strict=False)
+    return write_actions(
+        plan,
+        RecordTables(client, "records", "directory", "references", "transactions", "directory-transactions"),
+        strict=False,
+    )
 
 
 def keys(actions: list[dict[str, Any]], verb: str) -> list[tuple[str, str]]:

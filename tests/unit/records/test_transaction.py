@@ -21,7 +21,7 @@ from careconnect_testing.running.cases import each_of
 
 NOW = 1_700_000_000_000
 CLIENT: Any = None
-TABLES = RecordTables(CLIENT, "records", "directory", "references", "transactions")
+TABLES = RecordTables(CLIENT, "records", "directory", "references", "transactions", "directory-transactions")
 NAME = lock_of("Patient", "", "v")
 
 

@@ -25,6 +25,7 @@ SETTINGS = {
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
     "TRANSACTION_TABLE": "transactions",
+    "DIRECTORY_TRANSACTION_TABLE": "directory-transactions",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
@@ -60,6 +61,7 @@ class Deployed:
             "DIRECTORY_TABLE": self.tables.directory,
             "REFERENCE_TABLE": self.tables.reference,
             "TRANSACTION_TABLE": self.tables.transaction,
+            "DIRECTORY_TRANSACTION_TABLE": self.tables.directory_transaction,
             **settings,
         }
         for name, value in environment.items():

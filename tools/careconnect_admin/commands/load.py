@@ -104,6 +104,7 @@ def load(
     from careconnect_admin.loading import load as loading
     from careconnect_admin.loading.reading.sources import find_sources
     from careconnect_admin.loading.writer import nothing
+    from careconnect_admin.stack.restored_tables import OUTPUTS
     from careconnect_records.items.tables import RecordTables
 
     if not (paths or delete):
@@ -114,8 +115,7 @@ def load(
     if target is not None:
         if deletions and not (dry_run or yes):
             _ask(len(deletions), target.name, paths or ())
-        names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
-        tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
+        tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in OUTPUTS))
         base_url = target.output("BaseUrl")
 
     def load_them(announce: "Announce" = nothing) -> "loading.LoadReport":

@@ -30,14 +30,14 @@ def reindex(
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.loading import reindex as rebuilding
+    from careconnect_admin.stack.restored_tables import OUTPUTS
     from careconnect_records.items.tables import RecordTables
 
     if not yes:
         typer.confirm(
             f"The FHIR API of the stack {target.name} answers 503 until this has ended. Begin?", abort=True, err=True
         )
-    names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
-    tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
+    tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in OUTPUTS))
     with _progress() as tell:
         report = operator_record(target).done(
             "reindex", Action.EXECUTE, {}, lambda: rebuilding.reindex(tables, tell, base_url=target.output("BaseUrl"))

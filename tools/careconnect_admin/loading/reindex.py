@@ -129,7 +129,7 @@ class _Rebuild:
 
         A write without a state was not done: tables are restored one by one.
         """
-        release, states = Release(self.tables), WriteStates(self.tables.client, self.tables.transaction)
+        release, states = Release(self.tables), WriteStates(self.tables)
         done = release.abort_pending()
         held = {"FilterExpression": "attribute_exists(#txn)", "ExpressionAttributeNames": {"#txn": TXN}}
         for table in self.tables.of_resources:

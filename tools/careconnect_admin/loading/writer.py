@@ -212,8 +212,7 @@ class RecordWriter:
         """Return a target with its index record as its last write left it; raises `StillAtWorkError`."""
         if target.index is None:
             return target
-        found = self._resolver.resolved(self._tables.name(target.type.table), target.index)
-        return replace(target, index=found.item, intent=found.intent, base=found.base)
+        return self._resolver.resolved(self._tables.name(target.type.table), target.index).as_index_of(target)
 
     def _keeping_previous(self, plans: Sequence[WritePlan]) -> list[WritePlan]:
         """Return plans with the bodies of the versions that they replace."""

@@ -19,12 +19,13 @@ from careconnect.storage.keys import CURSOR_KEY, FORMAT, INDEX_ITEM
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.load_request import LoadOutcome
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.resource_items import DELETED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "ClientTable")
+_TABLES: Final = (*OUTPUTS, "ClientTable")
 # DynamoDB's limit for a batch.
 _BATCH: Final = 25
 _WRITERS: Final = 4

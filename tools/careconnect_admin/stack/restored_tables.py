@@ -16,26 +16,34 @@ from careconnect_admin.stack.target import StackTarget
 PARAMETER: Final = "RestoredTables"
 """The stack's parameter that names the restored tables in service by their `suffix`; empty for the stack's own."""
 
-OUTPUTS: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
-_KINDS: Final = ("record", "directory", "reference", "transaction")
+OUTPUTS: Final = (
+    "RecordTable",
+    "DirectoryTable",
+    "ReferenceTable",
+    "TransactionTable",
+    "DirectoryTransactionTable",
+)
+"""The tables of resources and of their writes, in the order of `RecordTables`."""
+_KINDS: Final = ("record", "directory", "reference", "transaction", "directory-transaction")
 _WAIT: Final = {"Delay": 5, "MaxAttempts": 120}
 _GONE: Final = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
 
 
 @dataclass(frozen=True, slots=True)
 class TableSet:
-    """A record, a directory, a reference and a transaction table. `suffix` is empty for the stack's own tables."""
+    """The tables of resources, reference counts and states; `suffix` is empty for the stack's own."""
 
     suffix: str
     record: str
     directory: str
     reference: str
     transaction: str
+    directory_transaction: str
 
     @property
-    def names(self) -> tuple[str, str, str, str]:
+    def names(self) -> tuple[str, ...]:
         """The names, in the order of `OUTPUTS`."""
-        return self.record, self.directory, self.reference, self.transaction
+        return self.record, self.directory, self.reference, self.transaction, self.directory_transaction
 
 
 def restored_set(stack: str, suffix: str) -> TableSet:

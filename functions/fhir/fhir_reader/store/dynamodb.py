@@ -13,18 +13,11 @@ from careconnect.fhir.resource_types import ResourceType, Table, resource_type
 from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import order_key
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
-from careconnect.storage.intents import (
-    DONE,
-    INTENT_ATTRIBUTES,
-    STATES,
-    TXN,
-    SnapshotNeededError,
-    is_former_body,
-    visible,
-)
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, positions_of, prefix_of, resource_key, version_item
+from careconnect.storage.intents import INTENT_ATTRIBUTES, TXN, StateTables
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, positions_of, prefix_of, resource_key
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.resource_store import ResourceStore, Result
+from fhir_reader.store.snapshot import Snapshot, SnapshotNeededError, WriteStates
 from fhir_reader.store.stored import (
     OWN_POSITION,
     Entry,
@@ -38,6 +31,7 @@ from fhir_reader.store.stored import (
     stored_resource,
 )
 from fhir_reader.store.versions import DynamoDbVersions
+from fhir_reader.store.visible import VisibleItems
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,15 +46,12 @@ _PROJECTION: Final = ", ".join(("sk", *_PROJECTED))
 # A compartment's entries begin with a type's name; the items of the patient itself begin with '#'.
 _FIRST_TYPE: Final = "A"
 
-# The readings of one request, the first and those that a multi-step write made necessary.
-_READINGS: Final = 6
-
 
 class DynamoDbResourceStore:
     """Read stored resources and index entries from the tables that this function's role may read.
 
-    A store from `charged_to` counts every call in a budget. `transactions` is the table of the states of multi-step
-    writes. `clock` returns epoch seconds. What reads raises `SnapshotNeededError` (see `ResourceStore`).
+    A store from `charged_to` counts every call in a budget. `states` are the tables of the states of multi-step writes.
+    `clock` returns epoch seconds. What reads raises `SnapshotNeededError` (see `ResourceStore`).
     """
 
     def __init__(
@@ -68,20 +59,21 @@ class DynamoDbResourceStore:
         client: "DynamoDBClient",
         tables: Mapping[Table, str],
         table: Table,
-        transactions: str,
+        states: StateTables,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = FormatCheckedClient(client, tables.values(), outcomes.other_format, clock=clock)
         self._tables = tables
         self._home = table
-        self._transactions = transactions
-        self._snapshot: frozenset[str] | None = None
+        self._states = WriteStates(self._client, states)
+        self._visible = VisibleItems(self._client, self._states, self._table_of)
+        self._snapshot: Snapshot | None = None
         self._how: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
         self._pool = ThreadPoolExecutor(max_workers=8)
 
-    def charged_to(self, budget: RequestBudget) -> "DynamoDbResourceStore":
-        """Return the same store, which counts each call in a budget before it is made.
+    def charged_to(self, budget: RequestBudget | None) -> "DynamoDbResourceStore":
+        """Return the same store, which counts each call in a budget before it is made, or in none.
 
         The calls that continue a stream are not counted: each returns hundreds of entries, and these are counted.
         """
@@ -100,51 +92,25 @@ class DynamoDbResourceStore:
         other._how = {"ConsistentRead": True}
         return other
 
-    def at_one_moment(self, read: Callable[[ResourceStore], Result]) -> Result:
+    def at_one_moment(self, read: Callable[[ResourceStore], Result], *, single: bool = False) -> Result:
         """Run `read` on one snapshot of all multi-step writes, and return its result (Promise 8, ADR 43).
 
-        The first run has no snapshot. A run that meets a multi-step write is repeated on a strongly consistent store
-        with a new snapshot: two Queries. Raises the 503 outcome if each snapshot was too old for some write, and what
-        `read` raises.
+        The first run has no snapshot. One that meets a multi-step write is repeated on a strongly consistent store with
+        a snapshot, and if that does not decide another write, once more. A `single` read shows one resource alone: its
+        first run decides what it meets. Raises what `read` raises.
         """
-        store, bases = self, set[str]()
-        for reading in range(_READINGS):
-            if reading:
-                store = self.consistent()
-                store._snapshot = self._committed() | bases
+        store = self
+        if single and self._snapshot is None:
+            store = copy.copy(self)
+            store._snapshot = Snapshot(single=True)
+        while True:
             try:
                 return read(store)
             except SnapshotNeededError as error:
-                bases.update({error.base} - {""})
-        raise outcomes.unavailable("too many writes")
-
-    def _committed(self) -> frozenset[str]:
-        """Return the names of the writes that were done at one moment: that between two Queries with equal results.
-
-        DynamoDB does not isolate a Query: one alone may have a write without one before it, on which it was made.
-        """
-        found = frozenset(self._done())
-        for _ in range(_READINGS):
-            before, found = found, frozenset(self._done())
-            if found == before:
-                return found
-        raise outcomes.unavailable("too many writes")
-
-    def _done(self) -> Iterator[str]:
-        request: dict[str, Any] = {
-            "TableName": self._transactions,
-            "KeyConditionExpression": "pk = :states",
-            "FilterExpression": "#status = :done",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {":states": {"S": STATES}, ":done": {"S": DONE}},
-            "ConsistentRead": True,
-        }
-        while True:
-            answer = call(self._client.query, **request)
-            yield from (item["sk"]["S"] for item in answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+                snapshot = self._states.snapshot_after(store._snapshot, error.names, self._pay)
+            # A complete snapshot decides all.
+            store = self.consistent()
+            store._snapshot = snapshot
 
     def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
         """Return one resource: one GetItem."""
@@ -271,31 +237,25 @@ class DynamoDbResourceStore:
 
     def _query(self, **request: Any) -> Any:
         answer = call(self._client.query, **request)
-        return {**answer, "Items": self._shown(answer["Items"])}
+        items = answer["Items"]
+        if any(TXN in item for item in items):
+            partition = request["ExpressionAttributeValues"][":pk"]
+            items = self._shown([{"pk": partition, **item} for item in items])
+        return {**answer, "Items": items}
 
     def _shown(self, items: list[Item]) -> list[Item]:
-        """Return items as the snapshot shows them, former bodies by one BatchGetItem."""
-        if not any(TXN in item for item in items):
-            return items
-        seen = [dict(item) for each in items if (item := visible(each, self._snapshot)) is not None]
-        keys = [self._key_of_former(item) for item in seen if is_former_body(item)]
-        self._pay(math.ceil(len(keys) / BATCH))
-        former = {body["pk"]["S"]: body for body in batch_get(self._client, keys, consistent=True)}
-        if len(former) < len(keys):
-            # The write that had replaced them was undone meanwhile.
-            raise SnapshotNeededError
-        return [former[item["pk"]["S"]] if is_former_body(item) else item for item in seen]
+        """Return items as the snapshot shows them."""
+        return self._visible.of(items, self._snapshot, self._pay)
 
     def _pay(self, calls: int) -> None:
         """Count calls before they are made."""
         if self._budget:
             self._budget.call(calls)
 
-    def _key_of_former(self, item: Item) -> tuple[str, Item]:
-        """Return the table and the key under which the body of a former version is stored."""
-        key = {"pk": item["pk"], "sk": {"S": version_item(JSON_ITEM, int(item["version"]["N"]))}}
-        type_ = resource_type(item["pk"]["S"].partition("/")[0])
-        return self._tables[type_.table if type_ else self._home], key
+    def _table_of(self, key: str) -> str:
+        """Return the name of the table that has a resource, by its partition key."""
+        type_ = resource_type(key.partition("/")[0])
+        return self._tables[type_.table if type_ else self._home]
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
         wanted = list(dict.fromkeys((self._tables[type_.table], type_.name, id_) for type_, id_ in keys))

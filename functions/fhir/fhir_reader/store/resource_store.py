@@ -40,14 +40,14 @@ class ResourceStore(Protocol):
     or if there is no snapshot yet. The request is then read again, by `at_one_moment`.
     """
 
-    def at_one_moment(self, read: Callable[["ResourceStore"], Result]) -> Result:
-        """Run `read` on one snapshot of all multi-step writes, and return its result.
+    def at_one_moment(self, read: Callable[["ResourceStore"], Result], *, single: bool = False) -> Result:
+        """Run `read` on one snapshot of all multi-step writes, in at most three passes, and return its result.
 
-        Raises the 503 outcome if each snapshot was too old for some write, and what `read` raises.
+        A `single` read shows one resource alone. Raises what `read` raises.
         """
 
-    def charged_to(self, budget: RequestBudget) -> "ResourceStore":
-        """Return the same store, which counts each call in a budget before it is made.
+    def charged_to(self, budget: RequestBudget | None) -> "ResourceStore":
+        """Return the same store, which counts each call in a budget before it is made, or in none.
 
         The calls that continue a stream are not counted: each returns hundreds of entries, and these are counted.
         """

@@ -2,63 +2,127 @@
 
 An intent has the attributes of the item, and:
 
-- `txn`: the name of its write, whose state in the transaction table decides between the two
+- `txn`: the name of its write, whose state decides between the two
 - `prev`: the attributes of the item before, without its key; absent if there was none. For a body they are the
   `version` alone: the former body is stored as a version.
 - `drop`: present if the write removes the item
 - `base`: the write that made `prev`, if its own intents were not removed yet
 
-A request shows each item by one snapshot: the names of the writes that were done at one moment.
+A write over such a base keeps the index record before the base, at `former_record(base)` beside the resource's own: in
+`former`, absent if there was none, with the `base` of that one. What was before in bodies and entries follows from it.
+
+The state of a write is an item of a transaction table, in a partition of its own: its name. The name says in which
+table: a role that writes only the directory has a table of its own. `BASES_ITEM` beside it lists the writes that it
+follows.
 """
 
+import uuid
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from careconnect.storage.keys import JSON_ITEM
+from careconnect.fhir.resource_types import Table
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, entries_from, position_of
 
 TXN: Final = "txn"
 PREV: Final = "prev"
 DROP: Final = "drop"
 BASE: Final = "base"
 INTENT_ATTRIBUTES: Final = (TXN, PREV, DROP, BASE)
+FORMER: Final = "former"
 
-STATES: Final = "writes"
-"""The partition of the transaction table: each item is the state of a multi-step write, under its name."""
+STATE_ITEM: Final = "#state"
+BASES_ITEM: Final = "#state/bases"
+"""The item after a state with the names of the writes that it follows, in `BASES`; absent if there are none.
+
+Both are put at once, and a listing that finds the state finds this one too, since it reads it later.
+"""
+BASES: Final = "bases"
 
 DONE: Final = "committed"
 """The `status` of a write that is visible; `pending` and `aborted` are the others."""
 
 Item = Mapping[str, Any]
 
-
-class SnapshotNeededError(Exception):
-    """A request met an intent that its snapshot does not decide; `base` is a write that a new one has to have."""
-
-    def __init__(self, base: str = "") -> None:
-        super().__init__(base)
-        self.base = base
+_KINDS: Final = {Table.RECORD: "r", Table.DIRECTORY: "d"}
 
 
-def visible(item: Item, snapshot: Collection[str] | None) -> Item | None:
-    """Return an item as a snapshot shows it, None if there is none; raises `SnapshotNeededError`."""
-    if TXN not in item:
-        return item
-    if snapshot is None:
-        raise SnapshotNeededError
-    if item[TXN]["S"] in snapshot:
-        return None if DROP in item else item
-    if BASE in item and item[BASE]["S"] not in snapshot:
-        raise SnapshotNeededError(item[BASE]["S"])
-    return previous(item)
+class StateTables(NamedTuple):
+    """The names of the tables of states: of writes by roles that write records, and by the directory's own."""
+
+    record: str
+    directory: str
+
+    def of(self, name: str) -> str:
+        """Return the name of the table that has a write's state."""
+        return self.directory if states_with(name) is Table.DIRECTORY else self.record
 
 
-def previous(item: Item) -> Item | None:
+def new_name(states: Table) -> str:
+    """Return a name for a write whose state is among those of records, or of the directory's own writes."""
+    return f"{_KINDS[states]}{uuid.uuid4().hex}"
+
+
+def states_with(name: str) -> Table:
+    """Return which table of states has the one of a write."""
+    return Table.DIRECTORY if name.startswith(_KINDS[Table.DIRECTORY]) else Table.RECORD
+
+
+def state_key(name: str) -> dict[str, Any]:
+    """Return the key of a write's state."""
+    return {"pk": {"S": name}, "sk": {"S": STATE_ITEM}}
+
+
+def bases_key(name: str) -> dict[str, Any]:
+    """Return the key of the list of the writes that a write follows."""
+    return {"pk": {"S": name}, "sk": {"S": BASES_ITEM}}
+
+
+def former_record(base: str) -> str:
+    """Return the sort key under which the index record before a write is kept."""
+    return f"{INDEX_ITEM}/{base}"
+
+
+def names_in(items: Collection[Item]) -> set[str]:
+    """Return the names of the writes that have put these items, and of those that they follow."""
+    return {item[each]["S"] for item in items for each in (TXN, BASE) if TXN in item and each in item}
+
+
+def previous(item: Item) -> dict[str, Any] | None:
     """Return the item before an intent, None if there was none; of a body, its key and its version alone."""
-    if PREV not in item:
-        return None
-    return {**{name: item[name] for name in ("pk", "sk") if name in item}, **item[PREV]["M"]}
+    return _with_key(item, item[PREV]["M"]) if PREV in item else None
 
 
 def is_former_body(item: Item) -> bool:
     """Return True for the result of `previous` of a body: the body itself is stored as that version."""
     return bool(item["sk"]["S"] == JSON_ITEM) and "method" not in item
+
+
+def resource_of(item: Item) -> str:
+    """Return the partition key of the resource that an item belongs to."""
+    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    if sk in (INDEX_ITEM, JSON_ITEM):
+        return str(pk)
+    # An entry: the type is in its partition, or in its sort key if its partition is that of what it refers to.
+    type_name = (pk if "?" in pk else sk).partition("?")[0]
+    return f"{type_name}/{position_of(sk)[1]}"
+
+
+def in_record(item: Item, record: Item) -> dict[str, Any] | None:
+    """Return an item as it was when its resource had the index record that `record` keeps; None if there was none.
+
+    A body is returned as by `previous`.
+    """
+    if FORMER not in record:
+        return None
+    index, sk = record[FORMER]["M"], item["sk"]["S"]
+    if sk == INDEX_ITEM:
+        return _with_key(item, index)
+    if sk == JSON_ITEM:
+        return _with_key(item, {"version": index["version"]})
+    if (item["pk"]["S"], sk) in entries_from(index["entries"]["S"]):
+        return _with_key(item, {"values": index["values"]})
+    return None
+
+
+def _with_key(item: Item, attributes: Item) -> dict[str, Any]:
+    return {"pk": item["pk"], "sk": item["sk"], **attributes}

@@ -11,12 +11,14 @@ of its index entries is one more item. The sort key of an entry always ends in `
 
 One more entry, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for searches by the last change.
 
-The body of a replaced version is stored under `#json#<version>` (ADR 23). An identifier lock lists the resources that
+The body of a replaced version is stored under `#json#<version>` (ADR 23). For a minute, the index record before a
+multi-step write may be kept under `#index/<name>` (`intents.py`). An identifier lock lists the resources that
 have an identifier. It is under `Type!identifier=<code>!<system>|`, which no search reads. The references to a resource
 are counted under `Type/id#<shard>` of a table of their own (ADR 25).
 """
 
 import hashlib
+import json
 import zlib
 from collections.abc import Sequence
 from typing import Final
@@ -153,6 +155,11 @@ def position_of(sort_key: str) -> tuple[str, str]:
 def positions_of(sort_keys: Sequence[str]) -> list[tuple[str, str]]:
     """Return the (order key, id) at the end of each of several sort keys."""
     return [position_of(sort_key) for sort_key in sort_keys]
+
+
+def entries_from(text: str) -> frozenset[Key]:
+    """Return the keys of the index entries that an index record lists: a JSON array of [pk, sk] pairs."""
+    return frozenset((pk, sk) for pk, sk in json.loads(text))
 
 
 def _bounded(text: str) -> str:

@@ -97,11 +97,6 @@ def entries_text(keys: Iterable[Key]) -> str:
     return _compact([list(key) for key in keys])
 
 
-def entries_from(text: str) -> frozenset[Key]:
-    """Return the entry keys that `entries_text` wrote."""
-    return frozenset((pk, sk) for pk, sk in json.loads(text))
-
-
 def texts_text(texts: Iterable[str]) -> str:
     """Return texts as an index record stores them: a sorted JSON array."""
     return _compact(sorted(texts))

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from careconnect.storage.intents import BASE, DROP, PREV, TXN
-from careconnect_records.items.actions import Item
+from careconnect.storage.intents import BASE, DROP, FORMER, PREV, TXN, former_record
+from careconnect_records.items.actions import Item, put, table_action
 from careconnect_records.items.resource_items import entry_item
 from careconnect_records.writes.plan import WritePlan
 
@@ -18,6 +18,34 @@ def intent(item: Item, name: str, before: Item | None, base: str = "", *, drop: 
     if drop:
         made[DROP] = {"BOOL": True}
     return made
+
+
+def former_of(item: Item) -> Item:
+    """Return the attributes by which the index record before an intent is kept, when another write follows."""
+    kept: Item = {FORMER: item[PREV]} if PREV in item else {}
+    return kept | ({BASE: item[BASE]} if BASE in item else {})
+
+
+def former_action(plan: WritePlan, table: str, name: str) -> Item | None:
+    """Return the action that keeps the index record before the write that a plan follows, None if it follows none.
+
+    If one that followed it before was undone, that one has kept it.
+    """
+    target = plan.target
+    if not target.base:
+        return None
+    key: Item = {"pk": {"S": target.key}, "sk": {"S": former_record(target.base)}}
+    if target.former is not None:
+        # It goes with this write's release, however it ends.
+        return put(table, {**key, TXN: {"S": name}, DROP: {"BOOL": True}, **target.former})
+    return table_action(
+        table,
+        key,
+        update="SET #txn = :name",
+        condition="#txn = :intent",
+        names={"#txn": TXN},
+        values={":name": {"S": name}, ":intent": {"S": target.intent}},
+    )
 
 
 def index_intent(plan: WritePlan, name: str) -> Item:

@@ -42,7 +42,7 @@ class Release:
         self._tables = tables
         self._elapsed = elapsed
         self._client = tables.client
-        self._states = WriteStates(tables.client, tables.transaction)
+        self._states = WriteStates(tables)
 
     def release_ended(self, sleep: Callable[[float], None] = time.sleep) -> int:
         """Release the writes that ended at least `VISIBLE_SECONDS` ago; return the number of all that were found.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from careconnect.storage.intents import BASE, DROP, INTENT_ATTRIBUTES, TXN, is_former_body, previous
@@ -11,10 +11,12 @@ from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import lock_key
 from careconnect_records.items.reference_counts import writes_holding
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.multi_step.intents import former_of
 from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.target import Target
 
 ABANDONED_SECONDS: Final = 3.0
 """Seconds without a step after which a write counts as abandoned: a step usually takes a hundredth of that."""
@@ -32,18 +34,24 @@ class PendingError(StillAtWorkError):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedItem:
-    """An item without its intent, None if there is none; `intent` and `base` are those of a `Target`."""
+    """An item without its intent, None if there is none; `intent`, `base` and `former` are those of a `Target`."""
 
     item: Item | None
     intent: str = ""
     base: str = ""
+    former: Item | None = None
+
+    def as_index_of(self, target: Target) -> Target:
+        """Return a target with this item as its index record."""
+        return replace(target, index=self.item, intent=self.intent, base=self.base, former=self.former)
 
 
 @dataclass(slots=True)
 class IntentResolver:
     """Decides intents by the states of their writes. `elapsed` gives seconds since an arbitrary start.
 
-    It remembers when it has first seen each step of a write at work.
+    It remembers when it has first seen each step of a write at work. Writes whose states its role may not change are
+    left to RecoveryFunction.
     """
 
     tables: RecordTables
@@ -57,7 +65,7 @@ class IntentResolver:
         name = item[TXN]["S"]
         if self._is_done(name):
             content = {each: value for each, value in item.items() if each not in INTENT_ATTRIBUTES}
-            return ResolvedItem(None if DROP in item else content, name, name)
+            return ResolvedItem(None if DROP in item else content, name, name, former_of(item))
         before = previous(item)
         if before is not None and is_former_body(before):
             before = Release(self.tables).former_body(table, before)
@@ -95,7 +103,7 @@ class IntentResolver:
 
     def _is_done(self, name: str) -> bool:
         """Return True if a write was done, False if it was aborted; raises `StillAtWorkError` or `PendingError`."""
-        states = WriteStates(self.tables.client, self.tables.transaction)
+        states = WriteStates(self.tables)
         state = states.read(name)
         if state is None:
             # All its intents are gone by now.
@@ -109,6 +117,6 @@ class IntentResolver:
             if len(self._seen) >= _MAX_KNOWN:
                 self._seen.clear()
             self._seen[name] = (state.beat, now)
-        elif now - since >= ABANDONED_SECONDS:
+        elif now - since >= ABANDONED_SECONDS and self.tables.may_end(name):
             states.abort(name, beat)
         raise PendingError

@@ -1,20 +1,18 @@
-"""The states of multi-step writes: one item of the transaction table for each, which alone says how it ended.
+"""The states of multi-step writes: one item of a transaction table for each, which alone says how it ended.
 
 A state is `pending` at first, and then `committed` or `aborted` for good. `beat` counts the steps of a pending one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from careconnect.runtime.aws import error_code
-from careconnect.storage.intents import DONE, STATES
-from careconnect_records.items.actions import Item, table_action
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from careconnect.storage.intents import BASES, DONE, STATE_ITEM, bases_key, state_key
+from careconnect_records.items.actions import Item, put, table_action
+from careconnect_records.items.tables import RecordTables
 
 PENDING: Final = "pending"
 _ABORTED: Final = "aborted"
@@ -30,16 +28,21 @@ class WriteState:
 
 
 class WriteStates:
-    """Reads and changes the states in a transaction table."""
+    """Reads and changes the states in the transaction tables; each write's name says in which its state is."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+    def __init__(self, tables: RecordTables) -> None:
+        self._client = tables.client
+        self._tables = tables.states
 
     def begin_action(self, name: str) -> Item:
         """Return the action that makes a state."""
-        item = {**_key(name), "status": {"S": PENDING}, "beat": {"N": "0"}}
-        return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
+        state = {**state_key(name), "status": {"S": PENDING}, "beat": {"N": "0"}}
+        condition = {"ConditionExpression": "attribute_not_exists(pk)"}
+        return {"Put": {"TableName": self._tables.of(name), "Item": state, **condition}}
+
+    def bases_action(self, name: str, bases: Collection[str]) -> Item:
+        """Return the action that lists the writes that a write follows, as a part of the transaction that begins it."""
+        return put(self._tables.of(name), {**bases_key(name), BASES: {"SS": sorted(bases)}})
 
     def step_action(self, name: str) -> Item:
         """Return the action with which each step fails unless the write is pending."""
@@ -67,43 +70,37 @@ class WriteStates:
 
     def read(self, name: str) -> WriteState | None:
         """Return the state of a write, None if nothing is left of it."""
-        key: Any = _key(name)
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        table = self._tables.of(name)
+        answer: Any = self._client.get_item(TableName=table, Key=state_key(name), ConsistentRead=True)
         return _state(answer["Item"]) if "Item" in answer else None
 
     def all(self) -> Iterator[tuple[str, WriteState]]:
         """Yield the names and the states of all writes of which something is left."""
-        request: Any = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :states",
-            "ExpressionAttributeValues": {":states": {"S": STATES}},
-            "ConsistentRead": True,
-        }
-        while True:
-            answer = self._client.query(**request)
-            yield from ((item["sk"]["S"], _state(item)) for item in answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        for table in self._tables:
+            request: Any = {"TableName": table, "ConsistentRead": True}
+            while True:
+                answer = self._client.scan(**request)
+                for item in answer["Items"]:
+                    if item["sk"]["S"] == STATE_ITEM:
+                        yield item["pk"]["S"], _state(item)
+                if "LastEvaluatedKey" not in answer:
+                    break
+                request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def remove(self, name: str) -> None:
         """Remove the state of a write of which nothing else is left."""
-        key: Any = _key(name)
-        self._client.delete_item(TableName=self._table, Key=key)
+        for key in (bases_key(name), state_key(name)):
+            self._client.delete_item(TableName=self._tables.of(name), Key=key)
 
     def _change(self, name: str, update: str, values: Item, condition: str = "") -> Item:
         return table_action(
-            self._table,
-            _key(name),
+            self._tables.of(name),
+            state_key(name),
             update=update,
             condition=f"#status = :pending{condition}",
             names=_NAMES,
             values={":pending": {"S": PENDING}, **values},
         )
-
-
-def _key(name: str) -> Item:
-    return {"pk": {"S": STATES}, "sk": {"S": name}}
 
 
 def _state(item: Any) -> WriteState:

@@ -10,7 +10,6 @@ Whoever meets an intent looks at the state. `careconnect_records.multi_step.rele
 """
 
 import time
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from careconnect.fhir.resource_types import Table
 from careconnect.runtime.aws import reasons_of
+from careconnect.storage.intents import former_record, new_name
 from careconnect.storage.keys import COUNT_SHARDS, Key
 from careconnect_records.items.actions import Item, put
 from careconnect_records.items.identifier_locks import (
@@ -34,7 +34,7 @@ from careconnect_records.items.identifier_locks import (
 from careconnect_records.items.reference_counts import CountChange
 from careconnect_records.items.resource_items import TooLargeError, item_size
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.multi_step.intents import content_intents, index_intent, intent
+from careconnect_records.multi_step.intents import content_intents, former_action, index_intent, intent
 from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.resolve import IntentResolver
 from careconnect_records.multi_step.states import WriteStates
@@ -88,7 +88,7 @@ class MultiStepWrite:
         self._tables = tables
         self._resolver = resolver
         self._client = tables.client
-        self._states = WriteStates(tables.client, tables.transaction)
+        self._states = WriteStates(tables)
         self._elapsed = resolver.elapsed
         self._sleep = sleep
 
@@ -102,12 +102,20 @@ class MultiStepWrite:
         `StillAtWorkError`, and otherwise what botocore raises. After any of them nothing is written, unless the last
         call was not answered.
         """
-        name, end = uuid.uuid4().hex, self._elapsed() + seconds
+        name, end = new_name(self._tables.own_states), self._elapsed() + seconds
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
         held.require_room()
         locks = list(held.lock_actions())
-        exclusive = chain(held.lists, held.index_actions(), locks, held.count_actions())
-        groups = chain(([action] for action in exclusive), held.content_actions())
+        bases = {plan.target.base for plan in plans} - {""}
+        begun = [[self._states.bases_action(name, bases)]] if bases else []
+        exclusive = chain(locks, held.count_actions())
+        groups = chain(
+            begun,
+            ([action] for action in held.lists),
+            held.index_actions(),
+            ([action] for action in exclusive),
+            held.content_actions(),
+        )
         try:
             for number, step in enumerate(_steps(groups)):
                 guard = self._states.step_action(name) if number else self._states.begin_action(name)
@@ -190,6 +198,8 @@ class _Held:
         for plan, content in zip(self._plans, self._content, strict=True):
             items = (plan.index, *content)
             keys[plan.target.type.table] += (_key_of(item) for item in items)
+            if plan.target.base:
+                keys[plan.target.type.table].append((plan.target.key, former_record(plan.target.base)))
         for table, lock in sorted(self._locks, key=str):
             keys[table].append(_key_of(lock_key(lock)))
         counts = [change.key for change in self._changes]
@@ -200,11 +210,15 @@ class _Held:
             for table in tables
         ]
 
-    def index_actions(self) -> Iterator[Item]:
-        """Yield the actions on index records, on condition that they are as they were read."""
+    def index_actions(self) -> Iterator[list[Item]]:
+        """Yield the actions on index records, on condition that they are as they were read, and on the former ones.
+
+        Those of a resource belong in one transaction: a reader that meets the intent may need the former record.
+        """
         for plan in sorted(self._plans, key=lambda each: each.target.key):
             table = self._tables.name(plan.target.type.table)
-            yield {"Put": {"TableName": table, "Item": index_intent(plan, self._name), **plan.target.condition}}
+            put_index = {"Put": {"TableName": table, "Item": index_intent(plan, self._name), **plan.target.condition}}
+            yield [put_index, *filter(None, (former_action(plan, table, self._name),))]
 
     def lock_actions(self) -> Iterator[Item]:
         """Yield the actions on identifier locks, which are read first.

@@ -52,6 +52,9 @@ def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
     # Counts are released by a transaction.
     before = sum(_units(entry_item(key, old_values)) for key in plan.entries if key in existing)
     held = whole - _EVENT * events + before + min(_units(plan.index), _units(plan.target.index)) + sum(of_locks)
+    if plan.target.base:
+        # The index record before the base is kept, and a list says what the write follows.
+        held += max(_units(plan.target.former), _units(plan.target.index)) + 2
     steps = _STEPS + plan.count // (MAX_ACTIONS - 1) + plan.size // MAX_BYTES
     listed = 2 * ceil(_LISTED_BYTES * plan.count / _KB)
     return held + held // 2 + counts + 2 * steps + listed + _EVENT * events

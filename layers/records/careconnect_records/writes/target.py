@@ -7,10 +7,10 @@ from typing import Any
 
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.storage.intents import TXN
-from careconnect.storage.keys import Key, resource_key
+from careconnect.storage.keys import Key, entries_from, resource_key
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import IdentifierLock
-from careconnect_records.items.resource_items import DELETED, entries_from
+from careconnect_records.items.resource_items import DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Target:
     read. `locks` are the identifier locks that a condition was decided by: the write requires them to be unchanged.
     `hidden` are the patients of a stored resource that the caller may not see, None if nothing is hidden. A hidden
     resource looks absent. `intent` is the name of the multi-step write whose intent the index record was read from, and
-    `base` the one that made it (see `careconnect.storage.intents`).
+    `base` the one that made it (see `careconnect.storage.intents`). `former` keeps the index record before a base, if
+    that is in the intent.
     """
 
     type: ResourceType
@@ -32,6 +33,7 @@ class Target:
     hidden: tuple[str, ...] | None = None
     intent: str = ""
     base: str = ""
+    former: Item | None = None
 
     @property
     def key(self) -> str:

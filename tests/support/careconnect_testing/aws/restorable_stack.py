@@ -177,7 +177,7 @@ def restorable_stack(folder: Path) -> Iterator[Restorable]:
             ),
         )
         tables = reader.tables
-        own = TableSet("", tables.record, tables.directory, tables.reference, tables.transaction)
+        own = TableSet("", tables.record, tables.directory, tables.reference, *tables.states)
         for table in own.names:
             recovery = {"PointInTimeRecoveryEnabled": True}
             reader.client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)

@@ -27,6 +27,7 @@ from careconnect.oauth.client_record import (
 )
 from careconnect.oauth.revocation import DynamoDbRevocations
 from careconnect.oauth.signing_keys import KMS_ALGORITHM, KmsSigningKeys
+from careconnect.storage.intents import StateTables
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.aws.tables import begin_table_with_fixed_key
@@ -62,6 +63,7 @@ KEY_CLIENT: Final = "client-2"
 SECRET: Final = "zu39GKqv-fuzzed-secret-Yw7Rk2"
 EVERYTHING: Final = "system/*.cruds system/AuditEvent.rs"
 
+_STATES: Final = ("transactions", "directory-transactions")
 _TABLES: Final = {Table.RECORD: "records", Table.DIRECTORY: "directory"}
 
 
@@ -184,13 +186,13 @@ class Services:
     def _reader(self, table: Table) -> RequestPipeline:
         client: Any = self.tables
         names: dict[Table, str] = {**_TABLES} if table is Table.RECORD else {table: _TABLES[table]}
-        store = DynamoDbResourceStore(client, names, table, "transactions", self.clock)
+        store = DynamoDbResourceStore(client, names, table, StateTables(*_STATES), self.clock)
         return self._pipeline(FhirEndpoint(store, table, no_limit()))
 
     def _store(self, table: Table) -> DynamoDbRecordStore:
         client: Any = self.tables
         record = _TABLES[Table.RECORD] if table is Table.RECORD else ""
-        tables = RecordTables(client, record, _TABLES[Table.DIRECTORY], "references", "transactions")
+        tables = RecordTables(client, record, _TABLES[Table.DIRECTORY], "references", *_STATES)
         return DynamoDbRecordStore(tables, self.clock, lambda _: None)
 
     def _writer(self, table: Table) -> RequestPipeline:

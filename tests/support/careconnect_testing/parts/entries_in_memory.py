@@ -60,7 +60,7 @@ class EntriesInMemory:
                     if isinstance(target, str):
                         self._pointing.setdefault((target, name, parameter), []).append(entry)
 
-    def charged_to(self, budget: RequestBudget) -> "EntriesInMemory":
+    def charged_to(self, budget: RequestBudget | None) -> "EntriesInMemory":
         other = copy.copy(self)
         other._budget = budget
         return other
@@ -103,7 +103,7 @@ class EntriesInMemory:
     def consistent(self) -> "EntriesInMemory":
         return self
 
-    def at_one_moment(self, read: Callable[[ResourceStore], Result]) -> Result:
+    def at_one_moment(self, read: Callable[[ResourceStore], Result], *, single: bool = False) -> Result:
         return read(self)
 
     def read(self, *_: object) -> StoredResource | None:

@@ -42,6 +42,9 @@ NOW = 1_750_000_000.0
 
 _NUMBERS = count()
 
+KINDS = ("records", "directory", "references", "transactions", "directory-transactions")
+"""The tables of `RecordTables`, as tests name them."""
+
 # One session for the whole run: creating one takes longer than many tests.
 _SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2")
 
@@ -76,7 +79,7 @@ class Reader:
         """Return the pipeline of a new instance of a reader's function."""
         names: dict[Table, str] = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
         own: dict[Table, str] = names if table is Table.RECORD else {table: names[table]}
-        store = DynamoDbResourceStore(self.client, own, table, self.tables.transaction)
+        store = DynamoDbResourceStore(self.client, own, table, self.tables.states)
         endpoint = FhirEndpoint(store, table, Quota(self.counters, self.quota), self.stopwatch)
         return RequestPipeline(
             endpoint, BASE, "eu-west-2", Cors(self.origins), self.observer, self.now, auditing=self.kept.auditing()
@@ -179,7 +182,7 @@ def reader_in_memory() -> Iterator[Reader]:
 def made_tables(client: Any) -> RecordTables:
     """Create empty tables, beside those that the client has."""
     number = next(_NUMBERS)
-    names = [f"{kind}-{number}" for kind in ("records", "directory", "references", "transactions")]
+    names = [f"{kind}-{number}" for kind in KINDS]
     for resource, name in zip(OUTPUTS, names, strict=True):
         create_table(client, resource, name)
     return RecordTables(client, *names)

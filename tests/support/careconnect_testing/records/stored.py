@@ -8,7 +8,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from careconnect.storage.intents import BASE, DONE, visible
+from careconnect.storage.intents import DONE, DROP, STATE_ITEM, TXN, previous
 from careconnect.storage.keys import CURSOR_KEY, LOCK_ITEM, Key
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.states import WriteStates
@@ -16,13 +16,14 @@ from careconnect_testing.dynamodb import InMemoryClient
 
 Item = dict[str, Any]
 Stored = dict[tuple[str, str, str], Item]
-"""Items by table (`records`, `directory`, `references`, `transactions`), partition key and sort key."""
+"""Items by table (by `_NAMES`), partition key and sort key."""
 
 _NAMES = {
     "records": "record",
     "directory": "directory",
     "references": "reference",
     "transactions": "transaction",
+    "directory-transactions": "directory_transaction",
 }
 
 
@@ -53,18 +54,20 @@ def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
 
 def is_committed(tables: RecordTables) -> bool:
     """Return True if there is a multi-step write that is done and not released."""
-    return any(state.done for _, state in WriteStates(tables.client, tables.transaction).all())
+    return any(state.done for _, state in WriteStates(tables).all())
 
 
 def visible_entries(items: Stored) -> dict[Key, str]:
     """Return the values of the visible index entries; the states of multi-step writes decide on intents."""
-    done = {sk for (kind, _, sk), item in items.items() if kind == "transactions" and item["status"] == {"S": DONE}}
+    done = {pk for (_, pk, sk), item in items.items() if sk == STATE_ITEM and item["status"] == {"S": DONE}}
     visible_: dict[Key, str] = {}
-    for (kind, pk, sk), item in items.items():
-        if kind == "transactions" or not sk or sk.startswith("#"):
+    for (_, pk, sk), item in items.items():
+        if not sk or sk.startswith("#"):
             continue
-        bases = {item[BASE]["S"]} if BASE in item else set()
-        if shown := visible(item, done | bases):
+        shown = item if TXN not in item else previous(item)
+        if TXN in item and item[TXN]["S"] in done:
+            shown = None if DROP in item else item
+        if shown:
             visible_[pk, sk] = shown["values"]["S"]
     return visible_
 

@@ -26,7 +26,8 @@ from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resources import ResourceWriter
 
-TABLES, EVENTS = ("storm-records", "storm-directory", "storm-references", "storm-transactions"), "storm-events"
+_KINDS = ("records", "directory", "references", "transactions", "directory-transactions")
+TABLES, EVENTS = tuple(f"storm-{kind}" for kind in _KINDS), "storm-events"
 
 
 def make_tables(client: Any) -> None:
@@ -52,7 +53,7 @@ class WriteService:
     def __post_init__(self) -> None:
         names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
         writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables), no_limit()), Table.RECORD)
-        store = DynamoDbResourceStore(self.tables.client, names, Table.RECORD, self.tables.transaction)
+        store = DynamoDbResourceStore(self.tables.client, names, Table.RECORD, self.tables.states)
         reader = FhirEndpoint(store, Table.RECORD, no_limit(), time.monotonic)
         record = Auditing(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
         for name, endpoint, auditing in (("_writer", writer, record), ("_reader", reader, None)):

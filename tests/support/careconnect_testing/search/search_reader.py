@@ -12,6 +12,7 @@ from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
+from careconnect.storage.intents import StateTables
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
 from careconnect_testing.parts.audit_trails import StoredEvents
@@ -76,7 +77,9 @@ class InProcessReader:
         self.base = self.base_url + FHIR_PATH
         self.client.meta.events.register("provide-client-params.dynamodb", self._count, unique_id=f"count-{id(self)}")
         for table in DATA_TABLES:
-            store = DynamoDbResourceStore(self.client, tables, table, "transactions")
+            store = DynamoDbResourceStore(
+                self.client, tables, table, StateTables("transactions", "directory-transactions")
+            )
             # A stopwatch that stands still: a busy machine would shorten pages.
             endpoint = FhirEndpoint(store, table, no_limit(), lambda: 0.0)
             # With an audit trail, as deployed: an answer waits for its look-ups, so their calls are the answer's own.

@@ -18,6 +18,7 @@ ENVIRONMENT: Final = {
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
     "TRANSACTION_TABLE": "transactions",
+    "DIRECTORY_TRANSACTION_TABLE": "directory-transactions",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",

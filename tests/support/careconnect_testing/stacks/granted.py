@@ -13,10 +13,12 @@ MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
 RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
 # A write stores its events in its own transaction, which takes no PartiQL statement.
 RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
-# A request that meets a multi-step write asks which ones are done.
-SNAPSHOTS = {("dynamodb:Query", "TransactionTable")}
-# A writer begins one, looks how another has ended, and ends one that was cut off.
-STATES = {(f"dynamodb:{action}", "TransactionTable") for action in ("GetItem", "PutItem", "UpdateItem")}
+STATE_TABLES = ("TransactionTable", "DirectoryTransactionTable")
+# A request that meets multi-step writes looks up their states, or lists all.
+SNAPSHOTS = {(f"dynamodb:{action}", table) for action in ("BatchGetItem", "Scan") for table in STATE_TABLES}
+# A writer looks how any has ended. It begins its own, and ends those that were cut off, in the table of its role alone.
+STATES = {("dynamodb:GetItem", table) for table in STATE_TABLES}
+BEGINS = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {
@@ -39,12 +41,14 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | STATES
+    | {(action, "TransactionTable") for action in BEGINS}
     | {(action, "ReferenceTable") for action in MARKS}
     | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "GetItem")}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | STATES
+    | {(action, "DirectoryTransactionTable") for action in BEGINS}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
@@ -52,6 +56,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "BundleFunction": {(action, table) for action in WRITES for table in ("RecordTable", "DirectoryTable")}
     | SNAPSHOTS
     | STATES
+    | {(action, table) for action in BEGINS for table in STATE_TABLES}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
@@ -61,7 +66,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         for table in ("RecordTable", "DirectoryTable")
     }
     | {(action, "ReferenceTable") for action in MARKS}
-    | {(f"dynamodb:{action}", "TransactionTable") for action in ("Query", "UpdateItem", "DeleteItem")},
+    | {(f"dynamodb:{action}", table) for action in ("Scan", "UpdateItem", "DeleteItem") for table in STATE_TABLES},
     "AuditFunction": {
         # For the key of its next links, which is stored among the events.
         ("dynamodb:GetItem", "AuditTable"),

@@ -16,6 +16,7 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.sample.generator import write_sample
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 
 
@@ -55,8 +56,7 @@ def auditor(clients: tuple[DemoClient, ...]) -> DemoClient:
 def record_tables(local_stack: LocalStack) -> RecordTables:
     """The tables that hold records, for loading."""
     outputs = local_stack.stack.outputs
-    names = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable")
-    return RecordTables(local_stack.client("dynamodb"), *(outputs[name] for name in names))
+    return RecordTables(local_stack.client("dynamodb"), *(outputs[name] for name in OUTPUTS))
 
 
 @pytest.fixture(scope="session")

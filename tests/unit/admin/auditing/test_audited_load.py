@@ -44,6 +44,7 @@ def run(reader: Reader, events: Events, monkeypatch: pytest.MonkeyPatch) -> Run:
         "DirectoryTable": tables.directory,
         "ReferenceTable": tables.reference,
         "TransactionTable": tables.transaction,
+        "DirectoryTransactionTable": tables.directory_transaction,
         "AuditTable": "audit",
         "BaseUrl": BASE,
     }

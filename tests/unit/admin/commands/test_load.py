@@ -49,6 +49,7 @@ _OUTPUTS = {
     "DirectoryTable": "directory",
     "ReferenceTable": "references",
     "TransactionTable": "transactions",
+    "DirectoryTransactionTable": "directory-transactions",
     "BaseUrl": "https://ehr.example",
 }
 _DEPLOYED = ["--stack", "careconnect"]

@@ -18,6 +18,7 @@ from careconnect.search.values import date_range
 from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
 from careconnect_admin.loading.reading.found import Deletion, Place
+from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.aws.tables import create_table
@@ -32,7 +33,7 @@ _NOW_MILLISECONDS = "1714557600123"
 Items = dict[tuple[str, str], dict[str, Any]]
 
 
-TABLES = ("records", "directory", "references", "transactions")
+TABLES = ("records", "directory", "references", "transactions", "directory-transactions")
 
 
 @pytest.fixture
@@ -42,10 +43,8 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with mock_aws():
         client = boto3.client("dynamodb")
-        create_table(client, "RecordTable", "records")
-        create_table(client, "DirectoryTable", "directory")
-        create_table(client, "ReferenceTable", "references")
-        create_table(client, "TransactionTable", "transactions")
+        for resource, name in zip(OUTPUTS, TABLES, strict=True):
+            create_table(client, resource, name)
         yield client
 
 

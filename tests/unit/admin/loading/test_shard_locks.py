@@ -82,7 +82,7 @@ def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sour
     ids = [str(number) for number in range(60)]
     path.write_text("\n".join(json.dumps({"resourceType": "Patient", "id": one}) for one in ids), encoding="utf-8")
     client: Any = None
-    load_paths([path], RecordTables(client, "r", "d", "m", "t"), writers=writers)
+    load_paths([path], RecordTables(client, "r", "d", "m", "t", "dt"), writers=writers)
 
     assert sorted(request.target.id for chunk in chunks for request in chunk) == sorted(ids)
     if writers == 1:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _DEMO = demo_clients()
 _BASE = "http://127.0.0.1:1"
-_KEPT = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "ClientTable")
+_KEPT = (*OUTPUTS, "ClientTable")
 
 Stack = tuple["DynamoDBClient", dict[str, str]]
 

@@ -35,13 +35,18 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
         create_table(client, "DirectoryTable", "directory")
         create_table(client, "ReferenceTable", "references")
         create_table(client, "TransactionTable", "transactions")
+        create_table(client, "DirectoryTransactionTable", "directory-transactions")
         yield client
 
 
 def load(dynamodb: "DynamoDBClient", folder: Path, *entries: dict[str, Any]) -> LoadReport:
     path = folder / "in.json"
     path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}), encoding="utf-8")
-    return load_paths([path], RecordTables(dynamodb, "records", "directory", "references", "transactions"), writers=1)
+    return load_paths(
+        [path],
+        RecordTables(dynamodb, "records", "directory", "references", "transactions", "directory-transactions"),
+        writers=1,
+    )
 
 
 def put(type_name: str, resource_id: str) -> dict[str, Any]:
@@ -87,6 +92,7 @@ def test_demo_clients_and_the_load_are_in_the_audit_trail(dynamodb: "DynamoDBCli
     outputs = OUTPUTS | {
         "ReferenceTable": "references",
         "TransactionTable": "transactions",
+        "DirectoryTransactionTable": "directory-transactions",
         "ClientTable": "clients",
         "AuditTable": "audit",
     }

@@ -123,7 +123,7 @@ def test_tables_of_another_release_are_not_ready(stack: Restorable) -> None:
 def test_a_copy_of_complete_tables_is_not_complete_by_that(stack: Restorable) -> None:
     first = stack.restore()
     client = stack.reader.client
-    second = TableSet("20261128T040000Z", "careconnect-restored-20261128T040000Z-record", "", "", "")
+    second = TableSet("20261128T040000Z", "careconnect-restored-20261128T040000Z-record", "", "", "", "")
     client.restore_table_to_point_in_time(
         SourceTableName=first.record, TargetTableName=second.record, UseLatestRestorableTime=True
     )

@@ -199,7 +199,9 @@ def test_a_form_whose_link_would_be_too_long_is_refused_at_its_first_page(reader
 
 def test_a_walk_that_began_goes_on_however_long_its_places_are(reader: Reader) -> None:
     """Around the longest form: its first page is refused, or the links of all its pages fit."""
-    store = DynamoDbResourceStore(reader.client, {Table.RECORD: reader.tables.record}, Table.RECORD, "")
+    store = DynamoDbResourceStore(
+        reader.client, {Table.RECORD: reader.tables.record}, Table.RECORD, reader.tables.states
+    )
     caller = Caller("client-1", EVERYTHING, grants_of(EVERYTHING))
     links = Links(FHIR_BASE, "Observation", caller, store.seal_key, sealed=True)
     # A long name, of which nothing is in the form.

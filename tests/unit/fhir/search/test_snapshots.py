@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect.storage.intents import BASE, DONE, STATES
+from careconnect.storage.intents import BASE, BASES, DONE, bases_key, state_key
 from careconnect.storage.keys import JSON_ITEM, version_item
 from careconnect_records.items.actions import Item
-from careconnect_records.multi_step.intents import content_intents, index_intent
+from careconnect_records.multi_step.intents import content_intents, former_action, former_of, index_intent
 from careconnect_records.writes.plan import WritePlan, plan_version
 from careconnect_records.writes.target import Target
 from careconnect_testing.parts.stores import Reader
@@ -49,11 +49,15 @@ def reader(loaded: Reader) -> Iterator[Reader]:
     put_back()
 
 
-def plan_of(code: str, version: int, before: WritePlan | None = None, base: str = "", **names: str) -> WritePlan:
-    """Return the plan of one version of the observation, None of the code deletes it."""
+def plan_of(
+    code: str, version: int, before: WritePlan | None = None, base: str = "", *, id_: str = "held"
+) -> WritePlan:
+    """Return the plan of one version of the observation, none of the code deletes it.
+
+    `base` is the write, done and not released, that made the version `before`.
+    """
     served = resource_type("Observation")
     assert served
-    id_ = names.get("id_", "held")
     resource = {
         "resourceType": "Observation",
         "id": id_,
@@ -63,7 +67,8 @@ def plan_of(code: str, version: int, before: WritePlan | None = None, base: str 
         "context": {"reference": "Encounter/e1"},
         "effectiveDateTime": f"2024-05-0{version}",
     }
-    target = Target(served, id_, index=before.index if before else None, base=base)
+    former = former_of(index_intent(before, base)) if before and base else None
+    target = Target(served, id_, before.index if before else None, intent=base, base=base, former=former)
     at = FIRST_CHANGE + version * HOUR
     plan = plan_version(target, resource if code else None, version, at, patients=("4",))
     return plan.keeping(before.body) if before else plan
@@ -81,12 +86,20 @@ def put_plainly(reader: Reader, plan: WritePlan) -> None:
 def hold(reader: Reader, plan: WritePlan, name: str, status: str) -> None:
     """Put the intents of a plan, and then the state of its write."""
     put(reader, index_intent(plan, name), *content_intents(plan, name))
+    if former := former_action(plan, reader.tables.record, name):
+        put(reader, former["Put"]["Item"])
+        follow(reader, name, plan.target.base)
     decide(reader, name, status)
 
 
 def decide(reader: Reader, name: str, status: str) -> None:
-    state = {"pk": {"S": STATES}, "sk": {"S": name}, "status": {"S": status}, "beat": {"N": "1"}}
-    put(reader, state, table=reader.tables.transaction)
+    state = {**state_key(name), "status": {"S": status}, "beat": {"N": "1"}}
+    put(reader, state, table=reader.tables.states.of(name))
+
+
+def follow(reader: Reader, name: str, *bases: str) -> None:
+    """Say that a write follows others."""
+    put(reader, {**bases_key(name), BASES: {"SS": list(bases)}}, table=reader.tables.states.of(name))
 
 
 def codes(reader: Reader, path: str, query: str) -> str | list[str]:
@@ -115,6 +128,24 @@ def meanwhile(reader: Reader, operation: str, number: int, do: Callable[[], None
             do()
 
     reader.faults.append(count)
+
+
+def after_states(reader: Reader, monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
+    """Call `do` once, after the states of the writes that a request has met were read."""
+    read, todo = reader.client.batch_get_item, [do]
+
+    def then(**request: Any) -> Any:
+        answer = read(**request)
+        if todo and reader.tables.transaction in request["RequestItems"]:
+            todo.pop()()
+        return answer
+
+    monkeypatch.setattr(reader.client, "batch_get_item", then)
+
+
+def reads(reader: Reader) -> list[str]:
+    """Return the calls that read."""
+    return [each for each in reader.calls if each != "PutItem"]
 
 
 @pytest.mark.parametrize(("path", "query"), SEARCHES)
@@ -166,71 +197,127 @@ def test_a_request_that_meets_intents_begins_again_with_one_snapshot(reader: Rea
 
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
-    # The last call reads the former body.
-    assert reader.calls == ["Query", "Query", "Query", "Query", "BatchGetItem", "BatchGetItem"]
+    # The second call reads the state, the last one the former body.
+    assert reader.calls == ["Query", "BatchGetItem", "Query", "BatchGetItem", "BatchGetItem"]
     decide(reader, "w", DONE)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
-    assert reader.calls == ["Query", "Query", "Query", "Query", "BatchGetItem"]
+    assert reader.calls == ["Query", "BatchGetItem", "Query", "BatchGetItem"]
     reader.calls.clear()
     reader.get("Observation/held")
-    assert reader.calls == ["GetItem", "Query", "Query", "GetItem"]
+    # Of one resource the first pass decides.
+    assert reader.calls == ["GetItem", "BatchGetItem"]
 
 
-def test_a_snapshot_is_of_one_moment_though_a_query_is_not(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Query may have the second of two writes, and have read the first one's state before that was done."""
+def test_thousands_of_other_writes_cost_a_request_nothing(reader: Reader) -> None:
+    before = plan_of(OLD, 1)
+    put_plainly(reader, before)
+    for number in range(3_000):
+        decide(reader, f"other-{number}", DONE)
+    hold(reader, plan_of(NEW, 2, before), "w", DONE)
+    reader.calls.clear()
+
+    assert codes(reader, "Observation", f"code={NEW}") == [NEW]
+    assert reader.calls == ["Query", "BatchGetItem", "Query", "BatchGetItem"]
+
+
+def test_a_request_that_meets_many_writes_lists_the_states(reader: Reader) -> None:
+    """One Scan of each table of states instead of a look at each state."""
+    for number in range(30):
+        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"w-{number}", ABORTED if number % 2 else DONE)
+    reader.calls.clear()
+    answer = reader.get("Observation", f"code={NEW}&_count=100")
+
+    assert sorted(answer.ids()) == sorted(f"many-{number}" for number in range(0, 30, 2))
+    assert reader.calls == ["Query", "Scan", "Scan", "Query", "BatchGetItem"]
+
+
+def test_a_write_that_is_done_within_a_request_is_left_out_with_what_follows_it(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two resources of one write, one of which another write changes at once."""
     first = {id_: plan_of(OLD, 1, id_=id_) for id_ in ("held", "other")}
     second = {id_: plan_of(NEW, 2, first[id_], id_=id_) for id_ in first}
     for id_, each in first.items():
         put_plainly(reader, each)
-        hold(reader, second[id_], "w1", DONE)
+        hold(reader, second[id_], "w1", PENDING)
+
+    def both() -> None:
+        decide(reader, "w1", DONE)
+        hold(reader, plan_of(NEW, 3, second["held"], base="w1"), "w2", PENDING)
+
+    after_states(reader, monkeypatch, both)
+    reader.calls.clear()
+    answer = reader.get("Observation", f"code={OLD}")
+
+    assert sorted(answer.ids()) == ["held", "other"]
+    assert {entry["resource"]["meta"]["versionId"] for entry in answer.json["entry"]} == {"1"}
+    assert reads(reader).count("Query") == 2
+    assert "Scan" not in reader.calls
+
+
+def test_a_write_that_is_met_late_and_done_needs_a_listing(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been answered before the request began, for all that is known."""
+    before = plan_of(OLD, 1)
+    put_plainly(reader, before)
+    hold(reader, plan_of(OLD, 1, id_="first"), "w1", DONE)
+    after_states(reader, monkeypatch, lambda: hold(reader, plan_of(NEW, 2, before), "w2", DONE))
+    reader.calls.clear()
+
+    assert reader.get("Observation", f"code={OLD}").ids() == ["first"]
+    states, listing = "BatchGetItem", ["Scan", "Scan"]
+    assert reads(reader) == ["Query", states, "Query", states, *listing, "Query", "BatchGetItem"]
+
+
+def test_a_listing_is_closed_under_what_its_writes_follow(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing is of no one moment: it may have the second of two writes, and have read the first one's state before.
+
+    The second changes another resource as well. That one alone is read, and the first one's other resource.
+    """
+    first = {id_: plan_of(OLD, 1, id_=id_) for id_ in ("held", "other", "third")}
+    for each in first.values():
+        put_plainly(reader, each)
+    second = {id_: plan_of(NEW, 2, first[id_], id_=id_) for id_ in ("held", "other")}
+    for each in second.values():
+        hold(reader, each, "w1", DONE)
+    hold(reader, plan_of(NEW, 2, first["third"], id_="third"), "w3", DONE)
     hold(reader, plan_of(OLD, 3, second["held"], base="w1"), "w2", DONE)
-    query = reader.client.query
-    torn = ["w1"]
+    follow(reader, "w3", "w2")
+    for number in range(30):
+        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"w-{number}", PENDING)
+    scan = reader.client.scan
 
-    def torn_once(**request: Any) -> Any:
-        answer = query(**request)
-        if request["TableName"] == reader.tables.transaction and torn:
-            hidden = torn.pop()
-            answer["Items"] = [each for each in answer["Items"] if each["sk"]["S"] != hidden]
-        return answer
+    def torn(**request: Any) -> Any:
+        answer = scan(**request)
+        early = [each for each in answer["Items"] if each["pk"]["S"] not in ("w1", "w2")]
+        return {**answer, "Items": early}
 
-    monkeypatch.setattr(reader.client, "query", torn_once)
-    found = {each["resource"]["id"] for each in reader.get("Observation", f"code={NEW}").json["entry"]}
+    monkeypatch.setattr(reader.client, "scan", torn)
 
-    assert (found, torn) == ({"other"}, [])
+    assert sorted(reader.get("Observation", f"code={NEW}&_count=100").ids()) == ["other", "third"]
 
 
-def test_the_states_are_read_to_the_last_page(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    hold(reader, plan_of(NEW, 1), "w", DONE)
-    query = reader.client.query
+def test_the_states_are_listed_to_the_last_page(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"w-{number}", DONE)
+    scan = reader.client.scan
 
-    def in_two_pages(**request: Any) -> Any:
-        if request["TableName"] == reader.tables.transaction and "ExclusiveStartKey" not in request:
-            return {"Items": [], "LastEvaluatedKey": {"pk": {"S": STATES}, "sk": {"S": "a"}}}
-        return query(**request)
+    def in_pages(**request: Any) -> Any:
+        return scan(**request, Limit=7)
 
-    monkeypatch.setattr(reader.client, "query", in_two_pages)
+    monkeypatch.setattr(reader.client, "scan", in_pages)
 
+    assert len(reader.get("Observation", f"code={NEW}&_count=100").ids()) == 30
+
+
+def test_the_directorys_own_writes_are_decided_by_their_own_table(reader: Reader) -> None:
+    first = plan_of(OLD, 1)
+    put_plainly(reader, first)
+    hold(reader, plan_of(NEW, 2, first), "d-w", DONE)
+    put(reader, {**state_key("d-w"), "status": {"S": ABORTED}, "beat": {"N": "1"}}, table=reader.tables.transaction)
+
+    assert codes(reader, "Observation/held", "") == [NEW]
     assert codes(reader, "Observation", f"code={NEW}") == [NEW]
-
-
-def test_without_two_equal_looks_at_the_states_it_is_503(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    hold(reader, plan_of(NEW, 1), "w", DONE)
-    query = reader.client.query
-    ended: list[Item] = []
-
-    def another_ends(**request: Any) -> Any:
-        answer = query(**request)
-        if request["TableName"] == reader.tables.transaction:
-            ended.append({"sk": {"S": f"w-{len(ended)}"}})
-            answer["Items"] = [*answer["Items"], *ended]
-        return answer
-
-    monkeypatch.setattr(reader.client, "query", another_ends)
-
-    assert reader.get("Observation", f"code={NEW}").status == 503
-    assert len(ended) < 10
 
 
 def test_a_state_that_changes_within_a_request_changes_nothing_of_it(reader: Reader) -> None:
@@ -240,30 +327,67 @@ def test_a_state_that_changes_within_a_request_changes_nothing_of_it(reader: Rea
         put_plainly(reader, each)
     for id_, each in before.items():
         hold(reader, plan_of(NEW, 2, each, id_=id_), "w", PENDING)
-    meanwhile(reader, "BatchGetItem", 1, lambda: decide(reader, "w", DONE))
+    # Before the bodies are read.
+    meanwhile(reader, "BatchGetItem", 2, lambda: decide(reader, "w", DONE))
     answer = reader.get("Observation", f"code={OLD}")
 
     assert sorted(answer.ids()) == ["held", "other"]
     assert {entry["resource"]["meta"]["versionId"] for entry in answer.json["entry"]} == {"1"}
 
 
-def test_a_write_over_one_that_a_snapshot_does_not_have_needs_another_snapshot(reader: Reader) -> None:
-    """The second write's intent has the first one's result in `prev`: a snapshot without the first may not show it."""
+@pytest.mark.parametrize(("path", "query"), SEARCHES)
+@pytest.mark.parametrize("status", [PENDING, ABORTED, DONE])
+@pytest.mark.parametrize("code", [OLD, ""])
+def test_what_was_before_two_writes_is_shown_while_both_are_left_out(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, path: str, query: str, status: str, code: str
+) -> None:
+    """The second write's intent has the first one's result in `prev`: what was before follows from a former record."""
     first = plan_of(OLD, 1)
     put_plainly(reader, first)
+    as_it_was = codes(reader, path, query)
     second = plan_of(NEW, 2, first)
-    third = plan_of(OLD, 3, second, base="w1")
-    assert index_intent(third, "w2")[BASE] == {"S": "w1"}
     hold(reader, second, "w1", PENDING)
+    third = plan_of(code, 3, second, base="w1")
+    assert index_intent(third, "w2")[BASE] == {"S": "w1"}
 
     def both() -> None:
         decide(reader, "w1", DONE)
-        hold(reader, third, "w2", PENDING)
+        hold(reader, third, "w2", status)
 
-    # After the snapshot, before the search is made again.
-    meanwhile(reader, "Query", 4, both)
-    assert codes(reader, "Observation", f"code={NEW}") == [NEW]
-    assert reader.calls.count("Query") == 7
+    after_states(reader, monkeypatch, both)
+    shown = codes(reader, path, query)
+
+    of_one_resource = path.startswith("Observation/held")
+    assert shown == (as_it_was if of_one_resource or status != DONE else codes(reader, path, query))
+
+
+def test_a_chain_of_writes_that_are_left_out_is_followed_to_its_beginning(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = [plan_of(OLD, 1)]
+    put_plainly(reader, plans[0])
+    plans.append(plan_of(NEW, 2, plans[0]))
+    hold(reader, plans[1], "w2", PENDING)
+    for number in range(30):
+        hold(reader, plan_of(OLD, 1, id_=f"many-{number}"), f"w-{number}", ABORTED)
+    scan = reader.client.scan
+
+    def others() -> None:
+        for version in range(3, 7):
+            decide(reader, f"w{version - 1}", DONE)
+            plans.append(plan_of(NEW, version, plans[-1], base=f"w{version - 1}"))
+            hold(reader, plans[-1], f"w{version}", DONE)
+
+    def then_others(**request: Any) -> Any:
+        answer = scan(**request)
+        if request["TableName"] == reader.tables.transaction and len(plans) == 2:
+            others()
+        return answer
+
+    monkeypatch.setattr(reader.client, "scan", then_others)
+
+    assert codes(reader, "Observation", f"code={OLD}&_count=100") == [OLD]
+    assert codes(reader, "Observation", f"code={NEW}&_count=100") == [NEW]
 
 
 def test_a_base_that_was_released_meanwhile_belongs_to_the_snapshot(reader: Reader) -> None:
@@ -292,20 +416,27 @@ def test_a_former_body_that_was_released_meanwhile_is_read_anew(reader: Reader) 
     assert codes(reader, "Observation/held", "") == [OLD]
 
 
-def test_a_request_that_meets_ever_new_writes_ends(reader: Reader) -> None:
-    first = plan_of(OLD, 1)
-    put_plainly(reader, first)
-    numbers = iter(range(100))
+def test_a_request_that_meets_ever_new_writes_ends_in_three_passes(reader: Reader) -> None:
+    plans = [plan_of(OLD, 1)]
+    put_plainly(reader, plans[0])
+    hold(reader, plan_of(NEW, 2, plans[0]), "w2", DONE)
+    plans.append(plan_of(NEW, 2, plans[0]))
 
     def another(operation: str) -> None:
-        if operation == "GetItem":
-            number = next(numbers)
-            hold(reader, plan_of(NEW, 2, first, base=f"base-{number}"), f"w-{number}", PENDING)
+        if operation == "Query":
+            version = len(plans) + 1
+            plans.append(plan_of(NEW, version, plans[-1], base=f"w{version - 1}"))
+            hold(reader, plans[-1], f"w{version}", DONE)
 
     reader.faults.append(another)
-    answer = reader.get("Observation/held")
+    reader.calls.clear()
+    answer = reader.get("Observation", f"code={NEW}")
 
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.ids() == ["held"]
+    assert answer.json["entry"][0]["resource"]["meta"]["versionId"] == "4"
+    assert reads(reader).count("Query") == 3
+    assert reads(reader).count("Scan") == 2
+    assert len(reads(reader)) <= 12
 
 
 def test_an_identifier_that_is_asked_for_is_looked_up_by_a_snapshot_too(reader: Reader) -> None:

@@ -29,7 +29,7 @@ def type_(name: str) -> ResourceType:
 def store(reader: Reader, **alter: Any) -> DynamoDbResourceStore:
     client: Any = Altered(reader.client, **alter)
     tables = {Table.RECORD: reader.tables.record, Table.DIRECTORY: reader.tables.directory}
-    return DynamoDbResourceStore(client, tables, Table.RECORD, reader.tables.transaction)
+    return DynamoDbResourceStore(client, tables, Table.RECORD, reader.tables.states)
 
 
 def test_more_than_a_hundred_keys_are_asked_for_in_batches(reader: Reader) -> None:

@@ -5,14 +5,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from careconnect.storage.intents import DONE, DROP, STATES, TXN, is_former_body, previous
+from careconnect.storage.intents import DONE, DROP, TXN, StateTables, is_former_body, previous, state_key
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, version_item
 from careconnect_records.multi_step.write_set import listed_in, write_set_key
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import Commit, Ledger
 from careconnect_testing.simulation.promises.index import Stored, faults_of_items
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
-from careconnect_testing.simulation.world.names import BASE, DIRECTORY, OF_RESOURCES, RECORDS, REFERENCES, TRANSACTIONS
+from careconnect_testing.simulation.world.names import (
+    BASE,
+    DIRECTORY,
+    DIRECTORY_TRANSACTIONS,
+    OF_RESOURCES,
+    RECORDS,
+    REFERENCES,
+    TRANSACTIONS,
+)
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 SAME_NAMES: Final = {name: name for name in OF_RESOURCES}
@@ -60,18 +68,24 @@ class StoredVersions:
         """Yield the tables and keys of the index records of multi-step writes whose states a request changes."""
         for action in _actions_of(request):
             key = action.get("Key", {})
-            if action.get("TableName") == self.names[TRANSACTIONS] and key:
+            if action.get("TableName") in self._states and key:
                 for table in (self.names[RECORDS], self.names[DIRECTORY]):
-                    place = write_set_key(key["sk"]["S"])
+                    place = write_set_key(key["pk"]["S"])
                     listed = self._item(table, place["pk"]["S"], place["sk"]["S"])
                     yield from ((table, pk) for pk, sk in (listed_in(listed)[0] if listed else ()) if sk == INDEX_ITEM)
+
+    @property
+    def _states(self) -> StateTables:
+        return StateTables(self.names[TRANSACTIONS], self.names[DIRECTORY_TRANSACTIONS])
 
     def _visible(self, table: str, pk: str, sk: str) -> Item | None:
         """Return an item as the state of its write decides it."""
         item = self._item(table, pk, sk)
         if item is None or TXN not in item:
             return item
-        state = self._item(self.names[TRANSACTIONS], STATES, item[TXN]["S"])
+        name = item[TXN]["S"]
+        key = state_key(name)
+        state = self._item(self._states.of(name), key["pk"]["S"], key["sk"]["S"])
         if state and state["status"]["S"] == DONE:
             return None if DROP in item else item
         before = previous(item)
@@ -142,7 +156,8 @@ def check_store(database: Database, names: Mapping[str, str] = SAME_NAMES) -> No
     """Check that everything stored in the tables in service follows from the bodies, once nothing is in progress."""
     tables = {"RecordTable": names[RECORDS], "DirectoryTable": names[DIRECTORY], "ReferenceTable": names[REFERENCES]}
     stored = Stored({output: list(map(dict, database.items(table))) for output, table in tables.items()})
-    if left := list(database.items(names[TRANSACTIONS])):
-        raise BrokenPromiseError(f"{len(left)} writes are not released")
+    for table in (TRANSACTIONS, DIRECTORY_TRANSACTIONS):
+        if left := list(database.items(names[table])):
+            raise BrokenPromiseError(f"{len(left)} writes are not released")
     for fault in faults_of_items(stored, BASE):
         raise BrokenPromiseError(fault)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from careconnect_records.multi_step.states import PENDING
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
-from careconnect_testing.simulation.world.names import TRANSACTIONS
+from careconnect_testing.simulation.world.names import DIRECTORY_TRANSACTIONS, TRANSACTIONS
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 MAX_SECONDS: Final = 10.0
@@ -22,12 +22,13 @@ class Waiting:
 
     def read(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """Check how long ago a request has met a write that is pending still."""
-        if request.get("TableName") != self.names[TRANSACTIONS] or "Key" not in request:
+        states = (self.names[TRANSACTIONS], self.names[DIRECTORY_TRANSACTIONS])
+        if request.get("TableName") not in states or "Key" not in request:
             return
         item = answer.get("Item")
         if item is None or item["status"]["S"] != PENDING:
             return
-        client, write = self.scheduler.current.name, item["sk"]["S"]
+        client, write = self.scheduler.current.name, item["pk"]["S"]
         since = self._since.setdefault((client, write), self.scheduler.now)
         if (waited := self.scheduler.now - since) > MAX_SECONDS:
             raise BrokenPromiseError(f"a request of {client} has waited for {waited:.1f} seconds for the write {write}")

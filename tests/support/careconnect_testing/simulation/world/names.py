@@ -9,8 +9,9 @@ START: Final = 1_790_000_000.0
 
 BASE: Final = "https://care.example"
 
-RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS = "records", "directory", "references", "transactions"
-OF_RESOURCES: Final = (RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS)
+RECORDS, DIRECTORY, REFERENCES = "records", "directory", "references"
+TRANSACTIONS, DIRECTORY_TRANSACTIONS = "transactions", "directory-transactions"
+OF_RESOURCES: Final = (RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS, DIRECTORY_TRANSACTIONS)
 """The tables that a restore replaces, in the order of `RecordTables`."""
 CLIENTS, TOKENS, USAGE, AUDIT = "clients", "tokens", "usage", "audit"
 NEVER_IN_TRANSACTIONS: Final = frozenset({CLIENTS, TOKENS, USAGE})
@@ -22,6 +23,7 @@ TABLES: Final = {
     "DirectoryTable": DIRECTORY,
     "ReferenceTable": REFERENCES,
     "TransactionTable": TRANSACTIONS,
+    "DirectoryTransactionTable": DIRECTORY_TRANSACTIONS,
     "ClientTable": CLIENTS,
     "TokenTable": TOKENS,
     "UsageTable": USAGE,

@@ -26,6 +26,7 @@ from careconnect.oauth.revocation import DynamoDbRevocations
 from careconnect.oauth.signing_keys import KmsSigningKeys
 from careconnect.storage import dynamodb
 from careconnect.storage.dynamodb import FormatCheckedClient
+from careconnect.storage.intents import StateTables
 from careconnect.storage.quota import UNITS_PER_MINUTE, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
 from careconnect_admin.restoring import carry_versions
@@ -44,6 +45,7 @@ from careconnect_testing.simulation.world.names import (
     AUDIT,
     BASE,
     CLIENTS,
+    DIRECTORY_TRANSACTIONS,
     OF_RESOURCES,
     RESOURCE_TABLES,
     TOKENS,
@@ -231,7 +233,7 @@ class System:
         if name == READER:
             endpoint = self._reader(dynamodb_, clock, Table(part))
         elif name == WRITER:
-            endpoint = self._writer(dynamodb_, clock, Table(part))
+            endpoint = self._writer(dynamodb_, clock, Table(part), alone=True)
         elif name == BUNDLE:
             endpoint = self._bundles(dynamodb_, clock)
         elif name == TOKEN:
@@ -251,16 +253,22 @@ class System:
     def _reader(self, client: Any, clock: Callable[[], float], table: Table) -> FhirEndpoint:
         names = {each: self.names[name] for each, name in RESOURCE_TABLES.items() if table in (each, Table.RECORD)}
         return FhirEndpoint(
-            DynamoDbResourceStore(client, names, table, self.names[TRANSACTIONS], clock),
+            DynamoDbResourceStore(client, names, table, self._states(), clock),
             table,
             self._quota(client),
             clock,
         )
 
-    def _writer(self, client: Any, clock: Callable[[], float], table: Table) -> WriterEndpoint:
+    def _states(self) -> StateTables:
+        return StateTables(self.names[TRANSACTIONS], self.names[DIRECTORY_TRANSACTIONS])
+
+    def _writer(self, client: Any, clock: Callable[[], float], table: Table, *, alone: bool = False) -> WriterEndpoint:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         if table is not Table.RECORD:
             tables = replace(tables, record="")
+        if alone:
+            # Entries of Bundles have the rights of both writers.
+            tables = replace(tables, ends=(table,))
         pause = self.scheduler.pause
         store = DynamoDbRecordStore(tables, clock, pause, clock)
         writer = ResourceWriter(
