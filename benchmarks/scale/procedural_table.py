@@ -22,7 +22,7 @@ from botocore.config import Config
 
 from careconnect.fhir.resource_types import Table, resource_type
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import item_size
 from careconnect_records.writes.plan import plan_version

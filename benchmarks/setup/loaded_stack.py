@@ -9,7 +9,7 @@ from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, r
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.sample.generator import write_sample
+from careconnect_admin.sample.records import SAMPLE
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 
@@ -20,7 +20,6 @@ def loaded_stack() -> Iterator[tuple[LocalStack, DemoClient]]:
     with tempfile.TemporaryDirectory() as folder, LocalStack(log_folder=Path(folder)) as stack:
         clients = demo_clients()
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
-        write_sample(Path(folder))
         tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in OUTPUTS))
-        load_paths([Path(folder)], tables, base_url=stack.base_url)
+        load_paths([SAMPLE], tables, base_url=stack.base_url)
         yield stack, next(client for client in clients if client.client_id == EXPLORER)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.loading.load_request import LoadRequest
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.writes.plan import plan_version
 from careconnect_records.writes.target import Target
 

@@ -26,7 +26,7 @@ def loaded(module: str) -> set[str]:
     ("module", "foreign"),
     [
         ("careconnect_admin.cli", AWS | HTTP | FHIR | {"ministack", "samtranslator"}),
-        ("careconnect_admin.sample.generator", AWS | HTTP | TERMINAL | FHIR),
+        ("careconnect_admin.sample.records", AWS | HTTP | TERMINAL | FHIR),
         ("careconnect_records.items.extract", AWS | HTTP | TERMINAL | FHIR),
         ("careconnect_records.writes.plan", AWS | HTTP | TERMINAL),
     ],

@@ -107,7 +107,7 @@ FORBIDDEN = [
     (NO_CIRCLE, f"{LAYER}/search/matching.py", "import careconnect.search.criteria"),
     (NO_CIRCLE, f"{LAYER}/fhir/rendering/formats.py", "def late():\n    import careconnect.fhir.rendering.views"),
     (NO_CIRCLE, f"{READER_FOLDER}/store/stored.py", "def late():\n    import fhir_reader.store.resource_store"),
-    (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
+    (COMMANDS, f"{ADMIN_FOLDER}/sample/records.py", "import typer"),
 ]
 
 

@@ -21,7 +21,7 @@ from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.local.emulator.emulator import Emulator
-from careconnect_admin.sample.generator import write_sample
+from careconnect_admin.sample.records import SAMPLE
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
@@ -53,11 +53,9 @@ def tables(emulator: Emulator) -> Iterator[RecordTables]:
 
 
 @pytest.fixture(params=[None, *filter(None, [real_data()])], ids=lambda given: given.name if given else "sample")
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def folder(request: pytest.FixtureRequest) -> Path:
     given: Path | None = request.param
-    if given is None:
-        write_sample(tmp_path)
-    return given or tmp_path
+    return given or SAMPLE
 
 
 def items_of(tables: RecordTables, table: Table) -> Items:

@@ -12,7 +12,7 @@ from lxml import etree
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import resource_type
 from careconnect.search.values import SearchValueError
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
 from careconnect_records.stu3.validation import InvalidResourceError, validate

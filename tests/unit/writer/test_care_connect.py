@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import observation, patient
 from careconnect_testing.parts.record_writers import Writer

@@ -16,7 +16,7 @@ from careconnect.fhir.resource_types import (
     ResourceType,
     SearchParameter,
 )
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.extract import search_values
 from careconnect_records.items.resource_items import epoch_milliseconds, with_version
 

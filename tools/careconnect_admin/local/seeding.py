@@ -1,7 +1,6 @@
 """Fill a new stack with the demo clients and records."""
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +20,7 @@ from careconnect_admin.loading.load import LoadReport, Progress, load_paths
 from careconnect_admin.loading.reading.checked import nothing_to_load
 from careconnect_admin.loading.reading.sources import find_sources, read_source
 from careconnect_admin.local.saved_tables import SavedTables
-from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
+from careconnect_admin.sample.records import SAMPLE, StoryTeller, story_tellers
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 
@@ -98,14 +97,8 @@ def seed(
     register(clients, AuditedClientRegistry(registry, lambda: record))
     if restored and not data:
         return restored
-    with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:
-        paths = list(data)
-        if not paths:
-            paths = [Path(folder)]
-            write_sample(paths[0])
-        return recorded_load(
-            record, lambda _: load_paths(paths, tables, progress, base_url=base_url), find_sources(paths)
-        )
+    paths = list(data) or [SAMPLE]
+    return recorded_load(record, lambda _: load_paths(paths, tables, progress, base_url=base_url), find_sources(paths))
 
 
 def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report: LoadReport) -> str:

@@ -1,1 +1,1 @@
-"""The generated Care Connect sample."""
+"""The Care Connect sample: invented records, as data."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, Table
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text, parse_json
 from careconnect_testing.parts.clock import Clock

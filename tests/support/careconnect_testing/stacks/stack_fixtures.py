@@ -15,7 +15,7 @@ from careconnect_admin.clients.demo import AUDITOR, EDITOR, EXPLORER, DemoClient
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.sample.generator import write_sample
+from careconnect_admin.sample.records import SAMPLE
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 
@@ -60,13 +60,11 @@ def record_tables(local_stack: LocalStack) -> RecordTables:
 
 
 @pytest.fixture(scope="session")
-def sample(local_stack: LocalStack, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample(local_stack: LocalStack, record_tables: RecordTables) -> Path:
     """The project's own sample, loaded; the value is its folder of NDJSON files."""
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder)
-    report = load_paths([folder], record_tables, base_url=local_stack.base_url)
+    report = load_paths([SAMPLE], record_tables, base_url=local_stack.base_url)
     assert not report.problems
-    return folder
+    return SAMPLE
 
 
 @pytest.fixture(scope="session")

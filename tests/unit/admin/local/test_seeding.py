@@ -11,7 +11,7 @@ from moto import mock_aws
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.loading.load import LoadReport, load_paths
 from careconnect_admin.local.seeding import example_path, seed, stories_there
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.audit_trails import audit_table

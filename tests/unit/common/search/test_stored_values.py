@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.search.stored_values import StoredValues, stored_values
-from careconnect_admin.sample.generator import sample_resources
+from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.extract import search_values
 from careconnect_records.items.resource_items import with_version
 

@@ -15,7 +15,7 @@ from careconnect_admin.project import relative
 
 if TYPE_CHECKING:
     from careconnect_admin.clients.demo import DemoClient
-    from careconnect_admin.sample.generator import StoryTeller
+    from careconnect_admin.sample.records import StoryTeller
 
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on, on 127.0.0.1.")]
 DataOption = Annotated[

@@ -23,7 +23,7 @@ from careconnect_admin.errors import SettingError
 from careconnect_admin.project import relative
 
 if TYPE_CHECKING:
-    from careconnect_admin.sample.generator import StoryTeller
+    from careconnect_admin.sample.records import StoryTeller
 
 _OF_RUN_ALONE = ("KEEP", "TOKEN_LIFETIME")
 
