@@ -22,13 +22,6 @@ PACKAGES = {
 }
 # What a function is built from besides, and is no part of its code: the console's page.
 BUILT_FROM = {"console": ("Makefile", "web"), "bundle": ("Makefile",)}
-CODE = sorted(
-    path
-    for folder in ("functions", "layers", "tools")
-    for path in (PROJECT / folder).rglob("*.py")
-    if "node_modules" not in path.parts
-)
-DEPLOYED = [path for path in CODE if any(map(path.is_relative_to, (PROJECT / "functions", *LAYERS)))]
 
 
 def of_project(path: Path) -> str:
@@ -94,31 +87,9 @@ def test_the_layers_hold_two_packages_lists_and_what_builds_them() -> None:
     assert not [name for name in files if "/python/" in name]
 
 
-def test_nothing_deployed_scans_a_table() -> None:
-    assert [of_project(path) for path in DEPLOYED if ".scan(" in path.read_text(encoding="utf-8")] == []
-
-
-def test_nothing_deployed_has_a_name_that_says_nothing() -> None:
-    empty = {"utils", "util", "helpers", "helper", "manager", "misc", "common2"}
-
-    assert [of_project(path) for path in DEPLOYED if empty & {*path.stem.split("_"), path.parent.name}] == []
-
-
 def test_no_file_names_a_machine() -> None:
     places = ("/" + "work/", "/" + "root/", "/home" + "/")
     files = [name for name in tracked() if not name.endswith((".png", ".zip")) and (PROJECT / name).is_file()]
 
     texts = {name: (PROJECT / name).read_text(encoding="utf-8") for name in files}
     assert [name for name, text in texts.items() if any(place in text for place in places)] == []
-
-
-@pytest.mark.parametrize(
-    ("spelling", "place"),
-    [
-        ("9.-]{1,64}", "layers/common/careconnect/fhir/resource_types/types.py"),
-        ("urlsafe_b64", "layers/common/careconnect/oauth/base64url.py"),
-    ],
-    ids=["the form of an id", "base64url"],
-)
-def test_what_all_must_agree_on_is_spelled_once(spelling: str, place: str) -> None:
-    assert [of_project(path) for path in CODE if spelling in path.read_text(encoding="utf-8")] == [place]

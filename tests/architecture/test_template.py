@@ -25,6 +25,7 @@ from careconnect_admin.restoring import switch_tables
 from careconnect_testing.http.events import BINARY
 from careconnect_testing.http.writes import PATCH as JSON_PATCH
 from careconnect_testing.running.cases import each_of
+from careconnect_testing.stacks.cold_start import ENVIRONMENT, started
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 from careconnect_testing.stacks.whole_template import whole_template
 
@@ -478,43 +479,70 @@ def environment(function: str) -> set[str]:
     return own | {name for name, value in everywhere.items() if value != {"Ref": "AWS::NoValue"}}
 
 
+def literals(function: str) -> dict[str, str]:
+    """Return the variables of a function that the template gives a text: which of its variants it is."""
+    variables = FUNCTIONS[function].get("Environment", {}).get("Variables", {})
+    return {name: value for name, value in variables.items() if isinstance(value, str)}
+
+
 # Read by nobody: a release differs from the one before by it.
 _NO_SETTINGS = {"RELEASE"}
 _LAMBDAS_OWN = {"AWS_REGION"}
 
+# Start each function's handler, in its variant, and print the names of the settings that it reads.
+_WATCHED_STARTS = """
+import importlib, json, os, sys
+from collections.abc import Mapping
+from careconnect.runtime.settings import Settings
 
-def _settings_read(source: str) -> set[str]:
-    read = set(re.findall(r"settings\.(?:required|optional|integer|choice|root_url)\(\s*[\"'](\w+)[\"']", source))
-    return read | ({"ALLOWED_ORIGINS"} if "settings.origins()" in source else set())
+class Watched(Mapping):
+    def __init__(self):
+        self.read = []
+    def __getitem__(self, name):
+        self.read.append(name)
+        return os.environ[name]
+    def __iter__(self):
+        return iter(os.environ)
+    def __len__(self):
+        return len(os.environ)
+
+def watch(settings, _environ):
+    settings._environ = watched
+
+Settings.__init__ = watch
+read = {}
+for function, package, variant in STARTS:
+    watched = Watched()
+    os.environ.update(variant)
+    sys.modules.pop(f"{package}.handler", None)
+    importlib.import_module(f"{package}.handler")
+    read[function] = watched.read
+print(json.dumps(read))
+"""
+
+
+@pytest.fixture(scope="module")
+def settings_read() -> Mapping[str, list[str]]:
+    """Return the settings that each function reads at its start."""
+    starts = [(function, package.rpartition("/")[2], literals(function)) for function, package in PACKAGES.items()]
+    ended = started(f"STARTS = {starts!r}\n{_WATCHED_STARTS}", ENVIRONMENT)
+    assert ended.returncode == 0, ended.stderr
+    return dict(json.loads(ended.stdout))
 
 
 @pytest.mark.parametrize("function", PACKAGES)
-def test_a_functions_environment_is_what_its_handler_reads(function: str) -> None:
-    source = (PROJECT / PACKAGES[function] / "handler.py").read_text(encoding="utf-8")
-    read = _settings_read(source)
-    if "auditing_of" in source:
-        read |= _settings_read((PROJECT / "layers/common/careconnect/endpoint/auditing.py").read_text(encoding="utf-8"))
-    if "quota_of" in source:
-        read |= _settings_read((PROJECT / "layers/common/careconnect/endpoint/quotas.py").read_text(encoding="utf-8"))
-    if "pipeline_of" in source:
-        read |= _settings_read(
-            (PROJECT / "layers/common/careconnect/endpoint/composition.py").read_text(encoding="utf-8")
-        )
+def test_a_functions_environment_is_what_it_reads_at_its_start(
+    function: str, settings_read: Mapping[str, list[str]]
+) -> None:
     given = environment(function) - _NO_SETTINGS
-    if function in ("DirectoryFunction", "DirectoryWriterFunction"):
-        # The functions of the directory get the name of no other table.
-        read -= {"RECORD_TABLE"}
     if function in AUTHORIZERS:
         # It answers the gateway, never a browser.
         given -= {"ALLOWED_ORIGINS"}
     if function in ("ArchiverFunction", "VerifierFunction", RECOVERY):
         # They answer nobody.
         given -= {"ALLOWED_ORIGINS", "BASE_URL"}
-    if function == "ArchiverFunction":
-        # The archiver does not get the name of the trail's table.
-        read -= {"AUDIT_TABLE"}
 
-    assert given == read - _LAMBDAS_OWN
+    assert given == set(settings_read[function]) - _LAMBDAS_OWN
 
 
 def test_only_its_functions_are_shown_a_table() -> None:
