@@ -216,9 +216,11 @@ stu3-definitions: $(VENV)/.node ## Generate the layer's data of what STU3 define
 mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
-# ARGS="--inputs=10000000 --seed=7", "--only token cursor". A find is printed as bytes.
-fuzz: $(VENV)/.test ## Give every parser of strangers' bytes a million made-up inputs (half an hour; ARGS=--inputs=10000000)
-	$(BIN)/python -m careconnect_testing.fuzzing $(ARGS)
+# A find is printed as bytes, and tried first the next time. ARGS="-k cursor" takes one target.
+ROUNDS ?= 20
+fuzz: $(VENV)/.test ## Give every parser of strangers' bytes a million new made-up inputs (half an hour; ROUNDS=200 for more)
+	@for round in $$(seq $(ROUNDS)); do \
+		$(BIN)/pytest -q -n 2 -m hypothesis --hypothesis-profile=fresh tests/fuzz $(ARGS) || exit 1; done
 
 # The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", --json, --write, --once.
 bench: $(VENV)/.test ## Measure how fast it is, and what it costs (half an hour; with --write docs/performance.md follows)

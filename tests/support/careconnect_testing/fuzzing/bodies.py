@@ -140,32 +140,10 @@ BUNDLES: Final = tuple(
 )
 
 POINTERS: Final = (
-    *(
-        "",
-        "/",
-        "//",
-        "/-",
-        "/name",
-        "/name/-",
-        "/name/0",
-        "/name/00",
-        "/name/0abc",
-        "/name/-1",
-        "/name/9999999999999999999",
-    ),
-    *(
-        "/name/0/given/-",
-        "/text/div/0",
-        "/active/0",
-        "/id",
-        "/resourceType",
-        "/meta",
-        "/meta/versionId",
-        "~",
-        "/~2",
-        "/a~",
-    ),
-    *("/name/" + "9" * 5_000, "/" * 500, "/name/１", "/name/0/given/0/0", "/\ud800", "/_active", "name"),
+    b"",
+    *b"/ // /- /name /name/- /name/0 /name/00 /name/0abc /name/-1 /name/9999999999999999999 /name/0/given/-".split(),
+    *b"/text/div/0 /active/0 /id /resourceType /meta /meta/versionId ~ /~2 /a~ /name/0/given/0/0 /_active name".split(),
+    *(b"/name/" + b"9" * 5_000, b"/" * 500, "/name/１".encode()),
 )
 """JSON Pointers, right and wrong, which the patches' paths are exchanged for."""
 
