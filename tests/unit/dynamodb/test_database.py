@@ -7,8 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect_testing.dynamodb import Database, InMemoryClient
-from careconnect_testing.dynamodb.checks.comparison import create_tables
-from careconnect_testing.dynamodb.checks.generated_calls import PLAIN, SORTED
+from careconnect_testing.dynamodb.generated_calls import PLAIN, SORTED, create_tables
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.running.cases import each_of
 

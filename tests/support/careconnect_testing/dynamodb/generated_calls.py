@@ -283,3 +283,9 @@ calls: Final = st.lists(
     max_size=12,
 )
 """Sequences of calls on `TABLES`, all on the same few keys."""
+
+
+def create_tables(client: Any, suffix: str = "") -> None:
+    """Create the tables of generated calls."""
+    for name, request in TABLES.items():
+        client.create_table(TableName=name + suffix, **request)

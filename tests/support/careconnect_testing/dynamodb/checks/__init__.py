@@ -1,1 +1,0 @@
-"""Generated calls, for comparing DynamoDB in memory with others' DynamoDB."""
