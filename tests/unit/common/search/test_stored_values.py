@@ -1,6 +1,7 @@
 """The compact form of searchable values: it leaves out redundant parts, and a reader restores all of them."""
 
 import json
+from dataclasses import dataclass
 from time import process_time
 from typing import Any
 
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, resource_type
-from careconnect.search.stored_values import StoredValues, stored_values
+from careconnect.search.criteria import parse_criterion
+from careconnect.search.stored_values import StoredValues, predicate_of, stored_values
 from careconnect_admin.sample.records import sample_resources
 from careconnect_records.items.extract import search_values
 from careconnect_records.items.resource_items import with_version
@@ -199,3 +201,47 @@ def test_a_profile_that_is_known_is_known_of_each_type_by_its_own_uri() -> None:
     assert [isinstance(value, int) for value in of_patient] == [True, False]
     assert [isinstance(value, int) for value in of_location] == [False, True]
     assert StoredValues(served("Patient"), "4", {"_profile": of_patient})["_profile"] == profiles
+
+
+@dataclass(frozen=True)
+class _Indexed:
+    """An index entry as it is stored."""
+
+    id: str
+    stored: str
+
+
+@pytest.mark.parametrize(
+    ("type_name", "values", "query", "expected"),
+    [
+        ("Observation", {"code": [[SNOMED, "1"]]}, {"code": f"{SNOMED}|1"}, True),
+        ("Observation", {"code": [[SNOMED, "1"]], "date": [[0, 1]]}, {"code": "1", "date": "gt1980"}, False),
+        ("Observation", {"code": [[SNOMED, "1"]], "date": [[0, 1]]}, {"code": "1", "date": "lt1980"}, True),
+        ("Observation", {"value-quantity": [["5.40", UCUM, "kg", "kg"]]}, {"value-quantity": f"5.4|{UCUM}|kg"}, True),
+        ("Observation", {"subject": ["Patient/4"], "patient": ["Patient/4"]}, {"patient": "4"}, True),
+        ("Observation", {}, {"_id": "4"}, True),
+        ("Observation", {}, {"_id": "5"}, False),
+        ("Patient", {}, {"deceased": "false"}, True),
+        ("Patient", {"name": ["Ada", "Moor"], "given": ["Ada"]}, {"given": "ada"}, True),
+        ("Patient", {"name": ["Ada", "Moor"], "given": ["Ada"]}, {"given": "moor"}, False),
+        (
+            "Observation",
+            {"component-code-value-quantity": [[[["", "8480-6"]], []]]},
+            {"component-code": "8480-6"},
+            True,
+        ),
+        ("Patient", {}, {}, True),
+    ],
+    ids=lambda value: "&".join(f"{name}={text}" for name, text in value.items()) if isinstance(value, dict) else None,
+)
+def test_a_predicate_needs_all_criteria_of_what_an_entry_stores_or_implies(
+    type_name: str, values: dict[str, list[Any]], query: dict[str, str], expected: bool
+) -> None:
+    type_ = served(type_name)
+    criteria = [
+        parse_criterion(type_.by_name[name], "", text, fhir_base="https://care.example/fhir", now=0)
+        for name, text in query.items()
+    ]
+    entry = _Indexed("4", json.dumps(stored_values(type_, values)))
+
+    assert predicate_of(type_, criteria)(entry) is expected
