@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from access_auditor.event_store import CONCURRENT, EventStore, PartRequest, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
 
-MAX_EXAMINED: Final = 3_000
+MAX_EVENTS: Final = 3_000
 """Events that one page examines. The page of a selective search may therefore be short, and have a next page."""
 MAX_QUERIES: Final = 240
 """Queries of a page: each is one call to DynamoDB, up to sixteen concurrently."""
@@ -42,7 +42,7 @@ class SpentError(Exception):
 class Effort:
     """The remaining effort of a request: events to examine, queries to make, `seconds` of the clock `elapsed`."""
 
-    events: int = MAX_EXAMINED
+    events: int = MAX_EVENTS
     queries: int = MAX_QUERIES
     seconds: float = MAX_SECONDS
     elapsed: Callable[[], float] = time.monotonic

@@ -10,7 +10,7 @@ from access_auditor.event_values import values_of
 from access_auditor.scan_events import (
     MAX_COUNTED,
     MAX_COUNTING_QUERIES,
-    MAX_EXAMINED,
+    MAX_EVENTS,
     MAX_QUERIES,
     MAX_SECONDS,
     Effort,
@@ -88,7 +88,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     if cursor is not None:
         window = Window(window.low, cursor.position[0])
     wanted = context.result.count + 1
-    events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EXAMINED, MAX_QUERIES)
+    events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EVENTS, MAX_QUERIES)
     effort = Effort(events, queries, elapsed=context.elapsed)
     scan = EventScan(context.store, window, MAX_COUNTED if counts else wanted, effort)
     tests = [(criterion.parameter.name, criterion.compiled()) for criterion in query.criteria]

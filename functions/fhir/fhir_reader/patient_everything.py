@@ -18,7 +18,7 @@ from fhir_reader.store.stored import OWN_POSITION, Entry
 
 EVERYTHING: Final = "$everything"
 
-MAX_EXAMINED: Final = 1_000
+MAX_MEMBERS: Final = 1_000
 """Compartment entries that one page examines. The Bundle has a total if these are all entries."""
 
 
@@ -49,7 +49,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     links = [("self", context.links.url(used))]
     warned = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view)] if query.warnings else []
     # A request for the count alone returns the count, or fails as too costly.
-    limit = MAX_ENTRIES if is_number else MAX_EXAMINED
+    limit = MAX_ENTRIES if is_number else MAX_MEMBERS
     with context.budget.charged_to(EVERYTHING):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
         disclose_named_patients(patient_type, context)

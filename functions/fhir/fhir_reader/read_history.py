@@ -17,7 +17,7 @@ from fhir_reader.search.filter import disclose_named_patients
 from fhir_reader.search.parse import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
-MAX_EXAMINED: Final = 200
+MAX_VERSIONS: Final = 200
 """Versions that one page examines to find those that the caller may see."""
 
 SINCE: Final = "_since"
@@ -34,7 +34,7 @@ class _Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _HistoryPage:
     """A page of history entries.
 
     `next` is the version at which the next page begins (0: there is none). `found` counts the versions that the caller
@@ -120,15 +120,15 @@ def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> i
     return lowest
 
 
-def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> _Page:
+def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> _HistoryPage:
     count = context.result.count
     wanted = 0 if context.result.only_total else count
     entries: list[str] = []
     patients: list[str] = []
     found, left = 0, BUNDLE_BYTES
     for examined, version in enumerate(_versions(resource, highest, lowest, context)):
-        if examined == MAX_EXAMINED or (wanted and len(entries) == wanted):
-            return _Page(entries, version.version, found, patients)
+        if examined == MAX_VERSIONS or (wanted and len(entries) == wanted):
+            return _HistoryPage(entries, version.version, found, patients)
         if not context.caller.sees(resource.type, resource.id, version.patients):
             continue
         found += 1
@@ -137,10 +137,10 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
         entry = _entry(resource, version, context)
         left -= bytes_of(entry)
         if left < 0 and entries:
-            return _Page(entries, version.version, found, patients)
+            return _HistoryPage(entries, version.version, found, patients)
         entries.append(entry)
         patients += patients_in(resource.type, resource.id, version)
-    return _Page(entries, 0, found, patients)
+    return _HistoryPage(entries, 0, found, patients)
 
 
 def _versions(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> Iterator[StoredResource]:
@@ -153,7 +153,7 @@ def _versions(resource: _Resource, highest: int, lowest: int, context: SearchCon
         highest -= 1
     if highest >= lowest:
         # One version more shows where the next page begins.
-        expected = min(highest - lowest, context.result.count or MAX_EXAMINED) + 1
+        expected = min(highest - lowest, context.result.count or MAX_VERSIONS) + 1
         yield from context.store.versions.backwards(resource.type, resource.id, highest, lowest, expected)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from access_auditor.event_store import CONCURRENT, EventPart, PartRequest
 from access_auditor.scan_events import (
     MAX_COUNTED,
-    MAX_EXAMINED,
+    MAX_EVENTS,
     MAX_QUERIES,
     MAX_SECONDS,
     Effort,
@@ -154,14 +154,14 @@ def test_a_count_reads_a_full_day_in_few_rounds() -> None:
 
 
 def test_a_page_examines_no_more_than_one_may() -> None:
-    store = EventsInMemory(spread(MAX_EXAMINED + 50, minutes=0.1), most=10_000)
+    store = EventsInMemory(spread(MAX_EVENTS + 50, minutes=0.1), most=10_000)
     scan = EventScan(store, ALL, 20)
 
-    assert len(list(scan.by_day())) == MAX_EXAMINED
+    assert len(list(scan.by_day())) == MAX_EVENTS
     assert not scan.is_end
-    assert scan.position == store.kept[MAX_EXAMINED - 1].id
+    assert scan.position == store.kept[MAX_EVENTS - 1].id
     assert len(store.asked) <= MAX_QUERIES
-    assert MAX_COUNTED > MAX_EXAMINED
+    assert MAX_COUNTED > MAX_EVENTS
 
 
 def test_a_page_makes_no_more_queries_than_one_may() -> None:

@@ -150,7 +150,7 @@ def test_a_total_of_too_many_is_refused(auditor: Auditor, monkeypatch: pytest.Mo
 def test_a_page_that_may_examine_no_more_goes_on_where_it_ended(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access_auditor.search_events.MAX_EXAMINED", 2)
+    monkeypatch.setattr("access_auditor.search_events.MAX_EVENTS", 2)
     pages = auditor.scan("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
 
     assert [id_ for page in pages for id_ in page.ids()] == IDS

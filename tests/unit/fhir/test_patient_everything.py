@@ -11,7 +11,7 @@ PATH = "Patient/4/$everything"
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page examine seven entries."""
-    monkeypatch.setattr(patient_everything, "MAX_EXAMINED", 7)
+    monkeypatch.setattr(patient_everything, "MAX_MEMBERS", 7)
 
 
 def test_the_whole_is_reported_and_counted_where_one_page_sees_it(reader: Reader) -> None:

@@ -446,7 +446,7 @@ def test_a_bound_client_is_reported_the_number_of_what_it_sees(
     answer = bound.get("Observation/moved/_history", query)
     assert (answer.total, answer.json.get("entry")) == (3, None)
 
-    monkeypatch.setattr(read_history, "MAX_EXAMINED", 3)
+    monkeypatch.setattr(read_history, "MAX_VERSIONS", 3)
     answer = bound.get("Observation/moved/_history", query)
     assert (answer.total, answer.link("next")) == (None, "")
 
@@ -455,7 +455,7 @@ def test_a_page_examines_a_bounded_number_of_versions(reader: Reader, monkeypatc
     others = [Version(observation("often", "8", "secret")) for _ in range(7)]
     own = Version(observation("often", "9", "own"))
     write_versions(reader, "Observation/often", [own, *others, own])
-    monkeypatch.setattr(read_history, "MAX_EXAMINED", 3)
+    monkeypatch.setattr(read_history, "MAX_VERSIONS", 3)
 
     pages = reader.as_caller(EVERYTHING, "9").walk("Observation/often/_history")
 

@@ -23,7 +23,7 @@ _Followed = tuple[PageEntry, list[Included]]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FilledPage:
     """The rendered entries of a page; `taken` counts the matches that it covers."""
 
     entries: list[str]
@@ -32,7 +32,7 @@ class Page:
 
 def fill_page(
     matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
-) -> Page:
+) -> FilledPage:
     """Fill a page with as many of `matches` as fit, each with its included resources.
 
     Included resources are found from index entries. So the patients of the page are known before any body is read, and
@@ -135,7 +135,7 @@ def _version_of(one: PageEntry, current: StoredResource, context: SearchContext)
     return None
 
 
-def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: SearchContext) -> Page:
+def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: SearchContext) -> FilledPage:
     """Return a page of as many matches as fit into the bytes of an answer and the patients of a request."""
     entries: list[str] = []
     added: list[str] = []
@@ -162,7 +162,7 @@ def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: S
         taken += 1
     # Included resources may be about other patients than their entries said.
     context.found.disclose(sorted(patients))
-    return Page([*entries, *added], taken)
+    return FilledPage([*entries, *added], taken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from fhir_reader.search.access_paths import (
 )
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import compartment_criterion, is_visible, visible
-from fhir_reader.search.scan import MAX_EXAMINED, read_all
+from fhir_reader.search.scan import MAX_ENTRIES_OF_PAGE, read_all
 from fhir_reader.store.stored import BATCH, Entry, IndexOrder
 
 _MAX_TRIED: Final = 2
@@ -150,7 +150,7 @@ def _attempts(
         if best in in_order:
             yield None, partial(_in_order, type_, best, order, context)
         else:
-            yield None, partial(_sortable, type_, best, order, context, MAX_EXAMINED)
+            yield None, partial(_sortable, type_, best, order, context, MAX_ENTRIES_OF_PAGE)
             if not order.by_change:
                 yield None, partial(_by_system, type_, best, order, context)
             yield None, partial(_all_sortable, type_, best, order, context)
@@ -175,7 +175,7 @@ def _tries(
         yield position, partial(_resolved, type_, resolution, order, context)
     if len(paths) > 1 or not in_order:
         for path in paths[:_MAX_TRIED]:
-            yield None, partial(_sortable, type_, path, order, context, MAX_EXAMINED)
+            yield None, partial(_sortable, type_, path, order, context, MAX_ENTRIES_OF_PAGE)
     if in_order:
         yield None, partial(_in_order, type_, in_order[0], order, context)
     elif not order.by_change:
@@ -195,7 +195,7 @@ def _resolved(type_: ResourceType, resolution: Resolution, order: IndexOrder, co
     (path,) = index_paths(type_, [resolved_by])
     if path.is_ordered and not order.by_change:
         return _in_order(type_, path, order, context)
-    return _sortable(type_, path, order, context, MAX_EXAMINED)
+    return _sortable(type_, path, order, context, MAX_ENTRIES_OF_PAGE)
 
 
 def _can_spare(calls: int, context: SearchContext) -> bool:
@@ -229,7 +229,7 @@ def _all_sortable(
     type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext
 ) -> list[Entry] | None:
     """Return all entries of an access path; None if they exceed the budget less a reserve for another attempt."""
-    return _sortable(type_, path, order, context, context.budget.entries_left - MAX_EXAMINED - _AHEAD)
+    return _sortable(type_, path, order, context, context.budget.entries_left - MAX_ENTRIES_OF_PAGE - _AHEAD)
 
 
 def _by_system(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> AccessPath | None:

@@ -15,15 +15,14 @@ from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import FilterResult, Predicate
 from fhir_reader.store.resource_store import EntryStream
-from fhir_reader.store.stored import Entry, IndexOrder, IndexRange, Position
+from fhir_reader.store.stored import GROWTH, Entry, IndexOrder, IndexRange, Position
 
-MAX_EXAMINED: Final = 1_000
+MAX_ENTRIES_OF_PAGE: Final = 1_000
 """Most index entries that a page examines; the query planner may examine as many again to find a short access path."""
 
 MAX_COUNTED_PATIENTS: Final = 20
 """A total over at most so many patients is audited for each; over more, for no patient (`audit.md`, Whose)."""
 
-_GROWTH: Final = 4
 _SPARE: Final = 2
 """A page's entries are spread unevenly over several ranges: each range is asked for twice its share."""
 
@@ -46,22 +45,22 @@ class PageShare:
     def next_limit(self, limit: int, ranges: int) -> int:
         """Return how many entries each of `ranges` reads after `limit`: at most its part of the entries left."""
         # Shards of a type hold about equally many entries. Of more ranges than shards, one may hold most entries.
-        return min(limit * _GROWTH, self.left // min(ranges, SHARDS) + 1)
+        return min(limit * GROWTH, self.left // min(ranges, SHARDS) + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Entries that may match, in order; `at_least` is a lower bound of their number."""
+    """Entries that may match, in order; `lower_bound` is a lower bound of their number."""
 
     entries: Iterator[Entry]
-    at_least: int
+    lower_bound: int
 
 
 class Lookups(Protocol):
     """Filters entries by lookups, several at a time."""
 
-    def filter(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
-        """Return the matches among as many entries as the budget allows, and among no fewer than `at_least`."""
+    def filter(self, entries: Sequence[Entry], required: int) -> FilterResult:
+        """Return the matches among as many entries as the budget allows, and among no fewer than `required`."""
 
     def batch_size(self, before: int, wanted: int) -> int:
         """Return how many entries to look up together, after a batch of `before`."""
@@ -122,16 +121,16 @@ def candidates_of(
     rare = _open(type_, [one for one in path.ranges if one.expected], context, share, expected)
     later = _open(type_, path.then, context, share, 1)
     # The first entry after the cursor position may be the one at it, and the rest of a range may be empty.
-    at_least = sum(max(stream.at_least - 1, 0) for stream in (*streams, *later))
+    lower_bound = sum(max(stream.lower_bound - 1, 0) for stream in (*streams, *later))
     entries = chain(_merged([*streams, *rare], order, context.budget), _merged(later, order, context.budget))
-    return Candidates(_once(entries, tuple(after) if after else None), at_least)
+    return Candidates(_once(entries, tuple(after) if after else None), lower_bound)
 
 
 def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, limit: int) -> list[Entry] | None:
     """Return all entries of an access path, one for each resource, or None if there are more than `limit`."""
     share = PageShare(limit)
     streams = _open(type_, (*path.ranges, *path.then), context, share, limit + 1, at_once=False)
-    if sum(stream.at_least - 1 for stream in streams) > limit:
+    if sum(stream.lower_bound - 1 for stream in streams) > limit:
         return None
     found: dict[str, Entry] = {}
     for entry in chain.from_iterable(entries_of(stream, context.budget) for stream in streams):
@@ -147,7 +146,7 @@ def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, limi
 def estimated_entries(path: AccessPath, wanted: int, before: int) -> int:
     """Estimate how many entries a page examines, from the number that the page before had to examine."""
     spare = _SPARE if len(path.ranges) > 1 else 1
-    return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MAX_EXAMINED)
+    return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MAX_ENTRIES_OF_PAGE)
 
 
 def scan_index(
@@ -167,12 +166,12 @@ def scan_index(
     candidates than share or lookups allow.
     `count_patients` collects the patients of the matches.
     """
-    count_all = count_all and candidates.at_least <= share.left
+    count_all = count_all and candidates.lower_bound <= share.left
     result = ScanResult(patients=set() if count_patients else None)
     if lookups is None:
         _scan(candidates, matches, share, wanted, count_all=count_all, result=result)
     else:
-        count_all = count_all and lookups.can_afford(candidates.at_least)
+        count_all = count_all and lookups.can_afford(candidates.lower_bound)
         _scan_with_lookups(candidates, matches, lookups, share, wanted, count_all=count_all, result=result)
     budget.check()
     return result
@@ -239,7 +238,7 @@ def _scan_with_lookups(
 
 def _look_up(result: ScanResult, pending: list[Entry], last: Entry | None, lookups: Lookups, wanted: int) -> bool:
     """Add the matches among the pending entries to a result; False if the request cannot afford all lookups."""
-    filtered = lookups.filter(pending, at_least=1 if result.last is None else 0)
+    filtered = lookups.filter(pending, required=1 if result.last is None else 0)
     for entry in filtered.entries:
         result.count(entry)
     result.matches += filtered.entries[: wanted - len(result.matches)]
@@ -280,7 +279,8 @@ def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[E
     """Yield ordered entries, one for each resource, without the one at the position `after`."""
     before = after
     for entry in entries:
-        if (position := _position(entry)) != before:
+        position = entry.order, entry.id
+        if position != before:
             before = position
             yield entry
 

@@ -26,7 +26,7 @@ from fhir_reader.search.plan_query import candidate_entries, plan_query
 from fhir_reader.search.result_order import ResultOrder
 from fhir_reader.search.scan import (
     MAX_COUNTED_PATIENTS,
-    MAX_EXAMINED,
+    MAX_ENTRIES_OF_PAGE,
     Candidates,
     PageShare,
     ScanResult,
@@ -152,7 +152,7 @@ class _PageScan:
         self._context = context
         self.counts = is_first and result.wants_total
         self.counts_patients = is_first and result.exact_total
-        self._limit = MAX_ENTRIES if self.counts_patients else MAX_EXAMINED
+        self._limit = MAX_ENTRIES if self.counts_patients else MAX_ENTRIES_OF_PAGE
         self.wanted = 0 if result.only_total else result.count + 1
         self.share = PageShare(self._limit)
         self.path_number = 0

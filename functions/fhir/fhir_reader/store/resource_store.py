@@ -14,7 +14,7 @@ class EntryStream(Protocol):
     """The entries of one range, read in parts."""
 
     @property
-    def at_least(self) -> int:
+    def lower_bound(self) -> int:
         """The known minimum of entries in the range: those of its first part, and one more if it continues."""
 
     def parts(self) -> Iterator[list[Entry]]:

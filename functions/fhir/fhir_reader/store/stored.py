@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BATCH: Final = 100
 """Maximum resources in one call (DynamoDB's quota for BatchGetItem)."""
 
-_GROWTH: Final = 4
+GROWTH: Final = 4
 """Factor by which a query asks for more entries, when those that were expected to be enough were not."""
 
 OWN_POSITION: Final = "!"
@@ -179,7 +179,7 @@ class QueriedEntries:
     next_limit: NextLimit | None
 
     @property
-    def at_least(self) -> int:
+    def lower_bound(self) -> int:
         """Entries that the range is known to hold: those of its first part, and one if it goes on."""
         answer = self.first.result()
         return len(answer["Items"]) + ("LastEvaluatedKey" in answer)
@@ -211,7 +211,7 @@ def parts_of(
         last = answer.get("LastEvaluatedKey")
         if not last:
             return
-        limit = next_limit(limit) if next_limit else limit * _GROWTH
+        limit = next_limit(limit) if next_limit else limit * GROWTH
         answer = query(**{**request, **limit_of(limit)}, ExclusiveStartKey=last)
 
 

@@ -36,7 +36,7 @@ class _Stream:
     found: list[Entry]
 
     @property
-    def at_least(self) -> int:
+    def lower_bound(self) -> int:
         return len(self.found)
 
     def parts(self) -> Iterator[list[Entry]]:

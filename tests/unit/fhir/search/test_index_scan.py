@@ -70,7 +70,7 @@ def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (scan, plan_query, search_resources):
-        monkeypatch.setattr(module, "MAX_EXAMINED", SHARE)
+        monkeypatch.setattr(module, "MAX_ENTRIES_OF_PAGE", SHARE)
 
 
 SEARCHES = [
@@ -126,7 +126,7 @@ def test_a_walk_finds_what_one_page_would(
     walked = everybody.walk(type_name, f"{query}&_count=7")
     with monkeypatch.context() as patched:
         for module in (scan, plan_query, search_resources):
-            patched.setattr(module, "MAX_EXAMINED", 1_000)
+            patched.setattr(module, "MAX_ENTRIES_OF_PAGE", 1_000)
         at_once = everybody.walk(type_name, f"{query}&_count=100")
 
     assert ids(walked) == ids(at_once)

@@ -57,7 +57,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (scan, plan_query, search_resources):
-        monkeypatch.setattr(module, "MAX_EXAMINED", SHARE)
+        monkeypatch.setattr(module, "MAX_ENTRIES_OF_PAGE", SHARE)
 
 
 def ids(reader: Reader, type_name: str, query: str) -> list[str]:

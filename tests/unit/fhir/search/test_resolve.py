@@ -49,7 +49,7 @@ def test_a_walk_in_parts_decides_each_of_them_once_and_rightly(
     wanted = [entry.id for entry in entries if expected(number_of(entry))]
     while entries:
         asked = context()
-        part = filter_entries([chained(type_name, name, text)], entries, asked, at_least=1)
+        part = filter_entries([chained(type_name, name, text)], entries, asked, required=1)
         assert part.decided >= 1
         # A page has calls left for its bodies and includes.
         assert asked.budget.calls_left >= 10
@@ -87,7 +87,7 @@ def test_what_a_page_needs_is_left_to_it(type_name: str, name: str, text: str, e
 
     assert filter_entries([condition], entries, context(calls=30)) == FilterResult([], 0)
     # Where a page has to begin, it begins.
-    begun = filter_entries([condition], entries, context(calls=30), at_least=1)
+    begun = filter_entries([condition], entries, context(calls=30), required=1)
     assert begun.decided >= 1
     assert [entry.id for entry in begun.entries] == [
         entry.id for entry in entries[: begun.decided] if expected(number_of(entry))
@@ -117,7 +117,7 @@ def test_long_records_in_which_nothing_is_found_end_a_part_and_refuse_nothing(
     condition, asked, entries = chained("Patient", name, "rare"), context(long_records), long_records.all_of("Patient")
 
     decided = [
-        filter_entries([condition], entries[start : start + 4], asked, at_least=1 - start).decided
+        filter_entries([condition], entries[start : start + 4], asked, required=1 - start).decided
         for start in (0, 4, 8)
     ]
 
@@ -132,7 +132,7 @@ def test_what_is_too_dear_alone_is_refused_by_name() -> None:
 
     with pytest.raises(OutcomeError) as raised:
         filter_entries(
-            [chained("Patient", name, "nothing")], PEOPLE_AND_VISITS.all_of("Patient"), context(calls=3), at_least=1
+            [chained("Patient", name, "nothing")], PEOPLE_AND_VISITS.all_of("Patient"), context(calls=3), required=1
         )
 
     assert (raised.value.status, raised.value.code) == (400, "too-costly")
@@ -146,7 +146,7 @@ def test_several_conditions_hold_together_and_what_one_drops_is_decided() -> Non
     ]
     entries, kept = PEOPLE_AND_VISITS.all_of("Patient"), []
     while entries:
-        part = filter_entries(conditions, entries, context(), at_least=1)
+        part = filter_entries(conditions, entries, context(), required=1)
         assert part.decided >= 1
         kept += [entry.id for entry in part.entries]
         entries = entries[part.decided :]

@@ -21,12 +21,12 @@ class ChainLookups:
         self._context = context
         self._calls_for_each = any(map(asks_of_each, conditions))
 
-    def filter(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
+    def filter(self, entries: Sequence[Entry], required: int) -> FilterResult:
         """Return the entries that meet the conditions, for as many of them as the request can afford.
 
-        Raises the 400 outcome `too-costly` if these would be fewer than `at_least`.
+        Raises the 400 outcome `too-costly` if these would be fewer than `required`.
         """
-        return filter_entries(self._conditions, entries, self._context, at_least=at_least)
+        return filter_entries(self._conditions, entries, self._context, required=required)
 
     def batch_size(self, before: int, wanted: int) -> int:
         """Return how many entries to look up together, after a batch of `before`."""

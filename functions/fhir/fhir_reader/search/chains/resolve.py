@@ -94,18 +94,18 @@ def resolve_condition(
 
 
 def filter_entries(
-    conditions: Sequence[ChainedCondition], entries: Sequence[Entry], context: SearchContext, *, at_least: int = 0
+    conditions: Sequence[ChainedCondition], entries: Sequence[Entry], context: SearchContext, *, required: int = 0
 ) -> FilterResult:
     """Return the entries of one type that meet all conditions, among as many leading entries as the budget allows.
 
-    A share of the budget stays reserved for the page, unless fewer than `at_least` entries would be decided. Raises the
-    400 outcome `too-costly` if deciding `at_least` entries exceeds the budget of the request.
+    A share of the budget stays reserved for the page, unless fewer than `required` entries would be decided. Raises the
+    400 outcome `too-costly` if deciding `required` entries exceeds the budget of the request.
     """
     positions = {entry.id: position for position, entry in enumerate(entries)}
     kept = FilterResult(list(entries), len(entries))
     for condition in conditions:
         # Entries that failed a previous condition need no decision.
-        needed = sum(positions[entry.id] < at_least for entry in kept.entries)
+        needed = sum(positions[entry.id] < required for entry in kept.entries)
         with context.budget.charged_to(condition.name):
             some = _filter(condition, kept.entries, context, needed)
         undecided = kept.entries[some.decided :]
@@ -141,7 +141,7 @@ def _referred_to(condition: Has, context: SearchContext, limit: int) -> tuple[st
 
 
 def _filter(
-    condition: SearchCondition, entries: Sequence[Entry], context: SearchContext, at_least: int
+    condition: SearchCondition, entries: Sequence[Entry], context: SearchContext, required: int
 ) -> FilterResult:
     match condition:
         case Criterion():
@@ -150,9 +150,9 @@ def _filter(
             meets = compiled(entries[0].type, [condition], context)
             return FilterResult([entry for entry in entries if meets(entry)], len(entries))
         case Chain():
-            return _filter_chained(condition, entries, context, at_least)
+            return _filter_chained(condition, entries, context, required)
         case Has():
-            return _filter_referenced(condition, entries, context, at_least)
+            return _filter_referenced(condition, entries, context, required)
 
 
 def _can_afford(calls: int, context: SearchContext) -> bool:
@@ -161,13 +161,13 @@ def _can_afford(calls: int, context: SearchContext) -> bool:
     )
 
 
-def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchContext, at_least: int) -> FilterResult:
+def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchContext, required: int) -> FilterResult:
     """Filter entries by their targets, which are looked up a hundred entries at a time."""
     kept: list[Entry] = []
     for start in range(0, len(entries), BATCH):
         some = entries[start : start + BATCH]
         targets = [_targets(entry, condition.reference) for entry in some]
-        needed = max(at_least - start, 0)
+        needed = max(required - start, 0)
         wanted = dict.fromkeys(key for keys in targets for key in keys)
         if not needed and not _can_afford(math.ceil(len(wanted) / BATCH) * len(condition.branches), context):
             return FilterResult(kept, start)
@@ -200,12 +200,12 @@ def _visible_targets(branch: Branch, wanted: Iterable[Key], context: SearchConte
     return [entry for entry in found if is_visible(entry, context)]
 
 
-def _filter_referenced(condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int) -> FilterResult:
+def _filter_referenced(condition: Has, entries: Sequence[Entry], context: SearchContext, required: int) -> FilterResult:
     """Filter entries by their referrers, which are queried for several entries concurrently: one call for each."""
     kept: list[Entry] = []
     decided, group = 0, _FIRST_GROUP
     while decided < len(entries):
-        needed = max(at_least - decided, 0)
+        needed = max(required - decided, 0)
         if not needed and not _can_afford(1, context):
             break
         affordable = context.budget.calls_left - _CALLS_LEFT_FOR_PAGE
@@ -221,26 +221,26 @@ def _filter_referenced(condition: Has, entries: Sequence[Entry], context: Search
 
 
 def _are_referred_to(
-    condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int
+    condition: Has, entries: Sequence[Entry], context: SearchContext, required: int
 ) -> list[bool | None]:
     """Return for each entry whether a resource that meets the condition refers to it; None if that is too costly."""
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
         meets = compiled(condition.source, [condition.inner], context)
-        return [_is_met(meets, stream, context, needed=position < at_least) for position, stream in enumerate(streams)]
+        return [_is_met(meets, stream, context, needed=position < required) for position, stream in enumerate(streams)]
     met: dict[int, bool | None] = {}
     going_on = dict(enumerate(streams))
     size = _FIRST_GROUP
     while going_on:
         looked_at: dict[int, list[Entry]] = {}
         for position, stream in going_on.items():
-            some = _next_of(stream, size, context, needed=position < at_least)
+            some = _next_of(stream, size, context, needed=position < required)
             if some is None:
                 met[position] = None
             else:
                 looked_at[position] = some
         sources = {source.id: source for some in looked_at.values() for source in some}
-        needed = {source.id for position, some in looked_at.items() if position < at_least for source in some}
+        needed = {source.id for position, some in looked_at.items() if position < required for source in some}
         inner = _filter(condition.inner, list(sources.values()), context, len(needed))
         good = {source.id for source in inner.entries}
         unknown = set(list(sources)[inner.decided :])
