@@ -2,8 +2,9 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
+from careconnect.http.errors import Metric
 from careconnect.http.origin import SECRET_HEADER, VIEWER_HEADER
 from careconnect_admin.project import PROJECT
 from careconnect_testing.running.cases import each_of
@@ -18,22 +19,16 @@ _OWN = {"Fn::Sub": "CareConnect/${AWS::StackName}"}
 _FRONT = _RESOURCES["Front"]["Properties"]["DistributionConfig"]
 
 
-def _counted() -> set[str]:
-    """Return the metrics that the code counts, by the literals that it names them with."""
-    code = [path for folder in ("functions", "layers") for path in (PROJECT / folder).rglob("*.py")]
-    text = "\n".join(path.read_text(encoding="utf-8") for path in code)
-    counted = set(re.findall(r'(?:\.count|metrics\.append)\("([A-Za-z]+)"\)', text))
-    counted |= set(re.findall(r'(?:metrics=|_REFUSED: Final = )\("([A-Za-z]+)",', text))
-    return counted | set(re.findall(r'\bunavailable\(str\(error\), "([A-Za-z]+)"\)', text))
+_COUNTED = set(get_args(Metric))
+_OF_LOGS = {"Denied", "KeyChanged"}
+"""The metrics of the access log and of CloudTrail's events."""
 
 
 def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
     watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm["Namespace"] == _OWN}
 
-    # Denied is counted from the access log, KeyChanged from CloudTrail's events; the gateway's own 5XXError covers the
-    # faults that make a reader Unavailable.
-    assert {"SigningFailed", "ClientRefused"} < watched
-    assert watched == (_counted() - {"TokenIssued", "Unavailable"}) | {"Denied", "KeyChanged"}
+    # The gateway's own 5XXError covers the faults that make a reader Unavailable. A malformed request harms nobody.
+    assert watched == (_COUNTED - {"TokenIssued", "Unavailable", "RequestMalformed"}) | _OF_LOGS
 
 
 def test_the_dashboard_shows_them_all_and_is_json() -> None:
@@ -41,7 +36,13 @@ def test_the_dashboard_shows_them_all_and_is_json() -> None:
     body = json.loads(text)
 
     shown = {metric[1] for widget in body["widgets"] for metric in widget["properties"]["metrics"]}
-    assert shown >= _counted() | {"Denied", "KeyChanged", "5XXError", "4XXError", "Latency", "Throttles", "Errors"}
+    assert shown >= _COUNTED | _OF_LOGS | {"5XXError", "4XXError", "Latency", "Throttles", "Errors"}
+
+
+def test_the_operators_page_says_what_each_counts() -> None:
+    page = (PROJECT / "docs/operate.md").read_text(encoding="utf-8")
+
+    assert [name for name in sorted(_COUNTED | _OF_LOGS) if f"`{name}`" not in page] == []
 
 
 def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:

@@ -10,6 +10,7 @@ from audit_archiver.days import DAY
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import Fault, Finding
 from careconnect.audit.event import day_of, is_event_id
+from careconnect.http.errors import Metric
 
 HEARTBEAT: Final = "heartbeat"
 VERIFY: Final = "verify"
@@ -35,7 +36,7 @@ class Observer(Protocol):
     def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
         """Log an unexpected error."""
 
-    def count(self, name: str) -> None:
+    def count(self, name: Metric) -> None:
         """Add one to a metric."""
 
 

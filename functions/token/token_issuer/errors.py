@@ -6,7 +6,7 @@ The client reads fixed text. `reason` goes only to the log; it is fixed text or 
 from typing import Final
 
 from careconnect.http.base_url import REALM
-from careconnect.http.errors import ApiError
+from careconnect.http.errors import ApiError, Metric
 
 BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
@@ -22,7 +22,7 @@ CLIENT_NOT_PROVEN: Final = "Client authentication failed."
 _AUTHENTICATION: Final = "client authentication"
 """The audit trail's reason for the rejection of an unauthenticated client."""
 
-_MALFORMED: Final = ("RequestMalformed",)
+_MALFORMED: Final[tuple[Metric, ...]] = ("RequestMalformed",)
 """The metric of malformed requests: all of one minute and network together are one audit event (`audit.md`)."""
 
 
@@ -118,7 +118,7 @@ def unknown_endpoint() -> OAuthError:
     return OAuthError(404, "invalid_request", "There is no such endpoint.", reason="path", metrics=_MALFORMED)
 
 
-def unavailable(reason: str, *metrics: str) -> OAuthError:
+def unavailable(reason: str, *metrics: Metric) -> OAuthError:
     """503 if a store, KMS or a key set throttles, rejects a call or is down: nothing was issued.
 
     `reason` is a service's error code; `metrics` are counted in addition to `IssuerUnavailable`.

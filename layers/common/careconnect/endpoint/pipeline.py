@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Protocol
 from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.http.base_url import BaseUrl, base_url
-from careconnect.http.errors import ApiError
+from careconnect.http.errors import ApiError, Metric
 from careconnect.http.messages import Cors, Request, Response, gateway_response, parse_request
 from careconnect.http.origin import Origin
 from careconnect.storage.quota import BundleShare
@@ -37,7 +37,7 @@ class RequestContext:
     now: float
     action: str = "unknown"
     client_id: str = ""
-    metrics: list[str] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
     trail: EventRecorder = field(default_factory=EventRecorder)
     share: BundleShare | None = None
 
@@ -86,7 +86,7 @@ class Observer(Protocol):
     def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
         """Log an unexpected error."""
 
-    def count(self, name: str) -> None:
+    def count(self, name: Metric) -> None:
         """Add one to a metric."""
 
 

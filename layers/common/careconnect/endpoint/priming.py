@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from careconnect.endpoint.pipeline import RequestPipeline
+from careconnect.http.errors import Metric
 from careconnect.http.origin import Origin
 from careconnect.runtime.snapshot import NOTHING
 
@@ -29,7 +30,7 @@ class _Nobody:
     def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
         pass
 
-    def count(self, name: str) -> None:
+    def count(self, name: Metric) -> None:
         pass
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from careconnect.http.base_url import REALM
-from careconnect.http.errors import ApiError
+from careconnect.http.errors import ApiError, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
     return error
 
 
-def unavailable(reason: str, *metrics: str) -> OutcomeError:
+def unavailable(reason: str, *metrics: Metric) -> OutcomeError:
     """Return the 503 when a backing service throttles or is down; `metrics` are counted besides `Unavailable`."""
     return OutcomeError(
         503,

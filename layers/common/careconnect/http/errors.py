@@ -1,6 +1,28 @@
 """The error that ends a request, independent of the format in which its endpoint renders it."""
 
 from collections.abc import Mapping
+from typing import Literal
+
+Metric = Literal[
+    "AuditArchiveStopped",
+    "AuditEventNotWritten",
+    "AuditTrailBroken",
+    "AuthorizerFailed",
+    "ClientOverAllowance",
+    "ClientRefused",
+    "ClientThrottled",
+    "FormatMismatch",
+    "IssuerUnavailable",
+    "RequestMalformed",
+    "ResourceInvalid",
+    "SigningFailed",
+    "TokenIssued",
+    "TokenRefused",
+    "Unavailable",
+    "WriteConflict",
+    "WriteRefused",
+]
+"""What the functions count, by the names in CloudWatch (`docs/operate.md`, Metrics)."""
 
 
 class ApiError(Exception):
@@ -23,7 +45,7 @@ class ApiError(Exception):
         where: str = "",
         reason: str = "",
         claimed_client_id: str = "",
-        metrics: tuple[str, ...] = (),
+        metrics: tuple[Metric, ...] = (),
         why: str = "",
         patients: tuple[str, ...] = (),
     ) -> None:

@@ -72,7 +72,7 @@ def batch_get(
             if not asked:
                 break
         else:
-            raise outcomes.unavailable("UnprocessedKeys", "Throttled")
+            raise outcomes.unavailable("UnprocessedKeys")
 
 
 BELIEVED_SECONDS: Final = 30.0

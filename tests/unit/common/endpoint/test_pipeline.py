@@ -29,7 +29,7 @@ class Worded(Endpoint):
 
     errors = Errors(
         lambda error, _request: Response(error.status, f"{error.code}: {error.text}", error.headers),
-        lambda: ApiError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",)),
+        lambda: ApiError(500, "internal", "An error.", reason="unexpected", metrics=("WriteConflict",)),
         lambda: ApiError(403, "front", "Not this way.", reason="bypassed the edge"),
         lambda reason: ApiError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
     )
@@ -61,7 +61,7 @@ class Shelled:
 def test_an_answer_is_logged_with_what_the_endpoint_said_of_it() -> None:
     def do(context: RequestContext) -> Response:
         context.action, context.client_id = "Patient.read", "client-1"
-        context.metrics.append("Answered")
+        context.metrics.append("TokenIssued")
         shelled.clock.now += 0.25
         return Response(200, "body", {"ETag": 'W/"1"'})
 
@@ -73,7 +73,7 @@ def test_an_answer_is_logged_with_what_the_endpoint_said_of_it() -> None:
     (line,) = shelled.observer.lines
     assert line["milliseconds"] == 250
     assert (line["action"], line["status"], line["client_id"], line["reason"]) == ("Patient.read", 200, "client-1", "")
-    assert shelled.observer.counts == ["Answered"]
+    assert shelled.observer.counts == ["TokenIssued"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted(
             {"WWW-Authenticate": "Basic"},
             reason="private",
             claimed_client_id="client-1",
-            metrics=("Refused",),
+            metrics=("ClientRefused",),
         )
 
     shelled = Shelled(do)
@@ -137,7 +137,7 @@ def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted(
     assert (line["status"], line["reason"], line["client_id"]) == (401, "private", "")
     assert line["claimed_client_id"] == "client-1"
     assert "client-1" not in str(answer)
-    assert shelled.observer.counts == ["Refused"]
+    assert shelled.observer.counts == ["ClientRefused"]
     assert shelled.observer.failures == []
 
 
@@ -153,7 +153,7 @@ def test_an_unexpected_error_is_a_fixed_500_with_the_requests_ids() -> None:
     assert [type(error) for error in shelled.observer.failures] == [ZeroDivisionError]
     (line,) = shelled.observer.lines
     assert (line["action"], line["status"]) == ("token", 500)
-    assert shelled.observer.counts == ["Broken"]
+    assert shelled.observer.counts == ["WriteConflict"]
 
 
 @pytest.mark.parametrize("event", [{"headers": ["no mapping"]}, {"requestContext": "none"}, []])

@@ -124,7 +124,7 @@ def pipeline(keys: Any, observer: RecordingObserver) -> RequestPipeline:
 def test_a_priming_request_answers_as_a_request_and_is_recorded_logged_and_counted_nowhere() -> None:
     class Counted(DiscoveryEndpoint):
         def answer(self, context: RequestContext) -> Response:
-            context.metrics.append("Answered")
+            context.metrics.append("TokenIssued")
             return super().answer(context)
 
     observer, keys = RecordingObserver(), Keys()
