@@ -6,7 +6,7 @@ from pathlib import Path
 from careconnect_testing.running.scheduling import STACK_FIXTURES, begins_at, group_of, work_unit
 
 TESTS = Path(__file__).resolve().parents[1]
-FIXTURES = (TESTS / "support/careconnect_testing/stacks/stack_fixtures.py", *TESTS.glob("*/conftest.py"))
+FIXTURES = (TESTS / "conftest.py", *TESTS.glob("*/conftest.py"))
 
 
 def unit_of(name: str) -> str:

@@ -14,7 +14,7 @@ from careconnect_testing.records.real_data import RealDataError, real_data, reco
 TESTS = Path(__file__).resolve().parents[1]
 FILES = sorted(path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts)
 UNIT = [path for path in FILES if path.is_relative_to(TESTS / "unit")]
-EMULATED = {"Emulator", "LocalStack", "search_stack", "local_stack", "careconnect_testing.stacks.stack_fixtures"}
+EMULATED = {"Emulator", "LocalStack", "search_stack", "local_stack"}
 
 
 def names_in(path: Path) -> set[str]:

@@ -1,7 +1,6 @@
 """Whatever a stranger sends: a status of the contract, in bounded time and memory, and no secret in a log line."""
 
 import json
-import resource
 from collections.abc import Iterator
 from functools import cache
 
@@ -10,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from careconnect.endpoint.pipeline import pinned_to_cpu
-from careconnect_testing.fuzzing.large_inputs import large_bodies, large_requests, large_tokens
 from careconnect_testing.fuzzing.promise import BrokenPromiseError
 from careconnect_testing.fuzzing.services import SECRET, services
 from careconnect_testing.fuzzing.targets import TARGETS, Target
@@ -19,9 +17,6 @@ from careconnect_testing.running.cases import each_of
 
 INPUTS = 2_500 if is_long_run() else 50
 """Of each target. `make fuzz` makes up new ones, as many as in the long run, round by round."""
-MOST_MEMORY = 256 * 2**20
-"""Bytes beside the function's own."""
-
 BY_NAME = {target.name: target for target in TARGETS}
 
 
@@ -103,34 +98,6 @@ def test_what_was_found_keeps_the_promise(name: str) -> None:
     target, data = FOUND[name]
 
     BY_NAME[target].hold(data)
-
-
-@pytest.mark.long
-@each_of(("name", "message"), large_requests())
-def test_a_large_request_keeps_the_promise(name: str, message: bytes) -> None:
-    BY_NAME["search"].hold(message)
-
-
-@pytest.mark.long
-@each_of(("name", "message"), large_bodies())
-def test_a_large_body_keeps_the_promise(name: str, message: bytes) -> None:
-    services()
-    before = _largest_memory()
-
-    BY_NAME["condition"].hold(message)
-    assert _largest_memory() - before < MOST_MEMORY
-
-
-@pytest.mark.long
-@each_of(("name", "document"), large_tokens())
-def test_a_large_token_keeps_the_promise(name: str, document: bytes) -> None:
-    BY_NAME["assertion"].hold(document)
-    BY_NAME["bearer"].hold(document)
-
-
-def _largest_memory() -> int:
-    """Return the most bytes of memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def test_a_broken_promise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,6 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key, revocation_key
 from careconnect.oauth.signing_keys import CACHE_SECONDS, thumbprint
 from careconnect.runtime import aws
-from careconnect_testing.aws.aws_calls import counted_calls
 from careconnect_testing.aws.iam import allows
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.events import authorizer_event, event, event_names
@@ -34,6 +34,25 @@ SETTINGS = {
     "SIGNING_KEY_ALIAS": "alias/test-signing",
     "DIRECTION": "read",
 }
+
+
+@contextmanager
+def counted_calls() -> Iterator[list[str]]:
+    """Yield a list of the operations called in this block, without retries, by clients created in it.
+
+    Clients take their event hooks from the session of `careconnect.runtime.aws`. This function creates a new session.
+    """
+    calls: list[str] = []
+
+    def count(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+
+    aws.session.cache_clear()
+    aws.session().get_component("event_emitter").register("before-call", count)
+    try:
+        yield calls
+    finally:
+        aws.session.cache_clear()
 
 
 @dataclass

@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 STACK_FIXTURES: Final = frozenset(
     {"local_stack", "record_tables", "sample", "http", "bearer", "key_client", "service", "console", "visit"}
 )
-"""The fixtures that start the run's stack (`stack_fixtures`, the conftest.py of clients and browser)."""
+"""The fixtures that start the run's stack (the conftest.py of all tests, of clients and browser)."""
 
 _SEARCH_STACK: Final = "search_stack"
 """The fixture of the stack with the records of the search tests."""

@@ -1,11 +1,24 @@
 """Inputs at the limits of size, each of a kind that some parser could take too long for."""
 
 import json
+import resource
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import pytest
+
+from careconnect.endpoint.pipeline import pinned_to_cpu
 from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_testing.fuzzing.requests import assertions
+from careconnect_testing.fuzzing.services import services
+from careconnect_testing.fuzzing.targets import TARGETS
+from careconnect_testing.running.cases import each_of
+
+pytestmark = pytest.mark.long
+
+BY_NAME = {target.name: target for target in TARGETS}
+MOST_MEMORY = 256 * 2**20
+"""Bytes beside the function's own."""
 
 _FORM: Final = b"\nContent-Type: application/x-www-form-urlencoded"
 _LONGEST_FORM: Final = 65_536
@@ -49,7 +62,7 @@ _NAMES: Final = (
 )
 
 
-def large_requests() -> Iterator[tuple[str, bytes]]:
+def _large_requests() -> Iterator[tuple[str, bytes]]:
     """Yield messages of the largest size that is read, each with the name of its kind."""
     for value in _VALUES:
         repeated = value * (_LONGEST_FORM // len(value.encode()))
@@ -86,7 +99,7 @@ def large_requests() -> Iterator[tuple[str, bytes]]:
     yield "many unknown names", b"POST Patient/_search" + _FORM + b"\n\n" + unknown.encode()
 
 
-def large_bodies() -> Iterator[tuple[str, bytes]]:
+def _large_bodies() -> Iterator[tuple[str, bytes]]:
     """Yield writes of the largest size that is read, each with the name of its kind."""
     for name, text in _json_texts():
         yield f"JSON: {name}", b"PUT Patient/4\nContent-Type: application/fhir+json\n\n" + text[:_LARGEST_SENT]
@@ -97,7 +110,7 @@ def large_bodies() -> Iterator[tuple[str, bytes]]:
         yield f"patch: {name}", b"PATCH Patient/4\nContent-Type: application/json-patch+json\n\n" + body[:LARGEST_BODY]
 
 
-def large_tokens() -> Iterator[tuple[str, bytes]]:
+def _large_tokens() -> Iterator[tuple[str, bytes]]:
     """Yield headers and claims at the limit of a token, each with the name of its kind."""
     header, claims = json.loads(assertions()[0])
     for name, value in (("deep", json.loads("[" * 900 + "]" * 900)), ("long", "a" * 5_000), ("number", 10**4_000)):
@@ -180,3 +193,35 @@ def _patches() -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     yield "additions", [{"op": "add", "path": "/name/0", "value": {"family": "a" * 100}}] * many
     yield "a deep value", [{"op": "add", "path": "/x", "value": json.loads("[" * 60 + "]" * 60)}] * 999
     yield "doubling", [{"op": "copy", "from": "/name", "path": "/name/-"}] * many
+
+
+@pytest.fixture(autouse=True)
+def _on_one_processor() -> Iterator[None]:
+    # To be moved at each input would take longer than the input.
+    with pinned_to_cpu():
+        yield
+
+
+@each_of(("name", "message"), _large_requests())
+def test_a_large_request_keeps_the_promise(name: str, message: bytes) -> None:
+    BY_NAME["search"].hold(message)
+
+
+@each_of(("name", "message"), _large_bodies())
+def test_a_large_body_keeps_the_promise(name: str, message: bytes) -> None:
+    services()
+    before = _largest_memory()
+
+    BY_NAME["condition"].hold(message)
+    assert _largest_memory() - before < MOST_MEMORY
+
+
+@each_of(("name", "document"), _large_tokens())
+def test_a_large_token_keeps_the_promise(name: str, document: bytes) -> None:
+    BY_NAME["assertion"].hold(document)
+    BY_NAME["bearer"].hold(document)
+
+
+def _largest_memory() -> int:
+    """Return the most bytes of memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
