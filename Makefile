@@ -212,9 +212,16 @@ PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples
 stu3-definitions: $(VENV)/.node ## Generate the layer's data of what STU3 defines: PACKAGE=<unpacked hl7.fhir.r3.examples>
 	$(BIN)/python -m careconnect_admin.documents.stu3_definitions $(PACKAGE)
 
-# Nightly, or after a change of a guard. ARGS=--all, "--only scopes", "--seed 2 --faults 50", --verbose.
-mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (minutes)
-	$(BIN)/python tests/security/mutants/run.py $(ARGS)
+# In an environment of its own, too.
+.venv-mutants/.done: tests/mutants/requirements.txt
+	@echo "Setting up .venv-mutants"
+	@$(PYTHON) -m venv .venv-mutants
+	@.venv-mutants/bin/python -m pip install --quiet --require-hashes -r tests/mutants/requirements.txt
+	@touch $@
+
+# Nightly, or after a change of a guard. ARGS=--all, "--only scopes", "--skip 200 --faults 50", --verbose.
+mutants: .venv-mutants/.done $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (minutes)
+	.venv-mutants/bin/python tests/mutants/run.py $(ARGS)
 
 # A find is printed as bytes, and tried first the next time. ARGS="-k cursor" takes one target.
 ROUNDS ?= 20
@@ -238,7 +245,8 @@ lock: $(VENV)/.test ## Renew the locks to the newest versions
 	$(COMPILE) --upgrade $(WEB)/requirements.in -o $(WEB)/requirements.txt
 	$(COMPILE) --upgrade tests/checkov/requirements.in -o tests/checkov/requirements.txt
 	$(COMPILE) --upgrade tests/audit/requirements.in -o tests/audit/requirements.txt
+	$(COMPILE) --upgrade tests/mutants/requirements.in -o tests/mutants/requirements.txt
 
 clean: ## Remove .venv, local state, build output and caches
-	rm -rf $(VENV) .venv-checkov .venv-audit build .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) .venv-checkov .venv-audit .venv-mutants build .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,6 +27,11 @@ def test_a_granted_context_makes_the_caller() -> None:
     assert not caller.may(type_("Condition"), Interaction.READ)
 
 
+@pytest.mark.parametrize(("letters", "may"), [("rs", True), ("r", False), ("s", False), ("cud", False)])
+def test_a_type_that_is_not_named_is_found_by_who_may_read_and_search_it(letters: str, may: bool) -> None:
+    assert caller_of({**GRANTED, "scope": f"user/Patient.{letters}"}, NOW).may_find(type_("Patient")) is may
+
+
 def test_a_bound_caller_has_the_identifier_systems_of_its_token() -> None:
     assert caller_of(GRANTED, NOW).identifier_systems == frozenset()
     caller = caller_of({**GRANTED, "patient": "4", "identifier_systems": "urn:x https://a.example/b"}, NOW)
