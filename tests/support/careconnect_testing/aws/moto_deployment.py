@@ -165,7 +165,7 @@ def moto_deployment(beside: list[Resource]) -> Iterator[MotoDeployment]:
         _register(client)
         meter = UnitMeter(client)
         lock_step = LockStep(meter.before, meter.after)
-        tables = RecordTables(client, *list(_TABLES.values())[:4])
+        tables = RecordTables(client, *list(_TABLES.values())[:5])
         _load(tables, beside)
         # All clients of the functions must be of this session, whenever they are created.
         aws.session.cache_clear()
