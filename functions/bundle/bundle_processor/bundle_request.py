@@ -47,7 +47,7 @@ def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
     Raises the outcomes 415 for another media type, 413 for a body or a number of entries over the limit, and 400 for a
     body that is no Bundle, or one with a fault outside its resources.
     """
-    bundle = any_resource_in(request, MAX_BUNDLE_MEGABYTES * 1_000_000, refusals.too_large())
+    bundle = any_resource_in(request, MAX_BUNDLE_MEGABYTES * 1_000_000, refusals.too_large)
     if bundle.get("resourceType") != "Bundle":
         raise refusals.no_bundle()
     if bundle.get("type") not in (BATCH, TRANSACTION):

@@ -102,7 +102,9 @@ def resources_to_be(entries: Sequence[WriteEntry]) -> dict[int, WriteRequest]:
     """
     names = {name: f"{each.request.type.name}/{each.request.id or _SOME_ID}" for each in entries for name in each.names}
     return {
-        each.position: rewritten(each, names) for each in entries if each.request.kind in (Kind.CREATE, Kind.UPDATE)
+        each.position: rewritten(each, names) if names else each.request
+        for each in entries
+        if each.request.kind in (Kind.CREATE, Kind.UPDATE)
     }
 
 

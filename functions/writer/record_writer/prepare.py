@@ -113,7 +113,8 @@ class Preparation:
         items = size = 0
         for entry in entries:
             with at_entry(entry.position, entry.request.type.name):
-                one = self._prepare(replace(entry, request=rewritten(entry, names)), targets[entry.position])
+                as_stored = replace(entry, request=rewritten(entry, names)) if names else entry
+                one = self._prepare(as_stored, targets[entry.position])
             prepared.append(one)
             if one.plan and not entry.is_alone:
                 items += one.plan.count
@@ -162,7 +163,7 @@ class Preparation:
         request = entry.request
         if request.id and request.condition is None:
             target = self._find(entry)
-        own = () if target.hidden is not None else request.patients
+        own = () if target.hidden is not None else request.named
         self._unread.pop(entry.position, None)
         if request.kind is Kind.DELETE:
             return self._deletion(entry, target)

@@ -13,7 +13,7 @@ from record_writer.request.write_request import WriteRequest
 def rewritten(entry: WriteEntry, names: Mapping[str, str]) -> WriteRequest:
     """Return an entry's request with the references of its resource as they will be stored; `names` are of all."""
     request = entry.request
-    if not names or not request.resource:
+    if not request.resource:
         return request
     resource = with_references(request.resource, _names_for(entry, names), fhir_base_of(request.root))
     return replace(request, resource=resource, patients=patients_in_body(request.type, resource, request.root))

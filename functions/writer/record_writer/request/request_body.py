@@ -1,5 +1,6 @@
 """Read the body of a write in JSON, XML or JSON Patch, within its maximum size (`write.md`, What is refused)."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from careconnect.fhir.outcomes import OutcomeError
@@ -27,13 +28,13 @@ def resource_in(request: Request, type_: ResourceType) -> dict[str, Any]:
     Raises the outcomes 415 for another media type, 413 for a body over the limit, and 400 for a body that is no
     resource of the path's type.
     """
-    resource = any_resource_in(request, LARGEST_SENT, refusals.too_large())
+    resource = any_resource_in(request, LARGEST_SENT, refusals.too_large)
     if resource.get("resourceType") != type_.name:
         raise refusals.another_type()
     return resource
 
 
-def any_resource_in(request: Request, limit: int, too_large: OutcomeError) -> dict[str, Any]:
+def any_resource_in(request: Request, limit: int, too_large: Callable[[], OutcomeError]) -> dict[str, Any]:
     """Return the resource of any type in a request's body of at most `limit` bytes, not yet validated.
 
     Raises `too_large`, and the outcomes 415 and 400.
@@ -52,7 +53,7 @@ def patch_in(request: Request) -> list[Operation]:
     """Return the operations of the JSON Patch in a request's body; raises the outcomes 415, 413 and 400."""
     if request.media_type != JSON_PATCH or _is_encoded(request):
         raise refusals.unsupported_patch()
-    return parse_patch(_body(request, LARGEST_BODY, refusals.too_large()))
+    return parse_patch(_body(request, LARGEST_BODY, refusals.too_large))
 
 
 def _is_encoded(request: Request) -> bool:
@@ -60,15 +61,15 @@ def _is_encoded(request: Request) -> bool:
     return request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
 
 
-def _body(request: Request, limit: int, too_large: OutcomeError) -> bytes:
+def _body(request: Request, limit: int, too_large: Callable[[], OutcomeError]) -> bytes:
     # Checked before decoding: four letters of base64 are three bytes.
     if len(request.encoded_body) > (limit // 3 + 1) * 4:
-        raise too_large
+        raise too_large()
     try:
         data = request.body()
     except BodyError as error:
         text = "the body is not UTF-8" if error.fault is BodyFault.CHARSET else "the body is not valid base64"
         raise refusals.unreadable(text) from None
     if len(data) > limit:
-        raise too_large
+        raise too_large()
     return data
