@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.oauth.scopes import Interaction, grants_of
+from careconnect.oauth.scopes import Letter, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_rules import CONSOLE_RULES, console_rules
 from careconnect_admin.documents.generate import documents, served_documents, write_documents
@@ -129,7 +129,7 @@ def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_
             for each in operation["security"]:
                 # A scope at the level `patient` opens the audit trail to a bound token alone.
                 grants = grants_of(" ".join(each["clientCredentials"]), bound=True)
-                opened = {one for one in Interaction if grants.permits(served.name, one)}
+                opened = {one for one in Letter if grants.permits(served.name, one)}
                 assert opened == set("rs" if "profile" in each["clientCredentials"] else letters[verb]), (path, verb)
 
 
@@ -140,11 +140,11 @@ def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
     reading, _, writing = said.partition(" For writing ")
     for name in re.findall(r"`([A-Za-z]+)`", reading):
         scope = name if name == "profile" else f"user/{name}.rs"
-        assert grants_of(scope).permits(served.name, Interaction.SEARCH), name
+        assert grants_of(scope).permits(served.name, Letter.SEARCH), name
     assert ("`*` does not" in said) is served.by_name_only
     named = re.findall(r"`([A-Za-z]+)`", writing or reading) if served.writable else ()
     for name in served.scope_names:
-        assert grants_of(f"user/{name}.u").permits(served.name, Interaction.UPDATE) is (name in named), name
+        assert grants_of(f"user/{name}.u").permits(served.name, Letter.UPDATE) is (name in named), name
 
 
 def test_openapi_has_the_audit_trails_reads_and_searches_and_nothing_else_of_it() -> None:
@@ -409,4 +409,4 @@ def test_the_readme_says_what_each_demo_client_opens() -> None:
         types = (
             all_types if is_all else (named - {"the directory"}) | (directory if "the directory" in named else set())
         )
-        assert set(grants.types(Interaction.READ)) == set(grants.types(Interaction.SEARCH)) == types, client.name
+        assert set(grants.types(Letter.READ)) == set(grants.types(Letter.SEARCH)) == types, client.name

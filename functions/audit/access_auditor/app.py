@@ -24,7 +24,7 @@ from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS, VIEW_PARA
 from careconnect.http.messages import Response
 from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller, caller_of
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
 from careconnect.storage.keys import resource_key
@@ -56,7 +56,7 @@ class AuditEndpoint(OutcomeEndpoint):
         context.trail.facts = Facts("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
-        caller.require(path.type, Interaction.READ if is_read else Interaction.SEARCH)
+        caller.require(path.type, Letter.READ if is_read else Letter.SEARCH)
         return self._read(context, path, caller) if is_read else self._search(context, path, caller)
 
     def _read(self, context: RequestContext, path: FhirPath, caller: Caller) -> Response:

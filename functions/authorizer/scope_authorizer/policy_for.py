@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.oauth.scopes import READING, WRITING, Interaction, grants_of
+from careconnect.oauth.scopes import READING, WRITING, Letter, grants_of
 
 
 class Direction(StrEnum):
@@ -18,7 +18,7 @@ class Direction(StrEnum):
     WRITE = "write"
 
 
-_LETTERS: Final[Mapping[Direction, frozenset[Interaction]]] = {Direction.READ: READING, Direction.WRITE: WRITING}
+_LETTERS: Final[Mapping[Direction, frozenset[Letter]]] = {Direction.READ: READING, Direction.WRITE: WRITING}
 
 
 @dataclass(frozen=True, slots=True)

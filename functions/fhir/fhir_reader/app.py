@@ -26,7 +26,7 @@ from careconnect.fhir.result_parameter_names import (
 from careconnect.http.messages import Response, fits_answer
 from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller, caller_of
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from careconnect.search.criteria import Criterion
 from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import ResultParameters, parse_result_parameters
@@ -157,7 +157,7 @@ def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
     if method not in (("POST",) if path.route is Route.SEARCH else _READS):
         raise outcomes.method_not_allowed(path.allowed)
     is_search = path.route in (Route.TYPE, Route.SEARCH)
-    caller.require(path.type, Interaction.SEARCH if is_search else Interaction.READ)
+    caller.require(path.type, Letter.SEARCH if is_search else Letter.READ)
 
 
 def _start(

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from record_writer import refusals
 from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
 from record_writer.checks.valid_resource import require_own, resource_faults
@@ -49,7 +49,7 @@ def conditional_references(entries: Sequence[WriteEntry]) -> dict[str, Condition
 def _conditional_reference(entry: WriteEntry, type_: ResourceType, query: str) -> ConditionalReference:
     caller = entry.request.caller
     with at_reference(entry):
-        caller.require(type_, Interaction.SEARCH)
+        caller.require(type_, Letter.SEARCH)
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
         except ValueError:

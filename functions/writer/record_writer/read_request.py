@@ -10,7 +10,7 @@ from careconnect.fhir.request import FhirPath, Route
 from careconnect.http.base_url import BaseUrl
 from careconnect.http.messages import Request, last_value
 from careconnect.oauth.caller import Caller
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body
 from record_writer.checks.valid_resource import require_writable
@@ -87,7 +87,7 @@ def is_conditional(path: FhirPath, request: Request) -> bool:
 
 def _require_scopes(caller: Caller, path: FhirPath, request: Request, kind: Kind) -> None:
     """Raise the 403 outcome unless the token grants the interaction, and a search if the write is conditional."""
-    caller.require(path.type, *kind.value, *([Interaction.SEARCH] if is_conditional(path, request) else []))
+    caller.require(path.type, *kind.value, *([Letter.SEARCH] if is_conditional(path, request) else []))
 
 
 def presentation_of(caller: Caller, path: FhirPath, request: Request) -> Presentation:
@@ -96,7 +96,7 @@ def presentation_of(caller: Caller, path: FhirPath, request: Request) -> Present
     A caller that may not read is shown the version alone.
     """
     format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
-    preference = preference_of(request.headers) if caller.may(path.type, Interaction.READ) else Preference.MINIMAL
+    preference = preference_of(request.headers) if caller.may(path.type, Letter.READ) else Preference.MINIMAL
     return Presentation(format_, preference, is_pretty(request.query))
 
 

@@ -16,7 +16,7 @@ from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.caller import Caller
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
@@ -280,7 +280,7 @@ def _known_keys(entries: Sequence[WriteEntry]) -> dict[int, str]:
 def _may_know(caller: Caller, type_name: str) -> bool:
     """Return True if a caller may read or search a type, and so be informed that there are resources of it."""
     type_ = resource_type(type_name)
-    return type_ is not None and any(caller.may(type_, letter) for letter in (Interaction.READ, Interaction.SEARCH))
+    return type_ is not None and any(caller.may(type_, letter) for letter in (Letter.READ, Letter.SEARCH))
 
 
 def _versions_made(prepared: Sequence[Prepared]) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import SERVED_TYPES
-from careconnect.oauth.scopes import Interaction, grants_of, needed_scope
+from careconnect.oauth.scopes import Letter, grants_of, needed_scope
 from careconnect_testing.page.node_clients import NODE
 from careconnect_testing.page.web_sources import WEB
 from careconnect_testing.records.generated import cases
@@ -74,7 +74,7 @@ def test_the_page_says_of_every_scope_string_what_the_server_says() -> None:
     for scope, patient, name in questions:
         letters = grants_of(scope, bound=bool(patient)).letters
         open_letters = {each: "".join(sorted(held)) for each, held in letters.items() if held}
-        needed = needed_scope(scope, types[name], Interaction.SEARCH, bound=bool(patient))
+        needed = needed_scope(scope, types[name], Letter.SEARCH, bound=bool(patient))
         expected.append([open_letters, needed])
 
     for question, answer, wanted in zip(questions, page_answers(questions), expected, strict=True):

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import jwt
 
 from careconnect.fhir.resource_types import SERVED_TYPES
-from careconnect.oauth.scopes import READING, Interaction
+from careconnect.oauth.scopes import READING, Letter
 from careconnect_admin.checks.expectations import (
     CheckError,
     LimitError,
@@ -140,7 +140,7 @@ def _read_and_search(service: Service) -> None:
 
 def _patient_reads(service: Service) -> None:
     answer = service.call(f"{service.fhir}/Patient?_count=1", headers=service.bearer())
-    expect(answer, 200 if service.grants.permits("Patient", Interaction.SEARCH) else 403)
+    expect(answer, 200 if service.grants.permits("Patient", Letter.SEARCH) else 403)
 
 
 def _missing_scope(service: Service) -> None:

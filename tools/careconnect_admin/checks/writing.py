@@ -9,12 +9,12 @@ import httpx
 
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import ResourceType, resource_type
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from careconnect_admin.checks.expectations import CheckError, SkippedError, expect, expect_outcome, json_of
 from careconnect_admin.checks.service import Service
 
 _SYSTEM: Final = "urn:careconnect:smoke"
-_WHOLE: Final = (Interaction.CREATE, Interaction.READ, Interaction.UPDATE, Interaction.DELETE)
+_WHOLE: Final = (Letter.CREATE, Letter.READ, Letter.UPDATE, Letter.DELETE)
 
 # Types for which this little is a valid resource without a patient, the least sensitive first.
 _BODIES: Final[dict[str, dict[str, Any]]] = {

@@ -18,7 +18,7 @@ from careconnect.fhir.resource_types import (
     Table,
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.oauth.scopes import Interaction, grants_of
+from careconnect.oauth.scopes import Letter, grants_of
 from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.documents.search_examples import TypeExamples, search_examples
 from careconnect_admin.documents.write_reference import REQUESTS, writes, written_by
@@ -214,7 +214,7 @@ def _opens(client: DemoClient) -> tuple[str, str, str]:
     grants = grants_of(" ".join(client.scopes))
     read, written = (
         [served.name for served in SERVED_TYPES if grants.permits(served.name, interaction)]
-        for interaction in (Interaction.READ, Interaction.CREATE)
+        for interaction in (Letter.READ, Letter.CREATE)
     )
     return client.name.partition(":")[0], _all_but(read), _all_but(written)
 

@@ -18,7 +18,7 @@ from careconnect.oauth.scopes import (
     PLAIN_SCOPES,
     SCOPE_NAMES,
     V1_LETTERS,
-    Interaction,
+    Letter,
     ScopeError,
     grants_of,
     needed_scope,
@@ -44,7 +44,7 @@ def console_rules() -> str:
     types = [_row(served, openings) for served in SERVED_TYPES]
     rules = {
         "levels": LEVELS,
-        "defaultLevel": needed_scope("", SERVED_TYPES[0], Interaction.READ).partition("/")[0],
+        "defaultLevel": needed_scope("", SERVED_TYPES[0], Letter.READ).partition("/")[0],
         "openings": openings,
         "plain": {scope: opened for scope in sorted(PLAIN_SCOPES) if (opened := _opened(scope))},
         "types": types,
@@ -102,7 +102,7 @@ def _opening(served: ResourceType, name: str) -> Mapping[str, str]:
 def _opened(scope: str, *, bound: bool = False) -> Mapping[str, str]:
     """Return the letters that a scope opens of each type, those that it leaves closed left out."""
     letters = grants_of(scope, bound=bound).letters
-    return {name: "".join(each for each in Interaction if each in held) for name, held in letters.items() if held}
+    return {name: "".join(each for each in Letter if each in held) for name, held in letters.items() if held}
 
 
 def _is_scope(scope: str) -> bool:
@@ -115,7 +115,7 @@ def _is_scope(scope: str) -> bool:
 
 _ACCESSES: Final = tuple(
     access
-    for access in (*V1_LETTERS, *("".join(each) for n in range(1, 6) for each in permutations(Interaction, n)))
+    for access in (*V1_LETTERS, *("".join(each) for n in range(1, 6) for each in permutations(Letter, n)))
     if _is_scope(f"{LEVELS[0]}/*.{access}")
 )
 """What may follow a scope's dot: the words of SMART v1, and those orders of v2's letters that the server takes."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
-from careconnect.oauth.scopes import Interaction, grants_of
+from careconnect.oauth.scopes import Letter, grants_of
 from careconnect_admin.documents.capability_statement import JSON_PATCH
 
 REQUESTS: Final = f"""\
@@ -28,7 +28,7 @@ def writes() -> Iterator[str]:
 
 def written_by(served: ResourceType) -> list[str]:
     """Return the names in scopes that open a type for writing."""
-    return [name for name in served.scope_names if grants_of(f"user/{name}.c").permits(served.name, Interaction.CREATE)]
+    return [name for name in served.scope_names if grants_of(f"user/{name}.c").permits(served.name, Letter.CREATE)]
 
 
 def _types() -> str:

@@ -11,7 +11,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.fhir.result_parameter_names import MAX_COUNT
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
@@ -142,7 +142,7 @@ class _Inclusion:
         """Return the candidates that are new and readable; stop at the number that makes a match too large."""
         new: list[tuple[Key, Entry | None]] = []
         for key, entry in candidates:
-            if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
+            if key in self._seen or not self._context.caller.may(key[0], Letter.READ):
                 continue
             self._seen.add(key)
             new.append((key, entry))

@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.oauth.caller import Caller
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from record_writer.request.patch_resource import Operation
 from record_writer.request.preconditions import Identifier, IfMatch
 
@@ -17,10 +17,10 @@ class Kind(Enum):
     A patch needs read, too: its `test` operation shows what is stored.
     """
 
-    CREATE = (Interaction.CREATE,)
-    UPDATE = (Interaction.UPDATE,)
-    PATCH = (Interaction.UPDATE, Interaction.READ)
-    DELETE = (Interaction.DELETE,)
+    CREATE = (Letter.CREATE,)
+    UPDATE = (Letter.UPDATE,)
+    PATCH = (Letter.UPDATE, Letter.READ)
+    DELETE = (Letter.DELETE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ResourceType
-from careconnect.oauth.scopes import Grants, Interaction, grants_of, needed_scope
+from careconnect.oauth.scopes import Grants, Letter, grants_of, needed_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,20 @@ class Caller:
     patient: str = ""
     identifier_systems: frozenset[str] = frozenset()
 
-    def may(self, resource_type: ResourceType, interaction: Interaction) -> bool:
-        """Return True if the token grants `interaction` on a type."""
-        return interaction in self.grants.letters.get(resource_type.name, ())
+    def may(self, resource_type: ResourceType, letter: Letter) -> bool:
+        """Return True if the token grants `letter` on a type."""
+        return letter in self.grants.letters.get(resource_type.name, ())
 
     def may_find(self, resource_type: ResourceType) -> bool:
         """Return True if the caller may receive a type that it did not name: the token grants both read and search."""
-        return self.may(resource_type, Interaction.READ) and self.may(resource_type, Interaction.SEARCH)
+        return self.may(resource_type, Letter.READ) and self.may(resource_type, Letter.SEARCH)
 
-    def require(self, resource_type: ResourceType, *interactions: Interaction) -> None:
-        """Raise the 403 outcome, which names the first missing scope, unless the token grants all interactions."""
-        for interaction in interactions:
-            if not self.may(resource_type, interaction):
+    def require(self, resource_type: ResourceType, *letters: Letter) -> None:
+        """Raise the 403 outcome, which names the first missing scope, unless the token grants all letters."""
+        for letter in letters:
+            if not self.may(resource_type, letter):
                 bound = bool(self.patient)
-                raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, interaction, bound=bound))
+                raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, letter, bound=bound))
 
     def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
         """Return True if a resource in the compartments of `patients` is within this caller's compartment.

@@ -14,7 +14,7 @@ from typing import Final
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table, served_type
 
 
-class Interaction(StrEnum):
+class Letter(StrEnum):
     """The SMART v2 letters: `r` includes vread and history, `u` every PUT, including one that creates."""
 
     CREATE = "c"
@@ -24,8 +24,8 @@ class Interaction(StrEnum):
     SEARCH = "s"
 
 
-READING: Final = frozenset({Interaction.READ, Interaction.SEARCH})
-WRITING: Final = frozenset(Interaction) - READING
+READING: Final = frozenset({Letter.READ, Letter.SEARCH})
+WRITING: Final = frozenset(Letter) - READING
 
 
 class ScopeFault(StrEnum):
@@ -117,7 +117,7 @@ def parse_scope(text: str) -> Scope:
         raise ScopeError(ScopeFault.TYPE, text)
     letters = V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
     named = served_type(match["type"])
-    if named and not named.writable and not READING.issuperset(map(Interaction, letters)):
+    if named and not named.writable and not READING.issuperset(map(Letter, letters)):
         raise ScopeError(ScopeFault.WRITING, text)
     return Scope(text, match["level"], match["type"], letters)
 
@@ -136,15 +136,15 @@ def split_scope(scope: str) -> tuple[str, ...]:
 class Grants:
     """The permissions of a token: for each type name, the granted letters of `cruds`, at any level (ADR 13)."""
 
-    letters: Mapping[str, frozenset[Interaction]]
+    letters: Mapping[str, frozenset[Letter]]
 
-    def permits(self, type_name: str, interaction: Interaction) -> bool:
-        """Return True if `interaction` on `type_name` is granted; nothing is granted on a type without a rule."""
-        return interaction in self.letters.get(type_name, frozenset())
+    def permits(self, type_name: str, letter: Letter) -> bool:
+        """Return True if `letter` on `type_name` is granted; nothing is granted on a type without a rule."""
+        return letter in self.letters.get(type_name, frozenset())
 
-    def types(self, interaction: Interaction) -> tuple[str, ...]:
-        """Return the types on which `interaction` is granted, in the order of `SERVED_TYPES`."""
-        return tuple(t.name for t in SERVED_TYPES if self.permits(t.name, interaction))
+    def types(self, letter: Letter) -> tuple[str, ...]:
+        """Return the types on which `letter` is granted, in the order of `SERVED_TYPES`."""
+        return tuple(t.name for t in SERVED_TYPES if self.permits(t.name, letter))
 
 
 @lru_cache(maxsize=256)
@@ -159,8 +159,8 @@ def grants_of(scope: str, *, bound: bool = False) -> Grants:
     """
     parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
     plain = {found.text for found in parsed if not found.type}
-    held = [(found, frozenset(map(Interaction, found.letters))) for found in parsed]
-    letters: dict[str, frozenset[Interaction]] = {}
+    held = [(found, frozenset(map(Letter, found.letters))) for found in parsed]
+    letters: dict[str, frozenset[Letter]] = {}
     for resource_type in SERVED_TYPES:
         granted = {
             letter
@@ -179,7 +179,7 @@ def _level_opens(level: str, resource_type: ResourceType, *, bound: bool) -> boo
     return bound or level != "patient" or not resource_type.by_name_only
 
 
-def _letters_for(resource_type: ResourceType, scope: Scope, letters: frozenset[Interaction]) -> frozenset[Interaction]:
+def _letters_for(resource_type: ResourceType, scope: Scope, letters: frozenset[Letter]) -> frozenset[Letter]:
     """Return the letters that a scope grants on a type.
 
     These are all its letters for a scope with the type's own name or a wildcard, the reading ones for a scope of
@@ -197,8 +197,8 @@ def _parsed(text: str) -> Scope | None:
         return None
 
 
-def needed_scope(held: str, resource_type: ResourceType, interaction: Interaction, *, bound: bool = False) -> str:
-    """Return the smallest scope that grants `interaction` on a type, at the level of a token's present scopes.
+def needed_scope(held: str, resource_type: ResourceType, letter: Letter, *, bound: bool = False) -> str:
+    """Return the smallest scope that grants `letter` on a type, at the level of a token's present scopes.
 
     A client is usually registered at one level, and could not get a scope of another. If no level of the token opens
     the type, the level is `user`.
@@ -206,7 +206,7 @@ def needed_scope(held: str, resource_type: ResourceType, interaction: Interactio
     found = (_parsed(text) for text in held.split())
     levels = (each.level for each in found if each and each.level)
     level = next((each for each in levels if _level_opens(each, resource_type, bound=bound)), "user")
-    return f"{level}/{resource_type.name}.{interaction}"
+    return f"{level}/{resource_type.name}.{letter}"
 
 
 def supported_scopes() -> tuple[str, ...]:

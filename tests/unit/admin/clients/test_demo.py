@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.oauth.client_record import client_record, digest_secret
-from careconnect.oauth.scopes import READING, Interaction, grants_of
+from careconnect.oauth.scopes import READING, Letter, grants_of
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -50,7 +50,7 @@ def test_explorer_reads_editor_writes_too_and_auditor_reads_the_audit_trail_alon
     *_, explorer, editor, auditor = demo_clients()
     everything = {t.name for t in RESOURCE_TYPES}
 
-    for letter in Interaction:
+    for letter in Letter:
         assert set(grants_of(" ".join(editor.scopes)).types(letter)) == everything
         read_only = everything if letter in READING else set()
         assert set(grants_of(" ".join(explorer.scopes)).types(letter)) == read_only

@@ -7,7 +7,7 @@ import pytest
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.oauth.caller import caller_of
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 
 NOW = 1_750_000_000.0
 GRANTED = {"client_id": "client-1", "scope": "user/Patient.read profile", "expires_at": str(int(NOW) + 600)}
@@ -23,8 +23,8 @@ def test_a_granted_context_makes_the_caller() -> None:
     caller = caller_of({**GRANTED, "principalId": "client-1", "integrationLatency": 12}, NOW)
 
     assert (caller.client_id, caller.scope, caller.patient) == ("client-1", "user/Patient.read profile", "")
-    assert caller.may(type_("Patient"), Interaction.READ)
-    assert not caller.may(type_("Condition"), Interaction.READ)
+    assert caller.may(type_("Patient"), Letter.READ)
+    assert not caller.may(type_("Condition"), Letter.READ)
 
 
 @pytest.mark.parametrize(("letters", "may"), [("rs", True), ("r", False), ("s", False), ("cud", False)])
@@ -41,7 +41,7 @@ def test_a_bound_caller_has_the_identifier_systems_of_its_token() -> None:
 def test_the_audit_trail_takes_a_scope_that_names_it_and_at_the_patients_level_a_bound_caller() -> None:
     def may(scope: str, patient: str = "") -> bool:
         caller = caller_of({**GRANTED, "scope": scope, "patient": patient}, NOW)
-        return caller.may(AUDIT_EVENT, Interaction.READ)
+        return caller.may(AUDIT_EVENT, Letter.READ)
 
     assert may("system/AuditEvent.read")
     assert may("user/AuditEvent.r", "4")
@@ -55,7 +55,7 @@ def test_who_may_not_read_the_audit_trail_is_reported_a_scope_that_would_open_it
     caller = caller_of({**GRANTED, "scope": "patient/Patient.read", "patient": patient}, NOW)
 
     with pytest.raises(OutcomeError) as caught:
-        caller.require(AUDIT_EVENT, Interaction.SEARCH)
+        caller.require(AUDIT_EVENT, Letter.SEARCH)
 
     assert f'scope="{level}/AuditEvent.s"' in caught.value.headers["WWW-Authenticate"]
 

@@ -9,7 +9,7 @@ from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, Table, 
 from careconnect.oauth import scopes
 from careconnect.oauth.scopes import (
     READING,
-    Interaction,
+    Letter,
     Scope,
     ScopeError,
     ScopeFault,
@@ -22,8 +22,8 @@ from careconnect.oauth.scopes import (
 )
 from careconnect_testing.running.cases import each_of
 
-READ, SEARCH = Interaction.READ, Interaction.SEARCH
-CREATE, UPDATE, DELETE = Interaction.CREATE, Interaction.UPDATE, Interaction.DELETE
+READ, SEARCH = Letter.READ, Letter.SEARCH
+CREATE, UPDATE, DELETE = Letter.CREATE, Letter.UPDATE, Letter.DELETE
 DIRECTORY = {t.name for t in RESOURCE_TYPES if t.table is Table.DIRECTORY}
 
 
@@ -184,7 +184,7 @@ def test_a_type_that_is_not_writable_is_opened_for_reading_alone(monkeypatch: py
     grants_of.cache_clear()
 
     assert letters[read_only.name] == READING
-    assert letters[RESOURCE_TYPES[1].name] == set(Interaction)
+    assert letters[RESOURCE_TYPES[1].name] == set(Letter)
 
 
 def test_the_least_scope_is_at_the_level_of_those_that_are_held() -> None:

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES
-from careconnect.oauth.scopes import Interaction, grants_of
+from careconnect.oauth.scopes import Letter, grants_of
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.cursors import cursor_of
 from careconnect_testing.parts.stores import FHIR_BASE, Reader
@@ -147,7 +147,7 @@ def test_rule_3_the_reader_asks_for_the_scope_of_the_type_that_is_searched(
 ) -> None:
     """So a policy that lets a token come as far, by `Patient/*`, opens no more of a record than the token names."""
     caller = reader.as_caller(scope)
-    granted = grants_of(scope).permits(name, Interaction.SEARCH)
+    granted = grants_of(scope).permits(name, Letter.SEARCH)
     answers = [
         caller.get(f"Patient/4/{name}"),
         caller.get(f"Patient/{NOBODY}/{name}"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import ResourceType, Table
-from careconnect.oauth.scopes import PROFILE, READING, Interaction
+from careconnect.oauth.scopes import PROFILE, READING, Letter
 from careconnect_admin.documents.openapi.components import Json, path_parameter
 from careconnect_admin.documents.search_examples import search_examples
 from careconnect_records.parsing.exact_json import json_text
@@ -60,7 +60,7 @@ def operation(
     needed = [letters] if letters == "read" else list(letters)
     name = served.name if served.by_name_only else "*"
     scopes = [[f"{level}/{name}.{each}" for each in needed] for level in LEVELS]
-    if served.table is Table.DIRECTORY and (letters == "read" or READING.issuperset(map(Interaction, letters))):
+    if served.table is Table.DIRECTORY and (letters == "read" or READING.issuperset(map(Letter, letters))):
         scopes.insert(0, [PROFILE])
     return {
         "tags": [served.name],

@@ -11,7 +11,7 @@ from careconnect.fhir.result_parameter_names import (
     VIEW_PARAMETERS,
 )
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.oauth.scopes import PROFILE, READING, Interaction, grants_of
+from careconnect.oauth.scopes import PROFILE, READING, Letter, grants_of
 from careconnect_admin.documents.capability_statement import with_all
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
@@ -138,7 +138,7 @@ def type_tag(served: ResourceType) -> Json:
 
 def _writing_names(served: ResourceType) -> str:
     """Return a sentence with the scope names that permit writing a type, if other names permit reading it too."""
-    own = [each for each in served.scope_names if grants_of(f"user/{each}.c").permits(served.name, Interaction.CREATE)]
+    own = [each for each in served.scope_names if grants_of(f"user/{each}.c").permits(served.name, Letter.CREATE)]
     if not own or own == list(served.scope_names):
         return ""
     return f" For writing (`user/{served.name}.cud`) it is {_quoted(own)} or `*` alone."

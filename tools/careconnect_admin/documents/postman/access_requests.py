@@ -2,7 +2,7 @@
 
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.oauth.scopes import Interaction, grants_of
+from careconnect.oauth.scopes import Letter, grants_of
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.documents.postman.items import NO_AUTH, Json, bearer, folder, request
 from careconnect_admin.documents.postman.oauth_requests import token_request
@@ -57,7 +57,7 @@ def access_folder(prefix: str, client: DemoClient) -> Json:
     variable = f"{prefix}Token"
     requests = [token_request("Token", prefix, variable)]
     for served in RESOURCE_TYPES:
-        allowed = grants.permits(served.name, Interaction.SEARCH)
+        allowed = grants.permits(served.name, Letter.SEARCH)
         requests.append(
             request(
                 f"{served.name}: {'yes' if allowed else 'no'}",

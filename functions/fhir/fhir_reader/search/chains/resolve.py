@@ -12,7 +12,7 @@ from typing import Final
 
 from careconnect.fhir.resource_types import ID_PARAMETER, Rank, ResourceType, SearchParameter
 from careconnect.oauth.caller import Caller
-from careconnect.oauth.scopes import Interaction
+from careconnect.oauth.scopes import Letter
 from careconnect.search.criteria import MAX_ALTERNATIVES, Criterion, Token
 from careconnect.storage.keys import resource_key
 from fhir_reader.search.chains.criteria import (
@@ -52,7 +52,7 @@ def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller
     """Raise the 403 outcome unless the caller may search each type that the conditions use."""
     for condition in conditions:
         for looked_at, _ in parameters_of(type_, condition):
-            caller.require(looked_at, Interaction.SEARCH)
+            caller.require(looked_at, Letter.SEARCH)
 
 
 def resolve(
