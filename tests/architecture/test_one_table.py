@@ -16,7 +16,6 @@ from careconnect.fhir.resource_types import COMMON_PARAMETERS, DATA_TABLES, RESO
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_testing.parts.stores import load, reader_in_memory
 from careconnect_testing.records.few_records import write_records
-from fhir_reader.operations import OPERATIONS
 
 pytestmark = pytest.mark.slow
 
@@ -200,7 +199,3 @@ def test_no_module_holds_a_types_name() -> None:
     held = {of_project(path): names & set(texts(ast.parse(path.read_text("utf-8")))) for path in WITHOUT_EXAMPLES}
 
     assert {path: found for path, found in held.items() if found} == {}
-
-
-def test_every_operation_of_the_table_is_registered_and_no_other() -> None:
-    assert {name for each in RESOURCE_TYPES for name in each.operations} == set(OPERATIONS)

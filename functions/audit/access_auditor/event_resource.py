@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from access_auditor.event_query import patient_reference
 from careconnect.audit.event import AuditEvent
+from careconnect.fhir.interactions import INTERACTIONS
 from careconnect.fhir.resource_types import AUDIT_EVENT
 
 Json = dict[str, Any]
@@ -25,13 +26,8 @@ _LOGOUT: Final = {"system": _DICOM, "code": "110123", "display": "Logout"}
 _TOKENS: Final[dict[str, Json]] = {"token": _LOGIN, "introspect": {"code": "introspect"}, "revoke": _LOGOUT}
 """The subtypes of the token issuer's interactions, by their names in the audit trail."""
 
-_INTERACTIONS: Final = frozenset(
-    (
-        *("read", "vread", "update", "patch", "delete", "create", "operation", "batch"),
-        *("history", "history-instance", "history-type", "search", "search-type"),
-    )
-)
-"""Codes of `restful-interaction`."""
+_CODES: Final = frozenset(each.code for each in INTERACTIONS)
+"""The codes of `restful-interaction` in the audit trail."""
 
 _OPERATOR: Final = "cli"
 """The `service` of an operator's commands."""
@@ -86,7 +82,7 @@ def _type(event: AuditEvent) -> Json:
 def _subtype(event: AuditEvent) -> Json:
     """Return the coding of an interaction: from STU3 or DICOM if they have one, else the audit trail's own code."""
     code = event.interaction
-    if code in _INTERACTIONS:
+    if code in _CODES:
         return {"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}
     return _TOKENS.get(code, {"code": code})
 

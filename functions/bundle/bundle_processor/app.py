@@ -3,28 +3,32 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from bundle_processor import refusals
-from bundle_processor.bundle_request import BATCH, TRANSACTION, Entry, entries_in
+from bundle_processor.bundle_request import Entry, entries_in
 from bundle_processor.entry_price import is_read, price_of
 from bundle_processor.entry_request import nothing_stale, request_of
 from bundle_processor.entry_response import entry_of, refused, without_body
 from careconnect.audit.disclosures import Disclosures
-from careconnect.audit.event import Action
-from careconnect.audit.facts import Facts
-from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
+from careconnect.endpoint.interaction_endpoint import (
+    Handler,
+    InteractionEndpoint,
+    Requested,
+    interaction_of,
+    permitted,
+)
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
+from careconnect.fhir.interactions import BATCH, TRANSACTION, WRITES, Interaction
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
-from careconnect.fhir.request import parse_path
+from careconnect.fhir.request import BASE, FhirPath, parse_path
 from careconnect.fhir.resource_types import DATA_TABLES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
-from careconnect.oauth.caller import Caller, caller_of
-from careconnect.oauth.scopes import WRITING
+from careconnect.oauth.caller import Caller
 from careconnect.storage.quota import BundleShare, Quota
 from fhir_reader.budget import FREE_UNITS, free_units
 from record_writer.read_request import write_request_of
@@ -48,7 +52,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class BundleEndpoint(OutcomeEndpoint):
+class BundleEndpoint(InteractionEndpoint):
     """The endpoint at the FHIR base; `elapsed` gives seconds since an arbitrary start."""
 
     parts: Mapping[Table, Parts]
@@ -56,31 +60,34 @@ class BundleEndpoint(OutcomeEndpoint):
     writer: ResourceWriter
     elapsed: Callable[[], float] = time.monotonic
 
-    def answer(self, context: RequestContext) -> Response:
-        """Return the response to a Bundle; raises `OutcomeError` for one that is refused as a whole."""
-        begun = self.elapsed()
-        request = context.request
-        caller = caller_of(request.authorizer, context.now)
-        context.client_id = caller.client_id
-        context.action = BATCH
-        context.trail.facts = Facts(BATCH, Action.EXECUTE)
+    @property
+    def client_quota(self) -> Quota:
+        """The quota of the clients."""
+        return self.quota
+
+    def path_of(self, request: Request) -> FhirPath:
+        """Return the path of the FHIR base; raises the outcome 404 for any other."""
         # Libraries send it with a slash at the end, which the gateway routes likewise.
         if request.path.removesuffix("/") != FHIR_PATH:
             raise outcomes.not_supported()
-        if request.method != "POST":
-            raise outcomes.method_not_allowed("POST")
-        _require_writer(caller)
+        return BASE
+
+    def _bundle(self, requested: Requested) -> Response:
+        begun = self.elapsed()
+        context, request = requested.context, requested.request
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         view = View(format_, is_pretty(request.query))
         type_, entries = entries_in(request, context.base_url.fhir)
-        share = self._charge(type_, entries, caller, context)
-        if type_ == TRANSACTION:
-            text = self._transaction(entries, caller, context, view, share, begun + SECONDS)
+        share = self._charge(type_, entries, requested.caller, context)
+        if type_ == TRANSACTION.name:
+            text = self._transaction(entries, requested.turned_into(TRANSACTION), view, share, begun + SECONDS)
         else:
-            context.trail.facts = Facts(BATCH, Action.EXECUTE, is_by_entries=True)
+            context.trail.facts = replace(requested.facts, is_by_entries=True)
             responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
             text = _text(entries, responses, view, BundleType.BATCH_RESPONSE)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
+
+    handlers: ClassVar[Mapping[Interaction, Handler]] = {BATCH: _bundle}
 
     def _charge(self, type_: str, entries: Sequence[Entry], caller: Caller, context: RequestContext) -> BundleShare:
         """Charge the client for the entries, before any of them is begun; raises the outcomes 422 and 429.
@@ -89,7 +96,7 @@ class BundleEndpoint(OutcomeEndpoint):
         request. What a transaction writes is charged by its writer.
         """
         reads = sum(price_of(entry) for entry in entries if is_read(entry))
-        writes = sum(price_of(entry) for entry in entries if not is_read(entry)) if type_ == BATCH else 0
+        writes = sum(price_of(entry) for entry in entries if not is_read(entry)) if type_ == BATCH.name else 0
         units = writes + max(0, reads - FREE_UNITS)
         if units > self.quota.units_per_minute:
             raise refusals.too_costly()
@@ -98,25 +105,16 @@ class BundleEndpoint(OutcomeEndpoint):
         return BundleShare(max(0, free_units(self.quota, caller.client_id, context.now) - reads))
 
     def _transaction(
-        self,
-        entries: Sequence[Entry],
-        caller: Caller,
-        context: RequestContext,
-        view: View,
-        share: BundleShare,
-        end: float,
+        self, entries: Sequence[Entry], requested: Requested, view: View, share: BundleShare, end: float
     ) -> str:
         """Write a transaction, then answer its reads; return the text of the response."""
-        request, trail = context.request, context.trail
-        context.action = TRANSACTION
-        trail.facts = Facts(TRANSACTION, Action.EXECUTE)
-        trail.charge_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
+        context, request, trail = requested.context, requested.request, requested.context.trail
         asked: dict[int, tuple[WriteEntry, Presentation]] = {}
         met = trail.while_writing()
         for number, entry in enumerate(entries):
             if not is_read(entry):
                 with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
-                    asked[number] = _write_entry(number, entry, request, caller, context, met)
+                    asked[number] = _write_entry(number, entry, requested, met)
         writer = replace(self.writer, store=self.writer.store.recorded_by(trail))
         results = writer.write_all(
             [each for each, _ in asked.values()],
@@ -147,15 +145,16 @@ class BundleEndpoint(OutcomeEndpoint):
         return (parts.read if is_read(entry) else parts.write)(request_of(entry, request), share)
 
 
-def _write_entry(
-    number: int, entry: Entry, request: Request, caller: Caller, context: RequestContext, met: Disclosures
-) -> tuple[WriteEntry, Presentation]:
+def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosures) -> tuple[WriteEntry, Presentation]:
     """Return the write that an entry of a transaction asks for; raises the outcomes that refuse it alone."""
-    alone = request_of(entry, request)
+    context = replace(requested.context, request=request_of(entry, requested.request))
     path = entry.parsed or parse_path(entry.path)
     if path.type.table not in DATA_TABLES:
         raise outcomes.not_supported()
-    asked, presentation = write_request_of(path, alone, caller, context.base_url, met)
+    # Also an entry that may not be done is about the patient in its path.
+    met.disclose(filter(None, (path.patient,)))
+    interaction = interaction_of(path, context.request, WRITES)
+    asked, presentation = write_request_of(permitted(context, requested.caller, path, interaction), met)
     names, base = _names_of(entry.full_url, f"{context.base_url.fhir}/")
     return WriteEntry(asked, number, names, base), presentation
 
@@ -183,12 +182,6 @@ def _text(entries: Sequence[Entry], responses: Iterable[Response], view: View, t
 
 _LEAST_BYTES: Final = 500
 """Bytes of an entry without a resource and an outcome: its status and its location."""
-
-
-def _require_writer(caller: Caller) -> None:
-    """Raise the 403 outcome unless the token may write a type, as the gateway does before."""
-    if not any(WRITING & letters for letters in caller.grants.letters.values()):
-        raise outcomes.insufficient_scope("patient/*.c" if caller.patient else "user/*.c")
 
 
 def _shown(entry: Entry, response: Response, view: View, room: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from bundle_processor import refusals
+from careconnect.fhir.interactions import BATCH, TRANSACTION, Condition, Interaction
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES, FhirPath, parse_path
 from careconnect.http.base_url import FHIR_PATH
@@ -14,9 +15,6 @@ from careconnect.http.messages import Request
 from careconnect_records.parsing.faults import MAX_FAULTS, InvalidResourceError
 from careconnect_records.stu3.validation import validate
 from record_writer.request.request_body import any_resource_in
-
-BATCH: Final = "batch"
-TRANSACTION: Final = "transaction"
 
 _MAX_PARAMETERS: Final = 1_000
 _NO_PATH: Final = "An entry's URL is a path of this API, below the FHIR base: Patient/4, or Patient?identifier=…"
@@ -40,6 +38,12 @@ class Entry:
     resource: dict[str, Any] | None
     full_url: str = ""
 
+    @property
+    def interaction(self) -> Interaction | None:
+        """The interaction that the request would be alone, None for a path or a method that there is not."""
+        headers = {Condition.HEADER.value: ""} if "ifNoneExist" in self.conditions else {}
+        return self.parsed.interaction(self.method, headers) if self.parsed else None
+
 
 def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
     """Return the type of the Bundle in a request's body, batch or transaction, and its entries, in order.
@@ -50,7 +54,7 @@ def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
     bundle = any_resource_in(request, MAX_BUNDLE_MEGABYTES * 1_000_000, refusals.too_large)
     if bundle.get("resourceType") != "Bundle":
         raise refusals.no_bundle()
-    if bundle.get("type") not in (BATCH, TRANSACTION):
+    if bundle.get("type") not in (BATCH.name, TRANSACTION.name):
         raise refusals.another_type()
     given = bundle.get("entry", [])
     if isinstance(given, list) and len(given) > MAX_BUNDLE_ENTRIES:
@@ -66,7 +70,7 @@ def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
             issues.append(Issue("structure", _NO_PATH, expression=f"{where}.request.url"))
         else:
             entries.append(entry)
-    if not issues and bundle["type"] == TRANSACTION:
+    if not issues and bundle["type"] == TRANSACTION.name:
         issues = list(_repeated(entries))
     if issues:
         raise refusals.faulty(issues[:MAX_FAULTS])

@@ -3,25 +3,24 @@
 from typing import Final
 
 from bundle_processor.bundle_request import Entry
-from careconnect.fhir.request import Route
+from careconnect.fhir.interactions import Shape
 from careconnect.storage.quota import UNITS_PER_EVENT
 from fhir_reader.budget import UNITS_PER_CALL
 from record_writer.price import first_price
 
-_OF_ONE: Final = frozenset({Route.INSTANCE, Route.VERSION})
+_OF_ONE: Final = frozenset({Shape.INSTANCE, Shape.VERSION})
 _UNITS_OF_ONE: Final = UNITS_PER_CALL + UNITS_PER_EVENT
 _UNITS_OF_A_PAGE: Final = 2 * UNITS_PER_CALL + 20 * UNITS_PER_EVENT
 
 
 def is_read(entry: Entry) -> bool:
     """Return True if an entry reads or searches."""
-    return entry.method == "GET" or (entry.parsed is not None and entry.parsed.route is Route.SEARCH)
+    return entry.method == "GET" or (entry.parsed is not None and entry.parsed.is_posted_search)
 
 
 def price_of(entry: Entry) -> int:
     """Return the usual price of a read, or what a write asks for; what a page or a plan costs beyond is added later."""
-    route = entry.parsed.route if entry.parsed else None
     if is_read(entry):
-        return _UNITS_OF_ONE if route in _OF_ONE else _UNITS_OF_A_PAGE
-    conditional = route is Route.TYPE and (entry.method != "POST" or "ifNoneExist" in entry.conditions)
-    return first_price(entry.resource, conditional=conditional)
+        return _UNITS_OF_ONE if entry.parsed and entry.parsed.shape in _OF_ONE else _UNITS_OF_A_PAGE
+    interaction = entry.interaction
+    return first_price(entry.resource, conditional=interaction is not None and bool(interaction.condition))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -12,6 +13,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.rendering.formats import Format, fhir_response, negotiate
 from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.fhir.request import BASE, parse_path
 from careconnect.fhir.resource_types import served_type
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
@@ -34,7 +36,6 @@ from service_discovery.server_metadata import (
 )
 
 _READING: Final = "GET, HEAD, OPTIONS"
-_POSTING: Final = "POST, OPTIONS"
 _CACHING: Final = f"public, max-age={JWKS_MAX_AGE}"
 
 
@@ -119,8 +120,16 @@ def _refusal(method: str, path: str) -> OutcomeError:
     if method in ("GET", "HEAD") or (method == "POST" and name and (found is None or "/" in name)):
         # Other functions serve reads and searches: this is the FHIR base itself, or an unknown type name.
         return unknown_path(path)
-    takes_post = path == FHIR_PATH or path.endswith("/_search")
-    return outcomes.method_not_allowed(_POSTING if takes_post else _READING)
+    return outcomes.method_not_allowed(_allowed(path))
+
+
+def _allowed(path: str) -> str:
+    """Return the methods of a path, those of a document if it is none of the API."""
+    if path == FHIR_PATH:
+        return f"{BASE.allowed}, OPTIONS"
+    with suppress(OutcomeError):
+        return f"{parse_path(path).allowed}, OPTIONS"
+    return _READING
 
 
 def _is_pretty(context: RequestContext) -> bool:

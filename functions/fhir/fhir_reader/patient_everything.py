@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from careconnect.fhir.interactions import EVERYTHING
 from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
 from careconnect.fhir.resource_types import Follow
@@ -15,8 +16,6 @@ from fhir_reader.search.filter import disclose_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import Include, SearchQuery
 from fhir_reader.store.stored import OWN_POSITION, Entry
-
-EVERYTHING: Final = "$everything"
 
 MAX_MEMBERS: Final = 1_000
 """Compartment entries that one page examines. The Bundle has a total if these are all entries."""
@@ -50,7 +49,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     warned = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view)] if query.warnings else []
     # A request for the count alone returns the count, or fails as too costly.
     limit = MAX_ENTRIES if is_number else MAX_MEMBERS
-    with context.budget.charged_to(EVERYTHING):
+    with context.budget.charged_to(EVERYTHING.operation):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
         disclose_named_patients(patient_type, context)
         after, wanted = (str(cursor.position[0]), count) if cursor else ("", None)
@@ -60,7 +59,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
             expected = 1 + (limit if wanted is None else wanted)
             compartment = context.store.compartment(patient_type, patient, after, expected)
     read_resource(context.store, context.caller, patient_type, patient)
-    with context.budget.charged_to(EVERYTHING):
+    with context.budget.charged_to(EVERYTHING.operation):
         part = _examine(compartment, after, context, limit=limit, wanted=wanted)
         if is_number:
             return Bundle(part.found, links, warned)

@@ -1,13 +1,14 @@
-"""Read the write that a request asks for: its interaction, scopes, preconditions and body (`write.md`)."""
+"""Read the write that a request asks for: its preconditions and its body (`write.md`)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from careconnect.audit.disclosures import Disclosures
-from careconnect.fhir import outcomes
+from careconnect.endpoint.interaction_endpoint import Requested
+from careconnect.fhir.interactions import Condition, Interaction
 from careconnect.fhir.rendering.formats import negotiate
-from careconnect.fhir.request import FhirPath, Route
-from careconnect.http.base_url import BaseUrl
+from careconnect.fhir.request import FhirPath
 from careconnect.http.messages import Request, last_value
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
@@ -17,6 +18,7 @@ from record_writer.checks.valid_resource import require_writable
 from record_writer.request.preconditions import (
     Identifier,
     criteria_in,
+    describe_if_none_exist,
     if_match_of,
     if_none_exist_of,
     one_identifier,
@@ -26,29 +28,17 @@ from record_writer.request.request_body import patch_in, resource_in
 from record_writer.request.write_request import Kind, WriteRequest
 from record_writer.response import Preference, Presentation, is_pretty, preference_of
 
-_KINDS: Final = {
-    (Route.TYPE, "POST"): Kind.CREATE,
-    (Route.TYPE, "PUT"): Kind.UPDATE,
-    (Route.TYPE, "DELETE"): Kind.DELETE,
-    (Route.INSTANCE, "PUT"): Kind.UPDATE,
-    (Route.INSTANCE, "PATCH"): Kind.PATCH,
-    (Route.INSTANCE, "DELETE"): Kind.DELETE,
-}
-_READS_ALONE: Final = "GET, HEAD"
 
-
-def write_request_of(
-    path: FhirPath, request: Request, caller: Caller, base_url: BaseUrl, met: Disclosures
-) -> tuple[WriteRequest, Presentation]:
-    """Return the write that a request asks for, and the presentation of its response.
+def write_request_of(requested: Requested, met: Disclosures) -> tuple[WriteRequest, Presentation]:
+    """Return the write that a client requests, and the presentation of its response.
 
     Adds the patients that the path or the body names to `met`. Raises the outcomes that refuse it before anything is
     looked up.
     """
-    if path.type.is_patient and path.id:
-        met.disclose((path.id,))
-    kind = kind_of(path, request)
-    _require_scopes(caller, path, request, kind)
+    request, path, caller = requested.request, requested.path, requested.caller
+    if path.patient:
+        met.disclose((path.patient,))
+    kind = Kind(requested.interaction.name)
     require_writable(caller, path.type, kind)
     presentation = presentation_of(caller, path, request)
     require_supported(request.headers)
@@ -56,38 +46,24 @@ def write_request_of(
         kind=kind,
         type=path.type,
         caller=caller,
-        root=base_url.root,
+        root=requested.context.base_url.root,
         id=path.id,
-        condition=_condition(path, request, base_url.fhir),
+        condition=_condition(requested),
         if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
         representation=presentation.preference is Preference.REPRESENTATION,
     )
     return _with_body(asked, request, met), presentation
 
 
-def requested_kind(path: FhirPath, request: Request) -> Kind | None:
-    """Return the requested interaction, None if it is none that writes."""
-    return None if path.compartment else _KINDS.get((path.route, request.method))
-
-
-def kind_of(path: FhirPath, request: Request) -> Kind:
-    """Return the requested interaction; raises the 405 outcome with the methods that are allowed."""
-    kind = requested_kind(path, request)
-    if not path.type.writable:
-        raise outcomes.method_not_allowed(_READS_ALONE)
-    if kind is None:
-        raise outcomes.method_not_allowed(path.allowed)
-    return kind
-
-
-def is_conditional(path: FhirPath, request: Request) -> bool:
-    """Return True if a request names its resource by a condition."""
-    return path.route is Route.TYPE and (request.method != "POST" or "if-none-exist" in request.headers)
-
-
-def _require_scopes(caller: Caller, path: FhirPath, request: Request, kind: Kind) -> None:
-    """Raise the 403 outcome unless the token grants the interaction, and a search if the write is conditional."""
-    caller.require(path.type, *kind.value, *([Letter.SEARCH] if is_conditional(path, request) else []))
+def criteria_of(interaction: Interaction, request: Request) -> Sequence[tuple[str, str]]:
+    """Return the criteria of a conditional write, as they were sent."""
+    match interaction.condition:
+        case Condition.HEADER:
+            return describe_if_none_exist(request.headers["if-none-exist"])
+        case Condition.QUERY:
+            return request.query
+        case _:
+            return ()
 
 
 def presentation_of(caller: Caller, path: FhirPath, request: Request) -> Presentation:
@@ -100,15 +76,19 @@ def presentation_of(caller: Caller, path: FhirPath, request: Request) -> Present
     return Presentation(format_, preference, is_pretty(request.query))
 
 
-def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier | None:
+def _condition(requested: Requested) -> Identifier | None:
     """Return the identifier of a conditional write, None for any other; raises the outcomes 400 and 412."""
-    if not is_conditional(path, request):
-        criteria_in(request.query, supported=())
-        return None
-    if request.method == "POST":
-        criteria_in(request.query, supported=())
-        return one_identifier(path.type, if_none_exist_of(request.headers["if-none-exist"], path.type, fhir_base))
-    return one_identifier(path.type, criteria_in(request.query))
+    request, type_, interaction = requested.request, requested.path.type, requested.interaction
+    match interaction.condition:
+        case Condition.HEADER:
+            criteria_in(request.query, interaction.takes, supported=())
+            given = if_none_exist_of(request.headers["if-none-exist"], type_, requested.context.base_url.fhir)
+            return one_identifier(type_, given)
+        case Condition.QUERY:
+            return one_identifier(type_, criteria_in(request.query, interaction.takes))
+        case _:
+            criteria_in(request.query, interaction.takes, supported=())
+            return None
 
 
 def _with_body(write_request: WriteRequest, request: Request, met: Disclosures) -> WriteRequest:

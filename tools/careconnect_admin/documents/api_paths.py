@@ -1,11 +1,13 @@
 """The paths of `infra/api.yaml`, the deployed API, generated from the table of types. The rest is written by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from careconnect import __version__
-from careconnect.fhir.resource_types import SERVED_TYPES, Table
+from careconnect.fhir.interactions import Agent, Interaction, Shape, interactions_of
+from careconnect.fhir.request import BASE
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.project import PROJECT
 
@@ -31,23 +33,24 @@ _OPEN: Final = {
     # Discovery answers all other paths with 404: it can read no data.
     f"{FHIR_PATH}/{{proxy+}}": _DISCOVERY,
 }
-_READERS: Final = {
-    Table.RECORD: "PatientRecordFunction",
-    Table.DIRECTORY: "DirectoryFunction",
-    Table.AUDIT: "AuditFunction",
+_FUNCTIONS: Final = {
+    (Agent.READER, Table.RECORD): "PatientRecordFunction",
+    (Agent.READER, Table.DIRECTORY): "DirectoryFunction",
+    (Agent.READER, Table.AUDIT): "AuditFunction",
+    (Agent.WRITER, Table.RECORD): "RecordWriterFunction",
+    (Agent.WRITER, Table.DIRECTORY): "DirectoryWriterFunction",
 }
-_WRITERS: Final = {Table.RECORD: "RecordWriterFunction", Table.DIRECTORY: "DirectoryWriterFunction"}
-# The methods by the path after a type's name. A POST below a type is a search, also in a compartment. Each function
-# refuses the methods of its direction that a path does not have.
-_READ: Final = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
-_WRITTEN: Final = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
+_BELOW: Final = "/{proxy+}"
 # The alias `live` follows the function's ARN literally: `sam local` does not resolve ${Function.Alias}.
 _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
     "${{{function}.Arn}}:live/invocations"
 )
-_READ_SECURED: Final = "security: [{ReadAuthorizer: []}], "
-_WRITE_SECURED: Final = "security: [{WriteAuthorizer: []}], "
+_SECURED: Final = {
+    Agent.READER: "security: [{ReadAuthorizer: []}], ",
+    Agent.WRITER: "security: [{WriteAuthorizer: []}], ",
+    Agent.BUNDLES: "security: [{WriteAuthorizer: []}], ",
+}
 _HEADING: Final = "# ------------------------------------------------ made by `make docs`; do not edit below\n"
 _BEGINNING: Final = f"""\
 info: {{title: Care Connect, version: "{__version__}"}}
@@ -77,15 +80,37 @@ def _paths() -> Iterator[str]:
     for path, function in _OPEN.items():
         methods = dict.fromkeys(_VERBS, _method(function))
         if path == FHIR_PATH:
-            methods["post"] = _method("BundleFunction", _WRITE_SECURED)
+            for verb in _verbs(BASE.interactions):
+                methods[verb] = _method("BundleFunction", _SECURED[Agent.BUNDLES])
         yield _path(path, methods)
     for served in SERVED_TYPES:
-        for rest, verbs in _READ.items():
-            methods = dict.fromkeys(_VERBS, _method(_DISCOVERY))
-            methods |= dict.fromkeys(verbs, _method(_READERS[served.table], _READ_SECURED))
-            if served.writable:
-                methods |= dict.fromkeys(_WRITTEN[rest], _method(_WRITERS[served.table], _WRITE_SECURED))
-            yield _path(f"{FHIR_PATH}/{served.name}{rest}", methods)
+        for rest in ("", _BELOW):
+            yield _path(f"{FHIR_PATH}/{served.name}{rest}", _methods(served, rest))
+
+
+def _methods(served: ResourceType, rest: str) -> dict[str, str]:
+    """Return the integration of each method on a type's name, or on all paths below it.
+
+    A method that a type's writer takes anywhere goes to it everywhere, unless the reader takes it there: each function
+    refuses the methods of its direction that a path does not have.
+    """
+    rows = interactions_of(served)
+    methods = dict.fromkeys(_VERBS, _method(_DISCOVERY))
+    for agent in (Agent.WRITER, Agent.READER):
+        there = [each for each in rows if each.agent is agent and (agent is Agent.WRITER or _is_at(each, rest))]
+        for verb in _verbs(there):
+            methods[verb] = _method(_FUNCTIONS[agent, served.table], _SECURED[agent])
+    return methods
+
+
+def _is_at(row: Interaction, rest: str) -> bool:
+    """Return True if the paths of a row are those of the gateway with `rest` after a type's name."""
+    return (row.shape is Shape.TYPE) is not bool(rest)
+
+
+def _verbs(rows: Iterable[Interaction]) -> Iterator[str]:
+    for each in rows:
+        yield from map(str.lower, each.methods)
 
 
 def _path(path: str, methods: dict[str, str]) -> str:

@@ -1,11 +1,21 @@
 """The CapabilityStatement, generated from the table of types and search parameters (STU3 CapabilityStatement)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from careconnect import __version__
+from careconnect.fhir.interactions import (
+    CONDITIONAL_CREATE,
+    CONDITIONAL_DELETE,
+    CONDITIONAL_UPDATE,
+    UPDATE,
+    Interaction,
+    conditional_interactions_of,
+    interactions_of,
+    operations_of,
+)
 from careconnect.fhir.rendering.formats import Format
-from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
+from careconnect.fhir.request import BASE, MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import FHIR_VERSION, SERVED_TYPES, ResourceType, SearchParameter
 from careconnect.http.base_url import BaseUrl
 
@@ -14,8 +24,6 @@ CONDITION: Final = "identifier=system|value"
 JSON_PATCH: Final = "application/json-patch+json"
 """The media type of a patch (RFC 6902 §6)."""
 
-_HISTORY: Final = ("vread", "history-instance")
-_WRITING: Final = ("create", "update", "patch", "delete")
 _BY_NAME_ONLY: Final = "The access record: who saw what. A scope opens it that names it, and no `*`."
 _BUNDLES: Final = (
     f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB. A transaction is about at most "
@@ -52,8 +60,8 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
                 ),
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in SERVED_TYPES],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
-                "operation": [_operation(each, name) for each in SERVED_TYPES for name in each.operations],
+                "interaction": [{"code": each.code} for each in BASE.interactions],
+                "operation": [_operation(each, row) for each in SERVED_TYPES for row in operations_of(each)],
             }
         ],
     }
@@ -115,26 +123,26 @@ def with_all(includes: Sequence[str]) -> list[str]:
     return [*includes, *dict.fromkeys(f"{each.partition(':')[0]}:*" for each in includes)]
 
 
-def _interactions(resource_type: ResourceType) -> tuple[str, ...]:
-    history = _HISTORY if resource_type.versioned else ()
-    return ("read", *history, "search-type", *(_WRITING if resource_type.writable else ()))
+def _interactions(resource_type: ResourceType) -> Iterable[str]:
+    """Return the codes of a type's interactions, each once."""
+    return dict.fromkeys(each.code for each in interactions_of(resource_type) if not each.operation)
 
 
 def _writing(resource_type: ResourceType) -> Mapping[str, Any]:
-    conditional = resource_type.writable and resource_type.condition is not None
+    conditional = conditional_interactions_of(resource_type)
     return {
-        "updateCreate": resource_type.writable,
-        "conditionalCreate": conditional,
+        "updateCreate": UPDATE in interactions_of(resource_type),
+        "conditionalCreate": CONDITIONAL_CREATE in conditional,
         "conditionalRead": "full-support",
-        "conditionalUpdate": conditional,
-        "conditionalDelete": "single" if conditional else "not-supported",
+        "conditionalUpdate": CONDITIONAL_UPDATE in conditional,
+        "conditionalDelete": "single" if CONDITIONAL_DELETE in conditional else "not-supported",
         # References to other servers are stored unchanged, so the policy is not `local`.
         **({"referencePolicy": ["literal", "logical", "enforced"]} if resource_type.writable else {}),
     }
 
 
-def _operation(resource_type: ResourceType, name: str) -> Mapping[str, Any]:
-    name = name.removeprefix("$")
+def _operation(resource_type: ResourceType, operation: Interaction) -> Mapping[str, Any]:
+    name = operation.operation.removeprefix("$")
     definition = f"http://hl7.org/fhir/OperationDefinition/{resource_type.name}-{name}"
     return {"name": name, "definition": {"reference": definition}}
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from careconnect.fhir.interactions import operations_of
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.fhir.resource_types.stu3 import PATH
 
@@ -63,10 +64,13 @@ def _definitions(package: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 "parameters": _described(served.name, parameters[served.name], elements),
             },
         )
-        for operation in served.operations:
-            path = package / f"OperationDefinition-{served.name}-{operation.removeprefix('$')}.json"
+        for row in operations_of(served):
+            path = package / f"OperationDefinition-{served.name}-{row.operation.removeprefix('$')}.json"
             given = [each for each in _read(path)["parameter"] if each["use"] == "in"]
-            yield f"{served.name}/{operation}", {"parameters": {one["name"]: {"type": one["type"]} for one in given}}
+            yield (
+                f"{served.name}/{row.operation}",
+                {"parameters": {one["name"]: {"type": one["type"]} for one in given}},
+            )
 
 
 def _search_parameters(package: Path) -> defaultdict[str, dict[str, dict[str, Any]]]:

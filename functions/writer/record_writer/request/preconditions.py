@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PATTERN, ResourceType
+from careconnect.fhir.result_parameter_names import WRITE_PARAMETERS
 from careconnect.http.messages import is_utf8
 from careconnect.search.criteria import split_unescaped, unescape
 from careconnect.search.values import fold_token
@@ -16,9 +17,6 @@ from record_writer import refusals
 Pairs = Sequence[tuple[str, str]]
 
 IDENTIFIER: Final = "identifier"
-ANSWER_PARAMETERS: Final = ("_format", "_pretty")
-"""The parameters of every write: the presentation of its response."""
-
 _UNSUPPORTED: Final = ("If-None-Match", "If-Unmodified-Since")
 _TAG: Final = re.compile(rf'(?:W/)?"({ID_PATTERN})"')
 
@@ -65,10 +63,12 @@ def if_match_of(headers: Mapping[str, str]) -> IfMatch | None:
     return IfMatch(frozenset(tag[1] for tag in tags if tag))
 
 
-def criteria_in(query: Pairs, supported: Sequence[str] = (IDENTIFIER,)) -> list[str]:
+def criteria_in(
+    query: Pairs, takes: Sequence[str] = WRITE_PARAMETERS, *, supported: Sequence[str] = (IDENTIFIER,)
+) -> list[str]:
     """Return the values of the `supported` parameters; raises the 400 outcomes for any other, by name.
 
-    An access token in the query is refused (RFC 6750 §2).
+    `takes` are the result parameters, which are no criteria. An access token in the query is refused (RFC 6750 §2).
     """
     if any(name == "access_token" for name, _ in query):
         raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
@@ -78,7 +78,7 @@ def criteria_in(query: Pairs, supported: Sequence[str] = (IDENTIFIER,)) -> list[
     for name, value in query:
         if name in supported:
             values.append(value)
-        elif name not in ANSWER_PARAMETERS:
+        elif name not in takes:
             raise refusals.criterion_not_supported(name)
     return values
 

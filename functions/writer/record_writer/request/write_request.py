@@ -1,26 +1,23 @@
 """The write request of a client, and its result."""
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
+from careconnect.fhir import interactions
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.oauth.caller import Caller
-from careconnect.oauth.scopes import Letter
 from record_writer.request.patch_resource import Operation
 from record_writer.request.preconditions import Identifier, IfMatch
 
 
-class Kind(Enum):
-    """The interactions that write, each with the letters of the scopes that it needs (`write.md`, Who may write what).
+class Kind(StrEnum):
+    """What a write does, by the name of its interaction."""
 
-    A patch needs read, too: its `test` operation shows what is stored.
-    """
-
-    CREATE = (Letter.CREATE,)
-    UPDATE = (Letter.UPDATE,)
-    PATCH = (Letter.UPDATE, Letter.READ)
-    DELETE = (Letter.DELETE,)
+    CREATE = interactions.CREATE.name
+    UPDATE = interactions.UPDATE.name
+    PATCH = interactions.PATCH.name
+    DELETE = interactions.DELETE.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote
 
 from careconnect.fhir import outcomes
+from careconnect.fhir.interactions import Interaction, Shape, allowed_methods, interactions_on
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.resource_types import ResourceType, SearchParameter, served_type, valid_id
+from careconnect.fhir.resource_types import ResourceType, SearchParameter, Table, served_type, valid_id
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import BodyError, BodyFault, Request, is_utf8
@@ -23,30 +23,10 @@ MAX_BUNDLE_MEGABYTES: Final = 4
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
 _MAX_PARAMETERS: Final = 200
+_LONGEST_VERSION: Final = 9
+"""Maximum digits of a version number."""
 
 Parameters = list[tuple[str, str]]
-
-
-class Route(StrEnum):
-    """The kind of request that a path makes."""
-
-    TYPE = "search"
-    SEARCH = "_search"
-    INSTANCE = "read"
-    VERSION = "vread"
-    HISTORY = "history"
-    OPERATION = "operation"
-
-
-_READS: Final = "GET, HEAD"
-_ALLOWED: Final = {
-    Route.TYPE: "GET, HEAD, POST, PUT, DELETE",
-    Route.SEARCH: "POST",
-    Route.INSTANCE: "GET, HEAD, PUT, PATCH, DELETE",
-    Route.VERSION: _READS,
-    Route.HISTORY: _READS,
-    Route.OPERATION: _READS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +39,12 @@ class Compartment:
 
 @dataclass(frozen=True, slots=True)
 class FhirPath:
-    """A parsed path of the FHIR API. `type` is the type that is read or searched.
+    """A parsed path of the FHIR API. `type` is the type that is read, searched or written.
 
     `operation` is the name of an operation (`$everything`), or empty.
     """
 
-    route: Route
+    shape: Shape
     type: ResourceType
     id: str = ""
     version: str = ""
@@ -72,23 +52,51 @@ class FhirPath:
     compartment: Compartment | None = None
 
     @property
-    def interaction(self) -> str:
-        """The interaction's name in logs: `search`, `history`, `everything`."""
-        return self.operation.removeprefix("$") or self.route.value
+    def interactions(self) -> tuple[Interaction, ...]:
+        """The interactions that the path has, each by its methods."""
+        return interactions_on(self.shape, self.type, self.operation)
+
+    def interaction(self, method: str, headers: Mapping[str, str]) -> Interaction | None:
+        """Return the interaction of a request for this path, None if the path does not take its method."""
+        return next((row for row in self.interactions if row.is_asked_by(method, headers)), None)
 
     @property
     def allowed(self) -> str:
         """The methods that the path accepts, of all functions: the `Allow` header of a 405."""
-        is_read_alone = self.compartment or not self.type.writable
-        return _READS if is_read_alone and self.route is not Route.SEARCH else _ALLOWED[self.route]
+        return allowed_methods(self.interactions)
+
+    @property
+    def is_posted_search(self) -> bool:
+        """True if the path is one to which a form with a search is posted."""
+        return self.shape in (Shape.SEARCH, Shape.RECORD_SEARCH)
+
+    @property
+    def target(self) -> str:
+        """The reference to the resource, the version or the compartment in the path; empty without one."""
+        owner = self.compartment.owner if self.compartment else ""
+        target = owner or (f"{self.type.name}/{self.id}" if self.id else "")
+        # A longer text is no version, and no audit event contains it.
+        is_version = self.version.isdecimal() and len(self.version) <= _LONGEST_VERSION
+        return f"{target}/_history/{self.version}" if is_version else target
+
+    @property
+    def patient(self) -> str:
+        """The id of the patient in the path; empty without one."""
+        if self.compartment is not None:
+            return self.compartment.owner.partition("/")[2]
+        return self.id if self.type.is_patient else ""
 
     @property
     def asked(self) -> str:
         """The path below the base of a paged result, which its links begin with."""
         if self.compartment is not None:
             return f"{self.compartment.owner}/{self.type.name}"
-        below = self.operation or ("_history" if self.route is Route.HISTORY else "")
+        below = self.operation or ("_history" if self.shape is Shape.HISTORY else "")
         return f"{self.type.name}/{self.id}/{below}" if below else self.type.name
+
+
+BASE: Final = FhirPath(Shape.BASE, ResourceType("", Table.RECORD, (), ()))
+"""The FHIR base, which is of no type: a type without a name stands for all."""
 
 
 def parse_path(path: str) -> FhirPath:
@@ -109,28 +117,28 @@ def parse_path(path: str) -> FhirPath:
         raise unknown_path(path)
     match segments:
         case []:
-            return FhirPath(Route.TYPE, found)
+            return FhirPath(Shape.TYPE, found)
         case ["_search"]:
-            return FhirPath(Route.SEARCH, found)
+            return FhirPath(Shape.SEARCH, found)
         case [resource_id]:
-            return FhirPath(Route.INSTANCE, found, _id(resource_id, path))
-        case [resource_id, operation] if operation in found.operations:
-            return FhirPath(Route.OPERATION, found, _id(resource_id, path), operation=operation)
+            return FhirPath(Shape.INSTANCE, found, _id(resource_id, path))
+        case [resource_id, operation] if interactions_on(Shape.OPERATION, found, operation):
+            return FhirPath(Shape.OPERATION, found, _id(resource_id, path), operation=operation)
         case [owner_id, name] if name in found.members:
-            return _within(found, owner_id, name, Route.TYPE, path)
+            return _within(found, owner_id, name, Shape.RECORD, path)
         case [owner_id, name, "_search"] if name in found.members:
-            return _within(found, owner_id, name, Route.SEARCH, path)
+            return _within(found, owner_id, name, Shape.RECORD_SEARCH, path)
         case [resource_id, "_history"] if found.versioned:
-            return FhirPath(Route.HISTORY, found, _id(resource_id, path))
+            return FhirPath(Shape.HISTORY, found, _id(resource_id, path))
         case [resource_id, "_history", version] if found.versioned:
-            return FhirPath(Route.VERSION, found, _id(resource_id, path), version)
+            return FhirPath(Shape.VERSION, found, _id(resource_id, path), version)
         case _:
             raise unknown_path(path)
 
 
-def _within(owner: ResourceType, owner_id: str, name: str, route: Route, path: str) -> FhirPath:
+def _within(owner: ResourceType, owner_id: str, name: str, shape: Shape, path: str) -> FhirPath:
     member, reference = owner.members[name]
-    return FhirPath(route, member, compartment=Compartment(reference, f"{owner.name}/{_id(owner_id, path)}"))
+    return FhirPath(shape, member, compartment=Compartment(reference, f"{owner.name}/{_id(owner_id, path)}"))
 
 
 def _id(text: str, path: str) -> str:
@@ -150,7 +158,7 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
     if not is_utf8(request.query):
         raise outcomes.not_utf8("query")
     parameters = list(request.query)
-    if path.route is Route.SEARCH:
+    if path.is_posted_search:
         parameters += form_of(request)
     elif sum(len(name) + len(text) + 2 for name, text in parameters) > _LONGEST_QUERY:
         longest, _ = max(parameters, key=lambda pair: len(pair[1]))

@@ -6,7 +6,7 @@
 from typing import Final
 
 VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
-"""The parameters of every interaction: how each resource is presented."""
+"""The parameters of every read: how each resource is presented."""
 
 RECORD_PARAMETERS: Final = ("_count", *VIEW_PARAMETERS)
 """The parameters of `$everything`."""
@@ -16,6 +16,9 @@ HISTORY_PARAMETERS: Final = ("_since", *RECORD_PARAMETERS)
 
 SEARCH_PARAMETERS: Final = ("_count", "_sort", "_total", *VIEW_PARAMETERS)
 """The parameters of a search."""
+
+WRITE_PARAMETERS: Final = ("_format", "_pretty")
+"""The parameters of every write: how its answer is presented."""
 
 BOOLEANS: Final = ("true", "false")
 TOTALS: Final = ("none", "estimate", "accurate")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from careconnect.fhir.interactions import EVERYTHING, Shape
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.request import Route, parse_path
+from careconnect.fhir.request import parse_path
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_testing.running.cases import each_of
@@ -17,31 +18,31 @@ LONGEST_ID = "A" * 64
 
 @each_of("name", [each.name for each in RESOURCE_TYPES])
 @each_of(
-    ("rest", "route", "resource_id", "version"),
+    ("rest", "shape", "resource_id", "version"),
     [
-        ("", Route.TYPE, "", ""),
-        ("/_search", Route.SEARCH, "", ""),
-        ("/4", Route.INSTANCE, "4", ""),
-        ("/a.B-9", Route.INSTANCE, "a.B-9", ""),
-        (f"/{LONGEST_ID}", Route.INSTANCE, LONGEST_ID, ""),
-        ("/.", Route.INSTANCE, ".", ""),
-        ("/4/_history/1", Route.VERSION, "4", "1"),
-        ("/4/_history", Route.HISTORY, "4", ""),
-        ("/4/_history/nonsense", Route.VERSION, "4", "nonsense"),
-        ("/%34", Route.INSTANCE, "4", ""),
+        ("", Shape.TYPE, "", ""),
+        ("/_search", Shape.SEARCH, "", ""),
+        ("/4", Shape.INSTANCE, "4", ""),
+        ("/a.B-9", Shape.INSTANCE, "a.B-9", ""),
+        (f"/{LONGEST_ID}", Shape.INSTANCE, LONGEST_ID, ""),
+        ("/.", Shape.INSTANCE, ".", ""),
+        ("/4/_history/1", Shape.VERSION, "4", "1"),
+        ("/4/_history", Shape.HISTORY, "4", ""),
+        ("/4/_history/nonsense", Shape.VERSION, "4", "nonsense"),
+        ("/%34", Shape.INSTANCE, "4", ""),
     ],
 )
-def test_a_path_says_what_it_asks_for(name: str, rest: str, route: Route, resource_id: str, version: str) -> None:
+def test_a_path_says_what_it_asks_for(name: str, rest: str, shape: Shape, resource_id: str, version: str) -> None:
     parsed = parse_path(f"{FHIR_PATH}/{name}{rest}")
 
-    assert (parsed.type.name, parsed.route, parsed.id, parsed.version) == (name, route, resource_id, version)
+    assert (parsed.type.name, parsed.shape, parsed.id, parsed.version) == (name, shape, resource_id, version)
 
 
 def test_the_audit_trail_is_read_and_searched_and_has_no_history() -> None:
-    paths = {"": Route.TYPE, "/_search": Route.SEARCH, "/4": Route.INSTANCE}
+    paths = {"": Shape.TYPE, "/_search": Shape.SEARCH, "/4": Shape.INSTANCE}
     parsed = {rest: parse_path(f"{FHIR_PATH}/AuditEvent{rest}") for rest in paths}
 
-    assert {rest: each.route for rest, each in parsed.items()} == paths
+    assert {rest: each.shape for rest, each in parsed.items()} == paths
     assert {each.type for each in parsed.values()} == {AUDIT_EVENT}
     assert parsed["/4"].id == "4"
     for rest in ("/4/_history", "/4/_history/1", "/4/$everything", "/4/AuditEvent", "/4/Patient", "/_history", "/4/"):
@@ -54,12 +55,8 @@ def test_the_audit_trail_is_read_and_searched_and_has_no_history() -> None:
 def test_everything_is_an_operation_of_a_patient_alone(operation: str) -> None:
     parsed = parse_path(f"{FHIR_PATH}/Patient/4/{operation}")
 
-    assert (parsed.route, parsed.id, parsed.operation, parsed.interaction) == (
-        Route.OPERATION,
-        "4",
-        "$everything",
-        "everything",
-    )
+    assert (parsed.shape, parsed.id, parsed.operation) == (Shape.OPERATION, "4", "$everything")
+    assert parsed.interactions == (EVERYTHING,)
     for path in (f"Encounter/4/{operation}", f"Patient/{operation}", f"{operation}"):
         assert refused(f"{FHIR_PATH}/{path}") == (404, "not-supported")
 
@@ -78,8 +75,8 @@ IN_A_RECORD = [
 
 
 @each_of("name", [each.name for each in RESOURCE_TYPES])
-@each_of(("rest", "route"), [("", Route.TYPE), ("/_search", Route.SEARCH)])
-def test_a_type_of_a_record_is_searched_below_its_patient(name: str, rest: str, route: Route) -> None:
+@each_of(("rest", "shape"), [("", Shape.RECORD), ("/_search", Shape.RECORD_SEARCH)])
+def test_a_type_of_a_record_is_searched_below_its_patient(name: str, rest: str, shape: Shape) -> None:
     path = f"{FHIR_PATH}/Patient/a.B-9/{name}{rest}"
     if name not in IN_A_RECORD:
         assert refused(path) == (404, "not-supported")
@@ -87,7 +84,7 @@ def test_a_type_of_a_record_is_searched_below_its_patient(name: str, rest: str, 
     parsed = parse_path(path)
 
     assert parsed.compartment is not None
-    assert (parsed.type.name, parsed.route, parsed.id) == (name, route, "")
+    assert (parsed.type.name, parsed.shape, parsed.id) == (name, shape, "")
     assert (parsed.compartment.reference.name, parsed.compartment.owner) == ("patient", "Patient/a.B-9")
     assert parsed.asked == f"Patient/a.B-9/{name}"
 

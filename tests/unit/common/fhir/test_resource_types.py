@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.fhir.interactions import EVERYTHING, interactions_of, operations_of
 from careconnect.fhir.resource_types import (
     AUDIT_EVENT,
     COMMON_PARAMETERS,
@@ -75,9 +76,7 @@ def test_everything_follows_what_leads_out_of_the_record() -> None:
 
 def test_the_patient_is_what_compartments_are_of_and_has_the_operation() -> None:
     assert [served.name for served in RESOURCE_TYPES if served.is_patient] == ["Patient"]
-    assert {served.name: served.operations for served in RESOURCE_TYPES if served.operations} == {
-        "Patient": ("$everything",)
-    }
+    assert [served.name for served in RESOURCE_TYPES if EVERYTHING in interactions_of(served)] == ["Patient"]
 
 
 def test_ranks_are_those_of_the_decision_on_record_keys() -> None:
@@ -129,7 +128,7 @@ def test_the_audit_trail_is_searched_by_six_parameters_and_read_alone() -> None:
     names = ["_id", "patient", "date", "user", "action", "entity", "outcome"]
     assert [parameter.name for _, parameter in AUDIT_ROWS] == list(AUDIT_EVENT.by_name) == names
     assert AUDIT_EVENT.common == (ID_PARAMETER,)
-    assert (AUDIT_EVENT.writable, AUDIT_EVENT.versioned, AUDIT_EVENT.operations) == (False, False, ())
+    assert (AUDIT_EVENT.writable, AUDIT_EVENT.versioned, operations_of(AUDIT_EVENT)) == (False, False, ())
 
 
 def test_the_audit_trail_leads_nowhere_and_nothing_leads_to_it() -> None:

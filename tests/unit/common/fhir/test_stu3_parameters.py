@@ -2,6 +2,7 @@
 
 import pytest
 
+from careconnect.fhir.interactions import operations_of
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, SERVED_TYPES, ResourceType, SearchParameter
 from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES, definition
 from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
@@ -48,7 +49,7 @@ def test_every_operation_has_its_parameters() -> None:
     defined = definition("Patient/$everything")["parameters"]
     assert {name: each["type"] for name, each in defined.items()} == {"start": "date", "end": "date"}
     for served in SERVED_TYPES:
-        assert all(definition(f"{served.name}/{operation}")["parameters"] for operation in served.operations)
+        assert all(definition(f"{served.name}/{each.operation}")["parameters"] for each in operations_of(served))
 
 
 def test_of_all_types_are_those_that_stu3s_pages_list() -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Final
 
-from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
-from careconnect.fhir.result_parameter_names import (
-    HISTORY_PARAMETERS,
-    RECORD_PARAMETERS,
-    SEARCH_PARAMETERS,
-    VIEW_PARAMETERS,
+from careconnect.fhir.interactions import (
+    EVERYTHING,
+    HISTORY,
+    POSTED_SEARCH,
+    READ,
+    SEARCH,
+    VREAD,
+    interactions_of,
 )
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import PROFILE, READING, Letter, grants_of
 from careconnect_admin.documents.capability_statement import with_all
@@ -25,8 +28,7 @@ from careconnect_admin.documents.openapi.components import (
 from careconnect_admin.documents.openapi.operations import LEVELS, example_of, id_parameter, operation
 from careconnect_admin.documents.openapi.writes import write_operations
 
-_READ: Final = (*VIEW_PARAMETERS, "If-None-Match", "If-Modified-Since")
-_SEARCH: Final = (*SEARCH_PARAMETERS, "Prefer")
+_CACHED: Final = ("If-None-Match", "If-Modified-Since")
 
 
 def type_paths(served: ResourceType) -> Json:
@@ -46,29 +48,31 @@ def _reads(served: ResourceType) -> Json:
         "304": {"description": "Not modified since."},
     } | errors(FHIR_ERRORS, without=(415,))
     below = errors(FHIR_ERRORS, without=(415,))
-    numbered = f"Read any version of {one} by its number"
-    versions = (
-        ("/_history", "history", f"List the versions of {one}, newest first", "r", HISTORY_PARAMETERS, _versions()),
-        ("/_history/{vid}", "vread", numbered, "r", ("vid", *_READ), read),
-    )
-    rows = [
-        ("", "read", f"Read {one}", "r", _READ, read),
-        *(versions if served.versioned else ()),
-        *(
-            (
-                f"/{each}",
-                each.removeprefix("$"),
-                f"Read {one}'s whole record, as far as the scopes go",
-                "read",
-                RECORD_PARAMETERS,
-                _bundle() | below,
-            )
-            for each in served.operations
+    told = {
+        READ: ("", (), f"Read {one}", read, _CACHED),
+        HISTORY: ("/_history", (), f"List the versions of {one}, newest first", _versions(), ()),
+        VREAD: ("/_history/{vid}", ("vid",), f"Read any version of {one} by its number", read, _CACHED),
+        EVERYTHING: (
+            f"/{EVERYTHING.operation}",
+            (),
+            f"Read {one}'s whole record, as far as the scopes go",
+            _bundle() | below,
+            (),
         ),
-    ]
+    }
     return {
-        name + rest: {"get": operation(served, verb, summary, letters, [its_id, *parameters(*asked)], answers)}
-        for rest, verb, summary, letters, asked, answers in rows
+        name + rest: {
+            "get": operation(
+                served,
+                row.name,
+                summary,
+                "read" if row.operation else row.letters,
+                [its_id, *parameters(*named, *row.takes, *headers)],
+                answers,
+            )
+        }
+        for row, (rest, named, summary, answers, headers) in told.items()
+        if row in interactions_of(served)
     }
 
 
@@ -104,10 +108,19 @@ def _searches_at(
     search = _bundle() | errors(FHIR_ERRORS, without=(410, 415))
     posted = _bundle() | errors(FHIR_ERRORS, without=(410,))
     return {
-        root: {"get": operation(served, verb, summary, "s", [*its_id, *asked, *parameters(*_SEARCH)], search)},
+        root: {
+            "get": operation(
+                served, verb, summary, SEARCH.letters, [*its_id, *asked, *parameters(*SEARCH.takes, "Prefer")], search
+            )
+        },
         f"{root}/_search": {
             "post": operation(
-                served, f"{verb}ByPost", f"{summary} by a form", "s", [*its_id, *parameters("Prefer")], posted
+                served,
+                f"{verb}ByPost",
+                f"{summary} by a form",
+                POSTED_SEARCH.letters,
+                [*its_id, *parameters("Prefer")],
+                posted,
             )
             | {"requestBody": fields}
         },

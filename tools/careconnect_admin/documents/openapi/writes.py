@@ -9,6 +9,15 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from careconnect.fhir.interactions import (
+    BATCH,
+    CONDITIONAL_DELETE,
+    CONDITIONAL_UPDATE,
+    CREATE,
+    DELETE,
+    PATCH,
+    UPDATE,
+)
 from careconnect.fhir.outcomes import Issue, OperationOutcome
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
@@ -86,7 +95,9 @@ def bundle_path() -> Json:
         "summary": "Answer the entries of a batch one by one, or of a transaction all or none",
         "description": f"At most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB. The token needs a scope "
         "to write, and for each entry those that it would need alone.",
-        "security": [{"clientCredentials": [f"{level}/*.{letter}"]} for level in LEVELS for letter in "cud"],
+        "security": [
+            {"clientCredentials": [f"{level}/*.{letter}"]} for level in LEVELS for letter in BATCH.letters.split("|")
+        ],
         "parameters": [*_SHOWN],
         "requestBody": {
             "required": True,
@@ -105,7 +116,7 @@ def _create(served: ResourceType) -> Json:
     known = {"200": _written(served)} if served.condition else {}
     summary = f"Create {served.with_article}" + (", unless there is one" if served.condition else "")
     answers = known | {"201": _created(served)} | errors(_WRITE_ERRORS, without=(404, 409, 410))
-    return {"post": operation(served, "create", summary, "c", asked, answers) | _body(served)}
+    return {"post": operation(served, CREATE.name, summary, CREATE.letters, asked, answers) | _body(served)}
 
 
 def _conditional(served: ResourceType) -> Json:
@@ -118,9 +129,13 @@ def _conditional(served: ResourceType) -> Json:
     update = _updated(served) | errors(_WRITE_ERRORS, without=(410,))
     asked = [condition, _shared("If-Match"), *_SHOWN]
     return {
-        "put": operation(served, "conditionalUpdate", f"Replace {found}, or create it", "us", asked, update)
+        "put": operation(
+            served, "conditionalUpdate", f"Replace {found}, or create it", CONDITIONAL_UPDATE.letters, asked, update
+        )
         | _body(served),
-        "delete": operation(served, "conditionalDelete", f"Delete {found}", "ds", asked[:2], _deleted(412)),
+        "delete": operation(
+            served, "conditionalDelete", f"Delete {found}", CONDITIONAL_DELETE.letters, asked[:2], _deleted(412)
+        ),
     }
 
 
@@ -130,11 +145,13 @@ def _of_one(served: ResourceType) -> Json:
     update = _updated(served) | errors(_WRITE_ERRORS, without=(410, 412))
     patch = {"200": _written(served)} | errors(_WRITE_ERRORS, without=(412,))
     return {
-        "put": operation(served, "update", f"Replace {one}, or create it under an id of your own", "u", asked, update)
+        "put": operation(
+            served, UPDATE.name, f"Replace {one}, or create it under an id of your own", UPDATE.letters, asked, update
+        )
         | _body(served),
-        "patch": operation(served, "patch", f"Change parts of {one}", "ur", asked, patch)
+        "patch": operation(served, PATCH.name, f"Change parts of {one}", PATCH.letters, asked, patch)
         | {"requestBody": {"$ref": "#/components/requestBodies/JsonPatch"}},
-        "delete": operation(served, "delete", f"Delete {one}", "d", asked[:2], _deleted()),
+        "delete": operation(served, DELETE.name, f"Delete {one}", DELETE.letters, asked[:2], _deleted()),
     }
 
 
@@ -166,7 +183,7 @@ def _shared(name: str) -> Json:
 
 # ---------------------------------------------------------------- components
 
-_SHOWN: Final[Sequence[Json]] = (_shared("PreferReturn"), _shared("_format"), _shared("_pretty"))
+_SHOWN: Final[Sequence[Json]] = (_shared("PreferReturn"), *map(_shared, CREATE.takes))
 
 
 def write_components() -> Json:

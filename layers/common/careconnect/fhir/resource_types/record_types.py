@@ -65,7 +65,6 @@ RECORD_TYPES: Final[tuple[ResourceType, ...]] = (
         date("death-date"),
         status("language"),
         order_by="birthdate",
-        operations=("$everything",),
     ),
     record(
         "Condition",

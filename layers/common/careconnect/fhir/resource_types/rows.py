@@ -140,7 +140,6 @@ def type_row(
     name: str,
     *parameters: SearchParameter,
     order_by: str = "",
-    operations: tuple[str, ...] = (),
     scope_names: tuple[str, ...] = (),
 ) -> ResourceType:
     """Return a resource type, with all that STU3 defines of it and its parameters."""
@@ -152,7 +151,6 @@ def type_row(
         scope_names=scope_names or (name,),
         parameters=tuple(_completed(name, each) for each in parameters),
         order_by=order_by,
-        operations=operations,
         # HL7 leaves some mandatory elements out of the summary, such as `Immunization.patient`.
         summary=mandatory.union(defined.get("summary", ())),
         mandatory=mandatory,

@@ -42,8 +42,8 @@ class ResourceType:
 
     `scope_names` are the types with scopes that open it for reading. Its own name and its former names open it for
     writing too. `order_by` names the date parameter that orders its search results, latest first (`""`: by id).
-    `operations` are those of its instances. `summary` holds the top-level elements of `_summary=true`, `mandatory`
-    those of `_summary=text`. `common` are the parameters that all types share.
+    `summary` holds the top-level elements of `_summary=true`, `mandatory` those of `_summary=text`. `common` are the
+    parameters that all types share.
     """
 
     name: str
@@ -51,7 +51,6 @@ class ResourceType:
     scope_names: tuple[str, ...]
     parameters: tuple[SearchParameter, ...]
     order_by: str = ""
-    operations: tuple[str, ...] = ()
     summary: frozenset[str] = frozenset()
     mandatory: frozenset[str] = frozenset()
     writable: bool = True

@@ -1,0 +1,120 @@
+"""The prologue of every FHIR interaction: caller, path, row of the table, audit facts, letters; then its handler."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from careconnect.audit.event import Action
+from careconnect.audit.facts import Facts
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
+from careconnect.endpoint.pipeline import RequestContext
+from careconnect.fhir import outcomes
+from careconnect.fhir.interactions import Interaction, Shape
+from careconnect.fhir.request import FhirPath, parse_path
+from careconnect.fhir.resource_types import SERVED_TYPES, Table
+from careconnect.http.messages import Request, Response
+from careconnect.oauth.caller import Caller, caller_of
+from careconnect.oauth.scopes import Letter
+from careconnect.storage.quota import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """An interaction that a client requested, and for which its token has the letters."""
+
+    context: RequestContext
+    caller: Caller
+    path: FhirPath
+    interaction: Interaction
+
+    @property
+    def request(self) -> Request:
+        """The HTTP request."""
+        return self.context.request
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the request for its audit events, but for its parameters."""
+        return facts_of(self.path, self.interaction)
+
+    def turned_into(self, interaction: Interaction) -> "Requested":
+        """Return the request as the interaction that its body asks for, after which log and audit trail name it."""
+        self.context.action = interaction.name
+        self.context.trail.facts = facts_of(self.path, interaction)
+        return replace(self, interaction=interaction)
+
+
+Handler = Callable[[Any, Requested], Response]
+"""A method of an endpoint that answers an interaction; raises `OutcomeError`."""
+
+
+class InteractionEndpoint(OutcomeEndpoint):
+    """An endpoint that answers the rows of the table of interactions for which it has handlers, for types of `table`.
+
+    `quota` is charged with the events of a refusal that names several patients; None charges nothing.
+    """
+
+    __slots__ = ()
+    handlers: ClassVar[Mapping[Interaction, Handler]]
+    table: Table
+
+    @property
+    @abstractmethod
+    def client_quota(self) -> Quota | None:
+        """The quota of the clients."""
+
+    def answer(self, context: RequestContext) -> Response:
+        """Return the response to an interaction; raises `OutcomeError`."""
+        request = context.request
+        caller = caller_of(request.authorizer, context.now)
+        context.client_id = caller.client_id
+        if quota := self.client_quota:
+            context.trail.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+        path = self.path_of(request)
+        interaction = interaction_of(path, request, self.handlers)
+        context.trail.facts = facts_of(path, interaction)
+        if interaction is not None:
+            context.action = f"{path.type.name}.{interaction.name}" if path.type.name else interaction.name
+        requested = permitted(context, caller, path, interaction)
+        return self.handlers[requested.interaction](self, requested)
+
+    def path_of(self, request: Request) -> FhirPath:
+        """Return the path of a request; raises the outcomes 404, also for a type of another table, and 400."""
+        path = parse_path(request.path)
+        if path.type.table is not self.table:
+            raise outcomes.not_supported()
+        return path
+
+
+def interaction_of(path: FhirPath, request: Request, rows: Container[Interaction]) -> Interaction | None:
+    """Return the interaction of a request, None if the path does not take its method or it is none of `rows`."""
+    interaction = path.interaction(request.method, request.headers)
+    return interaction if interaction in rows else None
+
+
+def facts_of(path: FhirPath, interaction: Interaction | None) -> Facts:
+    """Return the facts of a request that its path and its method tell; None is a method that the path does not take."""
+    target, named = tuple(filter(None, (path.target,))), tuple(filter(None, (path.patient,)))
+    if interaction is None:
+        return Facts(type=path.type.name, ids=target, patients=named)
+    return Facts(interaction.code, Action(interaction.action), path.type.name, target, patients=named)
+
+
+def permitted(context: RequestContext, caller: Caller, path: FhirPath, interaction: Interaction | None) -> Requested:
+    """Return a requested interaction; raises the outcomes 405 if there is none, and 403 if the token lacks a letter."""
+    if interaction is None:
+        raise outcomes.method_not_allowed(path.allowed)
+    _require_letters(caller, path, interaction)
+    return Requested(context, caller, path, interaction)
+
+
+def _require_letters(caller: Caller, path: FhirPath, interaction: Interaction) -> None:
+    """Raise the 403 outcome, which names the first missing scope, unless the token has the letters of a row."""
+    types = SERVED_TYPES if path.shape is Shape.BASE else (path.type,)
+    choices = [tuple(map(Letter, letters)) for letters in interaction.letters.split("|")]
+    if any(all(caller.may(each, letter) for letter in letters) for letters in choices for each in types):
+        return
+    if path.shape is Shape.BASE:
+        raise outcomes.insufficient_scope(f"{'patient' if caller.patient else 'user'}/*.{choices[0][0]}")
+    caller.require(path.type, *choices[0])
