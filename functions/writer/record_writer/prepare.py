@@ -137,8 +137,9 @@ class Preparation:
         A hidden target concerns its own patients alone, whatever the body names.
         """
         own = self._unread.pop(entry.position, ())
-        shows = entry.request.kind is not Kind.CREATE or entry.request.representation
-        target = find_target(self._store, entry.request, self._new_id, self._met, with_body=shows)
+        # All matches of a transaction are found before it is known whether it may hold so much.
+        needs_body = entry.is_alone and (entry.request.kind is not Kind.CREATE or entry.request.representation)
+        target = find_target(self._store, entry.request, self._new_id, self._met, with_body=needs_body)
         if target.hidden is not None:
             self._met.hide(target.hidden or (NOBODY,))
             return target

@@ -148,6 +148,26 @@ def test_b_bodies_are_read_only_until_they_come_to_too_much(writer: Writer, monk
     assert len(writer.calls) <= 4
 
 
+def test_b_bodies_of_matches_are_read_only_until_they_come_to_too_much(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_records.multi_step.write.MAX_BYTES_TOGETHER", 100_000)
+    for number in range(10):
+        writer.made({**LARGE, **patient(str(number)), "id": f"large-{number}"})
+    bodies: list[str] = []
+
+    def note(params: Any, **_: Any) -> None:
+        keys = [key for each in params["RequestItems"].values() for key in each["Keys"]]
+        bodies.extend(key["pk"]["S"] for key in keys if key.get("sk") == {"S": "#json"})
+
+    writer.reader.client.meta.events.register("provide-client-params.dynamodb.BatchGetItem", note)
+
+    answer = Bundles(writer).send(transaction(*conditional(10)))
+
+    assert (answer.status, answer.json["issue"][0]["code"]) == (413, "too-costly")
+    assert 0 < len(bodies) < 5
+
+
 def test_b_a_transaction_that_changes_nothing_is_paid_for(writer: Writer) -> None:
     counters = UsageCounters()
 
