@@ -121,6 +121,7 @@ class BundleEndpoint(InteractionEndpoint):
             trail.while_writing,
             lambda: context.metrics.append("WriteConflict"),
         )
+        trail.begin_found()
         fhir_base = context.base_url.fhir
         done = {
             each.position: response_to(result, each.request.type, fhir_base, replace(presentation, pretty=False))

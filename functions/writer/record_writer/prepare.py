@@ -83,6 +83,8 @@ class Preparation:
         self._require_valid = require_valid
         self._met = met
         self._unread: dict[int, tuple[str, ...]] = {}
+        self.matches: dict[str, tuple[str, ...]] = {}
+        """The patients of the resources that conditional references lead to, by key."""
 
     def prepare_all(
         self, entries: Sequence[WriteEntry], conditional: Mapping[str, ConditionalReference]
@@ -156,7 +158,8 @@ class Preparation:
             if not target.exists:
                 raise refusals.nothing_matches()
         # The answer tells that it exists.
-        self._met.disclose(_patients(target))
+        self.matches[target.key] = _patients(target)
+        self._met.disclose(self.matches[target.key])
         return target.key
 
     def _prepare(self, entry: WriteEntry, target: Target) -> Prepared:

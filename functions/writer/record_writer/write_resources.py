@@ -6,7 +6,7 @@ A single write is a transaction of one. After a conflict with another write, all
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from random import SystemRandom
@@ -192,6 +192,7 @@ class _Attempt:
             self._require_references(prepared, met)
             self._require_unreferred(prepared)
             full = self.store.full_locks(plans[0]) if len(plans) == 1 and not held else ()
+        met.versions = _versions_referring(prepared, preparation.matches)
         if plans:
             several = len(plans) + len(held) > 1
             seconds = min(SECONDS_TOGETHER if several else SECONDS_OF_ONE, self.end - writer.elapsed())
@@ -294,6 +295,17 @@ def _versions_made(prepared: Sequence[Prepared]) -> dict[str, list[str]]:
             for patient in each.patients or (NOBODY,):
                 made[patient].append(f"{each.target.key}/_history/{each.plan.version}")
     return made
+
+
+def _versions_referring(prepared: Sequence[Prepared], matches: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """Return for each patient the versions that will refer to it, or to a conditional match of its record."""
+    referring: defaultdict[str, list[str]] = defaultdict(list)
+    for each in prepared:
+        if each.plan:
+            met = {patient for key in each.referenced for patient in matches.get(key, ())}
+            for patient in sorted((each.named | met) - {*each.patients}):
+                referring[patient].append(f"{each.target.key}/_history/{each.plan.version}")
+    return referring
 
 
 def _result(prepared: Prepared) -> WriteResult:

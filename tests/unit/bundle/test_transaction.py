@@ -416,9 +416,13 @@ def test_a_whom_a_conditional_reference_leads_to_has_an_event_also_if_all_is_don
     recorded.made({**encounter, "identifier": [{"system": "urn:hosp", "value": "SECRET"}], "id": "e"})
     record.forget()
 
-    Bundles(recorded).transaction(hidden_by_reference()[place])
+    recorded.made({**observation("Patient/4"), "id": "o"})
+    record.forget()
 
-    assert {each.patient: each.outcome for each in record.all()}["9"] is Outcome.ALLOWED
+    Bundles(recorded).transaction(entry("DELETE", "Observation/o"), hidden_by_reference()[place])
+
+    of_match = {each.patient: each for each in record.all()}["9"]
+    assert (of_match.outcome, of_match.ids) == (Outcome.ALLOWED, ("Observation/new-0/_history/1",))
     assert not any("SECRET" in str(each) for each in record.all())
 
 

@@ -3,7 +3,7 @@
 A use case collects them beside its result. Whoever answers the request makes the audit events of them (`recorder`).
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from careconnect.audit.query import MAX_PATIENTS
@@ -21,13 +21,15 @@ class Disclosures:
     `on_new` is called with disclosed patients before they are counted among them, and may refuse them by an `ApiError`.
     """
 
-    __slots__ = ("_disclosed", "_find", "_on_new", "hidden", "resources")
+    __slots__ = ("_disclosed", "_find", "_on_new", "hidden", "resources", "versions")
 
     def __init__(self, on_new: Callable[[Collection[str]], None] = lambda _new: None) -> None:
         self.hidden: dict[str, str] = {}
         """The fixed word for the reason, by patient."""
         self.resources: tuple[str, ...] | None = None
         """The keys of the resources that a write turned out to be about; None for those that its path names."""
+        self.versions: Mapping[str, Collection[str]] = {}
+        """The versions that a write makes in others' records and that refer to a patient (`Patient/4/_history/2`)."""
         self._disclosed: dict[str, None] = {}
         self._find: Callable[[], Collection[str]] | None = None
         self._on_new = on_new

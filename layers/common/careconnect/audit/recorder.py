@@ -84,7 +84,8 @@ class EventRecorder:
         self._texts: dict[str | None, tuple[str, int]] = {}
         self._stored: dict[str, None] = {}
         self._within: dict[str, AuditEvent] = {}
-        self._made: tuple[str, ...] = ()
+        self._made: Mapping[str, Collection[str]] = {}
+        self._versions: Mapping[str, Collection[str]] = {}
         self._goes_without = False
         self._begun: list[Future[None]] = []
         self._was_read = False
@@ -139,7 +140,7 @@ class EventRecorder:
         Each attempt needs new actions. Call `committed` once the transaction has succeeded.
         """
         self._within = {}
-        self._made = next((tuple(versions)[:1] for versions in made.values()), ())
+        self._made = made
         if self._store is None or self._goes_without:
             return []
         for patient, versions in made.items():
@@ -148,10 +149,16 @@ class EventRecorder:
 
     def committed(self) -> None:
         """Note that a write has succeeded, and with it the events of `put_actions`."""
-        self.facts = replace(self.facts, ids=self._made)
+        self._versions = {**self.found.versions, **self._made}
+        self.facts = replace(self.facts, ids=())
         self.found.resources = None
         self._stored |= dict.fromkeys(self._within)
         self._within = {}
+
+    def begin_found(self) -> None:
+        """Begin the events of a request that is not refused any more, beside what is left to do for its answer."""
+        missing = [patient for patient in self.found.disclosed if patient not in self._stored]
+        self._begin(missing or ([] if self._stored or self.found.hidden else [NOBODY]))
 
     def goes_without(self) -> bool:
         """Return True if a failed write may be retried without its events; `put_actions` then returns no more of them.
@@ -241,7 +248,8 @@ class EventRecorder:
         if key not in self._texts:
             self._texts[key] = facts.query.text(patient)
         query, parameters = self._texts[key]
-        ids = facts.ids if self.found.resources is None else self.found.resources
+        about = facts.ids if self.found.resources is None else self.found.resources
+        ids = self._versions.get(patient, about)
         return replace(
             self._caller,
             id=new_event_id(self._clock()),

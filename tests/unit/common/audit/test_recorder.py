@@ -319,17 +319,19 @@ def test_a_writes_events_are_actions_of_its_transaction() -> None:
     assert stored.events == []
 
 
-def test_who_has_no_event_within_a_write_gets_one_after_it_that_names_the_version() -> None:
+def test_who_has_no_event_within_a_write_gets_one_after_it_that_names_the_versions_referring_to_him() -> None:
     stored = StoredEvents()
     request = recorder(stored, "PUT")
     request.facts = Facts("update", Action.UPDATE, "Observation", ("Observation/1",))
-    request.while_writing().disclose(["4", "5"])
+    found = request.while_writing()
+    found.disclose(["4", "5", "6"])
+    found.versions = {"5": ["Observation/2/_history/1"]}
     request.put_actions({"4": ["Observation/1/_history/2", "Observation/2/_history/1"]})
     request.committed()
     request.finish(200, None)
 
-    assert reported(stored) == [("5", "0", "", 0)]
-    assert stored.events[0].ids == ("Observation/1/_history/2",)
+    assert reported(stored) == [("5", "0", "", 0), ("6", "0", "", 0)]
+    assert [each.ids for each in stored.events] == [("Observation/2/_history/1",), ()]
 
 
 def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be_put() -> None:
