@@ -20,7 +20,7 @@ from careconnect_testing.linearizability.resource_model import (
 
 A, B, GONE = ("a",), ("a", "b"), ("a", None)
 CREATE, PUT, PATCH, DELETE = Interaction.CREATE, Interaction.UPDATE, Interaction.PATCH, Interaction.DELETE
-READ, VREAD, HISTORY = Interaction.READ, Interaction.VREAD, Interaction.HISTORY
+READ, VREAD = Interaction.READ, Interaction.VREAD
 
 
 def asked(
@@ -97,10 +97,6 @@ STEPS: list[Row] = [
     (B, READ, {}, ResourceAnswer(200, 2, "b"), [B]),
     (B, READ, {}, ResourceAnswer(200, 1, "a"), []),
     (B, READ, {}, ResourceAnswer(200, 2, "a"), []),
-    (B, READ, {"if_none_match": 2}, ResourceAnswer(304, 2), [B]),
-    (B, READ, {"if_none_match": 1}, ResourceAnswer(304, 1), []),
-    (B, READ, {"if_none_match": 1}, ResourceAnswer(200, 2, "b"), [B]),
-    (GONE, READ, {"if_none_match": 2}, ResourceAnswer(410), [GONE]),
     (B, READ, {}, ResourceAnswer(503), [B]),
     (B, VREAD, {"version": 1}, ResourceAnswer(200, 1, "a"), [B]),
     (B, VREAD, {"version": 3}, ResourceAnswer(404), [B]),
@@ -108,9 +104,6 @@ STEPS: list[Row] = [
     (B, VREAD, {"version": 1}, ResourceAnswer(404), []),
     (GONE, VREAD, {"version": 1}, ResourceAnswer(200, 1, "a"), [GONE]),
     (GONE, VREAD, {"version": 2}, ResourceAnswer(410), [GONE]),
-    (GONE, HISTORY, {}, ResourceAnswer(200, versions=GONE), [GONE]),
-    (GONE, HISTORY, {}, ResourceAnswer(200, versions=A), []),
-    ((), HISTORY, {}, ResourceAnswer(404), [()]),
 ]
 
 
@@ -198,16 +191,6 @@ HISTORIES: list[tuple[str, list[Operation], bool]] = [
     (
         "a write in doubt, repeated, is done twice",
         [FIRST, put("q", 2, "b", ResourceAnswer(503)), put("q", 4, "b", ResourceAnswer(200, 3))],
-        False,
-    ),
-    (
-        "a history shows a write that was answered",
-        [FIRST, asked(HISTORY, {}, ResourceAnswer(200, versions=A), "q", 2)],
-        True,
-    ),
-    (
-        "a history without its end",
-        [FIRST, put("p", 2, "b", ResourceAnswer(200, 2)), asked(HISTORY, {}, ResourceAnswer(200, versions=A), "q", 4)],
         False,
     ),
 ]

@@ -28,7 +28,6 @@ class Interaction(StrEnum):
     DELETE = "delete"
     READ = "read"
     VREAD = "vread"
-    HISTORY = "history-instance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +35,31 @@ class ResourceRequest:
     """The input of an operation.
 
     `content` is the body of a create or update, `change` the function of a patch from the stored content to the new one
-    (None: the patch does not apply). `if_match` and `if_none_match` are versions, `version` is that of a vread.
+    (None: the patch does not apply). `if_match` is a version, `version` is that of a vread.
     `conditional` says that a create has If-None-Exist: it belongs to the history of the resource that it found or made.
     """
 
     content: str | None = None
     change: Callable[[str], str | None] | None = None
     if_match: int | None = None
-    if_none_match: int | None = None
     version: int = 0
     conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceAnswer:
-    """The output of an operation: a status, and as far as they are known the version, the content and all versions.
+    """The output of an operation: a status, and as far as they are known the version and the content.
 
-    What is None is not compared. `versions` are those of a whole history.
+    What is None is not compared.
     """
 
     status: int
     version: int | None = None
     content: str | None = None
-    versions: Versions | None = None
 
     def shows(self, expected: "ResourceAnswer") -> bool:
         """Return True if everything that this answer shows is as expected."""
-        pairs = (
-            (self.version, expected.version),
-            (self.content, expected.content),
-            (self.versions, expected.versions),
-        )
+        pairs = ((self.version, expected.version), (self.content, expected.content))
         return self.status == expected.status and all(shown in (None, known) for shown, known in pairs)
 
 
@@ -77,7 +70,7 @@ _IN_DOUBT: Final = 500
 
 _IMPOSSIBLE: Final = 0
 
-_READS: Final = (Interaction.READ, Interaction.VREAD, Interaction.HISTORY)
+_READS: Final = (Interaction.READ, Interaction.VREAD)
 
 
 def step(versions: Versions, operation: Operation) -> Iterable[Versions]:
@@ -105,16 +98,12 @@ def _seen(versions: Versions, name: str, request: ResourceRequest) -> ResourceAn
     """Return the answer of a read."""
     if not versions:
         return ResourceAnswer(404)
-    if name == Interaction.HISTORY:
-        return ResourceAnswer(200, versions=versions)
     number = request.version if name == Interaction.VREAD else len(versions)
     if not 0 < number <= len(versions):
         return ResourceAnswer(404)
     content = versions[number - 1]
     if content is None:
         return ResourceAnswer(410)
-    if request.if_none_match == number:
-        return ResourceAnswer(304, number)
     return ResourceAnswer(200, number, content)
 
 
