@@ -1,29 +1,37 @@
 """The simulation itself: a seed repeats, a failing run shrinks, and each check can fail."""
 
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from access_auditor import event_resource
+from audit_archiver.verify_day import Verdict
+from careconnect.oauth.client_record import client_record
 from careconnect.storage.intents import STATE_ITEM, state_key
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER, Line, Plan, Step, plan_of
-from careconnect_testing.simulation.ledger import Exchange, Ledger
+from careconnect_testing.simulation.actors.plan import AUDITOR, EDITOR, OPERATOR, READER, Line, Plan, Step, plan_of
+from careconnect_testing.simulation.ledger import Commit, Exchange, Ledger, Walk
 from careconnect_testing.simulation.promises.answers import Answers
+from careconnect_testing.simulation.promises.quota import Charges
 from careconnect_testing.simulation.promises.store import check_store
 from careconnect_testing.simulation.promises.waiting import Waiting
+from careconnect_testing.simulation.promises.walks import check_walk
 from careconnect_testing.simulation.run import Outcome, run_schedule
 from careconnect_testing.simulation.schedule.choices import Choices
 from careconnect_testing.simulation.schedule.pool import SimulatedFuture, SimulatedPool
 from careconnect_testing.simulation.schedule.scheduler import Home, Scheduler
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
+from careconnect_testing.simulation.world import operator
 from careconnect_testing.simulation.world.beginning import beginning
 from careconnect_testing.simulation.world.gateway import Sent
 from careconnect_testing.simulation.world.names import (
@@ -32,8 +40,10 @@ from careconnect_testing.simulation.world.names import (
     RECORDS,
     REFERENCES,
     TRANSACTIONS,
+    USAGE,
 )
 from careconnect_testing.simulation.world.system import BrokenPromiseError
+from token_issuer.clients import client_store
 
 Item = dict[str, Any]
 
@@ -321,3 +331,94 @@ def test_a_request_that_waits_too_long_for_a_write_is_found() -> None:
         waiting.read(asked, pending)
     waiting.ended(scheduler.current.name)
     waiting.read(asked, pending)
+
+
+READ_AND_AUDITED: Plan = (
+    Line(1, READER, (Step("read", ("Observation/o1",)),)),
+    Line(2, AUDITOR, (Step("wait", ("6",)), Step("audit", ("outcome=0",)))),
+)
+DISABLED: Plan = (
+    Line(1, OPERATOR, (Step("disable", ("reader-2",)),)),
+    Line(2, READER, (Step("wait", ("6",)), Step("token"))),
+)
+
+
+@pytest.mark.parametrize(
+    ("plan", "owner", "name", "mistake", "broken"),
+    [
+        (
+            READ_AND_AUDITED,
+            operator,
+            "verify_day",
+            lambda day, *_: Verdict(day, 0, 0, 0, 0, ()),
+            "does not miss the event",
+        ),
+        (
+            READ_AND_AUDITED,
+            event_resource,
+            "_agent",
+            lambda _: {"userId": {"value": "somebody"}, "requestor": True},
+            "showed an event that is not stored so",
+        ),
+        (
+            DISABLED,
+            client_store,
+            "client_record",
+            lambda item: replace(client_record(item), enabled=True),
+            "after it was disabled",
+        ),
+    ],
+)
+def test_a_mistake_of_the_functions_is_found(
+    plan: Plan, owner: Any, name: str, mistake: Any, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_schedule(1, plan=plan, given=[]).broken == ""
+    monkeypatch.setattr(owner, name, mistake)
+
+    found = run_schedule(1, plan=plan, given=[]).broken
+
+    assert broken in found
+
+
+def test_a_client_that_is_refused_before_its_quota_is_used_up_is_found() -> None:
+    sent = Sent("PUT", "/Observation/o1", token="x")
+    done = Exchange(1, "editor-1", Step("put"), sent, "r", 0, 0.0, 1, 1.0, Answer(429, {}, ""))
+    database = beginning().database.copy()
+    used = {"pk": {"S": "editor-1#1"}, "units": {"N": "100"}, "expires_at": {"N": "0"}}
+    database.execute("put_item", {"TableName": USAGE, "Item": used})
+
+    Charges().judge(done, database, 99, Counter())
+    Charges().judge(done, database, 100, Counter({"editor-1": 1}))
+    with pytest.raises(BrokenPromiseError, match="charged 100 of 100"):
+        Charges().judge(done, database, 100, Counter())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "has_faults", "holds"), [(9.9, False, True), (10.1, True, True), (10.1, False, False)]
+)
+def test_a_write_that_takes_too_long_is_found(seconds: float, *, has_faults: bool, holds: bool) -> None:
+    sent = Sent("DELETE", "/Observation/o9", token="x")
+    done = Exchange(1, "editor-1", Step("delete"), sent, "r", 0, 100.0, 1, 100.0 + seconds, Answer(204, {}, ""))
+    judge = Answers(Ledger(), has_faults=has_faults).judge
+
+    if holds:
+        judge(done)
+    else:
+        with pytest.raises(BrokenPromiseError, match=r"took 10\.1 seconds"):
+            judge(done)
+
+
+def test_a_history_without_its_newest_version_is_found() -> None:
+    commits = [Commit(place, 0.0, "Patient/p1", place, {"resourceType": "Patient"}, ("p1",), "x") for place in (1, 2)]
+    ledger = Ledger(commits={"Patient/p1": commits})
+    history = {"entry": [{"resource": {"meta": {"versionId": "1"}}}]}
+    page = Exchange(
+        1, "reader-1", Step("history"), Sent("GET", ""), "r", 1, 0.0, 3, 1.0, Answer(200, {}, json.dumps(history))
+    )
+    walk = Walk(1, Step("history", ("Patient/p1", "1")), [page], is_whole=True)
+
+    # The second version was stored while the history was read.
+    check_walk(walk, ledger, "")
+    page.began = 2
+    with pytest.raises(BrokenPromiseError, match="version 2 was stored before"):
+        check_walk(walk, ledger, "")
