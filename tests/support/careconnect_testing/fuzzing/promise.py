@@ -68,7 +68,7 @@ def check_traces(services: Services) -> None:
         for name in ("action", "reason"):
             _require(bool(_LOGGED.fullmatch(logged.get(name, ""))), f"log: {name}")
         _require(not any(canary in str(logged) for canary in CANARIES), "log: a confidential text")
-    events = repr(services.tables.inserted)
+    events = repr(services.events())
     for line in services.observer.lines:
         # A caller chooses its request's id (docs/contract/README.md, Headers of every answer).
         events = events.replace(line["ids"]["request_id"], "")

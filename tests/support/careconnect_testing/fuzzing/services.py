@@ -1,8 +1,9 @@
-"""All functions as they are deployed, over tables that stand still and keys in memory."""
+"""All functions as they are deployed, over tables and keys in memory. Each input meets the same tables."""
 
 import json
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -30,9 +31,9 @@ from careconnect.oauth.signing_keys import KMS_ALGORITHM, KmsSigningKeys
 from careconnect.storage.intents import StateTables
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_testing.aws.tables import begin_table_with_fixed_key
+from careconnect_testing.aws.tables import begin_table_with_fixed_key, create_table
+from careconnect_testing.dynamodb import Database, InMemoryClient
 from careconnect_testing.fuzzing.messages import message_event
-from careconnect_testing.fuzzing.still_tables import StillTables
 from careconnect_testing.parts.access_tokens import signing_key
 from careconnect_testing.parts.auditor import KEPT
 from careconnect_testing.parts.clock import Clock
@@ -64,6 +65,17 @@ SECRET: Final = "zu39GKqv-fuzzed-secret-Yw7Rk2"
 EVERYTHING: Final = "system/*.cruds system/AuditEvent.rs"
 
 _STATES: Final = ("transactions", "directory-transactions")
+_RESOURCES: Final = {
+    "ClientTable": "clients",
+    "TokenTable": "tokens",
+    "AuditTable": "audit",
+    "ReferenceTable": "references",
+    "RecordTable": "records",
+    "DirectoryTable": "directory",
+    "TransactionTable": _STATES[0],
+    "DirectoryTransactionTable": _STATES[1],
+}
+_READS: Final = ("Get", "BatchGet", "TransactGet", "Query", "Scan")
 _TABLES: Final = {Table.RECORD: "records", Table.DIRECTORY: "directory"}
 
 
@@ -93,7 +105,6 @@ class _Site:
 class Services:
     """The pipelines of the deployed functions, and the two authorizers; `answer` routes as the gateway does."""
 
-    tables: StillTables = field(default_factory=StillTables)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     clock: Clock = field(default_factory=lambda: Clock(NOW))
     kms: Any = field(default_factory=_Keys)
@@ -101,7 +112,13 @@ class Services:
 
     def __post_init__(self) -> None:
         """Build the functions, register two clients and write a few records."""
-        client: Any = self.tables
+        self._database = Database(self.clock)
+        self._is_changed = False
+        self._new = count(1)
+        client: Any = InMemoryClient(self._database, self._note_write)
+        self._client = client
+        for resource, table in _RESOURCES.items():
+            create_table(client, resource, table)
         for table in _TABLES.values():
             begin_table_with_fixed_key(client, table)
         for event in KEPT:
@@ -117,7 +134,7 @@ class Services:
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
         parts = {table: Parts(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES}
         together = ResourceWriter(
-            self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1"
+            self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, self._new_id
         )
         self.bundles = self._pipeline(BundleEndpoint(parts, no_limit(), together))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
@@ -134,7 +151,28 @@ class Services:
             for direction in Direction
         ]
         self._write_records()
-        self.tables.recording = False
+        self._beginning = self._database.copy()
+        self._is_changed = False
+        self._known_events = {id(item) for item in self._database.items("audit")}
+
+    def begin(self) -> None:
+        """Begin anew: with the tables as they were at first, and without log lines."""
+        self.observer.clear()
+        self._new = count(1)
+        if self._is_changed:
+            for table in self._database.tables:
+                self._database.restore(table, self._beginning)
+            self._is_changed = False
+
+    def events(self) -> list[Any]:
+        """Return the audit events that were inserted since the beginning."""
+        return [item for item in self._database.items("audit") if id(item) not in self._known_events]
+
+    def _note_write(self, operation: str, _request: Any) -> None:
+        self._is_changed = self._is_changed or not operation.startswith(_READS)
+
+    def _new_id(self) -> str:
+        return f"new-{next(self._new)}"
 
     def authorizer(self, patient: str = "") -> dict[str, str]:
         """Return the context of a caller that may do everything, or everything within a patient's record."""
@@ -176,27 +214,25 @@ class Services:
                 secrets=(SecretDigest(digest_secret("a-salt", SECRET)),) if client_id == CLIENT else (),
                 jwks="" if client_id == CLIENT else jwks,
             )
-            self.tables.put_item(TableName="clients", Item=client_item(record))
+            self._client.put_item(TableName="clients", Item=client_item(record))
 
     def _pipeline(self, endpoint: Endpoint, *, audited: bool = True) -> RequestPipeline:
-        store = DynamoDbAuditStore(self.tables, "audit")  # type: ignore[arg-type]
+        store = DynamoDbAuditStore(self._client, "audit")
         auditing = Auditing(store, "fuzzed") if audited else None
         return RequestPipeline(endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.clock, auditing=auditing)
 
     def _reader(self, table: Table) -> RequestPipeline:
-        client: Any = self.tables
         names: dict[Table, str] = {**_TABLES} if table is Table.RECORD else {table: _TABLES[table]}
-        store = DynamoDbResourceStore(client, names, table, StateTables(*_STATES), self.clock)
+        store = DynamoDbResourceStore(self._client, names, table, StateTables(*_STATES), self.clock)
         return self._pipeline(FhirEndpoint(store, table, no_limit()))
 
     def _store(self, table: Table) -> DynamoDbRecordStore:
-        client: Any = self.tables
         record = _TABLES[Table.RECORD] if table is Table.RECORD else ""
-        tables = RecordTables(client, record, _TABLES[Table.DIRECTORY], "references", *_STATES)
+        tables = RecordTables(self._client, record, _TABLES[Table.DIRECTORY], "references", *_STATES)
         return DynamoDbRecordStore(tables, self.clock, lambda _: None)
 
     def _writer(self, table: Table) -> RequestPipeline:
-        writer = ResourceWriter(self._store(table), no_limit(), self.clock, self.clock, lambda _: None, lambda: "new-1")
+        writer = ResourceWriter(self._store(table), no_limit(), self.clock, self.clock, lambda _: None, self._new_id)
         return self._pipeline(WriterEndpoint(writer, table))
 
     def _write_records(self) -> None:

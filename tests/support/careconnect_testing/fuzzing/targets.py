@@ -70,8 +70,7 @@ class Target:
 def send(message: bytes, *, is_encoded: bool = False, patient: str = "") -> None:
     """Send an HTTP message to the function that it is routed to; raises `BrokenPromiseError` or what it failed with."""
     deployed = services()
-    deployed.observer.clear()
-    deployed.tables.inserted.clear()
+    deployed.begin()
     event = message_event(message, deployed.authorizer(patient), is_encoded=is_encoded)
     kind, function = deployed.route(event["httpMethod"], event["path"])
     check_answer(kind, event["httpMethod"], function(event), deployed)
