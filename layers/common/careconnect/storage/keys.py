@@ -29,7 +29,7 @@ INDEX_ITEM: Final = "#index"
 CURSOR_KEY: Final = ("$cursor", "#key")
 """The item that holds the key for sealing `next` links, and the format number of its table (ADR 31)."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The number of the table format, raised whenever stored items would be read or written differently.
 
 That is the case when an index entry, a stored value, an identifier lock, a reference count or a body is added or

@@ -321,6 +321,7 @@ def _observations_of_other_kinds(base: str) -> Iterator[Resource]:
             subject=_to(f"Patient/value-{number}"),
             context=_to(_chosen(contexts, number)) if number < 5 else None,
             performer=performers[number],
+            method=_chosen((_concept(_coding("37931006", SNOMED), _coding("Cuff")), {"text": "by hand"}, None), number),
             device=_to(_chosen(("Device/value-1", "DeviceMetric/value-1"), number)) if number < 4 else None,
             component=_chosen(components, number),
             effectiveDateTime=_chosen(("2002-06-01", "2002-06-01T08:00:00+01:00"), number),

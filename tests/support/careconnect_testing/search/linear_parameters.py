@@ -237,6 +237,7 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "code": _concepts("code"),
         "date": _dates("effectiveDateTime", "effectivePeriod"),
         "value-quantity": _quantities(),
+        "method": _concepts("method"),
         "value-concept": _concepts("valueCodeableConcept"),
         "value-string": _texts("valueString"),
         "code-value-quantity": _measurements(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.storage.keys import CURSOR_KEY
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring.drop_tables import drop_tables, out_of_service
 from careconnect_admin.stack.restored_tables import TableSet
@@ -79,10 +79,10 @@ def test_versions_are_carried_over_after_the_writers_are_stopped_and_before_the_
 
 def test_the_old_tables_are_closed_and_no_deployment_goes_back_to_them_unnoticed(stack: Restorable) -> None:
     restored = stack.restore()
-    assert formats(stack, stack.own) == ["1", "1"]
+    assert formats(stack, stack.own) == [str(FORMAT)] * 2
     stack.switch(restored)
 
-    assert (formats(stack, stack.own), formats(stack, restored)) == (["0", "0"], ["1", "1"])
+    assert (formats(stack, stack.own), formats(stack, restored)) == (["0", "0"], [str(FORMAT)] * 2)
     assert stack.serving(stack.own).get("Patient/4").status == 503
     assert stack.serving(restored).get("Patient/4").status == 200
 
@@ -175,7 +175,7 @@ def test_killed_before_each_call_in_turn_it_is_resumed(stack: Restorable) -> Non
 
     assert times > 10
     assert (stack.in_service, stack.concurrency) == (restored, {"writer-1": 7})
-    assert (formats(stack, stack.own), formats(stack, restored)) == (["0", "0"], ["1", "1"])
+    assert (formats(stack, stack.own), formats(stack, restored)) == (["0", "0"], [str(FORMAT)] * 2)
     reader = stack.serving(restored)
     assert [len(versions(reader, f"Observation/{each}")) for each in ("o1", "o2", "o3")] == [3, 3, 1]
     assert sum(each[0] == "UpdateStack" for each in stack.steps) == 1

@@ -69,7 +69,7 @@ RECORDS: list[dict[str, Any]] = [
     observation(
         "smoker", "72166-2", valueCodeableConcept=coded(SNOMED, "77176002"), context={"reference": "Encounter/n"}
     ),
-    observation("note", "8480-6", valueString="Rh positive", status="amended"),
+    observation("note", "8480-6", valueString="Rh positive", status="amended", method=coded(SNOMED, "37931006")),
     {
         "resourceType": "Encounter",
         "id": "n",
@@ -131,6 +131,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         ("Observation", "component-value-quantity:missing=false", ["high", "low"]),
         ("Observation", f"value-concept={SNOMED}|77176002", ["smoker"]),
         ("Observation", "value-string=rh", ["note"]),
+        ("Observation", f"method={SNOMED}|37931006", ["note"]),
+        ("Observation", "method:missing=false", ["note"]),
         ("Observation", "status=http://hl7.org/fhir/observation-status|amended", ["note"]),
         ("Observation", "performer=Practitioner/g", ["hba1c"]),
         ("Observation", "device=d", ["hba1c"]),

@@ -99,6 +99,7 @@ RECORD_TYPES: Final[tuple[ResourceType, ...]] = (
         reference("performer"),
         reference("device", follow=Follow.NOTHING),
         _VALUE_QUANTITY,
+        code("method"),
         code("value-concept"),
         string("value-string"),
         _COMPONENT_CODE,
