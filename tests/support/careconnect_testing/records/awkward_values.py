@@ -20,6 +20,7 @@ def awkward_values(base: str) -> Iterator[Resource]:
     yield from _procedures(base)
     yield from _allergies()
     yield from _immunisations()
+    yield from _goals(base)
     yield from _medications(base)
 
 
@@ -436,6 +437,24 @@ def _immunisations() -> Iterator[Resource]:
             location=_to(f"Location/value-{number}") if number != 1 else None,
             lotNumber=lot,
             reaction=[{"date": "2007-07-08"}, {"date": "2008-01-01T00:00:00Z"}, {"reported": True}][: number % 4],
+        )
+
+
+def _goals(base: str) -> Iterator[Resource]:
+    subjects = ("Patient/value-1", f"{base}/Patient/value-2", "Organization/value-1", f"{_ELSEWHERE}/Patient/value-1")
+    for number, subject in enumerate(subjects):
+        yield _record(
+            "Goal",
+            number,
+            status=_chosen(("proposed", "achieved"), number),
+            category=[_concept(_coding("dietary"), _coding("273249006", SNOMED)), {"text": "words alone"}][
+                number % 3 :
+            ],
+            description={"text": "walk"},
+            subject=_to(subject),
+            startDate=_chosen(("2004-02", None, "2004-02-29"), number),
+            startCodeableConcept=_concept(_coding("32485007", SNOMED)) if number == 1 else None,
+            target=_chosen(({"dueDate": "2005"}, {"dueDuration": {"value": 6, "unit": "mo"}}, None), number),
         )
 
 

@@ -168,6 +168,14 @@ def _record_of_4() -> list[Resource]:
             "date": "2012-06-01",
             "primarySource": True,
         },
+        {
+            "resourceType": "Goal",
+            "id": "g1",
+            "status": "in-progress",
+            "description": {"text": "Walk for half an hour each day"},
+            "subject": patient,
+            "startDate": "2017-10-03",
+        },
         {"resourceType": "Medication", "id": "m1", "code": _codeable(SNOMED, "10097211000001102")},
         {
             "resourceType": "MedicationRequest",

@@ -297,6 +297,15 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "lot-number": _texts("lotNumber"),
         "notgiven": _truth("notGiven"),
     },
+    "Goal": {
+        "identifier": _IDENTIFIER,
+        "patient": _PATIENT_AS_SUBJECT,
+        "subject": _PATIENT_AS_SUBJECT,
+        "category": _concepts("category"),
+        "status": _code("status", "goal-status"),
+        "start-date": _dates("startDate"),
+        "target-date": _dates("target.dueDate"),
+    },
     "MedicationRequest": {
         "identifier": _IDENTIFIER,
         "patient": _PATIENT_AS_SUBJECT,
@@ -401,6 +410,7 @@ CLINICAL_DATE = {
     "MedicationRequest": "authoredon",
     "MedicationStatement": "effective",
     "EpisodeOfCare": "date",
+    "Goal": "start-date",
 }
 """The date that orders a type's results; other types have none."""
 

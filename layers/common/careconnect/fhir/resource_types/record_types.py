@@ -204,6 +204,17 @@ RECORD_TYPES: Final[tuple[ResourceType, ...]] = (
         order_by="effective",
     ),
     record(
+        "Goal",
+        IDENTIFIER,
+        PATIENT,
+        SUBJECT,
+        status("category"),
+        status("status", system="goal-status"),
+        date("start-date"),
+        date("target-date"),
+        order_by="start-date",
+    ),
+    record(
         "Medication",
         code("code"),
         reference("manufacturer"),

@@ -30,6 +30,7 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   Procedure: [WHAT, at("Performed", ...dated("performed")), STATUS, PATIENT],
   AllergyIntolerance: [WHAT, at("Criticality", "criticality"), at("Asserted", "assertedDate"), STATUS, PATIENT],
   Immunization: [at("Vaccine", "vaccineCode"), at("Date", "date"), column("Given", given), STATUS, PATIENT],
+  Goal: [at("What", "description"), at("Start", "startDate"), at("Due", "target.dueDate"), STATUS, PATIENT],
   MedicationRequest: [MEDICINE, at("Dose", "dosageInstruction.text"), at("Authored", "authoredOn"), STATUS, PATIENT],
   MedicationStatement: [MEDICINE, at("Dose", "dosage.text"), at("Taken", ...dated("effective")), STATUS, PATIENT],
   Medication: [WHAT, at("Form", "form"), at("Manufacturer", "manufacturer")],
