@@ -14,6 +14,7 @@ from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, count_key, count_sha
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
 from careconnect_records.items.reference_counts import counts_of, writes_holding
 from careconnect_records.items.resource_items import TooLargeError, item_size
+from careconnect_records.multi_step import release as release_module
 from careconnect_records.multi_step import write as multi_step
 from careconnect_records.multi_step.intents import index_intent
 from careconnect_records.multi_step.reading import read_items
@@ -674,7 +675,8 @@ def test_a_write_that_ended_stays_for_as_long_as_a_request_may_read_it(empty: Re
     assert released(reader) == stored(reader.tables)
 
 
-def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader) -> None:
+def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_module, "WRITES_AT_ONCE", 1)
     reader, clock = empty, Clock(0.0)
     for number in range(3):
         write(reader, request("Patient", str(number), FIRST[1] and {**FIRST[1], "identifier": []}), START)
@@ -683,7 +685,7 @@ def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader) -> None
     assert len(list(states.all())) == 3
 
     def slow(_operation: str) -> None:
-        clock.now += 6
+        clock.now += 7
 
     reader.faults.append(slow)
     assert release.release_ended(lambda _: None) == 3

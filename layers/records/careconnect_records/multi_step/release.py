@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -29,7 +30,11 @@ VISIBLE_SECONDS: Final = 30.0
 MAX_SECONDS: Final = 200.0
 """Seconds after which a run begins no further write, as after a load of thousands: the function has 300."""
 
-_THREADS: Final = 8
+WRITES_AT_ONCE: Final = 16
+"""Writes that are released at once: two clients make 33 small ones a second, and must not get ahead of a run."""
+
+_CALLS_AT_ONCE: Final = 32
+_AT_ONCE: Final = 100
 
 
 class Release:
@@ -72,17 +77,20 @@ class Release:
         return {name: bool(state.done) for name, state in self._states.all()}
 
     def _release(self, ended: Mapping[str, bool], end: float = math.inf) -> None:
-        """Release writes by name; the first error is raised once all others are released."""
+        """Release writes by name, several at once; the first error is raised once all others are released."""
         failure: ClientError | None = None
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="release") as executor:
-            for name, done in ended.items():
-                if self._elapsed() > end:
-                    break
-                try:
-                    self._write(executor, name, done=done)
-                except ClientError as error:
-                    # Such as a conflict, which botocore does not repeat: the next run goes on with it.
-                    failure = failure or error
+        with ThreadPoolExecutor(_CALLS_AT_ONCE) as calls, ThreadPoolExecutor(WRITES_AT_ONCE) as writes:
+            waiting = [writes.submit(self._write, calls, name, end, done=done) for name, done in ended.items()]
+            try:
+                for each in waiting:
+                    try:
+                        each.result()
+                    except ClientError as error:
+                        # Such as a conflict, which botocore does not repeat: the next run goes on with it.
+                        failure = failure or error
+            except BaseException:
+                writes.shutdown(wait=False, cancel_futures=True)
+                raise
         if failure:
             raise failure
 
@@ -120,27 +128,36 @@ class Release:
         """Release an item of reference counts from one write."""
         _unless_changed(self._client.update_item, **release_count(self._tables.reference, item, name, done=done))
 
-    def _write(self, executor: ThreadPoolExecutor, name: str, *, done: bool) -> None:
-        lists = []
+    def _write(self, calls: ThreadPoolExecutor, name: str, end: float, *, done: bool) -> None:
+        """Release a write, unless the time is over."""
+        if self._elapsed() > end:
+            return
+        lists = {}
         for table in self._tables.of_resources:
             key: Any = write_set_key(name)
             answer: Any = self._client.get_item(TableName=table, Key=key, ConsistentRead=True)
-            if "Item" not in answer:
-                continue
-            lists.append((table, key))
-            keys, counts = listed_in(answer["Item"])
-            of_counts = ((self._tables.reference, {"pk": {"S": each}}) for each in counts)
-            held = [each for each in read_items(self._client, of_counts) if name in writes_holding(each)]
-            list(executor.map(lambda each: self.count(each, name, done=done), held))
-            # A body first: what was before it is in the version, which is an item of the write too.
-            bodies = [each for each in keys if each[1] == JSON_ITEM]
-            for part in (bodies, [each for each in keys if each[1] != JSON_ITEM]):
-                wanted = ((table, {"pk": {"S": pk}, "sk": {"S": sk}}) for pk, sk in part)
-                items = [each for each in read_items(self._client, wanted) if each.get(TXN) == {"S": name}]
-                list(executor.map(lambda each, table=table: self.item(table, each, done=done), items))
-        for table, key in lists:
+            if "Item" in answer:
+                lists[table] = key
+                self._listed(calls, name, table, answer["Item"], done=done)
+        for table, key in lists.items():
             self._client.delete_item(TableName=table, Key=key)
         self._states.remove(name)
+
+    def _listed(self, calls: ThreadPoolExecutor, name: str, table: str, listed: Item, *, done: bool) -> None:
+        """Release what a list of a write names, a hundred items at a time."""
+        keys, counts = listed_in(listed)
+        # A body before the others: what was before it is in the version, which is an item of the write too.
+        keys.sort(key=lambda each: each[1] != JSON_ITEM)
+        of_counts = [(self._tables.reference, {"pk": {"S": each}}) for each in counts]
+        places = iter([*of_counts, *((table, {"pk": {"S": pk}, "sk": {"S": sk}}) for pk, sk in keys)])
+        while part := list(islice(places, _AT_ONCE)):
+            found = list(read_items(self._client, part))
+            held = [each for each in found if "sk" not in each and name in writes_holding(each)]
+            list(calls.map(lambda each: self.count(each, name, done=done), held))
+            own = [each for each in found if each.get(TXN) == {"S": name}]
+            for is_body in (True, False):
+                items = [each for each in own if (each["sk"]["S"] == JSON_ITEM) is is_body]
+                list(calls.map(lambda each: self.item(table, each, done=done), items))
 
 
 def _unless_changed(operation: Callable[..., Any], **request: Any) -> None:
