@@ -16,7 +16,6 @@ table: a role that writes only the directory has a table of its own. `BASES_ITEM
 follows.
 """
 
-import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -43,7 +42,8 @@ DONE: Final = "committed"
 
 Item = Mapping[str, Any]
 
-_KINDS: Final = {Table.RECORD: "r", Table.DIRECTORY: "d"}
+NAMES_BEGIN: Final = {Table.RECORD: "r", Table.DIRECTORY: "d"}
+"""The beginnings of the names of writes, by the table of states of those who write this table."""
 
 
 class StateTables(NamedTuple):
@@ -57,14 +57,9 @@ class StateTables(NamedTuple):
         return self.directory if states_with(name) is Table.DIRECTORY else self.record
 
 
-def new_name(states: Table) -> str:
-    """Return a name for a write whose state is among those of records, or of the directory's own writes."""
-    return f"{_KINDS[states]}{uuid.uuid4().hex}"
-
-
 def states_with(name: str) -> Table:
     """Return which table of states has the one of a write."""
-    return Table.DIRECTORY if name.startswith(_KINDS[Table.DIRECTORY]) else Table.RECORD
+    return Table.DIRECTORY if name.startswith(NAMES_BEGIN[Table.DIRECTORY]) else Table.RECORD
 
 
 def state_key(name: str) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 A state is `pending` at first, and then `committed` or `aborted` for good. `beat` counts the steps of a pending one.
 """
 
+import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from careconnect.fhir.resource_types import Table
 from careconnect.runtime.aws import error_code
-from careconnect.storage.intents import BASES, DONE, STATE_ITEM, bases_key, state_key
+from careconnect.storage.intents import BASES, DONE, NAMES_BEGIN, STATE_ITEM, bases_key, state_key
 from careconnect_records.items.actions import Item, put, table_action
 from careconnect_records.items.tables import RecordTables
 
@@ -25,6 +27,11 @@ class WriteState:
 
     done: bool | None
     beat: int
+
+
+def new_name(states: Table) -> str:
+    """Return a name for a write whose state is among those of records, or of the directory's own writes."""
+    return f"{NAMES_BEGIN[states]}{uuid.uuid4().hex}"
 
 
 class WriteStates:

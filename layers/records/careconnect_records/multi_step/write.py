@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from careconnect.fhir.resource_types import Table
 from careconnect.runtime.aws import reasons_of
-from careconnect.storage.intents import former_record, new_name
+from careconnect.storage.intents import former_record
 from careconnect.storage.keys import COUNT_SHARDS, Key
 from careconnect_records.items.actions import Item, put
 from careconnect_records.items.identifier_locks import (
@@ -37,7 +37,7 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.intents import content_intents, former_action, index_intent, intent
 from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.resolve import IntentResolver
-from careconnect_records.multi_step.states import WriteStates
+from careconnect_records.multi_step.states import WriteStates, new_name
 from careconnect_records.multi_step.write_set import write_set
 from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan, changed_counts
 from careconnect_records.writes.plan_write import TooCostlyError
