@@ -26,38 +26,13 @@ _LONGEST_HEADERS: Final = 9_000
 _LARGEST_SENT: Final = 3 * LARGEST_BODY
 
 _VALUES: Final = (
-    *(
-        "a",
-        "\\",
-        "|",
-        ",",
-        "$",
-        "a,",
-        "a|",
-        "\\,",
-        "é",
-        "😀",
-        "a😀,",
-        "%",
-        "%F0%9F%98%80%2C",
-        "9",
-        "5.",
-        "2017-",
-        "T",
-        "/",
-    ),
+    *("a", "\\", "|", ",", "$", "a,", "a|", "\\,", "é", "😀", "a😀,", "%", "%F0%9F%98%80%2C", "9", "5.", "2017-", "T"),
+    *("/",),
     *("http://", "Patient/4,", "ge", "\u0345", "İ", " ", "a b ", ".", ":"),
 )
 _NAMES: Final = (
-    *(
-        "name",
-        "_id",
-        "birthdate",
-        "_has:Observation:patient:code",
-        "general-practitioner",
-        "organization.name",
-        "_sort",
-    ),
+    *("name", "_id", "birthdate", "_has:Observation:patient:code", "general-practitioner", "organization.name"),
+    *("_sort",),
     *("phone", "_profile", "_include", "_elements", "_cursor", "_lastUpdated"),
 )
 

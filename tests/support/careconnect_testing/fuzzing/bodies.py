@@ -31,33 +31,13 @@ XML: Final = (
 XML_WORDS: Final = tuple(
     word.encode()
     for word in (
-        *(
-            '<id value="4"/>',
-            '<extension url="a">',
-            "</extension>",
-            "<contained><Patient/></contained>",
-            ' value="1.0"',
-        ),
+        *('<id value="4"/>', '<extension url="a">', "</extension>", "<contained><Patient/></contained>"),
+        *(' value="1.0"',),
         *(' xmlns="http://hl7.org/fhir"', ' xmlns="http://www.w3.org/1999/xhtml"', ' xmlns:a="http://hl7.org/fhir"'),
-        *(
-            "<div>",
-            "</div>",
-            "<!-- a -->",
-            "<![CDATA[a]]>",
-            "<?a b?>",
-            "&#x1F600;",
-            "&#xFFFF;",
-            "&lt;",
-            "&a;",
-            ' id="a"',
-        ),
-        *(
-            '<!DOCTYPE a [<!ENTITY b "c">]>',
-            '<?xml version="1.1"?>',
-            '<?xml version="1.0" encoding="UTF-16"?>',
-            "/>",
-            "<a>",
-        ),
+        *("<div>", "</div>", "<!-- a -->", "<![CDATA[a]]>", "<?a b?>", "&#x1F600;", "&#xFFFF;", "&lt;", "&a;"),
+        *(' id="a"',),
+        *('<!DOCTYPE a [<!ENTITY b "c">]>', '<?xml version="1.1"?>', '<?xml version="1.0" encoding="UTF-16"?>', "/>"),
+        *("<a>",),
         *(' xsi:schemaLocation="a"', ' url="a"', '<active value="true"/>', "<name/>", "<Patient>", "</Patient>", "\r"),
     )
 )
@@ -160,29 +140,10 @@ DIV_WORDS: Final = tuple(
     word.encode()
     for word in (
         *("<p>", "</p>", "<b>", "</b>", "<br/>", "<script>", "</script>", "<svg>", "<style>", "<title>", "<plaintext>"),
-        *(
-            ' href="javascript:a"',
-            ' href=" http:a"',
-            ' src="#a"',
-            ' style="',
-            "expression(",
-            "url(",
-            "color:red;",
-            "\\72",
-        ),
-        *(
-            "<!-- -->",
-            "<![CDATA[",
-            "]]>",
-            "<?a?>",
-            "&nbsp;",
-            "&#0;",
-            "&#x3c;",
-            "&amp;lt;",
-            ' xmlns=""',
-            ' xmlns:a="b"',
-            "<a:p>",
-        ),
+        *(' href="javascript:a"', ' href=" http:a"', ' src="#a"', ' style="', "expression(", "url(", "color:red;"),
+        *("\\72",),
+        *("<!-- -->", "<![CDATA[", "]]>", "<?a?>", "&nbsp;", "&#0;", "&#x3c;", "&amp;lt;", ' xmlns=""'),
+        *(' xmlns:a="b"', "<a:p>"),
         *(' onclick="a"', "</div>", "<div>", "<table><a>", "<li>", "<form>", "<td>", "\x0c", "\u2028", "`", "'", '"'),
     )
 )

@@ -75,31 +75,11 @@ SEARCHES: Final = _encoded(
 SEARCH_WORDS: Final = _encoded(
     *("&name=", "&date=", "&code=", "&_sort=", "&_count=", "&_include=", "&_has:", "&patient.", "&_total=accurate"),
     *(":missing=true", ":exact", ":not", ":contains", ":Patient", ":recurse", "&_elements=", "&_summary=", "&_format="),
-    *(
-        "eq",
-        "ne",
-        "gt",
-        "le",
-        "sa",
-        "ap",
-        "2017",
-        "2017-02-29",
-        "T24:00",
-        "+14:00",
-        "Z",
-        "0000",
-        "9999",
-        "-12-31T23:59",
-    ),
+    *("eq", "ne", "gt", "le", "sa", "ap", "2017", "2017-02-29", "T24:00", "+14:00", "Z", "0000", "9999"),
+    *("-12-31T23:59",),
     *("%7C", "%2C", "%24", "%5C", "5.4e-999", "5.4e999", "1e40", "-", "Patient/4", "http://", "urn:uuid:", "&_cursor="),
-    *(
-        "_id=4",
-        "\nPrefer: handling=lenient",
-        "\nCache-Control: no-cache",
-        "&_since=",
-        "&access_token=a",
-        "value-quantity=",
-    ),
+    *("_id=4", "\nPrefer: handling=lenient", "\nCache-Control: no-cache", "&_since=", "&access_token=a"),
+    *("value-quantity=",),
 )
 
 PATHS: Final = _encoded(
@@ -134,21 +114,8 @@ FORMATS: Final = _encoded(
     "\ntext/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8\n",
 )
 JSON_WORDS: Final = _encoded(
-    *(
-        "\\u0000",
-        "\\ud83d\\ude00",
-        "\\ud83d",
-        "\\",
-        '\\"',
-        "1e5",
-        "-0.0",
-        "1E+400",
-        "NaN",
-        "-Infinity",
-        "01",
-        "1.",
-        ".5",
-    ),
+    *("\\u0000", "\\ud83d\\ude00", "\\ud83d", "\\", '\\"', "1e5", "-0.0", "1E+400", "NaN", "-Infinity", "01", "1."),
+    *(".5",),
     *('"id":"4",', '"":', ",", ":", "{}", "[]", "null", "true", "//", "/**/", '"', "'", "[[[[", '{"a":{"a":', "\ufeff"),
 )
 
@@ -172,18 +139,8 @@ CONDITIONS: Final = _encoded(
 )
 CONDITION_WORDS: Final = _encoded(
     *("\nIf-Match: ", "\nIf-None-Match: *", "\nIf-None-Exist: ", "identifier=", "identifier=a|b", "identifier=a|b,c|d"),
-    *(
-        "W/",
-        '"1"',
-        '""',
-        "*",
-        ", ",
-        "\nPrefer: return=",
-        "representation",
-        "respond-async",
-        "?identifier=",
-        "&identifier=",
-    ),
+    *("W/", '"1"', '""', "*", ", ", "\nPrefer: return=", "representation", "respond-async", "?identifier="),
+    *("&identifier=",),
     *("%7C", "|", "\\|", "?_format=", "&name=a", "\nContent-Encoding: gzip", "\nContent-Type: ", ";fhirVersion=4.0"),
 )
 
