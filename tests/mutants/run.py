@@ -92,9 +92,9 @@ def faults_of(guards: Iterable[dict[str, Any]], only: str) -> Iterator[Fault]:
                     yield Fault(each, judges)
 
 
-def begin_in_a_copy() -> None:
+def begin_in_a_copy(parent: str) -> None:
     """Copy what git knows into a folder of this process and import from there, so that no fault reaches the project."""
-    folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+    folder = Path(tempfile.mkdtemp(dir=parent))
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         if (PROJECT / name).is_file():
@@ -142,7 +142,10 @@ def run(options: argparse.Namespace) -> int:
     for fault in sample:
         modules.setdefault(fault.mutation.module_path, []).append(fault)
     verdicts: Counter[str] = Counter()
-    with ProcessPoolExecutor(options.jobs, initializer=begin_in_a_copy) as pool:
+    with (
+        tempfile.TemporaryDirectory() as copies,
+        ProcessPoolExecutor(options.jobs, initializer=begin_in_a_copy, initargs=(copies,)) as pool,
+    ):
         for path, results in zip(modules, pool.map(judge, modules.values()), strict=True):
             for outcome, change in results:
                 known = outcome == TestOutcome.SURVIVED.value and (str(path), change) in accepted
