@@ -47,6 +47,26 @@ FOUND = {
         "bundle",
         _batch_of(b'"resourceType":"\\u0000"'),
     ),
+    "a conditional reference of 21 parameters": (
+        "bundle",
+        json.dumps(
+            {
+                "resourceType": "Bundle",
+                "type": "transaction",
+                "entry": [
+                    {
+                        "resource": {
+                            "resourceType": "Observation",
+                            "status": "final",
+                            "code": {"text": "a"},
+                            "performer": [{"reference": "Patient?" + "&".join(["identifier=a%7Cb"] * 21)}],
+                        },
+                        "request": {"method": "POST", "url": "Observation"},
+                    }
+                ],
+            }
+        ).encode(),
+    ),
     "a narrative of beginnings of links": (
         "bundle",
         json.dumps(
