@@ -44,7 +44,7 @@ Respond = Callable[[Request, BundleShare], Response]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class EntryEndpoints:
     """What answers the entries of one table: its reader and its writer."""
 
     read: Respond
@@ -55,7 +55,7 @@ class Parts:
 class BundleEndpoint(InteractionEndpoint):
     """The endpoint at the FHIR base; `elapsed` gives seconds since an arbitrary start."""
 
-    parts: Mapping[Table, Parts]
+    endpoints: Mapping[Table, EntryEndpoints]
     quota: Quota
     writer: ResourceWriter
     elapsed: Callable[[], float] = time.monotonic
@@ -109,15 +109,15 @@ class BundleEndpoint(InteractionEndpoint):
     ) -> str:
         """Write a transaction, then answer its reads; return the text of the response."""
         context, request, trail = requested.context, requested.request, requested.context.trail
-        asked: dict[int, tuple[WriteEntry, Presentation]] = {}
+        writes: dict[int, tuple[WriteEntry, Presentation]] = {}
         met = trail.while_writing()
         for number, entry in enumerate(entries):
             if not is_read(entry):
                 with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
-                    asked[number] = _write_entry(number, entry, requested, met)
+                    writes[number] = _write_entry(number, entry, requested, met)
         writer = replace(self.writer, store=self.writer.store.recorded_by(trail))
         results = writer.write_all(
-            [each for each, _ in asked.values()],
+            [each for each, _ in writes.values()],
             trail.while_writing,
             lambda: context.metrics.append("WriteConflict"),
         )
@@ -125,7 +125,7 @@ class BundleEndpoint(InteractionEndpoint):
         fhir_base = context.base_url.fhir
         done = {
             each.position: response_to(result, each.request.type, fhir_base, replace(presentation, pretty=False))
-            for (each, presentation), result in zip(asked.values(), results, strict=True)
+            for (each, presentation), result in zip(writes.values(), results, strict=True)
         }
         responses = (
             done[number] if number in done else self._in_time(entry, nothing_stale(request), share, end)
@@ -138,12 +138,12 @@ class BundleEndpoint(InteractionEndpoint):
         return self._respond(entry, request, share) if self.elapsed() < end else refused(refusals.no_time_left())
 
     def _respond(self, entry: Entry, request: Request, share: BundleShare) -> Response:
-        """Answer an entry by the part that would have answered it alone."""
+        """Answer an entry by the endpoint that would have answered it alone."""
         path = entry.parsed
         # The audit trail has a function of its own: the records' refuse a request of it, with an event.
-        parts = self.parts.get(path.type.table if path else Table.RECORD, self.parts[Table.RECORD])
+        endpoints = self.endpoints.get(path.type.table if path else Table.RECORD, self.endpoints[Table.RECORD])
         share.begin(price_of(entry))
-        return (parts.read if is_read(entry) else parts.write)(request_of(entry, request), share)
+        return (endpoints.read if is_read(entry) else endpoints.write)(request_of(entry, request), share)
 
 
 def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosures) -> tuple[WriteEntry, Presentation]:
@@ -155,9 +155,9 @@ def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosur
     # Also an entry that may not be done is about the patient in its path.
     met.disclose(filter(None, (path.patient,)))
     interaction = interaction_of(path, context.request, WRITES)
-    asked, presentation = write_request_of(permitted(context, requested.caller, path, interaction), met)
+    write, presentation = write_request_of(permitted(context, requested.caller, path, interaction), met)
     names, base = _names_of(entry.full_url, f"{context.base_url.fhir}/")
-    return WriteEntry(asked, number, names, base), presentation
+    return WriteEntry(write, number, names, base), presentation
 
 
 def _names_of(full_url: str, fhir_base: str) -> tuple[tuple[str, ...], str]:

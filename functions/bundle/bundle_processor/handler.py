@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Final
 
-from bundle_processor.app import BundleEndpoint, Parts, Respond
+from bundle_processor.app import BundleEndpoint, EntryEndpoints, Respond
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.pipeline import Endpoint
@@ -70,7 +70,10 @@ def _respond(endpoint: Endpoint, service: str = "record_writer") -> Respond:
 lambda_handler: Final = pipeline_of(
     _settings,
     BundleEndpoint(
-        {table: Parts(_respond(_reader(table), "fhir_reader"), _respond(_writer(table))) for table in DATA_TABLES},
+        {
+            table: EntryEndpoints(_respond(_reader(table), "fhir_reader"), _respond(_writer(table)))
+            for table in DATA_TABLES
+        },
         _quota,
         ResourceWriter(DynamoDbRecordStore(_tables), _quota),
     ),

@@ -31,11 +31,11 @@ class WriterEndpoint(InteractionEndpoint):
         context, path = requested.context, requested.path
         criteria = criteria_of(requested.interaction, requested.request)
         context.trail.facts = replace(requested.facts, query=audit_query(path.type, criteria, context.base_url.fhir))
-        asked, presentation = write_request_of(requested, context.trail.while_writing())
+        write, presentation = write_request_of(requested, context.trail.while_writing())
         if context.share:
-            asked = replace(asked, paid=context.share.paid)
+            write = replace(write, paid=context.share.paid)
         writer = replace(self.writer, store=self.writer.store.recorded_by(context.trail))
-        result = writer.write(asked, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
+        result = writer.write(write, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
         return response_to(result, path.type, context.base_url.fhir, presentation)
 
     handlers: ClassVar[Mapping[Interaction, Handler]] = dict.fromkeys(WRITES, _write)

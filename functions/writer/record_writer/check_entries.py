@@ -35,15 +35,15 @@ class ConditionalReference:
 
 def conditional_references(entries: Sequence[WriteEntry]) -> dict[str, ConditionalReference]:
     """Return the conditional references of a transaction by their texts; raises the outcomes 400, 403 and 412."""
-    asked: dict[str, tuple[WriteEntry, ResourceType, str]] = {}
+    found: dict[str, tuple[WriteEntry, ResourceType, str]] = {}
     for entry in entries:
         if not entry.is_alone:
             for text, type_name, query in conditions_in(entry.request.resource):
                 if type_ := resource_type(type_name):
-                    asked.setdefault(text, (entry, type_, query))
-    if len(asked) > MAX_CONDITIONS:
+                    found.setdefault(text, (entry, type_, query))
+    if len(found) > MAX_CONDITIONS:
         raise refusals.too_many_conditions(MAX_CONDITIONS)
-    return {text: _conditional_reference(*one) for text, one in asked.items()}
+    return {text: _conditional_reference(*one) for text, one in found.items()}
 
 
 def _conditional_reference(entry: WriteEntry, type_: ResourceType, query: str) -> ConditionalReference:

@@ -260,11 +260,11 @@ class DynamoDbRecordStore:
 
     def _read(self, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
         """Yield the key and the target of each index record that there is."""
-        asked = {target.key: target for target in targets}
-        tables = {key: self._tables.name(target.type.table) for key, target in asked.items()}
-        for item in self._items((tables[key], _key((key, INDEX_ITEM))) for key in sorted(asked)):
+        requested = {target.key: target for target in targets}
+        tables = {key: self._tables.name(target.type.table) for key, target in requested.items()}
+        for item in self._items((tables[key], _key((key, INDEX_ITEM))) for key in sorted(requested)):
             key = item["pk"]["S"]
-            yield key, replace(asked[key], index=item)
+            yield key, replace(requested[key], index=item)
 
     def _items(self, keys: Iterable[tuple[str, Item]]) -> Iterator[Item]:
         """Yield the items of (table, key) pairs that exist. Pairs without a table are left out."""

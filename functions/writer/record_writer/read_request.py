@@ -42,7 +42,7 @@ def write_request_of(requested: Requested, met: Disclosures) -> tuple[WriteReque
     require_writable(caller, path.type, kind)
     presentation = presentation_of(caller, path, request)
     require_supported(request.headers)
-    asked = WriteRequest(
+    write = WriteRequest(
         kind=kind,
         type=path.type,
         caller=caller,
@@ -52,7 +52,7 @@ def write_request_of(requested: Requested, met: Disclosures) -> tuple[WriteReque
         if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
         representation=presentation.preference is Preference.REPRESENTATION,
     )
-    return _with_body(asked, request, met), presentation
+    return _with_body(write, request, met), presentation
 
 
 def criteria_of(interaction: Interaction, request: Request) -> Sequence[tuple[str, str]]:

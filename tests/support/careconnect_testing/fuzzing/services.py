@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from bundle_processor.app import BundleEndpoint, Parts
+from bundle_processor.app import BundleEndpoint, EntryEndpoints
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.fhir.resource_types import AUDIT_EVENT, DATA_TABLES, Table, resource_type
@@ -132,11 +132,13 @@ class Services:
         self.issuer = self._pipeline(OAuthEndpoint(authentication, KmsTokenSigner(self.kms, keys), keys, tokens, 3600))
         self.readers = {table: self._reader(table) for table in DATA_TABLES}
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
-        parts = {table: Parts(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES}
+        endpoints = {
+            table: EntryEndpoints(self.readers[table].respond, self.writers[table].respond) for table in DATA_TABLES
+        }
         together = ResourceWriter(
             self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, self._new_id
         )
-        self.bundles = self._pipeline(BundleEndpoint(parts, no_limit(), together))
+        self.bundles = self._pipeline(BundleEndpoint(endpoints, no_limit(), together))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)

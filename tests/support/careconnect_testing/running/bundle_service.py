@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bundle_processor.app import BundleEndpoint, Parts
+from bundle_processor.app import BundleEndpoint, EntryEndpoints
 from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_TABLES
 from careconnect.http.base_url import FHIR_PATH
@@ -29,12 +29,12 @@ class Bundles:
     def __post_init__(self) -> None:
         """Compose the readers and the writers as the function's handler does."""
         reader, auditing = self.writer.reader, self.writer.auditing
-        parts = {
-            table: Parts(replace(reader.app(table), auditing=auditing).respond, self.writer.app(table).respond)
+        endpoints = {
+            table: EntryEndpoints(replace(reader.app(table), auditing=auditing).respond, self.writer.app(table).respond)
             for table in DATA_TABLES
         }
         self.app = RequestPipeline(
-            BundleEndpoint(parts, self.writer.quota, self.writer.together(), self.writer.stopwatch),
+            BundleEndpoint(endpoints, self.writer.quota, self.writer.together(), self.writer.stopwatch),
             BASE,
             "eu-west-2",
             Cors(("*",)),

@@ -16,7 +16,7 @@ from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from audit_archiver.jobs import ArchiveJob
 from audit_archiver.s3_archive import S3Archive
-from bundle_processor.app import BundleEndpoint, Parts
+from bundle_processor.app import BundleEndpoint, EntryEndpoints
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.fhir import outcomes
@@ -277,8 +277,8 @@ class System:
         return WriterEndpoint(writer, table)
 
     def _bundles(self, client: Any, clock: Callable[[], float]) -> BundleEndpoint:
-        parts = {
-            table: Parts(
+        endpoints = {
+            table: EntryEndpoints(
                 self._pipeline(self._reader(client, clock, table), client, clock, f"{READER}-{table}").respond,
                 self._pipeline(self._writer(client, clock, table), client, clock, f"{WRITER}-{table}").respond,
             )
@@ -288,7 +288,7 @@ class System:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         store = DynamoDbRecordStore(tables, clock, pause, clock)
         writer = ResourceWriter(store, quota, clock, clock, pause, lambda: str(uuid.uuid4()), self.random.random)
-        return BundleEndpoint(parts, quota, writer, clock)
+        return BundleEndpoint(endpoints, quota, writer, clock)
 
     def _recovery(self, client: Any, clock: Callable[[], float]) -> Run:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
