@@ -63,8 +63,9 @@ def loaded(local_stack: LocalStack, sample: Path) -> LocalStack:
 
 RECORD_READS = [
     read("Patient/4"),
-    # Held by a multi-step write.
+    # Held by a multi-step write, and what it refers to by another of the directory's own: the states are listed.
     read("Patient/held"),
+    read("Patient", [("_id", "held"), ("_include", "Patient:organization")]),
     read("Observation", [("patient", "4")]),
     read("Patient", [("identifier", "https://fhir.nhs.uk/Id/nhs-number|1")]),
     read("Patient", [("organization.active", "true")]),
@@ -76,6 +77,8 @@ NEARLY_ALL = ("role", "specialty", "identifier", "_tag", "_security", "_id")
 DIRECTORY_READS = [
     read("Organization/SAMPLE-GP1"),
     read("Location/held"),
+    read("Organization/held"),
+    read("Location", [("_id", "held"), ("_include", "Location:organization")]),
     read("Organization", [("name", "a")]),
     # Dear enough to be charged for.
     read("Practitioner", [*((f"_has:PractitionerRole:practitioner:{each}:not", "x") for each in NEARLY_ALL)]),
@@ -105,10 +108,12 @@ def place(id_: str, **elements: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def held(loaded: LocalStack) -> Iterator[LocalStack]:
-    """The stack with a Patient and a Location that a multi-step write holds."""
+    """The stack with a Patient and a Location that a multi-step write holds, and an Organization of the directory's."""
     tables = tables_of(loaded)
     Release(tables).release_all()
-    hold(tables, person("held"), place("held"), done=True)
+    of = {"managingOrganization": {"reference": "Organization/held"}}
+    hold(tables, person("held", **of), place("held", **of), done=True)
+    hold(replace(tables, record=""), {"resourceType": "Organization", "id": "held"}, done=True)
     yield loaded
     Release(tables).release_all()
 
@@ -172,15 +177,24 @@ OWNED = {"managingOrganization": {"reference": "Organization/SAMPLE-GP1"}}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("function", "type_"), [("RecordWriterFunction", "Patient"), ("DirectoryWriterFunction", "Location")]
+    ("function", "type_", "meets"),
+    [
+        # What it refers to is held by a write of the directory's own.
+        ("RecordWriterFunction", "Patient", "rights-3"),
+        # It is held by a write that changes records too.
+        ("DirectoryWriterFunction", "Location", "held"),
+    ],
 )
-def test_a_writer_uses_every_right_that_it_has(loaded: LocalStack, function: str, type_: str) -> None:
+def test_a_writer_uses_every_right_that_it_has(held: LocalStack, function: str, type_: str, meets: str) -> None:
     *events, busy = _writes(type_, OWNED)
-    with function_here(loaded, function, "record_writer") as (handler, used):
+    with function_here(held, function, "record_writer") as (handler, used):
+        of = {"managingOrganization": {"reference": "Organization/held"}}
+        met = write("PUT", f"{type_}/{meets}", {"resourceType": type_, "id": meets, **of})
+        assert handler(met, None)["statusCode"] in (200, 201)
         statuses = [handler(sent, None)["statusCode"] for sent in events]
         assert handler(busy, None)["statusCode"] == 412
         # Other tests search the same tables.
-        ids = ("rights-1", "rights-2", *(f"busy-{number}" for number in range(52)))
+        ids = (meets, "rights-1", "rights-2", *(f"busy-{number}" for number in range(52)))
         assert {handler(write("DELETE", f"{type_}/{id_}"), None)["statusCode"] for id_ in ids} == {204}
 
     assert Counter(statuses) == {201: 54, 200: 2, 204: 1}
