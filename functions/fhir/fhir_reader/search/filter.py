@@ -37,12 +37,14 @@ Predicate = Callable[[Entry], bool]
 """Returns True if an entry is a match."""
 
 
-def compiled(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Predicate:
-    """Return a predicate that compares entries of a type with criteria.
+def compiled(
+    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, own: Sequence[Criterion] = ()
+) -> Predicate:
+    """Return a predicate that compares entries of a type with criteria, and with those of our `own` at no charge.
 
     Expensive comparisons are counted in the request's budget, which may raise.
     """
-    matches = predicate_of(type_, criteria)
+    matches = predicate_of(type_, [*own, *criteria])
     extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
     if not extra:
         return matches
@@ -55,11 +57,12 @@ def compiled(type_: ResourceType, criteria: Sequence[Criterion], context: Search
 
 
 def visible(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Predicate | None:
-    """Return the predicate of the entries that the caller may see and that meet criteria, None if all are matches."""
-    matches = compiled(type_, criteria, context) if criteria else None
-    if not context.caller.patient:
-        return matches
-    return lambda entry: is_visible(entry, context) and (matches is None or matches(entry))
+    """Return the predicate of the entries that the caller may see and that meet criteria, None if all are matches.
+
+    The compartment of a bound caller is one more criterion, even if the access path holds nothing else.
+    """
+    own = [one for one in compartment_criterion(type_, context.caller) if one not in criteria]
+    return compiled(type_, criteria, context, own) if criteria or own else None
 
 
 def is_visible(entry: Entry | PageEntry, context: SearchContext) -> bool:
