@@ -140,6 +140,7 @@ def _reads() -> list[Case]:
         _read("read of an observation", "Observation/4-1", budget=_READ),
         _read("read of an organization", "Organization/SAMPLE-GP1", budget=_READ),
         _read("search: page of 20 of a record", "Observation", [("patient", "4"), ("_count", "20")]),
+        _read("search: by a code in a record", "Observation", [("patient", "4"), ("code", "85354-9")]),
         _read("search: `_revinclude`", "Patient", [("_id", "4"), ("_revinclude", "Observation:patient")]),
         _read("a patient's whole record", "Patient/4/$everything"),
     ]
