@@ -6,12 +6,15 @@ function creates when it starts, and the libraries that its job needs. The funct
 left out.
 """
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -113,8 +116,11 @@ def _run(statements: str, environment: Mapping[str, str], path: Sequence[Path]) 
     return _Run(1000 * (used.ru_utime + used.ru_stime), int(said.splitlines()[-1]) / 1024)
 
 
-def built_layers(folder: Path) -> dict[str, Path]:
-    """Build the layers for this machine and this Python, and return the folder of each."""
+@cache
+def built_layers() -> Mapping[str, Path]:
+    """Build the layers for this machine and this Python, once for both parts, and return the folder of each."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     for layer in LAYERS:
         command = (sys.executable, PROJECT / "layers/build_layer.py", PROJECT / "layers" / layer, folder / layer)
         subprocess.run([*map(str, command)], check=True)  # noqa: S603 - likewise
@@ -153,15 +159,13 @@ def measure(function: _Function, layers: Mapping[str, Path], runs: int) -> dict[
 
 def figures(runs: int = RUNS) -> list[dict[str, Any]]:
     """Return the figures of every function; raises the errors of `measure`."""
-    with tempfile.TemporaryDirectory() as folder:
-        layers = built_layers(Path(folder))
-        return [measure(function, layers, runs) for function in _functions()]
+    layers = built_layers()
+    return [measure(function, layers, runs) for function in _functions()]
 
 
 def layer_sizes() -> dict[str, float]:
     """Return the unzipped megabytes of each layer as it is built."""
-    with tempfile.TemporaryDirectory() as folder:
-        return {
-            layer: round(sum(path.stat().st_size for path in built.rglob("*") if path.is_file()) / 1e6, 1)
-            for layer, built in built_layers(Path(folder)).items()
-        }
+    return {
+        layer: round(sum(path.stat().st_size for path in built.rglob("*") if path.is_file()) / 1e6, 1)
+        for layer, built in built_layers().items()
+    }
