@@ -16,7 +16,7 @@ from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
 from fhir_reader.search.parse import Include
-from fhir_reader.store.stored import BATCH, Entry, PageEntry, page_entries
+from fhir_reader.store.stored import BATCH, Entry, PageEntry, TypedId, page_entries
 
 MAX_INCLUDED: Final = 1_000
 """Maximum resources that one page may include."""
@@ -27,15 +27,13 @@ _FIRST_GROUP: Final = 4
 _CALLS_FOR_BODIES: Final = (MAX_INCLUDED + MAX_COUNT) // BATCH + 3
 """Calls that are reserved for the bodies of a page: of its matches, of its includes, and a few second reads."""
 
-Key = tuple[ResourceType, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Included:
     """A resource that a match includes: the match's index in its group, and the resource's index entry, if known."""
 
     position: int
-    key: Key
+    key: TypedId
     entry: PageEntry | None
 
 
@@ -69,7 +67,7 @@ class _Inclusion:
         self._again = [include for include in includes if include.iterate]
         self._reverse_again = [include for include in reverse if include.iterate]
         self._context = context
-        self._seen: set[Key] = {(match.type, match.id) for match in matches}
+        self._seen: set[TypedId] = {(match.type, match.id) for match in matches}
         self._included = 0
 
     def follow(self) -> list[list[Included]]:
@@ -133,14 +131,14 @@ class _Inclusion:
         dearer = "_revinclude" if self._reverse or self._reverse_again else "_include"
         return outcomes.too_costly(dearer, f"one match includes more than {MAX_INCLUDED:,} resources")
 
-    def _new_referrers(self, position: int, sources: Iterable[tuple[Key, Entry]]) -> list[Included]:
+    def _new_referrers(self, position: int, sources: Iterable[tuple[TypedId, Entry]]) -> list[Included]:
         """Return the referrers that are new and readable; taking them from their streams costs entries."""
         with self._context.budget.charged_to("_revinclude"):
             return self._new(position, sources)
 
-    def _new(self, position: int, candidates: Iterable[tuple[Key, Entry | None]]) -> list[Included]:
+    def _new(self, position: int, candidates: Iterable[tuple[TypedId, Entry | None]]) -> list[Included]:
         """Return the candidates that are new and readable; stop at the number that makes a match too large."""
-        new: list[tuple[Key, Entry | None]] = []
+        new: list[tuple[TypedId, Entry | None]] = []
         for key, entry in candidates:
             if key in self._seen or not self._context.caller.may(key[0], Letter.READ):
                 continue
@@ -151,7 +149,7 @@ class _Inclusion:
         known = iter(page_entries(entry for _, entry in new if entry))
         return [Included(position, key, next(known) if entry else None) for key, entry in new]
 
-    def _targets(self, entry: PageEntry, includes: Sequence[Include]) -> Iterator[tuple[Key, None]]:
+    def _targets(self, entry: PageEntry, includes: Sequence[Include]) -> Iterator[tuple[TypedId, None]]:
         for include in includes:
             if include.source is not entry.type:
                 continue
@@ -162,7 +160,7 @@ class _Inclusion:
                 if type_ is not None and name in allowed:
                     yield (type_, resource_id), None
 
-    def _sources(self, matches: Sequence[PageEntry]) -> Iterable[Iterable[tuple[Key, Entry]]]:
+    def _sources(self, matches: Sequence[PageEntry]) -> Iterable[Iterable[tuple[TypedId, Entry]]]:
         """Return the referrers of each match; all are queried concurrently."""
         if not self._reverse:
             return repeat(())
@@ -219,7 +217,7 @@ class _Inclusion:
         ]
 
 
-def _keyed(entries: Iterable[Entry]) -> Iterator[tuple[Key, Entry]]:
+def _keyed(entries: Iterable[Entry]) -> Iterator[tuple[TypedId, Entry]]:
     return (((entry.type, entry.id), entry) for entry in entries)
 
 

@@ -12,13 +12,12 @@ from careconnect.fhir.resource_types import ResourceType
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
 from fhir_reader.search.parse import Include
-from fhir_reader.store.stored import Entry, PageEntry, StoredResource, page_entries, patients_in
+from fhir_reader.store.stored import Entry, NamedId, PageEntry, StoredResource, page_entries, patients_in
 
 MAX_STEPS: Final = 8
 """Versions that are read, from the current one back, to find the one of an index entry."""
 
-Key = tuple[str, str]
-Bodies = Mapping[Key, StoredResource]
+Bodies = Mapping[NamedId, StoredResource]
 _Followed = tuple[PageEntry, list[Included]]
 
 
@@ -79,8 +78,8 @@ def _followed(
 
 
 def _bodies(
-    followed: Sequence[_Followed], name: str, context: SearchContext, known: Collection[Key] = ()
-) -> dict[Key, StoredResource]:
+    followed: Sequence[_Followed], name: str, context: SearchContext, known: Collection[NamedId] = ()
+) -> dict[NamedId, StoredResource]:
     """Return the bodies of matches and of included resources, but for `known` ones.
 
     The audit events of all are written meanwhile.
@@ -99,7 +98,7 @@ def _bodies(
 
 def matching_versions(
     keys: Iterable[tuple[ResourceType, str]], entries: Sequence[PageEntry], context: SearchContext
-) -> dict[Key, StoredResource]:
+) -> dict[NamedId, StoredResource]:
     """Return resources by (type name, id), those of `entries` in the version that the entry was made from.
 
     An entry and its body are read by two calls, and the resource may be written between them (ADR 23). Without such a
@@ -175,7 +174,7 @@ class _Rendered:
 
 def _rendered(
     keys: Iterable[tuple[ResourceType, str]], bodies: Bodies, mode: str, context: SearchContext
-) -> dict[Key, _Rendered]:
+) -> dict[NamedId, _Rendered]:
     """Return the rendered entries of the resources that are there and that the caller may see."""
     seen = []
     for type_, resource_id in keys:

@@ -64,11 +64,11 @@ class DynamoDbResourceStore:
     ) -> None:
         self._client = FormatCheckedClient(client, tables.values(), outcomes.other_format, clock=clock)
         self._tables = tables
-        self._home = table
+        self._own_table = table
         self._states = WriteStates(self._client, states)
         self._visible = VisibleItems(self._client, self._states, self._table_of)
         self._snapshot: Snapshot | None = None
-        self._how: dict[str, Any] = {}
+        self._consistency: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
         self._pool = ThreadPoolExecutor(max_workers=8)
 
@@ -89,7 +89,7 @@ class DynamoDbResourceStore:
     def consistent(self) -> "DynamoDbResourceStore":
         """Return the same store with strongly consistent queries and batches."""
         other = copy.copy(self)
-        other._how = {"ConsistentRead": True}
+        other._consistency = {"ConsistentRead": True}
         return other
 
     def at_one_moment(self, read: Callable[[ResourceStore], Result], *, single: bool = False) -> Result:
@@ -169,7 +169,7 @@ class DynamoDbResourceStore:
                 ExpressionAttributeValues={":pk": {"S": partition}, ":after": {"S": after}},
                 ProjectionExpression="sk",
                 Limit=1,
-                **self._how,
+                **self._consistency,
             )
             if not answer["Items"]:
                 return found
@@ -197,7 +197,7 @@ class DynamoDbResourceStore:
                 ":after": {"S": max(after, _FIRST_TYPE)},
             },
             **limit_of(expected),
-            **self._how,
+            **self._consistency,
         }
         own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
         first = self._pool.submit(self._query, **query)
@@ -212,7 +212,7 @@ class DynamoDbResourceStore:
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links. The item with the table's format contains it: no additional call."""
-        item = call(self._client.own_item, table=self._tables[self._home])
+        item = call(self._client.own_item, table=self._tables[self._own_table])
         if not item:
             raise outcomes.unavailable("no key for next links: nothing was loaded yet")
         return bytes(item["key"]["B"])
@@ -232,7 +232,7 @@ class DynamoDbResourceStore:
             "ProjectionExpression": _PROJECTION,
             "ExpressionAttributeNames": _PROJECTED,
             **limit_of(range_.expected),
-            **self._how,
+            **self._consistency,
         }
 
     def _query(self, **request: Any) -> Any:
@@ -255,7 +255,7 @@ class DynamoDbResourceStore:
     def _table_of(self, key: str) -> str:
         """Return the name of the table that has a resource, by its partition key."""
         type_ = resource_type(key.partition("/")[0])
-        return self._tables[type_.table if type_ else self._home]
+        return self._tables[type_.table if type_ else self._own_table]
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
         wanted = list(dict.fromkeys((self._tables[type_.table], type_.name, id_) for type_, id_ in keys))
@@ -268,7 +268,7 @@ class DynamoDbResourceStore:
 
     def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], Item]:
         keys = [(table, {"pk": {"S": f"{name}/{id_}"}, "sk": {"S": item}}) for table, name, id_ in wanted]
-        found = list(batch_get(self._client, keys, consistent="ConsistentRead" in self._how))
+        found = list(batch_get(self._client, keys, consistent="ConsistentRead" in self._consistency))
         return {one["pk"]["S"].partition("/")[::2]: one for one in self._shown(found)}
 
 

@@ -23,7 +23,12 @@ OWN_POSITION: Final = "!"
 """The cursor position of the patient itself: before every entry of its compartment."""
 
 Item = Mapping[str, Any]
-Resource = tuple[ResourceType, str]
+
+TypedId = tuple[ResourceType, str]
+"""The type and the id of a resource."""
+
+NamedId = tuple[str, str]
+"""The name of a resource's type, and its id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import FilterResult, Predicate, compiled, is_visible
 from fhir_reader.search.plan_query import matching_entries
-from fhir_reader.store.stored import BATCH, Entry
+from fhir_reader.store.stored import BATCH, Entry, NamedId
 
 MAX_RESOLVED: Final = 1_000
 """Maximum entries of the inner type that are examined to resolve a condition, and maximum ids in the result."""
@@ -44,8 +44,6 @@ _FIRST_GROUP: Final = 4
 
 _FIRST_REFERRERS: Final = 25
 """Referrers of one candidate that the first query requests."""
-
-Key = tuple[str, str]
 
 
 def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller: Caller) -> None:
@@ -172,8 +170,8 @@ def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchC
         if not needed and not _can_afford(math.ceil(len(wanted) / BATCH) * len(condition.branches), context):
             return FilterResult(kept, start)
         needed_keys = {key for keys in targets[:needed] for key in keys}
-        met: set[Key] = set()
-        unknown: set[Key] = set()
+        met: set[NamedId] = set()
+        unknown: set[NamedId] = set()
         for branch in condition.branches:
             found = _visible_targets(branch, wanted, context)
             must = sum((entry.type.name, entry.id) in needed_keys for entry in found)
@@ -188,12 +186,12 @@ def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchC
     return FilterResult(kept, len(entries))
 
 
-def _targets(entry: Entry, reference: SearchParameter) -> list[Key]:
+def _targets(entry: Entry, reference: SearchParameter) -> list[NamedId]:
     keys = (value.partition("/") for value in entry.values.get(reference.name, ()))
     return [(name, resource_id) for name, _, resource_id in keys if name in reference.targets]
 
 
-def _visible_targets(branch: Branch, wanted: Iterable[Key], context: SearchContext) -> list[Entry]:
+def _visible_targets(branch: Branch, wanted: Iterable[NamedId], context: SearchContext) -> list[Entry]:
     """Return the visible entries of a branch's targets, in the order of `wanted`."""
     ids = [resource_id for name, resource_id in wanted if name == branch.type.name]
     found = context.store.entries_by_id(branch.type, ids) if ids else []
