@@ -317,7 +317,7 @@ def test_included_resources_are_shown_as_the_matches_are(reader: Reader) -> None
     assert patient["meta"]["tag"][0]["code"] == "SUBSETTED"
 
 
-EVERYTHING_OF_4 = 2 + 1 + 2 + OBSERVATIONS + 1 + 1 + 1 + 1 + 1 + 1
+EVERYTHING_OF_4 = 2 + 1 + 2 + OBSERVATIONS + 1 + 1 + 1 + 1 + 1 + 1 + 1
 
 
 def test_everything_is_the_patients_record_and_what_it_refers_to(reader: Reader) -> None:
