@@ -86,9 +86,10 @@ def faults_of(guards: Iterable[dict[str, Any]], only: str) -> Iterator[Fault]:
                 mutations = [item.mutations[0] for item in session.work_items]
             lines = Path(path).read_text("utf-8").splitlines()
             for each in mutations:
-                # A decorator says how a class is made, not what it allows.
-                is_decorator = lines[each.start_pos[0] - 1].lstrip().startswith("@")
-                if not (LEFT_OUT.match(each.operator_name) or is_decorator):
+                line, column = lines[each.start_pos[0] - 1], each.start_pos[1]
+                # A decorator says how a class is made, not what it allows; the star before keywords is no operator.
+                is_syntax = line.lstrip().startswith("@") or line[column:].startswith("*,")
+                if not (LEFT_OUT.match(each.operator_name) or is_syntax):
                     yield Fault(each, judges)
 
 
