@@ -48,7 +48,7 @@ class BundleShare:
 
     def begin(self, paid: int) -> None:
         """Begin another entry, for which so many units are paid. What one leaves of them no other has."""
-        self._free, self._paid, self._spent = max(0, min(self._free, self.left)), paid, []
+        self._free, self._paid, self._spent = min(self._free, self.left), paid, []
 
     @property
     def paid(self) -> int:

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.storage.quota import WINDOW, Quota
+from careconnect.storage.quota import UNCOUNTED_UNITS, WINDOW, BundleShare, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.stores import Reader, reader_in_memory
@@ -47,6 +47,57 @@ def test_another_client_is_not_affected() -> None:
         quota.consume("client-1", 1_001, NOW)
 
     quota.consume("client-2", 1_000, NOW)
+
+
+def test_little_that_is_charged_before_the_work_makes_no_call_of_its_own() -> None:
+    counters = UsageCounters()
+    quota = Quota(counters, 10_000)
+
+    quota.charge("client-1", UNCOUNTED_UNITS, NOW)
+    quota.charge("client-1", UNCOUNTED_UNITS, NOW)
+    assert counters.charges == []
+    with quota.charged("client-1", 1, NOW):
+        pass
+    assert counters.charges == [2 * UNCOUNTED_UNITS + 1]
+
+    quota.charge("client-1", 2 * UNCOUNTED_UNITS + 1, NOW)
+    assert counters.charges[1:] == [2 * UNCOUNTED_UNITS + 1]
+
+
+def test_who_is_known_to_be_over_the_quota_is_refused_without_a_call() -> None:
+    counters = UsageCounters()
+    quota = Quota(counters, 1_000)
+    quota.require_any("client-1", NOW)
+    with pytest.raises(OutcomeError):
+        quota.charge("client-1", 2_000, NOW)
+
+    with pytest.raises(OutcomeError):
+        quota.require_any("client-1", NOW)
+    with pytest.raises(OutcomeError):
+        quota.charge("client-1", 1, NOW)
+
+    assert counters.charges == [2_000]
+    quota.require_any("client-1", NOW + 20)
+
+
+def test_the_entries_of_a_bundle_have_what_is_paid_for_each_and_one_free_share() -> None:
+    share = BundleShare(100)
+
+    share.begin(60)
+    share.counts(lambda: 50)
+    assert (share.paid, share.left) == (60, 110)
+    # What one leaves of its own no other has.
+    share.begin(60)
+    assert share.left == 160
+    share.counts(lambda: 90)
+    # Read again, on another snapshot.
+    share.counts(lambda: 30)
+    assert share.left == 40
+    share.begin(0)
+    assert share.left == 40
+    share.counts(lambda: 2_000)
+    share.begin(300)
+    assert share.left == 300
 
 
 def test_a_usage_counter_is_shared_by_all_instances_of_a_function() -> None:
