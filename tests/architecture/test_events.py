@@ -37,7 +37,8 @@ def test_every_function_has_an_event() -> None:
 def test_an_event_is_what_the_api_sends_to_its_function(name: str) -> None:
     sent = event(name)
     method = PATHS[sent["resource"]][sent["httpMethod"].lower()]
-    pattern = re.escape(sent["resource"]).replace(re.escape("{proxy+}"), "(?P<proxy>.+)")
+    pattern = re.escape(sent["resource"]).replace(re.escape("{id}"), "(?P<id>[^/]+)")
+    pattern = pattern.replace(re.escape("{proxy+}"), "(?P<proxy>.+)")
     matched = re.fullmatch(pattern, sent["path"])
 
     assert f"${{{function_of(name)}.Arn}}:live" in method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]

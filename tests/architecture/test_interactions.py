@@ -169,8 +169,8 @@ def test_a_rows_methods_are_its_allow_header_and_its_routes() -> None:
         refused = seen("PATCH", "Patient/4")
         assert (refused["status"], refused["allow"]) == (405, "GET, HEAD, PUT, DELETE")
         assert (refused["action"], refused["audit"]) == ("unknown", ("unknown", None))
-        assert "DiscoveryFunction" in routes()["/Patient/{proxy+}"]["patch"]
-    assert "RecordWriterFunction" in routes()["/Patient/{proxy+}"]["patch"]
+        assert "DiscoveryFunction" in routes()["/Patient/{id}"]["patch"]
+    assert "RecordWriterFunction" in routes()["/Patient/{id}"]["patch"]
 
 
 def test_a_rows_shape_is_where_it_is_answered() -> None:
@@ -211,7 +211,7 @@ def test_a_rows_parameters_are_those_that_it_takes_and_openapi_names() -> None:
 
 def test_a_rows_agent_is_the_function_of_its_route_with_the_authorizer_of_its_direction() -> None:
     with changed(PATCH, agent=Agent.READER):
-        route = routes()["/Patient/{proxy+}"]["patch"]
+        route = routes()["/Patient/{id}"]["patch"]
         assert "PatientRecordFunction" in route
         assert "ReadAuthorizer" in route
 
@@ -230,7 +230,7 @@ def test_a_rows_operation_is_its_path_and_is_stated() -> None:
     with changed(EVERYTHING, operation="$all"):
         assert seen("GET", "Patient/4/$all")["status"] == 200
         assert seen("GET", "Patient/4/$everything")["status"] == 404
-        assert stated()["operations"] == ["all"]
+        assert stated()["operations"] == ["all", "validate"]
         assert described("Patient/{id}/$all", "get") != {}
 
 

@@ -92,16 +92,30 @@ WRITERS = {*WRITER_OF.values(), BUNDLES}
 DATA_FUNCTIONS = {*READER_OF.values(), *WRITERS}
 RECOVERY = "RecoveryFunction"
 # A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
-READ = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
-WRITTEN = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
-ROUTES = {
-    (f"{FHIR_PATH}/{each.name}{rest}", verb): function[each.table]
-    for each in SERVED_TYPES
-    for rest in READ
-    for verbs, function in ((READ[rest], READER_OF), (WRITTEN[rest], WRITER_OF))
-    if each.table in function
-    for verb in verbs
-} | {(FHIR_PATH, "post"): BUNDLES}
+READ = {"": ("get", "head"), "/{id}": ("get", "head", "post"), "/{id}/{proxy+}": ("get", "head", "post")}
+WRITTEN = {"": ("post", "put", "patch", "delete")} | dict.fromkeys(
+    ("/{id}", "/{id}/{proxy+}"), ("put", "patch", "delete")
+)
+VALIDATED = ("/$validate", "/{id}/$validate")
+ROUTES = (
+    {
+        (f"{FHIR_PATH}/{each.name}{rest}", verb): function[each.table]
+        for each in SERVED_TYPES
+        for rest in READ
+        for verbs, function in ((READ[rest], READER_OF), (WRITTEN[rest], WRITER_OF))
+        if each.table in function
+        for verb in verbs
+    }
+    | {
+        (f"{FHIR_PATH}/{each.name}{rest}", verb): READER_OF[each.table]
+        if verb in ("get", "head")
+        else WRITER_OF[each.table]
+        for each in RESOURCE_TYPES
+        for rest in VALIDATED
+        for verb in ("get", "head", "post", "put", "patch", "delete")
+    }
+    | {(FHIR_PATH, "post"): BUNDLES}
+)
 DATA_PATHS = {path for path, _ in ROUTES}
 
 
@@ -138,13 +152,13 @@ def test_a_file_without_the_paths_heading_is_not_written_over() -> None:
         with_paths("paths: {}\n")
 
 
-def test_a_row_more_in_the_table_is_two_paths_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_more_in_the_table_is_its_paths_more(monkeypatch: pytest.MonkeyPatch) -> None:
     flag = dataclasses.replace(RESOURCE_TYPES[0], name="Flag")
     monkeypatch.setattr(api_paths, "SERVED_TYPES", (*SERVED_TYPES, flag))
 
     made = yaml.safe_load(with_paths(API_FILE.read_text(encoding="utf-8")))["paths"]
 
-    assert made.keys() - PATHS.keys() == {f"{FHIR_PATH}/Flag", f"{FHIR_PATH}/Flag/{{proxy+}}"}
+    assert made.keys() - PATHS.keys() == {f"{FHIR_PATH}/Flag{rest}" for rest in (*READ, *VALIDATED)}
     assert made[f"{FHIR_PATH}/Flag"] == PATHS[f"{FHIR_PATH}/{RESOURCE_TYPES[0].name}"]
 
 

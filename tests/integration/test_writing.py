@@ -63,6 +63,21 @@ def test_a_created_resource_is_read_back_under_the_id_that_the_server_gave_it(
     assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{code}") == [created["id"]]
 
 
+def test_validate_goes_the_way_of_a_write_and_writes_nothing(
+    writer: WritingClient, as_client: Callable[..., WritingClient]
+) -> None:
+    made = writer.made(patient())
+    good = observation(f"Patient/{made['id']}")
+    reader = as_client("reads-everything", "system/*.rs")
+
+    assert issues(writer.send("POST", "Observation/$validate", good)) == [("informational", ())]
+    assert [code for code, _ in issues(writer.send("POST", "Observation/$validate", good | {"status": "odd"}))]
+    assert writer.send("POST", f"Patient/{made['id']}/$validate", made).status_code == 200
+    assert writer.ids(f"Observation?patient={made['id']}") == []
+    assert writer.get(f"Patient/{made['id']}/$validate").status_code == 405
+    assert reader.send("POST", "Observation/$validate", good).status_code == 403
+
+
 def test_what_is_written_in_one_format_reads_back_equal_in_the_other(writer: WritingClient) -> None:
     made = writer.made(
         observation(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from random import SystemRandom
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.fhir import outcomes
@@ -57,6 +57,7 @@ _SECONDS_TO_COMMIT: Final = 15.0
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
 
+_T = TypeVar("_T")
 Begin = Callable[[], Disclosures]
 """Returns what collects the patients whom another attempt meets; those of the last are the request's."""
 
@@ -88,6 +89,15 @@ class ResourceWriter:
         """
         if not entries:
             return []
+        results = self._until_done(self._attempt(entries, begin), _Attempt.write, begin, on_conflict)
+        return [results[each.position] for each in entries]
+
+    def check(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> None:
+        """Do a single write but for its commit: raise the outcomes that would refuse it, and write nothing."""
+        self._until_done(self._attempt([WriteEntry(request)], begin), _Attempt.check, begin, on_conflict)
+
+    def _attempt(self, entries: Sequence[WriteEntry], begin: Begin) -> "_Attempt":
+        """Return what each attempt begins with, paid; raises the outcomes that need no look-up."""
         begun = self.elapsed()
         caller = entries[0].request.caller
         ordered = sorted(entries, key=lambda each: ORDER.index(each.request.kind))
@@ -105,9 +115,7 @@ class ResourceWriter:
             raise outcomes.invalid_resource(faults[:MAX_FAULTS])
         require_own_resources(requests)
         paid = self._charge(entries, caller)
-        attempt = _Attempt(self, ordered, conditional, paid, begun + _SECONDS_TO_COMMIT)
-        results = self._until_done(attempt, begin, on_conflict)
-        return [results[each.position] for each in entries]
+        return _Attempt(self, ordered, conditional, paid, begun + _SECONDS_TO_COMMIT)
 
     def _charge(self, entries: Sequence[WriteEntry], caller: Caller) -> dict[int, int]:
         """Charge the client for what the requests ask for, and return what is paid; raises the outcomes 422 and 429."""
@@ -124,14 +132,20 @@ class ResourceWriter:
             self.quota.charge(caller.client_id, units, self.clock())
         return paid
 
-    def _until_done(self, attempt: "_Attempt", begin: Begin, on_conflict: Callable[[], None]) -> dict[int, WriteResult]:
-        """Return the results of an attempt, which is made again after conflicts; raises as `write_all`."""
+    def _until_done(
+        self,
+        attempt: "_Attempt",
+        do: Callable[["_Attempt", Disclosures], _T],
+        begin: Begin,
+        on_conflict: Callable[[], None],
+    ) -> _T:
+        """Return what `do` returns of an attempt, which is made again after conflicts; raises as `write_all`."""
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
             met = begin()
             try:
-                return attempt.write(met)
+                return do(attempt, met)
             except ConflictError:
                 on_conflict()
             except NotTakenError as error:
@@ -173,15 +187,24 @@ class _Attempt:
         """The tables of resources."""
         return self.writer.store
 
+    def check(self, met: Disclosures) -> None:
+        """Prepare and check the writes, and add the patients that they meet to `met`; raises as `write`."""
+        prepared = self._preparation(met).prepare_all(self.ordered, self.conditional)
+        self._require_references(prepared, met)
+        self._require_unreferred(prepared)
+        met.disclose(patient for each in prepared for patient in each.patients)
+
+    def _preparation(self, met: Disclosures) -> Preparation:
+        now = int(self.writer.clock() * 1000)
+        return Preparation(self.store, self.writer.new_id, now, self._require_valid, met)
+
     def write(self, met: Disclosures) -> dict[int, WriteResult]:
         """Prepare, check, charge and commit the writes, and return their results by position.
 
         Adds the patients that it meets to `met`. Raises the outcomes that refuse the writes, and the errors of
         `RecordStore.write`.
         """
-        writer = self.writer
-        now = int(writer.clock() * 1000)
-        preparation = Preparation(self.store, writer.new_id, now, self._require_valid, met)
+        writer, preparation = self.writer, self._preparation(met)
         prepared = preparation.prepare_all(self.ordered, self.conditional)
         made = _versions_made(prepared)
         self._require_room_for(prepared, made, met)

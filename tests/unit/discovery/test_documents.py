@@ -186,7 +186,7 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
             *(f"{name}:{parameter}" for name, parameter in sources),
             *dict.fromkeys(f"{name}:*" for name, _ in sources),
         ]
-    assert [one["name"] for one in rest["operation"]] == ["everything"]
+    assert [one["name"] for one in rest["operation"]] == ["everything", "validate"]
     below = ", ".join(each.name for each in RESOURCE_TYPES if each.patient_parameter)
     assert f"Below Patient/[id] its own record is searched, as Patient/[id]/[type]: {below}." in rest["documentation"]
 

@@ -69,7 +69,9 @@ BELOW_PATIENT = (
 HISTORY_OF_PATIENT = (
     "A history is of one resource: ask for Patient/{id}/_history, or for a version by Patient/{id}/_history/{version}."
 )
-EVERYTHING_OF_PATIENT = "That is no operation of Patient, which has Patient/{id}/$everything."
+EVERYTHING_OF_PATIENT = (
+    "That is no operation of Patient, which has Patient/{id}/$everything, Patient/$validate, Patient/{id}/$validate."
+)
 
 # Requested paths below the FHIR base, and the error for each.
 PATHS = [
@@ -94,7 +96,10 @@ PATHS = [
     ("Patient/4/$9434765919", EVERYTHING_OF_PATIENT),
     ("Patient/4/%24evrything", EVERYTHING_OF_PATIENT),
     ("Patient/$everything", EVERYTHING_OF_PATIENT),
-    ("Condition/c1/$everything", "That is no operation of Condition, which has none."),
+    (
+        "Condition/c1/$everything",
+        "That is no operation of Condition, which has Condition/$validate, Condition/{id}/$validate.",
+    ),
     ("Patient/_history", HISTORY_OF_PATIENT),
     ("Patient/4/_history/1/2", HISTORY_OF_PATIENT),
     ("Patient/_search/4", "A search is posted to Patient/_search."),

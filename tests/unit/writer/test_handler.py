@@ -133,6 +133,7 @@ def test_the_events_of_the_writers_are_answered_however_often(deployed: Deployed
         "patient-record-delete": [204, 204],
         "patient-record-create": [201, 201],
         "patient-record-patch": [200, 200],
+        "patient-record-validate": [200, 200],
         "directory-create": [201, 201],
     }
     assert set(event_names("RecordWriterFunction", "DirectoryWriterFunction")) == set(answers)

@@ -40,7 +40,8 @@ _FUNCTIONS: Final = {
     (Agent.WRITER, Table.RECORD): "RecordWriterFunction",
     (Agent.WRITER, Table.DIRECTORY): "DirectoryWriterFunction",
 }
-_BELOW: Final = "/{proxy+}"
+_BELOW: Final = ("/{id}", "/{id}/{proxy+}")
+"""The gateway's paths below a type's name. API Gateway takes no `{proxy+}` beside an `{id}`."""
 # The alias `live` follows the function's ARN literally: `sam local` does not resolve ${Function.Alias}.
 _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
@@ -84,8 +85,16 @@ def _paths() -> Iterator[str]:
                 methods[verb] = _method("BundleFunction", _SECURED[Agent.BUNDLES])
         yield _path(path, methods)
     for served in SERVED_TYPES:
-        for rest in ("", _BELOW):
+        for rest in ("", *_BELOW):
             yield _path(f"{FHIR_PATH}/{served.name}{rest}", _methods(served, rest))
+        for row in interactions_of(served):
+            if row.operation and row.agent is Agent.WRITER:
+                # A path of its own, since a POST below a type is a search.
+                rest = row.shape.removeprefix("{type}").replace("{operation}", row.operation)
+                writer = _method(_FUNCTIONS[row.agent, served.table], _SECURED[row.agent])
+                yield _path(
+                    f"{FHIR_PATH}/{served.name}{rest}", _methods(served, rest) | dict.fromkeys(_verbs([row]), writer)
+                )
 
 
 def _methods(served: ResourceType, rest: str) -> dict[str, str]:

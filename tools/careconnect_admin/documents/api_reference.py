@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Final
 from urllib.parse import quote
 
-from careconnect.fhir.interactions import operations_of
+from careconnect.fhir.interactions import EVERYTHING, operations_of
 from careconnect.fhir.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
@@ -124,9 +124,9 @@ def _compartments() -> Iterator[str]:
 
 def _operations() -> Iterator[str]:
     for served in RESOURCE_TYPES:
-        for row in operations_of(served):
+        if EVERYTHING in operations_of(served):
             whole = f"the {served.name.lower()}'s whole record, as far as the scopes go"
-            yield f"| `GET {served.name}/{{id}}/{row.operation}` | {whole} |"
+            yield f"| `GET {served.name}/{{id}}/{EVERYTHING.operation}` | {whole} |"
 
 
 def _values() -> Iterator[str]:

@@ -9,7 +9,6 @@ from careconnect.fhir.interactions import (
     CONDITIONAL_DELETE,
     CONDITIONAL_UPDATE,
     UPDATE,
-    Interaction,
     conditional_interactions_of,
     interactions_of,
     operations_of,
@@ -61,7 +60,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in SERVED_TYPES],
                 "interaction": [{"code": each.code} for each in BASE.interactions],
-                "operation": [_operation(each, row) for each in SERVED_TYPES for row in operations_of(each)],
+                "operation": list(_operations()),
             }
         ],
     }
@@ -141,10 +140,14 @@ def _writing(resource_type: ResourceType) -> Mapping[str, Any]:
     }
 
 
-def _operation(resource_type: ResourceType, operation: Interaction) -> Mapping[str, Any]:
-    name = operation.operation.removeprefix("$")
-    definition = f"http://hl7.org/fhir/OperationDefinition/{resource_type.name}-{name}"
-    return {"name": name, "definition": {"reference": definition}}
+def _operations() -> Iterator[Mapping[str, Any]]:
+    """Yield the operations, each once: HL7 defines one of many types for Resource."""
+    rows = {row.operation: row for each in SERVED_TYPES for row in operations_of(each)}
+    for row in rows.values():
+        types = [each.name for each in SERVED_TYPES if row in operations_of(each)]
+        name, of = row.operation.removeprefix("$"), types[0] if len(types) == 1 else "Resource"
+        definition = f"http://hl7.org/fhir/OperationDefinition/{of}-{name}"
+        yield {"name": name, "definition": {"reference": definition}}
 
 
 def _parameter(parameter: SearchParameter) -> Mapping[str, Any]:

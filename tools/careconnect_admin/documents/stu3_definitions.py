@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.fhir.interactions import operations_of
+from careconnect.fhir.interactions import Agent, operations_of
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.fhir.resource_types.stu3 import PATH
 
@@ -65,6 +65,8 @@ def _definitions(package: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             },
         )
         for row in operations_of(served):
+            if row.agent is not Agent.READER:
+                continue
             path = package / f"OperationDefinition-{served.name}-{row.operation.removeprefix('$')}.json"
             given = [each for each in _read(path)["parameter"] if each["use"] == "in"]
             yield (

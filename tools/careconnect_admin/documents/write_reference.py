@@ -12,6 +12,7 @@ REQUESTS: Final = f"""\
 | `PUT Type/{{id}}` | the resource replaced, or created under an id of your own |
 | `PATCH Type/{{id}}` | parts of it changed, by a JSON Patch (`{JSON_PATCH}`) |
 | `DELETE Type/{{id}}` | the resource deleted; its versions stay |
+| `POST Type/$validate`, `POST Type/{{id}}/$validate` | what a write would be refused for; nothing is written |
 | `PUT Type?identifier=…`, `DELETE Type?identifier=…` | the same, of the resource with the identifier |
 | `POST {{base}}/careconnect-ri/STU3` | a batch or a transaction of these: see [bundles.md](contract/bundles.md) |"""
 

@@ -14,6 +14,7 @@ from careconnect.fhir.result_parameter_names import (
     HISTORY_PARAMETERS,
     RECORD_PARAMETERS,
     SEARCH_PARAMETERS,
+    VALIDATE_PARAMETERS,
     VIEW_PARAMETERS,
     WRITE_PARAMETERS,
 )
@@ -32,6 +33,7 @@ class Shape(StrEnum):
     HISTORY = "{type}/{id}/_history"
     VERSION = "{type}/{id}/_history/{version}"
     OPERATION = "{type}/{id}/{operation}"
+    TYPE_OPERATION = "{type}/{operation}"
     RECORD = "{owner}/{id}/{type}"
     """A search within the compartment of one resource (`Patient/4/Observation`)."""
     RECORD_SEARCH = "{owner}/{id}/{type}/_search"
@@ -148,6 +150,19 @@ PATCH: Final = replace(UPDATE, name="patch", methods=("PATCH",), letters="ur", c
 DELETE: Final = replace(UPDATE, name="delete", methods=("DELETE",), letters="d", code="delete", action="D")
 CONDITIONAL_DELETE: Final = replace(DELETE, shape=Shape.TYPE, letters="ds", condition=Condition.QUERY)
 
+VALIDATE: Final = replace(
+    CREATE,
+    name="validate",
+    shape=Shape.TYPE_OPERATION,
+    letters="c|u|d",
+    code="operation",
+    action="E",
+    takes=VALIDATE_PARAMETERS,
+    operation="$validate",
+)
+"""What a write would be refused for."""
+VALIDATE_ONE: Final = replace(VALIDATE, shape=Shape.OPERATION)
+
 BATCH: Final = Interaction(
     name="batch",
     methods=("POST",),
@@ -178,12 +193,14 @@ INTERACTIONS: Final = (
     DELETE,
     CONDITIONAL_UPDATE,
     CONDITIONAL_DELETE,
+    VALIDATE,
+    VALIDATE_ONE,
     BATCH,
     TRANSACTION,
 )
 """All rows. Of several that a request fits, the first is its interaction."""
 
-WRITES: Final = tuple(each for each in INTERACTIONS if each.agent is Agent.WRITER)
+WRITES: Final = tuple(each for each in INTERACTIONS if each.agent is Agent.WRITER and not each.operation)
 
 
 def interactions_on(shape: Shape, type_: ResourceType, operation: str = "") -> tuple[Interaction, ...]:

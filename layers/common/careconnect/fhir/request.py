@@ -120,6 +120,8 @@ def parse_path(path: str) -> FhirPath:
             return FhirPath(Shape.TYPE, found)
         case ["_search"]:
             return FhirPath(Shape.SEARCH, found)
+        case [operation] if interactions_on(Shape.TYPE_OPERATION, found, operation):
+            return FhirPath(Shape.TYPE_OPERATION, found, operation=operation)
         case [resource_id]:
             return FhirPath(Shape.INSTANCE, found, _id(resource_id, path))
         case [resource_id, operation] if interactions_on(Shape.OPERATION, found, operation):

@@ -20,6 +20,9 @@ SEARCH_PARAMETERS: Final = ("_count", "_sort", "_total", *VIEW_PARAMETERS)
 WRITE_PARAMETERS: Final = ("_format", "_pretty")
 """The parameters of every write: how its answer is presented."""
 
+VALIDATE_PARAMETERS: Final = ("mode", "profile", *WRITE_PARAMETERS)
+"""The parameters of `$validate`."""
+
 BOOLEANS: Final = ("true", "false")
 TOTALS: Final = ("none", "estimate", "accurate")
 """The values of `_total`: R4's parameter, with the same meaning."""

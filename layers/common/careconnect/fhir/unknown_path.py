@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import unquote
 
-from careconnect.fhir.interactions import operations_of
+from careconnect.fhir.interactions import Shape, operations_of
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect.fhir.outcomes import OutcomeError, not_supported
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, served_type
@@ -48,7 +48,9 @@ def _cause_of_name(name: str) -> str:
 def _cause_below(type_: ResourceType, segments: list[str]) -> str:
     one = f"{type_.name}/{{id}}"
     if any(segment.startswith("$") for segment in segments):
-        offered = ", ".join(f"{one}/{each.operation}" for each in operations_of(type_))
+        offered = ", ".join(
+            f"{one if each.shape is Shape.OPERATION else type_.name}/{each.operation}" for each in operations_of(type_)
+        )
         return f"That is no operation of {type_.name}, which has {offered or 'none'}."
     if "_history" in segments and not type_.versioned:
         return f"{type_.name} never changes, and so has no history."

@@ -27,6 +27,7 @@ FUNCTIONS = {
     "patient-record-delete": "RecordWriterFunction",
     "patient-record-patch": "RecordWriterFunction",
     "patient-record-update": "RecordWriterFunction",
+    "patient-record-validate": "RecordWriterFunction",
     "patient-record-": "PatientRecordFunction",
     "recovery-": "RecoveryFunction",
     "token-": "TokenFunction",

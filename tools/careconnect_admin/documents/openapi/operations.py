@@ -57,10 +57,12 @@ def operation(
     responses: Mapping[str, Any],
 ) -> Json:
     """Return an operation on a type that a token with these letters permits, at any level, or with `read`."""
-    needed = [letters] if letters == "read" else list(letters)
+    choices = [[letters]] if letters == "read" else [list(choice) for choice in letters.split("|")]
     name = served.name if served.by_name_only else "*"
-    scopes = [[f"{level}/{name}.{each}" for each in needed] for level in LEVELS]
-    if served.table is Table.DIRECTORY and (letters == "read" or READING.issuperset(map(Letter, letters))):
+    scopes = [[f"{level}/{name}.{each}" for each in needed] for level in LEVELS for needed in choices]
+    if served.table is Table.DIRECTORY and (
+        letters == "read" or READING.issuperset(map(Letter, letters.replace("|", "")))
+    ):
         scopes.insert(0, [PROFILE])
     return {
         "tags": [served.name],

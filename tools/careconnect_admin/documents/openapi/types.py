@@ -35,7 +35,7 @@ def type_paths(served: ResourceType) -> Json:
     """Return the paths of one type: its searches, reads, operations and writes."""
     paths = _searches(served) | _reads(served)
     for path, operations in write_operations(served).items():
-        paths[path] |= operations
+        paths.setdefault(path, {}).update(operations)
     return paths
 
 

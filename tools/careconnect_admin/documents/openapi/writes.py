@@ -17,6 +17,8 @@ from careconnect.fhir.interactions import (
     DELETE,
     PATCH,
     UPDATE,
+    VALIDATE,
+    VALIDATE_ONE,
 )
 from careconnect.fhir.outcomes import Issue, OperationOutcome
 from careconnect.fhir.rendering.formats import Format
@@ -80,7 +82,22 @@ def write_operations(served: ResourceType) -> dict[str, Json]:
     if not served.writable:
         return {}
     root = f"{FHIR_PATH}/{served.name}"
-    return {root: _create(served) | _conditional(served), f"{root}/{{id}}": _of_one(served)}
+    return {
+        root: _create(served) | _conditional(served),
+        f"{root}/{{id}}": _of_one(served),
+        f"{root}/{VALIDATE.operation}": _validate(served, VALIDATE.name, "create"),
+        f"{root}/{{id}}/{VALIDATE_ONE.operation}": _validate(
+            served, f"{VALIDATE_ONE.name}One", "update", id_parameter(served.name)
+        ),
+    }
+
+
+def _validate(served: ResourceType, verb: str, mode: str, *its_id: Json) -> Json:
+    told = fhir_answer(f"All faults for which the {mode} would be refused, or one `information`.", "OperationOutcome")
+    answers = {"200": told} | errors(_WRITE_ERRORS, without=(404, 409, 410, 412, 422))
+    asked = [*its_id, query_parameter("mode", f"`create`, `update` or `delete`; by default `{mode}`."), *_SHOWN[1:]]
+    summary = f"Say what a write of {served.with_article} would be refused for, and write nothing"
+    return {"post": operation(served, verb, summary, VALIDATE.letters, asked, answers) | _body(served)}
 
 
 def bundle_path() -> Json:

@@ -1,0 +1,84 @@
+"""Read the write that `$validate` is to judge: of a resource, perhaps within Parameters (STU3 Resource §2.26.3.2)."""
+
+from typing import Any, Final
+
+from careconnect.audit.disclosures import Disclosures
+from careconnect.endpoint.interaction_endpoint import Requested
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import valid_id
+from record_writer import refusals
+from record_writer.checks.compartment import patients_in_body
+from record_writer.request.preconditions import criteria_in
+from record_writer.request.request_body import LARGEST_SENT, any_resource_in
+from record_writer.request.write_request import Kind, WriteRequest
+
+_MODES: Final = {each.value: each for each in (Kind.CREATE, Kind.UPDATE, Kind.DELETE)}
+_VALUES: Final = {"mode": "valueCode", "profile": "valueUri", "resource": "resource"}
+"""The parameters in a body of Parameters, each with the element that holds it."""
+
+
+def judged_write_of(requested: Requested, met: Disclosures) -> WriteRequest:
+    """Return the write that a request asks to judge, and add the patients that it names to `met`.
+
+    Raises the outcomes 413 and 415, and 400 for what cannot be parsed, is of another type, or is not offered.
+    """
+    path = requested.path
+    met.disclose(filter(None, (path.patient,)))
+    given = _given(requested)
+    if "profile" in given:
+        raise outcomes.invalid_parameter("profile", "no profile's own rules are checked.", code="not-supported")
+    kind = _kind_of(given.get("mode"), path.id)
+    root = requested.context.base_url.root
+    if kind is Kind.DELETE:
+        return WriteRequest(kind=kind, type=path.type, caller=requested.caller, root=root, id=path.id)
+    resource = given.get("resource")
+    if not isinstance(resource, dict):
+        raise outcomes.invalid_request("There is no resource to validate.")
+    if resource.get("resourceType") != path.type.name:
+        raise refusals.another_type()
+    patients = patients_in_body(path.type, resource, root)
+    met.disclose(patients)
+    body_id = resource.pop("id", None)
+    if kind is Kind.UPDATE:
+        if not valid_id(body_id) or path.id not in ("", body_id):
+            raise refusals.another_id()
+        resource["id"] = body_id
+    return WriteRequest(
+        kind=kind,
+        type=path.type,
+        caller=requested.caller,
+        root=root,
+        id=body_id if kind is Kind.UPDATE else "",
+        resource=resource,
+        body_id=body_id,
+        patients=patients,
+    )
+
+
+def _given(requested: Requested) -> dict[str, Any]:
+    """Return the parameters of the query and of the body, those of the body first."""
+    request = requested.request
+    criteria_in(request.query, requested.interaction.takes, supported=())
+    given: dict[str, Any] = {name: text for name, text in request.query if name in _VALUES}
+    if not request.encoded_body:
+        return given
+    sent = any_resource_in(request, LARGEST_SENT, refusals.too_large)
+    if sent.get("resourceType") != "Parameters":
+        return given | {"resource": sent}
+    parameters = sent.get("parameter")
+    for each in parameters if isinstance(parameters, list) else ():
+        name = each.get("name") if isinstance(each, dict) else None
+        if name not in _VALUES:
+            raise outcomes.invalid_request("Parameters of $validate are resource, mode and profile.")
+        given[name] = each.get(_VALUES[name])
+    return given
+
+
+def _kind_of(mode: Any, resource_id: str) -> Kind:
+    """Return the write of a mode, by default an update of the resource in the path, else a create."""
+    if mode is None:
+        return Kind.UPDATE if resource_id else Kind.CREATE
+    kind = _MODES.get(mode) if isinstance(mode, str) else None
+    if kind is None or (kind is Kind.DELETE and not resource_id):
+        raise outcomes.invalid_parameter("mode", "takes create or update, and below an id delete.")
+    return kind
