@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent, Outcome, event_of
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import BUNDLES, OPERATOR_TASK, Exchange, Ledger, Walk
+from careconnect_testing.simulation.ledger import BUNDLES, OPERATOR_TASK, Exchange, Ledger, Walk, parts_of
 from careconnect_testing.simulation.promises.answers import patients_shown
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.names import AUDIT
@@ -62,9 +62,11 @@ class Trail:
             self._answered.add(done.request_id)
         events = self._events[done.request_id]
         status = done.answer.status
-        if not events and status == 429:
+        # Entries of a batch are refused each by itself.
+        statuses = {part.status for part in parts_of(done)} if done.step.kind == "batch" else {status}
+        if not events and 429 in statuses:
             events = self._throttled(done)
-        if not events and status != 503 and done.sent.token:
+        if not events and (statuses or {status}) - {503} and done.sent.token:
             raise BrokenPromiseError(f"{done.step} was answered {status} without an event")
         allowed = {event.patient for event in events if event.outcome is Outcome.ALLOWED}
         if unrecorded := patients_shown(done.answer) - allowed:
