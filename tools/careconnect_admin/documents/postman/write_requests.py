@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final
 
+from careconnect.fhir.interactions import VALIDATE
 from careconnect.fhir.resource_types import ID_PATTERN
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.documents.postman.items import FHIR_JSON, Json, bearer, folder, request
@@ -197,6 +198,13 @@ def _refused() -> list[Json]:
     without_status = {name: value for name, value in _OBSERVED.items() if name != "status"}
     dangling = _OBSERVED | {"subject": {"reference": "Patient/no-such-patient"}}
     return [
+        _write(
+            "Ask what such a write would be refused for",
+            "POST",
+            f"{_OBSERVATIONS}/{VALIDATE.operation}",
+            [*status(200), *outcome("required"), *_at("Observation.status")],
+            without_status,
+        ),
         _write(
             "An observation without a status",
             "POST",
