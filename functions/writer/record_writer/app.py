@@ -40,8 +40,7 @@ class WriterEndpoint(InteractionEndpoint):
         criteria = criteria_of(requested.interaction, requested.request)
         context.trail.facts = replace(requested.facts, query=audit_query(path.type, criteria, context.base_url.fhir))
         write, presentation = write_request_of(requested, context.trail.while_writing())
-        if context.share:
-            write = replace(write, paid=context.share.paid)
+        write = _with_share(write, context)
         writer = replace(self.writer, store=self.writer.store.recorded_by(context.trail))
         result = writer.write(write, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
         return response_to(result, path.type, context.base_url.fhir, presentation)
@@ -50,16 +49,16 @@ class WriterEndpoint(InteractionEndpoint):
         context, request = requested.context, requested.request
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         pretty = is_pretty(request.query)
-        asked = judged_write_of(requested, context.trail.while_writing())
-        issues = self._refusals_of(asked, context) or (_ACCEPTED,)
+        write = _with_share(judged_write_of(requested, context.trail.while_writing()), context)
+        issues = self._refusals_of(write, context) or (_ACCEPTED,)
         body = render(OperationOutcome(issues).json(), format_, pretty=pretty)
         return fhir_response(200, body, format_, {"Cache-Control": "no-store"})
 
-    def _refusals_of(self, asked: WriteRequest, context: RequestContext) -> tuple[Issue, ...]:
+    def _refusals_of(self, write: WriteRequest, context: RequestContext) -> tuple[Issue, ...]:
         """Return the issues for which a write would be refused; raises the outcomes that are not about it."""
         try:
-            require_writable(asked.caller, asked.type, asked.kind)
-            self.writer.check(asked, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
+            require_writable(write.caller, write.type, write.kind)
+            self.writer.check(write, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
         except OutcomeError as refused:
             if refused.status == 429 or refused.status >= 500:
                 raise
@@ -71,3 +70,8 @@ class WriterEndpoint(InteractionEndpoint):
         VALIDATE: _validate,
         VALIDATE_ONE: _validate,
     }
+
+
+def _with_share(write: WriteRequest, context: RequestContext) -> WriteRequest:
+    """Return a write with what the Bundle whose entry it is has paid for it."""
+    return replace(write, paid=context.share.paid) if context.share else write

@@ -101,6 +101,18 @@ def test_an_entry_that_fails_is_answered_as_alone_and_fails_no_other(
     assert failed.keys() == {"response"}
 
 
+def test_validate_is_an_entry_like_any_and_no_write(bundles: Bundles, writer: Writer) -> None:
+    made = writer.made(patient())
+    good = observation(f"Patient/{made['id']}")
+    answered = bundles.batch(
+        entry("POST", "Observation/$validate", good), entry("POST", "Observation/$validate", good | {"status": "odd"})
+    )
+
+    assert statuses(answered) == [200, 200]
+    assert [each["response"]["outcome"]["issue"][0]["severity"] for each in answered] == ["information", "error"]
+    assert writer.reader.get("Observation").ids() == []
+
+
 def test_conditions_are_taken_as_the_headers_are(bundles: Bundles) -> None:
     numbered = patient("1", identifier=[{"system": "urn:x", "value": "7"}])
     made = bundles.batch(entry("POST", "Patient", numbered, ifNoneExist="identifier=urn:x%7C7"))
