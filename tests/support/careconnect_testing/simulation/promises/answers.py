@@ -97,6 +97,8 @@ class Answers:
         if not 0 < int(version) <= len(known):
             raise BrokenPromiseError(f"{done.step} was answered with {location}, which is not stored")
         commit = known[int(version) - 1]
+        if any(each["meta"]["versionId"] != version for each in shown(answer)):
+            raise BrokenPromiseError(f"{done.step} was answered with {location}, and showed another version")
         if done.step.kind == "create" and commit.place < done.began:
             raise BrokenPromiseError(f"{done.step} was answered with {location}, which was there before")
         if answer.status == 201 and not _begins(known, commit):
