@@ -21,6 +21,8 @@ KEYS = {
     "RecordTable": _TWO,
     "DirectoryTable": _TWO,
     "ReferenceTable": _ONE,
+    "TransactionTable": _TWO,
+    "DirectoryTransactionTable": _TWO,
     "UsageTable": _ONE,
     "AuditTable": _TWO,
 }

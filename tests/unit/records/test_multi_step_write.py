@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from careconnect.fhir.resource_types import resource_type
-from careconnect.storage.intents import TXN
+from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
+from careconnect.storage.intents import TXN, states_with
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, count_key, count_shard
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
 from careconnect_records.items.reference_counts import counts_of, writes_holding
@@ -770,6 +770,42 @@ def test_a_writer_aborts_one_that_has_made_no_step_for_seconds(empty: Reader) ->
             planned(reader, SECOND, START, resolver)
         assert [state.done for _, state in states.all()] == [done]
     write(reader, SECOND, START + MINUTE, resolver)
+
+
+@pytest.mark.parametrize("ends", DATA_TABLES)
+def test_a_writer_ends_no_write_of_another_role(empty: Reader, ends: Table) -> None:
+    """The state is in the table of the role that began it; one of the other role waits for RecoveryFunction."""
+    written(empty, FIRST)
+    at_call(empty, 4, kill)
+    with pytest.raises(Killed):
+        write(empty, SECOND, START + MINUTE)
+    clock = Clock(0.0)
+    resolver = IntentResolver(replace(empty.tables, ends=(ends,)), clock)
+
+    for later in (0.0, ABANDONED_SECONDS, ABANDONED_SECONDS):
+        clock.now += later
+        with suppress(StillAtWorkError):
+            planned(empty, SECOND, START, resolver)
+    ((name, state),) = WriteStates(empty.tables).all()
+    assert states_with(name) is Table.RECORD
+    assert state.done is (False if ends is Table.RECORD else None)
+
+
+def test_the_directorys_writer_has_its_states_in_a_table_of_its_own(empty: Reader) -> None:
+    of_directory = replace(empty.tables, record="", ends=(Table.DIRECTORY,))
+    place = request("Organization", "g1", {"name": "A"})
+    plan = plan_write(place[0], place[1], now=START, base_url=BASE)
+    assert plan
+    MultiStepWrite(of_directory, IntentResolver(of_directory), lambda _: None).write([plan], strict=True)
+
+    def names(table: str) -> set[str]:
+        return {item["pk"]["S"] for item in empty.client.scan(TableName=table)["Items"]}
+
+    assert names(empty.tables.transaction) == set()
+    (name,) = names(empty.tables.directory_transaction)
+    assert states_with(name) is Table.DIRECTORY
+    assert released(empty)
+    assert names(empty.tables.directory_transaction) == set()
 
 
 def test_one_of_which_nothing_is_left_was_released_meanwhile(empty: Reader) -> None:
