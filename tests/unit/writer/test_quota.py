@@ -87,7 +87,8 @@ def test_m5_a_write_is_charged_for_all_that_it_writes(
 ) -> None:
     """M5: writers had no quota. The charge is never less than what DynamoDB takes."""
     before, write = WORST[kind]
-    monkeypatch.setattr("careconnect_records.multi_step.release._THREADS", 1)
+    monkeypatch.setattr("careconnect_records.multi_step.release._CALLS_AT_ONCE", 1)
+    monkeypatch.setattr("careconnect_records.multi_step.release.WRITES_AT_ONCE", 1)
     release = Release(writer.reader.tables)
     for each in before:
         writer.made(each)

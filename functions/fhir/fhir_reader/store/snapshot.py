@@ -116,7 +116,7 @@ class WriteStates:
                 name = item["pk"]["S"]
                 if item["sk"]["S"] == BASES_ITEM:
                     bases[name] = set(item[BASES]["SS"])
-                elif item["status"]["S"] == DONE:
+                elif item.get("status") == {"S": DONE}:
                     done.add(name)
         wanted = set(done)
         while wanted:
