@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
@@ -19,19 +19,7 @@ from careconnect_testing.stacks.refused_tokens import REFUSED
 pytestmark = pytest.mark.integration
 
 DIRECTORY = {"Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService"}
-RECORD = {
-    "Patient",
-    "Condition",
-    "Observation",
-    "Encounter",
-    "Procedure",
-    "AllergyIntolerance",
-    "Immunization",
-    "MedicationRequest",
-    "MedicationStatement",
-    "Medication",
-    "EpisodeOfCare",
-}
+RECORD = {each.name for each in RESOURCE_TYPES} - DIRECTORY
 ACCESS_RECORD = "AuditEvent"
 MEMBERS = RECORD - {"Patient", "Medication"}
 """What is searched below a patient."""
@@ -85,8 +73,8 @@ def test_the_pages_two_calls_to_the_letter(http: httpx.Client, sample: Path, cli
     assert (read.json()["resourceType"], read.json()["id"]) == ("Patient", "4")
 
 
-def test_the_table_of_types_is_the_contracts() -> None:
-    assert {each.name for each in RESOURCE_TYPES} == RECORD | DIRECTORY
+def test_what_the_contract_calls_the_directory_is_the_table_of_its_own() -> None:
+    assert {each.name for each in RESOURCE_TYPES if each.table is Table.DIRECTORY} == DIRECTORY
     assert {each.name for each in SERVED_TYPES} == RECORD | DIRECTORY | {ACCESS_RECORD}
 
 
