@@ -154,16 +154,22 @@ class Beside:
 
     def recover(self) -> None:
         """Release writes as RecoveryFunction does: each minute, whether the last run has ended or not."""
+        runs = []
         while not self.stop.is_set():
-            run = threading.Thread(target=self._release)
-            run.start()
+            runs.append(threading.Thread(target=self._release))
+            runs[-1].start()
             self.stop.wait(MINUTE)
+        for run in runs:
+            run.join()
 
     def _release(self) -> None:
         begun = time.monotonic()
         with suppress(ClientError):
-            found = Release(self.tables).release_ended()
+            found = Release(self.tables).release_ended(self._wait)
             self.released.append((found, time.monotonic() - begun - 30))
+
+    def _wait(self, seconds: float) -> None:
+        self.stop.wait(seconds)
 
     def keep_one_intent(self) -> None:
         """Put an intent on the one patient's Observation again and again, of a write that is cut off or not."""
@@ -219,7 +225,6 @@ def beside(local_stack: LocalStack) -> Iterator[Beside]:
             assert setup.create(observation(f"Patient/{THEIRS}")).status_code == 201
         yield Beside(tables, reader, meter, clients, setup)
     store.at_one_moment = at_one_moment
-    Release(tables).release_all()
 
 
 def test_reads_beside_two_busy_clients_cost_little_more_than_alone(beside: Beside) -> None:
