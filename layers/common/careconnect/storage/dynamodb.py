@@ -122,7 +122,10 @@ class FormatCheckedClient:
 
     def __getattr__(self, name: str) -> Operation:
         """Return an operation of the client, with its check; what is not known to read is taken to write."""
-        return partial(self._read if name in _READS else self._write, getattr(self._client, name))
+        operation = getattr(self._client, name)
+        if not callable(operation):
+            raise AttributeError(name)
+        return partial(self._read if name in _READS else self._write, operation)
 
     def own_item(self, table: str) -> OwnItem:
         """Return the item of `CURSOR_KEY`, empty if the table has none; an absent item is never cached."""
