@@ -124,7 +124,7 @@ class FormatCheckedClient:
         """Return an operation of the client, with its check; what is not known to read is taken to write."""
         operation = getattr(self._client, name)
         if not callable(operation):
-            raise AttributeError(name)
+            raise AttributeError(name)  # noqa: TRY004 - as for an attribute that is not there
         return partial(self._read if name in _READS else self._write, operation)
 
     def own_item(self, table: str) -> OwnItem:
