@@ -275,9 +275,9 @@ def test_a_write_in_steps_whose_state_is_lost_was_not_done(reader: Reader) -> No
     before = held(reader)
     names = {**MANY_NAMES, "alias": [f"{each} anew" for each in MANY_NAMES["alias"]]}
     assert Writer(reader).update(names).status == 200
-    for item in items_of(reader, reader.tables.transaction):
-        key = {name: item[name] for name in ("pk", "sk")}
-        reader.client.delete_item(TableName=reader.tables.transaction, Key=key)
+    for table in reader.tables.states:
+        for item in items_of(reader, table):
+            reader.client.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
 
     run(reader)
 

@@ -101,7 +101,7 @@ def test_killed_anywhere_it_is_run_again_and_is_not_ready_before(stack: Restorab
     restored = stack.restore()
 
     assert ready_set(stack.target(), [suffix]) == restored
-    assert len({each["TargetTableName"] for each in begun}) == 4
+    assert sorted({each["TargetTableName"] for each in begun}) == sorted(restored.names)
     assert stored(stack.tables(restored)) == stored(stack.tables(stack.own))
 
 
