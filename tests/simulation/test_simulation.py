@@ -14,7 +14,7 @@ import pytest
 from access_auditor import event_resource
 from audit_archiver.verify_day import Verdict
 from careconnect.oauth.client_record import client_record
-from careconnect.storage.intents import STATE_ITEM, state_key
+from careconnect.storage.intents import state_key
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.http.answer import Answer
@@ -237,7 +237,8 @@ def test_ended_writes_are_released_before_a_run_is_at_rest() -> None:
     outcome = run_schedule(1, plan=plan, given=[], is_told=True)
 
     assert outcome.broken == ""
-    removed = [call for call in outcome.calls if call.operation == "delete_item" and STATE_ITEM in str(call.request)]
+    deletions = [call for call in outcome.calls if call.operation == "delete_item"]
+    removed = [call for call in deletions if TRANSACTIONS in str(call.request["TableName"])]
     assert {call.task for call in removed} == {"operator-2"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
-from careconnect.storage.intents import TXN, states_with
+from careconnect.storage.intents import TXN, states_with, write_of
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, count_key, count_shard
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
 from careconnect_records.items.reference_counts import counts_of, writes_holding
@@ -685,7 +685,7 @@ def test_a_run_leaves_to_the_next_what_it_has_no_time_for(empty: Reader, monkeyp
     assert len(list(states.all())) == 3
 
     def slow(_operation: str) -> None:
-        clock.now += 7
+        clock.now += 6
 
     reader.faults.append(slow)
     assert release.release_ended(lambda _: None) == 3
@@ -799,7 +799,7 @@ def test_the_directorys_writer_has_its_states_in_a_table_of_its_own(empty: Reade
     MultiStepWrite(of_directory, IntentResolver(of_directory), lambda _: None).write([plan], strict=True)
 
     def names(table: str) -> set[str]:
-        return {item["pk"]["S"] for item in empty.client.scan(TableName=table)["Items"]}
+        return {write_of(item) for item in empty.client.scan(TableName=table)["Items"]}
 
     assert names(empty.tables.transaction) == set()
     (name,) = names(empty.tables.directory_transaction)

@@ -65,12 +65,12 @@ class DynamoDbResourceStore:
         self._client = FormatCheckedClient(client, tables.values(), outcomes.other_format, clock=clock)
         self._tables = tables
         self._own_table = table
-        self._states = WriteStates(self._client, states)
+        self._pool = ThreadPoolExecutor(max_workers=8)
+        self._states = WriteStates(self._client, states, self._pool)
         self._visible = VisibleItems(self._client, self._states, self._table_of)
         self._snapshot: Snapshot | None = None
         self._consistency: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
-        self._pool = ThreadPoolExecutor(max_workers=8)
 
     def charged_to(self, budget: RequestBudget | None) -> "DynamoDbResourceStore":
         """Return the same store, which counts each call in a budget before it is made, or in none.

@@ -14,17 +14,20 @@ What is left out ended after the request began, if at all, so that nothing of it
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, batch_get, call
 from careconnect.storage.intents import (
     BASES,
-    BASES_ITEM,
     DONE,
     StateTables,
     bases_key,
     state_key,
+    write_of,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 MOST_LOOKED_UP: Final = 25
 """States that are read one by one. From so many on a listing of thousands takes fewer read units, and a pass less."""
@@ -56,11 +59,12 @@ class Snapshot:
 
 
 class WriteStates:
-    """Reads the states of multi-step writes."""
+    """Reads the states of multi-step writes; several calls at once are made in the threads of `pool`."""
 
-    def __init__(self, client: FormatCheckedClient, tables: StateTables) -> None:
+    def __init__(self, client: FormatCheckedClient, tables: StateTables, pool: "ThreadPoolExecutor") -> None:
         self._client = client
         self._tables = tables
+        self._pool = pool
 
     def snapshot_after(self, former: Snapshot | None, met: Collection[str], pay: Pay) -> Snapshot:
         """Return the snapshot of the pass after the one that had the `former` one, None for the first."""
@@ -98,10 +102,10 @@ class WriteStates:
 
     def _states(self, names: Iterable[str], pay: Pay) -> dict[str, str]:
         """Return the status of each write that has a state: one BatchGetItem."""
-        return {item["pk"]["S"]: item["status"]["S"] for item in self._items(map(state_key, names), pay)}
+        return {write_of(item): item["status"]["S"] for item in self._items(map(state_key, names), pay)}
 
     def _items(self, keys: Iterable[Mapping[str, Any]], pay: Pay) -> list[dict[str, Any]]:
-        wanted = [(self._tables.of(key["pk"]["S"]), dict(key)) for key in keys]
+        wanted = [(self._tables.of(key["sk"]["S"]), dict(key)) for key in keys]
         if not wanted:
             return []
         pay(math.ceil(len(wanted) / BATCH))
@@ -111,35 +115,39 @@ class WriteStates:
         """Return the names of all writes that are done, and of all that these follow."""
         done: set[str] = set()
         bases: dict[str, set[str]] = {}
-        for table in self._tables:
-            for item in self._scan(table, pay):
-                name = item["pk"]["S"]
-                if item["sk"]["S"] == BASES_ITEM:
-                    bases[name] = set(item[BASES]["SS"])
-                elif item.get("status") == {"S": DONE}:
-                    done.add(name)
+        for item in self._all(pay):
+            name = write_of(item)
+            if BASES in item:
+                bases[name] = set(item[BASES]["SS"])
+            elif item.get("status") == {"S": DONE}:
+                done.add(name)
         wanted = set(done)
         while wanted:
             # What a write follows was done before it, though a page of the listing may be older.
             followed = set[str]().union(*(bases.get(name, set()) for name in wanted)) - done
             # Those that are not listed were released, or have begun since their page was read.
             found = self._items(map(bases_key, followed - bases.keys()), pay)
-            bases |= {item["pk"]["S"]: set(item[BASES]["SS"]) for item in found}
+            bases |= {write_of(item): set(item[BASES]["SS"]) for item in found}
             done |= followed
             wanted = followed
         return done
 
-    def _scan(self, table: str, pay: Pay) -> Iterator[Mapping[str, Any]]:
-        request: dict[str, Any] = {
-            "TableName": table,
-            "ProjectionExpression": "pk, sk, #status, #bases",
-            "ExpressionAttributeNames": {"#status": "status", "#bases": BASES},
-            "ConsistentRead": True,
-        }
-        while True:
-            pay(1)
-            answer = call(self._client.scan, **request)
+    def _all(self, pay: Pay) -> Iterator[Mapping[str, Any]]:
+        """Yield all items: the Queries of all partitions begin at once."""
+        requests: list[dict[str, Any]] = [
+            {
+                **query,
+                "ProjectionExpression": "sk, #status, #bases",
+                "ExpressionAttributeNames": {"#status": "status", "#bases": BASES},
+            }
+            for query in self._tables.queries()
+        ]
+        pay(len(requests))
+        first = [self._pool.submit(call, self._client.query, **request) for request in requests]
+        for request, begun in zip(requests, first, strict=True):
+            answer = begun.result()
             yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            while "LastEvaluatedKey" in answer:
+                pay(1)
+                answer = call(self._client.query, **request, ExclusiveStartKey=answer["LastEvaluatedKey"])
+                yield from answer["Items"]

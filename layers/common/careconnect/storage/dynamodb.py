@@ -82,7 +82,7 @@ A request takes at most 26 s more (the longest of the functions' timeouts). Both
 which `careconnect reindex` waits before it changes anything.
 """
 
-_READS: Final = ("get_item", "batch_get_item", "query", "scan")
+_READS: Final = ("get_item", "batch_get_item", "query")
 
 OwnItem = Mapping[str, Any]
 Operation = Callable[..., Any]

@@ -11,12 +11,12 @@ An intent has the attributes of the item, and:
 A write over such a base keeps the index record before the base, at `former_record(base)` beside the resource's own: in
 `former`, absent if there was none, with the `base` of that one. What was before in bodies and entries follows from it.
 
-The state of a write is an item of a transaction table, in a partition of its own: its name. The name says in which
-table: a role that writes only the directory has a table of its own. `BASES_ITEM` beside it lists the writes that it
-follows.
+The state of a write is an item of a transaction table: the write's name is its sort key, and the name's beginning its
+partition. It also says in which table: a role that writes only the directory has a table of its own. The item after a
+state lists the writes that it follows.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from careconnect.fhir.resource_types import Table
@@ -29,21 +29,26 @@ BASE: Final = "base"
 INTENT_ATTRIBUTES: Final = (TXN, PREV, DROP, BASE)
 FORMER: Final = "former"
 
-STATE_ITEM: Final = "#state"
-BASES_ITEM: Final = "#state/bases"
-"""The item after a state with the names of the writes that it follows, in `BASES`; absent if there are none.
-
-Both are put at once, and a listing that finds the state finds this one too, since it reads it later.
-"""
 BASES: Final = "bases"
+"""The attribute with the names of the writes that a write follows; its item is absent if there are none.
+
+It is put together with the state, and a listing that finds the state finds it too, since it reads it later.
+"""
+
+_OF_BASES: Final = "/bases"
 
 DONE: Final = "committed"
 """The `status` of a write that is visible; `pending` and `aborted` are the others."""
 
 Item = Mapping[str, Any]
 
-NAMES_BEGIN: Final = {Table.RECORD: "r", Table.DIRECTORY: "d"}
-"""The beginnings of the names of writes, by the table of states of those who write this table."""
+PARTITIONS: Final = {Table.RECORD: ("r0", "r1", "r2", "r3"), Table.DIRECTORY: ("d0",)}
+"""The partitions of states, by the table of states of those who write this table. A write's name begins with its own.
+
+A listing is a Query of each. The directory has few writes that are not one DynamoDB transaction.
+"""
+
+_PARTITION: Final = len("r0")
 
 
 class StateTables(NamedTuple):
@@ -56,20 +61,36 @@ class StateTables(NamedTuple):
         """Return the name of the table that has a write's state."""
         return self.directory if states_with(name) is Table.DIRECTORY else self.record
 
+    def queries(self) -> Iterator[dict[str, Any]]:
+        """Yield the Queries of all states and of what they follow, strongly consistent: one for each partition."""
+        for table, partitions in zip(self, (PARTITIONS[Table.RECORD], PARTITIONS[Table.DIRECTORY]), strict=True):
+            for partition in partitions:
+                yield {
+                    "TableName": table,
+                    "KeyConditionExpression": "pk = :partition",
+                    "ExpressionAttributeValues": {":partition": {"S": partition}},
+                    "ConsistentRead": True,
+                }
+
 
 def states_with(name: str) -> Table:
     """Return which table of states has the one of a write."""
-    return Table.DIRECTORY if name.startswith(NAMES_BEGIN[Table.DIRECTORY]) else Table.RECORD
+    return Table.DIRECTORY if name[:_PARTITION] in PARTITIONS[Table.DIRECTORY] else Table.RECORD
 
 
 def state_key(name: str) -> dict[str, Any]:
     """Return the key of a write's state."""
-    return {"pk": {"S": name}, "sk": {"S": STATE_ITEM}}
+    return {"pk": {"S": name[:_PARTITION]}, "sk": {"S": name}}
 
 
 def bases_key(name: str) -> dict[str, Any]:
     """Return the key of the list of the writes that a write follows."""
-    return {"pk": {"S": name}, "sk": {"S": BASES_ITEM}}
+    return {"pk": {"S": name[:_PARTITION]}, "sk": {"S": f"{name}{_OF_BASES}"}}
+
+
+def write_of(item: Item) -> str:
+    """Return the name of the write that an item of a transaction table is about."""
+    return str(item["sk"]["S"]).removesuffix(_OF_BASES)
 
 
 def former_record(base: str) -> str:

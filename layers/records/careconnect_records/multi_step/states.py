@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.fhir.resource_types import Table
 from careconnect.runtime.aws import error_code
-from careconnect.storage.intents import BASES, DONE, NAMES_BEGIN, STATE_ITEM, bases_key, state_key
+from careconnect.storage.intents import BASES, DONE, PARTITIONS, bases_key, state_key, write_of
 from careconnect_records.items.actions import Item, put, table_action
 from careconnect_records.items.tables import RecordTables
 
@@ -31,7 +31,8 @@ class WriteState:
 
 def new_name(states: Table) -> str:
     """Return a name for a write whose state is among those of records, or of the directory's own writes."""
-    return f"{NAMES_BEGIN[states]}{uuid.uuid4().hex}"
+    random, partitions = uuid.uuid4(), PARTITIONS[states]
+    return f"{partitions[random.int % len(partitions)]}{random.hex}"
 
 
 class WriteStates:
@@ -83,13 +84,13 @@ class WriteStates:
 
     def all(self) -> Iterator[tuple[str, WriteState]]:
         """Yield the names and the states of all writes of which something is left."""
-        for table in self._tables:
-            request: Any = {"TableName": table, "ConsistentRead": True}
+        for query in self._tables.queries():
+            request: Any = query
             while True:
-                answer = self._client.scan(**request)
+                answer = self._client.query(**request)
                 for item in answer["Items"]:
-                    if item["sk"]["S"] == STATE_ITEM:
-                        yield item["pk"]["S"], _state(item)
+                    if BASES not in item:
+                        yield write_of(item), _state(item)
                 if "LastEvaluatedKey" not in answer:
                     break
                 request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -8,7 +8,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from careconnect.storage.intents import DONE, DROP, STATE_ITEM, TXN, previous
+from careconnect.storage.intents import DONE, DROP, TXN, previous
 from careconnect.storage.keys import CURSOR_KEY, LOCK_ITEM, Key
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.states import WriteStates
@@ -59,10 +59,10 @@ def is_committed(tables: RecordTables) -> bool:
 
 def visible_entries(items: Stored) -> dict[Key, str]:
     """Return the values of the visible index entries; the states of multi-step writes decide on intents."""
-    done = {pk for (_, pk, sk), item in items.items() if sk == STATE_ITEM and item["status"] == {"S": DONE}}
+    done = {sk for (kind, _, sk), item in items.items() if "transactions" in kind and item.get("status") == {"S": DONE}}
     visible_: dict[Key, str] = {}
-    for (_, pk, sk), item in items.items():
-        if not sk or sk.startswith("#"):
+    for (kind, pk, sk), item in items.items():
+        if not sk or sk.startswith("#") or "transactions" in kind:
             continue
         shown = item if TXN not in item else previous(item)
         if TXN in item and item[TXN]["S"] in done:

@@ -15,7 +15,7 @@ RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
 RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
 STATE_TABLES = ("TransactionTable", "DirectoryTransactionTable")
 # A request that meets multi-step writes looks up their states, or lists all.
-SNAPSHOTS = {(f"dynamodb:{action}", table) for action in ("BatchGetItem", "Scan") for table in STATE_TABLES}
+SNAPSHOTS = {(f"dynamodb:{action}", table) for action in ("BatchGetItem", "Query") for table in STATE_TABLES}
 # A writer looks how any has ended. It begins its own, and ends those that were cut off, in the table of its role alone.
 STATES = {("dynamodb:GetItem", table) for table in STATE_TABLES}
 BEGINS = ("dynamodb:PutItem", "dynamodb:UpdateItem")
@@ -66,7 +66,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         for table in ("RecordTable", "DirectoryTable")
     }
     | {(action, "ReferenceTable") for action in MARKS}
-    | {(f"dynamodb:{action}", table) for action in ("Scan", "UpdateItem", "DeleteItem") for table in STATE_TABLES},
+    | {(f"dynamodb:{action}", table) for action in ("Query", "UpdateItem", "DeleteItem") for table in STATE_TABLES},
     "AuditFunction": {
         # For the key of its next links, which is stored among the events.
         ("dynamodb:GetItem", "AuditTable"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect.storage.intents import BASE, BASES, DONE, bases_key, state_key
+from careconnect.storage.intents import BASE, BASES, DONE, PARTITIONS, bases_key, state_key, write_of
 from careconnect.storage.keys import JSON_ITEM, version_item
 from careconnect_records.items.actions import Item
 from careconnect_records.multi_step.intents import content_intents, former_action, former_of, index_intent
@@ -17,6 +17,9 @@ from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
 from careconnect_testing.records.stored import saved
 
 NEW, OLD = "9990-1", "9990-2"
+
+# A listing of all states: a Query of each partition.
+LISTING = ["Query" for partitions in PARTITIONS.values() for _ in partitions]
 # Each finds the resource with the new code, of Patient 4, by another access path.
 SEARCHES = [
     ("Observation", f"code={NEW}"),
@@ -151,12 +154,12 @@ def reads(reader: Reader) -> list[str]:
 @pytest.mark.parametrize(("path", "query"), SEARCHES)
 def test_what_is_created_is_there_once_its_write_is_done(reader: Reader, path: str, query: str) -> None:
     as_it_was = codes(reader, path, query)
-    hold(reader, plan_of(NEW, 1), "w", PENDING)
+    hold(reader, plan_of(NEW, 1), "r0w", PENDING)
     assert codes(reader, path, query) == as_it_was
-    decide(reader, "w", ABORTED)
+    decide(reader, "r0w", ABORTED)
     assert codes(reader, path, query) == as_it_was
 
-    decide(reader, "w", DONE)
+    decide(reader, "r0w", DONE)
     by_intents = codes(reader, path, query)
     put_plainly(reader, plan_of(NEW, 1))
 
@@ -173,11 +176,11 @@ def test_what_is_changed_is_shown_as_it_was_until_its_write_is_done(
     as_it_was = codes(reader, path, query)
     after = plan_of(code, 2, before)
     for status in (PENDING, ABORTED):
-        hold(reader, after, "w", status)
+        hold(reader, after, "r0w", status)
         assert codes(reader, path, query) == as_it_was
         assert codes(reader, "Observation", f"code={OLD}") == [OLD]
 
-    decide(reader, "w", DONE)
+    decide(reader, "r0w", DONE)
     by_intents = codes(reader, path, query)
     assert codes(reader, "Observation", f"code={OLD}") == []
     for pk, sk in after.removed:
@@ -193,13 +196,13 @@ def test_a_request_that_meets_intents_begins_again_with_one_snapshot(reader: Rea
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     assert reader.calls == ["Query", "BatchGetItem"]
-    hold(reader, plan_of(NEW, 2, before), "w", PENDING)
+    hold(reader, plan_of(NEW, 2, before), "r0w", PENDING)
 
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     # The second call reads the state, the last one the former body.
     assert reader.calls == ["Query", "BatchGetItem", "Query", "BatchGetItem", "BatchGetItem"]
-    decide(reader, "w", DONE)
+    decide(reader, "r0w", DONE)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     assert reader.calls == ["Query", "BatchGetItem", "Query", "BatchGetItem"]
@@ -213,8 +216,8 @@ def test_thousands_of_other_writes_cost_a_request_nothing(reader: Reader) -> Non
     before = plan_of(OLD, 1)
     put_plainly(reader, before)
     for number in range(3_000):
-        decide(reader, f"other-{number}", DONE)
-    hold(reader, plan_of(NEW, 2, before), "w", DONE)
+        decide(reader, f"r1-{number}", DONE)
+    hold(reader, plan_of(NEW, 2, before), "r0w", DONE)
     reader.calls.clear()
 
     assert codes(reader, "Observation", f"code={NEW}") == [NEW]
@@ -222,14 +225,14 @@ def test_thousands_of_other_writes_cost_a_request_nothing(reader: Reader) -> Non
 
 
 def test_a_request_that_meets_many_writes_lists_the_states(reader: Reader) -> None:
-    """One Scan of each table of states instead of a look at each state."""
+    """One Query of each partition of states instead of a look at each state."""
     for number in range(30):
-        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"w-{number}", ABORTED if number % 2 else DONE)
+        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"r0-{number}", ABORTED if number % 2 else DONE)
     reader.calls.clear()
     answer = reader.get("Observation", f"code={NEW}&_count=100")
 
     assert sorted(answer.ids()) == sorted(f"many-{number}" for number in range(0, 30, 2))
-    assert reader.calls == ["Query", "Scan", "Scan", "Query", "BatchGetItem"]
+    assert reader.calls == ["Query", *LISTING, "Query", "BatchGetItem"]
 
 
 def test_a_write_that_is_done_within_a_request_is_left_out_with_what_follows_it(
@@ -240,11 +243,11 @@ def test_a_write_that_is_done_within_a_request_is_left_out_with_what_follows_it(
     second = {id_: plan_of(NEW, 2, first[id_], id_=id_) for id_ in first}
     for id_, each in first.items():
         put_plainly(reader, each)
-        hold(reader, second[id_], "w1", PENDING)
+        hold(reader, second[id_], "r0w1", PENDING)
 
     def both() -> None:
-        decide(reader, "w1", DONE)
-        hold(reader, plan_of(NEW, 3, second["held"], base="w1"), "w2", PENDING)
+        decide(reader, "r0w1", DONE)
+        hold(reader, plan_of(NEW, 3, second["held"], base="r0w1"), "r0w2", PENDING)
 
     after_states(reader, monkeypatch, both)
     reader.calls.clear()
@@ -253,20 +256,19 @@ def test_a_write_that_is_done_within_a_request_is_left_out_with_what_follows_it(
     assert sorted(answer.ids()) == ["held", "other"]
     assert {entry["resource"]["meta"]["versionId"] for entry in answer.json["entry"]} == {"1"}
     assert reads(reader).count("Query") == 2
-    assert "Scan" not in reader.calls
 
 
 def test_a_write_that_is_met_late_and_done_needs_a_listing(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may have been answered before the request began, for all that is known."""
     before = plan_of(OLD, 1)
     put_plainly(reader, before)
-    hold(reader, plan_of(OLD, 1, id_="first"), "w1", DONE)
-    after_states(reader, monkeypatch, lambda: hold(reader, plan_of(NEW, 2, before), "w2", DONE))
+    hold(reader, plan_of(OLD, 1, id_="first"), "r0w1", DONE)
+    after_states(reader, monkeypatch, lambda: hold(reader, plan_of(NEW, 2, before), "r0w2", DONE))
     reader.calls.clear()
 
     assert reader.get("Observation", f"code={OLD}").ids() == ["first"]
-    states, listing = "BatchGetItem", ["Scan", "Scan"]
-    assert reads(reader) == ["Query", states, "Query", states, *listing, "Query", "BatchGetItem"]
+    states = "BatchGetItem"
+    assert reads(reader) == ["Query", states, "Query", states, *LISTING, "Query", "BatchGetItem"]
 
 
 def test_a_listing_is_closed_under_what_its_writes_follow(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,33 +281,35 @@ def test_a_listing_is_closed_under_what_its_writes_follow(reader: Reader, monkey
         put_plainly(reader, each)
     second = {id_: plan_of(NEW, 2, first[id_], id_=id_) for id_ in ("held", "other")}
     for each in second.values():
-        hold(reader, each, "w1", DONE)
-    hold(reader, plan_of(NEW, 2, first["third"], id_="third"), "w3", DONE)
-    hold(reader, plan_of(OLD, 3, second["held"], base="w1"), "w2", DONE)
-    follow(reader, "w3", "w2")
+        hold(reader, each, "r0w1", DONE)
+    hold(reader, plan_of(NEW, 2, first["third"], id_="third"), "r0w3", DONE)
+    hold(reader, plan_of(OLD, 3, second["held"], base="r0w1"), "r0w2", DONE)
+    follow(reader, "r0w3", "r0w2")
     for number in range(30):
-        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"w-{number}", PENDING)
-    scan = reader.client.scan
+        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"r0-{number}", PENDING)
+    query = reader.client.query
 
     def torn(**request: Any) -> Any:
-        answer = scan(**request)
-        early = [each for each in answer["Items"] if each["pk"]["S"] not in ("w1", "w2")]
+        answer = query(**request)
+        if request["TableName"] not in reader.tables.states:
+            return answer
+        early = [each for each in answer["Items"] if write_of(each) not in ("r0w1", "r0w2")]
         return {**answer, "Items": early}
 
-    monkeypatch.setattr(reader.client, "scan", torn)
+    monkeypatch.setattr(reader.client, "query", torn)
 
     assert sorted(reader.get("Observation", f"code={NEW}&_count=100").ids()) == ["other", "third"]
 
 
 def test_the_states_are_listed_to_the_last_page(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(30):
-        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"w-{number}", DONE)
-    scan = reader.client.scan
+        hold(reader, plan_of(NEW, 1, id_=f"many-{number}"), f"r0-{number}", DONE)
+    query = reader.client.query
 
     def in_pages(**request: Any) -> Any:
-        return scan(**request, Limit=7)
+        return query(**request, Limit=7) if request["TableName"] in reader.tables.states else query(**request)
 
-    monkeypatch.setattr(reader.client, "scan", in_pages)
+    monkeypatch.setattr(reader.client, "query", in_pages)
 
     assert len(reader.get("Observation", f"code={NEW}&_count=100").ids()) == 30
 
@@ -313,8 +317,8 @@ def test_the_states_are_listed_to_the_last_page(reader: Reader, monkeypatch: pyt
 def test_the_directorys_own_writes_are_decided_by_their_own_table(reader: Reader) -> None:
     first = plan_of(OLD, 1)
     put_plainly(reader, first)
-    hold(reader, plan_of(NEW, 2, first), "d-w", DONE)
-    put(reader, {**state_key("d-w"), "status": {"S": ABORTED}, "beat": {"N": "1"}}, table=reader.tables.transaction)
+    hold(reader, plan_of(NEW, 2, first), "d0-w", DONE)
+    put(reader, {**state_key("d0-w"), "status": {"S": ABORTED}, "beat": {"N": "1"}}, table=reader.tables.transaction)
 
     assert codes(reader, "Observation/held", "") == [NEW]
     assert codes(reader, "Observation", f"code={NEW}") == [NEW]
@@ -326,9 +330,9 @@ def test_a_state_that_changes_within_a_request_changes_nothing_of_it(reader: Rea
     for each in before.values():
         put_plainly(reader, each)
     for id_, each in before.items():
-        hold(reader, plan_of(NEW, 2, each, id_=id_), "w", PENDING)
+        hold(reader, plan_of(NEW, 2, each, id_=id_), "r0w", PENDING)
     # Before the bodies are read.
-    meanwhile(reader, "BatchGetItem", 2, lambda: decide(reader, "w", DONE))
+    meanwhile(reader, "BatchGetItem", 2, lambda: decide(reader, "r0w", DONE))
     answer = reader.get("Observation", f"code={OLD}")
 
     assert sorted(answer.ids()) == ["held", "other"]
@@ -346,13 +350,13 @@ def test_what_was_before_two_writes_is_shown_while_both_are_left_out(
     put_plainly(reader, first)
     as_it_was = codes(reader, path, query)
     second = plan_of(NEW, 2, first)
-    hold(reader, second, "w1", PENDING)
-    third = plan_of(code, 3, second, base="w1")
-    assert index_intent(third, "w2")[BASE] == {"S": "w1"}
+    hold(reader, second, "r0w1", PENDING)
+    third = plan_of(code, 3, second, base="r0w1")
+    assert index_intent(third, "r0w2")[BASE] == {"S": "r0w1"}
 
     def both() -> None:
-        decide(reader, "w1", DONE)
-        hold(reader, third, "w2", status)
+        decide(reader, "r0w1", DONE)
+        hold(reader, third, "r0w2", status)
 
     after_states(reader, monkeypatch, both)
     shown = codes(reader, path, query)
@@ -368,33 +372,33 @@ def test_a_chain_of_writes_that_are_left_out_is_followed_to_its_beginning(
     plans = [plan_of(OLD, 1)]
     put_plainly(reader, plans[0])
     plans.append(plan_of(NEW, 2, plans[0], day=9))
-    hold(reader, plans[1], "w2", PENDING)
+    hold(reader, plans[1], "r0w2", PENDING)
     for number in range(30):
-        hold(reader, plan_of(code, 1, id_=f"many-{number}"), f"w-{number}", ABORTED)
-    scan = reader.client.scan
+        hold(reader, plan_of(code, 1, id_=f"many-{number}"), f"r0-{number}", ABORTED)
+    query = reader.client.query
 
     def others() -> None:
         for version in range(3, 7):
-            decide(reader, f"w{version - 1}", DONE)
-            plans.append(plan_of(NEW, version, plans[-1], base=f"w{version - 1}", day=9))
-            hold(reader, plans[-1], f"w{version}", DONE)
+            decide(reader, f"r0w{version - 1}", DONE)
+            plans.append(plan_of(NEW, version, plans[-1], base=f"r0w{version - 1}", day=9))
+            hold(reader, plans[-1], f"r0w{version}", DONE)
 
     def then_others(**request: Any) -> Any:
-        answer = scan(**request)
+        answer = query(**request)
         if request["TableName"] == reader.tables.transaction and len(plans) == 2:
             others()
         return answer
 
-    monkeypatch.setattr(reader.client, "scan", then_others)
+    monkeypatch.setattr(reader.client, "query", then_others)
 
     assert codes(reader, "Observation", f"code={code}&_count=100") == found
     assert codes(reader, "Observation", f"code={NEW}&_count=100") == [NEW]
 
 
 def test_a_base_that_was_released_meanwhile_belongs_to_the_snapshot(reader: Reader) -> None:
-    first, name = plan_of(OLD, 1), "w2"
+    first, name = plan_of(OLD, 1), "r0w2"
     put_plainly(reader, first)
-    hold(reader, plan_of(NEW, 2, first, base="w1"), name, PENDING)
+    hold(reader, plan_of(NEW, 2, first, base="r0w1"), name, PENDING)
 
     assert codes(reader, "Observation", f"code={OLD}") == [OLD]
     assert codes(reader, "Observation/held", "") == [OLD]
@@ -403,7 +407,7 @@ def test_a_base_that_was_released_meanwhile_belongs_to_the_snapshot(reader: Read
 def test_a_former_body_that_was_released_meanwhile_is_read_anew(reader: Reader) -> None:
     first = plan_of(OLD, 1)
     put_plainly(reader, first)
-    hold(reader, plan_of(NEW, 2, first), "w", PENDING)
+    hold(reader, plan_of(NEW, 2, first), "r0w", PENDING)
 
     def release() -> None:
         assert first.body
@@ -417,27 +421,31 @@ def test_a_former_body_that_was_released_meanwhile_is_read_anew(reader: Reader) 
     assert codes(reader, "Observation/held", "") == [OLD]
 
 
-def test_a_request_that_meets_ever_new_writes_ends_in_three_passes(reader: Reader) -> None:
+def test_a_request_that_meets_ever_new_writes_ends_in_three_passes(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plans = [plan_of(OLD, 1)]
     put_plainly(reader, plans[0])
-    hold(reader, plan_of(NEW, 2, plans[0]), "w2", DONE)
+    hold(reader, plan_of(NEW, 2, plans[0]), "r0w2", DONE)
     plans.append(plan_of(NEW, 2, plans[0]))
 
-    def another(operation: str) -> None:
-        if operation == "Query":
-            version = len(plans) + 1
-            plans.append(plan_of(NEW, version, plans[-1], base=f"w{version - 1}"))
-            hold(reader, plans[-1], f"w{version}", DONE)
+    query = reader.client.query
 
-    reader.faults.append(another)
+    def another(**request: Any) -> Any:
+        if request["TableName"] == reader.tables.record:
+            version = len(plans) + 1
+            plans.append(plan_of(NEW, version, plans[-1], base=f"r0w{version - 1}"))
+            hold(reader, plans[-1], f"r0w{version}", DONE)
+        return query(**request)
+
+    monkeypatch.setattr(reader.client, "query", another)
     reader.calls.clear()
     answer = reader.get("Observation", f"code={NEW}")
 
     assert answer.ids() == ["held"]
     assert answer.json["entry"][0]["resource"]["meta"]["versionId"] == "4"
-    assert reads(reader).count("Query") == 3
-    assert reads(reader).count("Scan") == 2
-    assert len(reads(reader)) <= 12
+    assert reads(reader).count("Query") == 3 + len(LISTING)
+    assert len(reads(reader)) <= 10 + len(LISTING)
 
 
 def test_an_identifier_that_is_asked_for_is_looked_up_by_a_snapshot_too(reader: Reader) -> None:
@@ -445,7 +453,7 @@ def test_an_identifier_that_is_asked_for_is_looked_up_by_a_snapshot_too(reader: 
     assert answer.status == 200
     calls: list[Any] = list(reader.calls)
 
-    hold(reader, plan_of(NEW, 1), "w", DONE)
+    hold(reader, plan_of(NEW, 1), "r0w", DONE)
     reader.calls.clear()
     again = reader.get("Patient", "_has:Observation:patient:code=x&identifier=https://fhir.nhs.uk/Id/nhs-number|none")
 

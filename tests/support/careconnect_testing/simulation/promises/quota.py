@@ -82,4 +82,4 @@ class Charges:
 def _begun(kind: str, action: Mapping[str, Any]) -> str:
     """Return the name of the write in steps that an action begins, empty if it begins none."""
     item = action.get("Item", {})
-    return str(item["pk"]["S"]) if kind == "Put" and item.get("status", {}).get("S") == PENDING else ""
+    return str(item["sk"]["S"]) if kind == "Put" and item.get("status", {}).get("S") == PENDING else ""

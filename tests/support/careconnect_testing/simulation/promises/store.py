@@ -70,7 +70,7 @@ class StoredVersions:
             key = action.get("Key", {})
             if action.get("TableName") in self._states and key:
                 for table in (self.names[RECORDS], self.names[DIRECTORY]):
-                    place = write_set_key(key["pk"]["S"])
+                    place = write_set_key(key["sk"]["S"])
                     listed = self._item(table, place["pk"]["S"], place["sk"]["S"])
                     yield from ((table, pk) for pk, sk in (listed_in(listed)[0] if listed else ()) if sk == INDEX_ITEM)
 

@@ -28,7 +28,7 @@ class Waiting:
         item = answer.get("Item")
         if item is None or item["status"]["S"] != PENDING:
             return
-        client, write = self.scheduler.current.name, item["pk"]["S"]
+        client, write = self.scheduler.current.name, item["sk"]["S"]
         since = self._since.setdefault((client, write), self.scheduler.now)
         if (waited := self.scheduler.now - since) > MAX_SECONDS:
             raise BrokenPromiseError(f"a request of {client} has waited for {waited:.1f} seconds for the write {write}")
