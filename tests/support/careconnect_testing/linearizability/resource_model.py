@@ -137,8 +137,9 @@ def _written(versions: Versions, name: str, request: ResourceRequest) -> tuple[R
 
 
 def _may_be_refused(name: str, status: int, expected: ResourceAnswer) -> bool:
-    """Return True if a status may be for the content, or for references to the resource or from it."""
+    """Return True if a status may be for the content, the cost, or references to the resource or from it."""
     if name == Interaction.DELETE:
-        return status == 409 and expected.status == 204 and expected.version is not None
+        # 422 is for its cost alone.
+        return status in (409, 422) and expected.status == 204 and expected.version is not None
     # A patch is only applied to a resource that is there, in the version that it asks for.
     return status == 422 and (name != Interaction.PATCH or expected.status == 200)
