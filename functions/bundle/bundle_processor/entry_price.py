@@ -19,7 +19,7 @@ def is_read(entry: Entry) -> bool:
 
 
 def price_of(entry: Entry) -> int:
-    """Return the usual price of a read, or what a write asks for; what a page or a plan costs beyond is added later."""
+    """Return the usual price of a read, or the first price of a write; a dearer page or plan is charged later."""
     if is_read(entry):
         return _UNITS_OF_ONE if entry.parsed and entry.parsed.shape in _OF_ONE else _UNITS_OF_A_PAGE
     interaction = entry.interaction

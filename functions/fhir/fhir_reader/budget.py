@@ -101,7 +101,7 @@ class RequestBudget:
         return MAX_CALLS - self._calls
 
     def begin_pass(self) -> None:
-        """Count entries and calls from zero again, as a request is read again: what was spent stays spent."""
+        """Count entries and calls from zero for another reading; units that were spent stay spent."""
         self._other_units += self.examined
         self.examined = self._calls = 0
 

@@ -73,5 +73,5 @@ class WriterEndpoint(InteractionEndpoint):
 
 
 def _with_share(write: WriteRequest, context: RequestContext) -> WriteRequest:
-    """Return a write with what the Bundle whose entry it is has paid for it."""
+    """Return a write with the units that its Bundle has paid for it."""
     return replace(write, paid=context.share.paid) if context.share else write

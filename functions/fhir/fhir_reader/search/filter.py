@@ -82,7 +82,7 @@ def compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Crite
 
 
 def disclose_named_patients(type_: ResourceType, context: SearchContext) -> None:
-    """Disclose all patients that a request names, whatever it finds: after its validation and before any look-up.
+    """Disclose the patients that a valid request names, before any look-up.
 
     Those that the caller may not see are hidden. A request to the directory is about no patient. Raises the 429
     outcome.
@@ -96,7 +96,7 @@ def disclose_named_patients(type_: ResourceType, context: SearchContext) -> None
 
 
 def _look_up(context: SearchContext) -> None:
-    """Begin to look up the patients with the requested identifiers, who are disclosed: one query for each."""
+    """Look up the patients with the requested identifiers beside the search: one query for each."""
     parsed = parse_criterion(_IDENTIFIER, "", ",".join(context.identifiers), fhir_base=context.fhir_base, now=0)
     # A system alone identifies no patient.
     criterion = Criterion(_IDENTIFIER, "", tuple(value for value in parsed.values if value.code))
