@@ -37,7 +37,7 @@ Pay = Callable[[int], None]
 
 
 class SnapshotNeededError(Exception):
-    """A pass met writes that its snapshot does not decide, so that the request is read again. `names` are what it met."""
+    """A pass met writes, by `names`, that its snapshot does not decide, so that the request is read again."""
 
     def __init__(self, names: Collection[str] = ()) -> None:
         super().__init__("a multi-step write is not decided")
