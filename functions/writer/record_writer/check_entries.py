@@ -1,4 +1,4 @@
-"""Check everything that needs no look-up: conditions, duplicates, counts, validity, the caller's record (`write.md`)."""
+"""Check all that needs no look-up: conditions, duplicates, counts, validity, the caller's record (`write.md`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
