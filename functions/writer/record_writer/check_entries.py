@@ -27,7 +27,7 @@ _SOME_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class ConditionalReference:
-    """A reference by a condition (`Patient?identifier=…`): the entry that has it, and what it asks to look up."""
+    """A reference by a condition (`Patient?identifier=…`): its entry, and the look-up that it asks for."""
 
     entry: WriteEntry
     lookup: WriteRequest

@@ -1,4 +1,4 @@
-"""Prepare writes: find their targets, check them by what is stored, and plan what each of them changes.
+"""Prepare writes: find their targets, check them against the stored resources, and plan the changes of each.
 
 `prepare` is the same for a single write and for an entry of a transaction.
 """
@@ -64,7 +64,7 @@ class Prepared:
 
 
 class Preparation:
-    """One attempt to prepare the writes of a request. `met` are the patients of whom its look-ups tell.
+    """One attempt to prepare the writes of a request. `met` collects the patients that its look-ups disclose.
 
     `now` is in epoch milliseconds.
     """
@@ -134,7 +134,7 @@ class Preparation:
             return self._find(entry)
 
     def _find(self, entry: WriteEntry) -> Target:
-        """Return the target of an entry as it is stored, and note whose it is.
+        """Return the target of an entry as it is stored, and disclose its patients.
 
         A hidden target concerns its own patients alone, whatever the body names.
         """

@@ -13,7 +13,7 @@ from careconnect_records.writes.plan import plan_holding
 from record_writer.prepare import Prepared
 
 UNITS_PER_ENTRY: Final = 60
-"""The base price of a write: a call for what is there, and an event."""
+"""The base price of a write: one call to read its target, and one event."""
 
 UNITS_PER_LOOKUP: Final = 2 * UNITS_PER_WRITE_UNIT
 """The price of a look-up: that of the reference count which a reference has written."""
@@ -26,7 +26,7 @@ def first_price(resource: Mapping[str, Any] | None, *, conditional: bool) -> int
 
 
 def second_price(prepared: Prepared, paid: int, *, in_steps: bool) -> int:
-    """Return the price of what a prepared write will change and record, less what is `paid`."""
+    """Return the price of the changes and events of a prepared write, less the units `paid`."""
     patients = prepared.named
     if prepared.plan is not None:
         units = write_units(prepared.plan, max(1, len(patients)), in_steps=in_steps)

@@ -59,7 +59,7 @@ _LONGEST_PAUSE: Final = 0.8
 
 _T = TypeVar("_T")
 Begin = Callable[[], Disclosures]
-"""Returns what collects the patients whom another attempt meets; those of the last are the request's."""
+"""Returns an empty collection for the patients of another attempt; the last one is the request's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from careconnect.storage.keys import JSON_ITEM, Key, version_item
 from fhir_reader.store.snapshot import Pay, Snapshot, SnapshotNeededError, WriteStates
 
 _ATTEMPTS: Final = 3
-"""Reads of a body whose former version was put back meanwhile."""
+"""The most reads of a body, if a release puts its former version back meanwhile."""
 
 
 class VisibleItems:
