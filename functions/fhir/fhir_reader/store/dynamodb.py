@@ -4,8 +4,8 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.fhir import outcomes
@@ -69,6 +69,7 @@ class DynamoDbResourceStore:
         self._states = WriteStates(self._client, states, self._pool)
         self._visible = VisibleItems(self._client, self._states, self._table_of)
         self._snapshot: Snapshot | None = None
+        self._begun: list[Future[Any]] = []
         self._consistency: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
 
@@ -99,15 +100,17 @@ class DynamoDbResourceStore:
         a snapshot, and if that does not decide another write, once more. A `single` read shows one resource alone: its
         first run decides what it meets. Raises what `read` raises.
         """
-        store = self
+        store = copy.copy(self)
         if single and self._snapshot is None:
-            store = copy.copy(self)
             store._snapshot = Snapshot(single=True)
         while True:
+            store._begun = []
             try:
                 return read(store)
             except SnapshotNeededError as error:
-                snapshot = self._states.snapshot_after(store._snapshot, error.names, self._pay)
+                # Calls that began together may have met different writes: none is to be met anew by the next run.
+                met = error.names.union(*map(_names_met, store._begun))
+                snapshot = self._states.snapshot_after(store._snapshot, met, self._pay)
             # A complete snapshot decides all.
             store = self.consistent()
             store._snapshot = snapshot
@@ -146,7 +149,7 @@ class DynamoDbResourceStore:
         self._pay(len(wanted))
         possible = [range_ for range_ in wanted if _possible(range_)]
         queries = [self._range_query(type_, range_) for range_ in possible]
-        firsts = [self._pool.submit(self._query, **query) for query in queries]
+        firsts = [self._begin(self._query, **query) for query in queries]
         return [
             QueriedEntries(type_, self._query, query, first, next_limit)
             for query, first in zip(queries, firsts, strict=True)
@@ -199,8 +202,8 @@ class DynamoDbResourceStore:
             **limit_of(expected),
             **self._consistency,
         }
-        own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
-        first = self._pool.submit(self._query, **query)
+        own = None if after else self._begin(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
+        first = self._begin(self._query, **query)
 
         def parts() -> Iterator[list[tuple[str, Entry]]]:
             if own:
@@ -235,6 +238,12 @@ class DynamoDbResourceStore:
             **self._consistency,
         }
 
+    def _begin(self, operation: Callable[..., Result], *arguments: Any, **options: Any) -> Future[Result]:
+        """Begin a call beside others of the same run."""
+        begun = self._pool.submit(operation, *arguments, **options)
+        self._begun.append(begun)
+        return begun
+
     def _query(self, **request: Any) -> Any:
         answer = call(self._client.query, **request)
         items = answer["Items"]
@@ -261,8 +270,8 @@ class DynamoDbResourceStore:
         wanted = list(dict.fromkeys((self._tables[type_.table], type_.name, id_) for type_, id_ in keys))
         batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        for part in self._pool.map(lambda batch: self._batch(batch, item), batches):
-            found.update(part)
+        for part in [self._begin(self._batch, batch, item) for batch in batches]:
+            found.update(part.result())
         # In the requested order: BatchGetItem returns items in any order.
         return {(name, id_): found[name, id_] for _, name, id_ in wanted if (name, id_) in found}
 
@@ -270,6 +279,12 @@ class DynamoDbResourceStore:
         keys = [(table, {"pk": {"S": f"{name}/{id_}"}, "sk": {"S": item}}) for table, name, id_ in wanted]
         found = list(batch_get(self._client, keys, consistent="ConsistentRead" in self._consistency))
         return {one["pk"]["S"].partition("/")[::2]: one for one in self._shown(found)}
+
+
+def _names_met(begun: Future[Any]) -> Collection[str]:
+    """Wait for a call, and return the names of the writes that it met and that no snapshot decides."""
+    error = begun.exception()
+    return error.names if isinstance(error, SnapshotNeededError) else ()
 
 
 def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[Entry]:

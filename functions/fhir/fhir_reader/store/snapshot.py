@@ -2,8 +2,8 @@
 
 A request is read in at most three passes:
 
-1. As it was asked. If it meets no intent, that is the answer. Otherwise the states of the writes that it met are read:
-   those that are done are shown from then on.
+1. As it was asked. If it meets no intent, that is the answer. Otherwise the states of the writes that it met are read,
+   by all calls of that moment: those that are done are shown from then on.
 2. Strongly consistent. A write that was not done yet is left out, and so is one that was not met before and is not done
    now. But one that is done may have been done before the request began, and others may have followed it.
 3. So all states are listed. What was done then is shown, with all that it follows, and nothing else.
@@ -41,7 +41,7 @@ class SnapshotNeededError(Exception):
 
     def __init__(self, names: Collection[str] = ()) -> None:
         super().__init__("a multi-step write is not decided")
-        self.names = names
+        self.names = frozenset(names)
 
 
 @dataclass(frozen=True, slots=True)

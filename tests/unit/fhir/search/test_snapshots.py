@@ -212,6 +212,16 @@ def test_a_request_that_meets_intents_begins_again_with_one_snapshot(reader: Rea
     assert reader.calls == ["GetItem", "BatchGetItem"]
 
 
+def test_what_the_queries_of_one_moment_meet_is_decided_together(reader: Reader) -> None:
+    """Each meets a write of its own: none is met anew by the second pass, so that no states are listed."""
+    hold(reader, plan_of(NEW, 1), "r0w1", DONE)
+    hold(reader, plan_of(OLD, 1, id_="other"), "r1w2", DONE)
+    reader.calls.clear()
+
+    assert sorted(reader.get("Observation", f"code={NEW},{OLD}").ids()) == ["held", "other"]
+    assert reader.calls == ["Query", "Query", "BatchGetItem", "Query", "Query", "BatchGetItem"]
+
+
 def test_thousands_of_other_writes_cost_a_request_nothing(reader: Reader) -> None:
     before = plan_of(OLD, 1)
     put_plainly(reader, before)

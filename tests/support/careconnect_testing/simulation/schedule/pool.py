@@ -35,10 +35,14 @@ class SimulatedFuture:
 
     def result(self) -> Any:
         """Wait for the work, and return its value or raise its error."""
-        self.wait()
-        if self._error is not None:
-            raise self._error
+        if error := self.exception():
+            raise error
         return self._value
+
+    def exception(self) -> BaseException | None:
+        """Wait for the work, and return its error."""
+        self.wait()
+        return self._error
 
     def wait(self) -> None:
         """Wait for the work."""
