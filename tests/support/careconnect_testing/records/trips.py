@@ -79,7 +79,7 @@ TRIPS = {
     "… the number alone, `_summary=count`": Trip("BatchExecuteStatement + Query", 4, 2, "GetItem (0)"),
     "… with the patient, `_include`": Trip("BatchExecuteStatement + Query → BatchGetItem", 14.5, 2, "GetItem (0)"),
     "… by the patient's identifier, chained": Trip(
-        "2 Query → Query → BatchExecuteStatement + BatchGetItem", 15, 2, "GetItem (0)"
+        "2 Query → BatchExecuteStatement + Query → BatchGetItem", 15, 2, "GetItem (0)"
     ),
     "Search of a Patient by id": Trip("BatchExecuteStatement + BatchGetItem → BatchGetItem", 1, 2, "GetItem (0)"),
     "Search of a Patient by identifier": Trip("2 Query → BatchExecuteStatement + BatchGetItem", 1.5, 2, "GetItem (0)"),

@@ -123,7 +123,10 @@ def _inner_matches(
     type_: ResourceType, condition: SearchCondition, context: SearchContext, limit: int
 ) -> list[Entry] | None:
     if isinstance(condition, Criterion):
-        return matching_entries(type_, [condition], context, limit)
+        found = matching_entries(type_, [condition], context, limit)
+        # The request's identifiers were looked up meanwhile: the events of their patients go beside the next look-up.
+        context.found.settle()
+        return found
     criterion = _resolved(condition, context, limit)
     return None if criterion is None else matching_entries(type_, [criterion], context, limit)
 
