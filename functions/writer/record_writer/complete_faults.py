@@ -39,6 +39,7 @@ def missing_references(
     if len(referenced) > MAX_REFERENCES or len(patients) > MAX_PATIENTS:
         return []
     own = f"{request.type.name}/{request.id}" if request.id else ""
-    found = find_references(store, request.caller, (each for key, each in referenced.items() if key != own), previous)
+    stored = store.read_summaries(each for key, each in referenced.items() if key != own)
+    found = find_references(request.caller, stored.values(), previous)
     met.disclose((*patients_in_body(request.type, resource, request.root), *found.patients))
     return reference_faults(resource, {own, *found.keys}, request.root)

@@ -1,4 +1,4 @@
-"""Find the resources of this server that a resource refers to, within the caller's compartment."""
+"""Find the resources of this server that resources refer to, within the caller's compartment."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from careconnect.oauth.caller import Caller
 from careconnect_records.writes.target import Target
 from record_writer.find_target import sees
-from record_writer.record_store import RecordStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +16,12 @@ class FoundReferences:
     patients: tuple[str, ...]
 
 
-def find_references(
-    store: RecordStore, caller: Caller, referenced: Iterable[Target], previous: Collection[str] = ()
-) -> FoundReferences:
-    """Look up the resources that a resource refers to: one BatchGetItem per hundred.
+def find_references(caller: Caller, stored: Iterable[Target], previous: Collection[str] = ()) -> FoundReferences:
+    """Return which of the `stored` resources that a resource refers to exist for the caller.
 
     `previous` are the keys that the stored version refers to. They may stay: a bound client can neither see the
     resource nor always remove the reference.
     """
-    stored = store.read_summaries(referenced)
-    visible = [each for each in stored.values() if each.exists and (each.key in previous or sees(caller, each))]
+    visible = [each for each in stored if each.exists and (each.key in previous or sees(caller, each))]
     patients = tuple(each.id for each in visible if each.type.is_patient)
     return FoundReferences(frozenset(each.key for each in visible), patients)

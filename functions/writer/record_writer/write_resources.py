@@ -264,16 +264,17 @@ class _Attempt:
             for each in prepared
             if each.entry.request.kind is not Kind.DELETE and each.target.hidden is None
         }
-        for each in prepared:
-            if each.resource is None:
-                continue
+        judged = [(each, each.resource) for each in prepared if each.resource is not None]
+        others = {key: other for each, _ in judged for key, other in each.referenced.items() if key not in written}
+        stored = self.store.read_summaries(others.values())
+        for each, resource in judged:
             request, target = each.entry.request, each.target
             with at_entry(each.entry.position, request.type.name):
-                others = [one for key, one in each.referenced.items() if key not in written]
-                found = find_references(self.store, request.caller, others, previous=target.references)
+                there = [stored[key] for key in each.referenced if key in stored]
+                found = find_references(request.caller, there, previous=target.references)
                 # From here on the answer tells that these patients exist, also if it is a refusal.
                 met.disclose(found.patients)
-                require_references(each.resource, {*found.keys, *written}, request.root)
+                require_references(resource, {*found.keys, *written}, request.root)
                 require_match(request, target)
 
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:

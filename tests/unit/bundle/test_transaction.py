@@ -39,6 +39,16 @@ def refused(bundles: Bundles, *entries: Entry) -> Answer:
     return answer
 
 
+def test_what_the_entries_refer_to_is_looked_up_together(bundles: Bundles, writer: Writer) -> None:
+    for each in "123":
+        writer.made({**patient(each), "id": f"p{each}"})
+    writer.calls.clear()
+
+    bundles.transaction(*(created("", observation(f"Patient/p{each}")) for each in "123"))
+
+    assert writer.calls.count("BatchGetItem") == 1
+
+
 def test_entries_refer_to_each_other_by_their_full_urls(bundles: Bundles, writer: Writer) -> None:
     narrative = {
         "status": "generated",
