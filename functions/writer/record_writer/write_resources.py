@@ -45,7 +45,7 @@ from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.write_entry import WriteEntry, at_entry
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
-MAX_PATIENTS: Final = 99
+MAX_PATIENTS: Final = 98
 """Patients of one transaction: the transaction of its commit has room for so many audit events."""
 
 SECONDS: Final = 9.0

@@ -14,11 +14,13 @@ from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.write_set import WRITE_SET, listed_in
+from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
-from careconnect_testing.aws.between_calls import KilledError, at_every_call
+from careconnect_testing.aws.between_calls import KilledError, at_every_call, killed_at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
 from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.records.stored import is_committed, stored, visible_entries
 from careconnect_testing.running.bundle_service import Bundles, entry, statuses, transaction
 
 FEMALE = {**patient("1", gender="female"), "id": "4"}
@@ -38,6 +40,52 @@ def together(writer: Writer) -> Answer:
     )
     assert statuses(answer.json["entry"]) == [200, 201]
     return answer
+
+
+PLACE = {"resourceType": "Organization", "id": "o1", "name": "A"}
+THERE = {"managingOrganization": {"reference": "Organization/o1"}}
+
+
+def moved_in(writer: Writer) -> Answer:
+    """Change a patient, who is referred to an organization from then on, and the organization."""
+    changed = entry("PUT", "Patient/4", {**FEMALE, **THERE}), entry("PUT", "Organization/o1", {**PLACE, "name": "B"})
+    return Bundles(writer).send(transaction(*changed))
+
+
+def deleted_in_steps(writer: Writer) -> Answer:
+    """Delete an organization by a write of the directory's that does not fit into one transaction."""
+    with patch.object(WritePlan, "fits", lambda *_: False):
+        return writer.delete("Organization/o1")
+
+
+CUT_OFF: dict[str, tuple[Callable[[Writer], Answer], Callable[[Writer], Answer]]] = {
+    "record over a Bundle": (moved_in, lambda writer: writer.update({**FEMALE, "active": True})),
+    "directory over a Bundle": (moved_in, lambda writer: writer.update({**PLACE, "name": "C"})),
+    "deletion beside a Bundle that refers to it": (moved_in, lambda writer: writer.delete("Organization/o1")),
+    "directory over its own": (deleted_in_steps, lambda writer: writer.update({**PLACE, "name": "C"})),
+    "reference beside a deletion": (deleted_in_steps, lambda writer: writer.update({**FEMALE, **THERE})),
+}
+
+
+@pytest.mark.parametrize("case", CUT_OFF)
+def test_one_that_was_cut_off_is_undone_by_the_next_writer_within_ten_seconds(begun: Writer, case: str) -> None:
+    """Also if the state is in the table of the other role."""
+    cut_off, after = CUT_OFF[case]
+    begun.made(PLACE)
+
+    for _ in killed_at_every_call(begun, lambda: cut_off(begun)):
+        done = is_committed(begun.reader.tables)
+        started = begun.stopwatch.now
+        answer = after(begun)
+        assert begun.stopwatch.now - started < 10
+        # What was done makes a reference to what is deleted, or deletes what is to be referred to.
+        refused = {409, 422} if done else set()
+        assert answer.status in {200, 201, 204} | refused, answer.text
+        if not done and cut_off is moved_in:
+            assert "managingOrganization" not in begun.reader.get("Patient/4").json
+        before = visible_entries(stored(begun.reader.tables))
+        Release(begun.reader.tables).release_all()
+        assert visible_entries(stored(begun.reader.tables)) == before
 
 
 def loaded(writer: Writer) -> None:

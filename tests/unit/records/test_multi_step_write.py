@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
+from careconnect.fhir.resource_types import Table, resource_type
 from careconnect.storage.intents import TXN, states_with, write_of
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, count_key, count_shard
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
@@ -554,8 +554,8 @@ def test_a_reference_that_a_write_holds_counts_once_it_has_ended(empty: Reader, 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         write(reader, deletion, START + 2 * MINUTE)
     if is_done:
-        action: Any = states.commit_action(name)
-        reader.client.transact_write_items(TransactItems=[action])
+        actions: Any = states.commit_actions(name)
+        reader.client.transact_write_items(TransactItems=actions)
         for _ in range(2):
             with pytest.raises(ClientError, match="ConditionalCheckFailed"):
                 write(reader, deletion, START + 2 * MINUTE)
@@ -743,8 +743,8 @@ def test_a_write_that_goes_on_is_not_aborted(empty: Reader) -> None:
     def step(_seconds: float) -> None:
         for name, state in states.all():
             if state.done is None:
-                action: Any = states.step_action(name)
-                reader.client.transact_write_items(TransactItems=[action])
+                actions: Any = states.step_actions(name)
+                reader.client.transact_write_items(TransactItems=actions)
 
     at_call(reader, 4, kill)
     with pytest.raises(Killed):
@@ -772,23 +772,64 @@ def test_a_writer_aborts_one_that_has_made_no_step_for_seconds(empty: Reader) ->
     write(reader, SECOND, START + MINUTE, resolver)
 
 
-@pytest.mark.parametrize("ends", DATA_TABLES)
-def test_a_writer_ends_no_write_of_another_role(empty: Reader, ends: Table) -> None:
-    """The state is in the table of the role that began it; one of the other role waits for RecoveryFunction."""
-    written(empty, FIRST)
-    at_call(empty, 4, kill)
+def abandoned(reader: Reader) -> str:
+    """Return the name of a write of a role that writes records, cut off before its third transaction."""
+    written(reader, FIRST)
+    at_call(reader, 4, kill)
     with pytest.raises(Killed):
-        write(empty, SECOND, START + MINUTE)
-    clock = Clock(0.0)
-    resolver = IntentResolver(replace(empty.tables, ends=(ends,)), clock)
-
-    for later in (0.0, ABANDONED_SECONDS, ABANDONED_SECONDS):
-        clock.now += later
-        with suppress(StillAtWorkError):
-            planned(empty, SECOND, START, resolver)
-    ((name, state),) = WriteStates(empty.tables).all()
+        write(reader, SECOND, START + MINUTE)
+    ((name, state),) = WriteStates(reader.tables).all()
     assert states_with(name) is Table.RECORD
-    assert state.done is (False if ends is Table.RECORD else None)
+    assert state.done is None
+    return name
+
+
+def test_a_writer_aborts_one_of_another_role_by_a_veto(empty: Reader) -> None:
+    """It may not change that state; but no step and no commit follows, although the state says that it is pending."""
+    name = abandoned(empty)
+    clock = Clock(0.0)
+    resolver = IntentResolver(replace(empty.tables, ends=(Table.DIRECTORY,)), clock)
+    states = WriteStates(empty.tables)
+    for later in (0.0, ABANDONED_SECONDS):
+        clock.now += later
+        with pytest.raises(StillAtWorkError):
+            planned(empty, SECOND, START, resolver)
+
+    assert planned(empty, SECOND, START, resolver)
+    assert [state.done for _, state in states.all()] == [None]
+    actions: Any
+    for actions in (states.step_actions(name), states.commit_actions(name)):
+        with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+            empty.client.transact_write_items(TransactItems=actions)
+    assert released(empty)
+    left = [empty.client.scan(TableName=each)["Items"] for each in empty.tables.states]
+    assert left == [[], []]
+
+
+@pytest.mark.parametrize("goes_on", ["steps", "commits", "is gone"])
+def test_a_write_that_goes_on_is_not_vetoed(empty: Reader, goes_on: str) -> None:
+    name = abandoned(empty)
+    clock = Clock(0.0)
+    resolver = IntentResolver(replace(empty.tables, ends=(Table.DIRECTORY,)), clock)
+    states = WriteStates(empty.tables)
+    with pytest.raises(StillAtWorkError):
+        planned(empty, SECOND, START, resolver)
+
+    def go_on() -> None:
+        if goes_on == "is gone":
+            states.abort(name)
+            released(empty)
+        else:
+            actions: Any = states.commit_actions(name) if goes_on == "commits" else states.step_actions(name)
+            empty.client.transact_write_items(TransactItems=actions)
+
+    # After the state and the absence of a veto were read, before the veto.
+    clock.now = ABANDONED_SECONDS
+    at_call(empty, 1, go_on)
+    with pytest.raises(StillAtWorkError):
+        planned(empty, SECOND, START, resolver)
+
+    assert empty.client.scan(TableName=empty.tables.directory_transaction)["Items"] == []
 
 
 def test_the_directorys_writer_has_its_states_in_a_table_of_its_own(empty: Reader) -> None:

@@ -26,7 +26,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 _BY_NAME_ONLY: Final = "The access record: who saw what. A scope opens it that names it, and no `*`."
 _BUNDLES: Final = (
     f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries and {MAX_BUNDLE_MEGABYTES} MB. A transaction is about at most "
-    "99 patients, and stores at most 6,000 items and 20 MB with its index."
+    "98 patients, and stores at most 6,000 items and 20 MB with its index."
 )
 _PUBLISHED: Final = "2026-11-29"
 _SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"

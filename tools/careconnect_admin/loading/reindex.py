@@ -137,8 +137,8 @@ class _Rebuild:
             for item in self._scan(table, **held):
                 if is_body(item["sk"]["S"]):
                     release.item(table, item, done=done.get(item[TXN]["S"], False))
-        for name in done:
-            states.remove(name)
+        for name, is_done in done.items():
+            states.remove(name, done=is_done)
 
     def clear(self, executor: ThreadPoolExecutor) -> None:
         """Remove all items but the bodies."""

@@ -61,6 +61,10 @@ class StateTables(NamedTuple):
         """Return the name of the table that has a write's state."""
         return self.directory if states_with(name) is Table.DIRECTORY else self.record
 
+    def of_vetoes(self, name: str) -> str:
+        """Return the name of the other table: there, a role that cannot change a write's state forbids its commit."""
+        return self.record if states_with(name) is Table.DIRECTORY else self.directory
+
     def queries(self) -> Iterator[dict[str, Any]]:
         """Yield the Queries of all states and of what they follow, strongly consistent: one for each partition."""
         for table, partitions in zip(self, (PARTITIONS[Table.RECORD], PARTITIONS[Table.DIRECTORY]), strict=True):

@@ -141,7 +141,7 @@ class Release:
                 self._listed(calls, name, table, answer["Item"], done=done)
         for table, key in lists.items():
             self._client.delete_item(TableName=table, Key=key)
-        self._states.remove(name)
+        self._states.remove(name, done=done)
 
     def _listed(self, calls: ThreadPoolExecutor, name: str, table: str, listed: Item, *, done: bool) -> None:
         """Release what a list of a write names, a hundred items at a time."""

@@ -50,8 +50,7 @@ class ResolvedItem:
 class IntentResolver:
     """Decides intents by the states of their writes. `elapsed` gives seconds since an arbitrary start.
 
-    It remembers when it has first seen each step of a write at work. Writes whose states its role may not change are
-    left to RecoveryFunction.
+    It remembers when it has first seen each step of a write at work.
     """
 
     tables: RecordTables
@@ -117,6 +116,6 @@ class IntentResolver:
             if len(self._seen) >= _MAX_KNOWN:
                 self._seen.clear()
             self._seen[name] = (state.beat, now)
-        elif now - since >= ABANDONED_SECONDS and self.tables.may_end(name):
+        elif now - since >= ABANDONED_SECONDS:
             states.abort(name, beat)
         raise PendingError

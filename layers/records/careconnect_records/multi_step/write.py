@@ -37,7 +37,7 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.intents import content_intents, former_action, index_intent, intent
 from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.resolve import IntentResolver
-from careconnect_records.multi_step.states import WriteStates, new_name
+from careconnect_records.multi_step.states import STATE_ACTIONS, WriteStates, new_name
 from careconnect_records.multi_step.write_set import write_set
 from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan, changed_counts
 from careconnect_records.writes.plan_write import TooCostlyError
@@ -52,7 +52,7 @@ SECONDS_TOGETHER: Final = 8.0
 MAX_ITEMS: Final = 6_000
 MAX_BYTES_TOGETHER: Final = 20_000_000
 
-_AT_ONCE: Final = MAX_ACTIONS - 1
+_AT_ONCE: Final = MAX_ACTIONS - STATE_ACTIONS
 _LARGEST_ITEM: Final = 390_000
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
@@ -118,8 +118,8 @@ class MultiStepWrite:
         )
         try:
             for number, step in enumerate(_steps(groups)):
-                guard = self._states.step_action(name) if number else self._states.begin_action(name)
-                self._transact([guard, *step], end)
+                guards = self._states.step_actions(name) if number else [self._states.begin_action(name)]
+                self._transact([*guards, *step], end)
         except (*_FAILURES, OvertakenError):
             # The next writer of the resources need not wait until it is abandoned.
             with suppress(*_FAILURES):
@@ -131,7 +131,7 @@ class MultiStepWrite:
         """Commit, and release the reference counts; those that the commit has no room for perhaps, as anyone may."""
         room = max(0, _AT_ONCE - len(events))
         try:
-            self._transact([self._states.commit_action(name), *releases[:room]], end, events)
+            self._transact([*self._states.commit_actions(name), *releases[:room]], end, events)
         except (*_FAILURES, OvertakenError) as error:
             # A call without an answer may have been done, or come yet: the state alone decides.
             with suppress(*_FAILURES):
@@ -270,7 +270,7 @@ def _count_changes(plans: Sequence[WritePlan], *, strict: bool) -> Iterator[Coun
 
 
 def _steps(groups: Iterable[Sequence[Item]]) -> Iterator[list[Item]]:
-    """Yield groups of actions in order, as many as one transaction takes together with one action more."""
+    """Yield groups of actions in order, as many as one transaction takes beside those on states."""
     step: list[Item] = []
     size = 0
     for group in groups:

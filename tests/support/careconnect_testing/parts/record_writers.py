@@ -61,7 +61,7 @@ class Writer:
 
     def app(self, table: Table, origin: Origin | None = None) -> RequestPipeline:
         """Return the pipeline of a new instance of a writer's function, perhaps behind an edge."""
-        tables = self.reader.tables
+        tables = replace(self.reader.tables, ends=(table,))
         if table is Table.DIRECTORY:
             tables = replace(tables, record="")
         store = DynamoDbRecordStore(tables, self.now, self._sleep, self.stopwatch)

@@ -16,9 +16,11 @@ RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
 STATE_TABLES = ("TransactionTable", "DirectoryTransactionTable")
 # A request that meets multi-step writes looks up their states, or lists all.
 SNAPSHOTS = {(f"dynamodb:{action}", table) for action in ("BatchGetItem", "Query") for table in STATE_TABLES}
-# A writer looks how any has ended. It begins its own, and ends those that were cut off, in the table of its role alone.
+# A writer looks how any has ended. It begins its own, and aborts those that were cut off, in the table of its role
+# alone: of the other it only checks that a write is pending, or not aborted by the other role.
 STATES = {("dynamodb:GetItem", table) for table in STATE_TABLES}
 BEGINS = ("dynamodb:PutItem", "dynamodb:UpdateItem")
+CHECKS = "dynamodb:ConditionCheckItem"
 STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {
@@ -42,6 +44,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | STATES
     | {(action, "TransactionTable") for action in BEGINS}
+    | {(CHECKS, "DirectoryTransactionTable")}
     | {(action, "ReferenceTable") for action in MARKS}
     | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "GetItem")}
     | {("dynamodb:UpdateItem", "UsageTable")}
@@ -49,6 +52,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | STATES
     | {(action, "DirectoryTransactionTable") for action in BEGINS}
+    | {(CHECKS, "TransactionTable")}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
@@ -56,7 +60,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "BundleFunction": {(action, table) for action in WRITES for table in ("RecordTable", "DirectoryTable")}
     | SNAPSHOTS
     | STATES
-    | {(action, table) for action in BEGINS for table in STATE_TABLES}
+    | {(action, table) for action in (*BEGINS, CHECKS) for table in STATE_TABLES}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,

@@ -26,9 +26,15 @@ class Waiting:
         if request.get("TableName") not in states or "Key" not in request:
             return
         item = answer.get("Item")
-        if item is None or item["status"]["S"] != PENDING:
+        if item is None:
             return
         client, write = self.scheduler.current.name, item["sk"]["S"]
+        if "status" not in item:
+            # A veto: nobody waits for this one any more.
+            self._since.pop((client, write), None)
+            return
+        if item["status"]["S"] != PENDING:
+            return
         since = self._since.setdefault((client, write), self.scheduler.now)
         if (waited := self.scheduler.now - since) > MAX_SECONDS:
             raise BrokenPromiseError(f"a request of {client} has waited for {waited:.1f} seconds for the write {write}")
