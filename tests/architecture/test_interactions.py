@@ -114,7 +114,7 @@ def seen(method: str, path: str, scope: str = "user/*.cruds", **headers: str) ->
         _Everyone().answer(context)
     except OutcomeError as refused:
         told = {"status": refused.status, "allow": refused.headers.get("Allow", ""), "text": refused.text}
-    facts = context.trail.facts
+    facts = context.recorder.facts
     return told | {"action": context.action, "audit": (facts.interaction, facts.action)}
 
 

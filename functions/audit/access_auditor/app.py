@@ -55,7 +55,7 @@ class AuditEndpoint(InteractionEndpoint):
         bundle = search_events(query, EventContext(self.store, caller, result, reading.links, now, self.elapsed))
         # A bound caller that names no patient requests all events that it may see: those of its own patient.
         whose = reading.facts.patients or tuple(filter(None, (caller.patient,)))
-        found = context.trail.while_reading()
+        found = context.recorder.while_reading()
         hidden = [each for each in whose if caller.patient not in ("", each)]
         found.hide(hidden)
         found.disclose(each for each in whose if each not in hidden)

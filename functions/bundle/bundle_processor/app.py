@@ -82,7 +82,7 @@ class BundleEndpoint(InteractionEndpoint):
         if type_ == TRANSACTION.name:
             text = self._transaction(entries, requested.turned_into(TRANSACTION), view, share, begun + SECONDS)
         else:
-            context.trail.facts = replace(requested.facts, is_by_entries=True)
+            context.recorder.facts = replace(requested.facts, is_by_entries=True)
             responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
             text = _text(entries, responses, view, BundleType.BATCH_RESPONSE)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
@@ -108,20 +108,20 @@ class BundleEndpoint(InteractionEndpoint):
         self, entries: Sequence[Entry], requested: Requested, view: View, share: BundleShare, end: float
     ) -> str:
         """Write a transaction, then answer its reads; return the text of the response."""
-        context, request, trail = requested.context, requested.request, requested.context.trail
+        context, request, recorder = requested.context, requested.request, requested.context.recorder
         writes: dict[int, tuple[WriteEntry, Presentation]] = {}
-        met = trail.while_writing()
+        met = recorder.while_writing()
         for number, entry in enumerate(entries):
             if not is_read(entry):
                 with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
                     writes[number] = _write_entry(number, entry, requested, met)
-        writer = replace(self.writer, store=self.writer.store.recorded_by(trail))
+        writer = replace(self.writer, store=self.writer.store.recorded_by(recorder))
         results = writer.write_all(
             [each for each, _ in writes.values()],
-            trail.while_writing,
+            recorder.while_writing,
             lambda: context.metrics.append("WriteConflict"),
         )
-        trail.begin_found()
+        recorder.begin_found()
         fhir_base = context.base_url.fhir
         done = {
             each.position: response_to(result, each.request.type, fhir_base, replace(presentation, pretty=False))

@@ -102,7 +102,7 @@ class FhirEndpoint(InteractionEndpoint):
 
         def page(store: ResourceStore) -> Response:
             budget.begin_pass()
-            found = context.trail.while_reading(budget.record)
+            found = context.recorder.while_reading(budget.record)
             search = SearchContext(
                 store=store,
                 uncharged=store.charged_to(None),
@@ -146,7 +146,7 @@ class FhirEndpoint(InteractionEndpoint):
 
 
 def _read(requested: Requested, store: ResourceStore, *, view: View) -> Response:
-    path, caller, found = requested.path, requested.caller, requested.context.trail.while_reading()
+    path, caller, found = requested.path, requested.caller, requested.context.recorder.while_reading()
     if caller.sees(path.type, path.id, ()):
         # The path identifies the patient, so the event is stored beside the read.
         if path.type.is_patient:

@@ -64,7 +64,7 @@ class OAuthEndpoint(Endpoint):
         endpoint = _ENDPOINTS.get(name)
         if endpoint is not None:
             context.action = name
-            context.trail.facts = Facts(name, Action.EXECUTE)
+            context.recorder.facts = Facts(name, Action.EXECUTE)
         if context.request.method != "POST":
             raise errors.method_not_allowed()
         if endpoint is None:
@@ -79,7 +79,7 @@ class OAuthEndpoint(Endpoint):
             admits_disabled=endpoint is _revoke,
         )
         context.client_id = client.client_id
-        context.trail.identify(client_id=client.client_id, client_name=client.name)
+        context.recorder.identify(client_id=client.client_id, client_name=client.name)
         check_client_id(client.client_id, parameters)
         try:
             body = endpoint(self, context, client, parameters)
@@ -94,8 +94,8 @@ def _token(
     granted = grant_token(client, parameters, base_url=context.base_url, lifetime=deployed.lifetime, now=context.now)
     claims = granted.claims
     # The event names the token before it is signed, so that it is stored meanwhile.
-    context.trail.identify(subject=claims["sub"], jti=claims["jti"])
-    context.trail.while_reading().disclose([NOBODY])
+    context.recorder.identify(subject=claims["sub"], jti=claims["jti"])
+    context.recorder.while_reading().disclose([NOBODY])
     access_token = deployed.signer.sign(claims)
     context.metrics.append("TokenIssued")
     return {
@@ -111,7 +111,7 @@ def _token(
 def _introspect(
     deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
 ) -> Mapping[str, Any]:
-    token, found = _token_in(parameters, deployed, context), context.trail.while_reading()
+    token, found = _token_in(parameters, deployed, context), context.recorder.while_reading()
     if token is None or not may_introspect(client, token):
         found.hide([NOBODY], "inactive")
         return INACTIVE
@@ -122,7 +122,7 @@ def _introspect(
 def _revoke(
     deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
 ) -> Mapping[str, Any]:
-    token, found = _token_in(parameters, deployed, context), context.trail.while_reading()
+    token, found = _token_in(parameters, deployed, context), context.recorder.while_reading()
     if token is None or not may_revoke(client, token):
         found.hide([NOBODY], "not revoked")
         return {}
@@ -151,5 +151,5 @@ def _token_in(parameters: Parameters, deployed: OAuthEndpoint, context: RequestC
         token = verify_token(parameters["token"], base_url=context.base_url, keys=deployed.keys, now=context.now)
     except TokenRefusedError:
         return None
-    context.trail.identify(subject=token.client_id, jti=token.jti)
+    context.recorder.identify(subject=token.client_id, jti=token.jti)
     return token

@@ -38,18 +38,18 @@ class WriterEndpoint(InteractionEndpoint):
     def _write(self, requested: Requested) -> Response:
         context, path = requested.context, requested.path
         criteria = criteria_of(requested.interaction, requested.request)
-        context.trail.facts = replace(requested.facts, query=audit_query(path.type, criteria, context.base_url.fhir))
-        write, presentation = write_request_of(requested, context.trail.while_writing())
+        context.recorder.facts = replace(requested.facts, query=audit_query(path.type, criteria, context.base_url.fhir))
+        write, presentation = write_request_of(requested, context.recorder.while_writing())
         write = _with_share(write, context)
-        writer = replace(self.writer, store=self.writer.store.recorded_by(context.trail))
-        result = writer.write(write, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
+        writer = replace(self.writer, store=self.writer.store.recorded_by(context.recorder))
+        result = writer.write(write, context.recorder.while_writing, lambda: context.metrics.append("WriteConflict"))
         return response_to(result, path.type, context.base_url.fhir, presentation)
 
     def _validate(self, requested: Requested) -> Response:
         context, request = requested.context, requested.request
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         pretty = is_pretty(request.query)
-        write = _with_share(judged_write_of(requested, context.trail.while_writing()), context)
+        write = _with_share(judged_write_of(requested, context.recorder.while_writing()), context)
         issues = self._refusals_of(write, context) or (_ACCEPTED,)
         body = render(OperationOutcome(issues).json(), format_, pretty=pretty)
         return fhir_response(200, body, format_, {"Cache-Control": "no-store"})
@@ -58,7 +58,7 @@ class WriterEndpoint(InteractionEndpoint):
         """Return the issues for which a write would be refused; raises the outcomes that are not about it."""
         try:
             require_writable(write.caller, write.type, write.kind)
-            self.writer.check(write, context.trail.while_writing, lambda: context.metrics.append("WriteConflict"))
+            self.writer.check(write, context.recorder.while_writing, lambda: context.metrics.append("WriteConflict"))
         except OutcomeError as refused:
             if refused.status == 429 or refused.status >= 500:
                 raise

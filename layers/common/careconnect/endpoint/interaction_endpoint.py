@@ -41,7 +41,7 @@ class Requested:
     def turned_into(self, interaction: Interaction) -> "Requested":
         """Return the request as the interaction that its body asks for, after which log and audit trail name it."""
         self.context.action = interaction.name
-        self.context.trail.facts = facts_of(self.path, interaction)
+        self.context.recorder.facts = facts_of(self.path, interaction)
         return replace(self, interaction=interaction)
 
 
@@ -70,10 +70,10 @@ class InteractionEndpoint(OutcomeEndpoint):
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
         if quota := self.client_quota:
-            context.trail.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+            context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
         path = self.path_of(request)
         interaction = interaction_of(path, request, self.handlers)
-        context.trail.facts = facts_of(path, interaction)
+        context.recorder.facts = facts_of(path, interaction)
         if interaction is not None:
             context.action = f"{path.type.name}.{interaction.name}" if path.type.name else interaction.name
         requested = permitted(context, caller, path, interaction)

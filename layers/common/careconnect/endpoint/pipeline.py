@@ -28,7 +28,7 @@ class RequestContext:
     """One request and the details known of it so far.
 
     `now` is the time of its arrival, in epoch seconds. `action` is the interaction as the log names it, never a path.
-    `client_id` is only set for an authenticated client. `metrics` are counted with the answer. `trail` writes the
+    `client_id` is only set for an authenticated client. `metrics` are counted with the answer. `recorder` writes the
     request's audit events. `share` is of the Bundle whose entry the request is.
     """
 
@@ -38,7 +38,7 @@ class RequestContext:
     action: str = "unknown"
     client_id: str = ""
     metrics: list[Metric] = field(default_factory=list)
-    trail: EventRecorder = field(default_factory=EventRecorder)
+    recorder: EventRecorder = field(default_factory=EventRecorder)
     share: BundleShare | None = None
 
 
@@ -182,9 +182,9 @@ class RequestPipeline:
 
     def _context(self, request: Request) -> RequestContext:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
-        return RequestContext(request, root, self.clock(), trail=self._trail(request))
+        return RequestContext(request, root, self.clock(), recorder=self._recorder(request))
 
-    def _trail(self, request: Request) -> EventRecorder:
+    def _recorder(self, request: Request) -> EventRecorder:
         if (auditing := self.auditing) is None:
             return EventRecorder()
         return EventRecorder(
@@ -213,7 +213,7 @@ class RequestPipeline:
         if self.auditing is None or context.action == PREFLIGHT:
             return None
         try:
-            context.trail.finish(status, error)
+            context.recorder.finish(status, error)
         except ApiError as found:
             # A lookup for the audit trail, which runs concurrently with the request's own work, was refused.
             return found

@@ -31,19 +31,19 @@ def read_parameters(requested: Requested, seal_key: SealKey) -> Reading:
 
     `seal_key` is the key of the `next` links. Raises the outcomes 400, 413 and 415.
     """
-    path, caller, trail = requested.path, requested.caller, requested.context.trail
+    path, caller, recorder = requested.path, requested.caller, requested.context.recorder
     parameters = parameters_of(requested.request, path)
-    trail.facts = _facts_of(requested, parameters)
+    recorder.facts = _facts_of(requested, parameters)
     sealed = sealed_parameters(parameters, seal_key, caller, path.asked)
     if sealed:
         parameters = [*sealed, *parameters]
-        trail.facts = _facts_of(requested, parameters)
-    if trail.facts.query.names_too_many:
+        recorder.facts = _facts_of(requested, parameters)
+    if recorder.facts.query.names_too_many:
         raise outcomes.too_many_patients()
     result = _result_of(requested, parameters)
     is_sealed = path.is_posted_search or bool(sealed)
     links = Links(requested.context.base_url.fhir, path.asked, caller, seal_key, is_sealed)
-    return Reading(parameters, result, links, trail.facts)
+    return Reading(parameters, result, links, recorder.facts)
 
 
 def _facts_of(requested: Requested, parameters: Parameters) -> Facts:

@@ -285,8 +285,8 @@ class Recorded(Shelled):
 
 
 def _asks_of_4(context: RequestContext) -> Response:
-    context.trail.facts = Facts("read", Action.READ, "Patient", ("Patient/4",), patients=("4",))
-    context.trail.while_reading().disclose(["4"])
+    context.recorder.facts = Facts("read", Action.READ, "Patient", ("Patient/4",), patients=("4",))
+    context.recorder.while_reading().disclose(["4"])
     return Response(200, "of 4")
 
 
