@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from careconnect.fhir.resource_types import resource_type
 from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.writer import RecordWriter
+from careconnect_records.multi_step import write as multi_step
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.write_set import WRITE_SET, listed_in
 from careconnect_records.writes.plan import WritePlan
@@ -20,7 +21,7 @@ from careconnect_testing.aws.between_calls import KilledError, at_every_call, ki
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
 from careconnect_testing.parts.record_writers import Writer
-from careconnect_testing.records.stored import is_committed, stored, visible_entries
+from careconnect_testing.records.stored import Stored, is_committed, saved, stored, visible_entries
 from careconnect_testing.running.bundle_service import Bundles, entry, statuses, transaction
 
 FEMALE = {**patient("1", gender="female"), "id": "4"}
@@ -86,6 +87,37 @@ def test_one_that_was_cut_off_is_undone_by_the_next_writer_within_ten_seconds(be
         before = visible_entries(stored(begun.reader.tables))
         Release(begun.reader.tables).release_all()
         assert visible_entries(stored(begun.reader.tables)) == before
+
+
+@pytest.mark.parametrize("each_alone", [True, False], ids=["each action a step", "few steps"])
+def test_one_that_goes_on_after_a_veto_is_lost_and_done_anew(
+    begun: Writer, monkeypatch: pytest.MonkeyPatch, *, each_alone: bool
+) -> None:
+    """It stands still between two of its calls, and the directory's writer takes it for dead."""
+    if each_alone:
+        monkeypatch.setattr(multi_step, "_AT_ONCE", 1)
+    begun.made(PLACE)
+    put_back = saved(begun.reader.tables)
+
+    def renamed() -> int:
+        return begun.update({**PLACE, "name": "C"}).status
+
+    def left(*writes: Callable[[], object]) -> Stored:
+        put_back()
+        for each in writes:
+            each()
+        Release(begun.reader.tables).release_all()
+        return stored(begun.reader.tables)
+
+    either = [left(lambda: moved_in(begun), renamed), left(renamed, lambda: moved_in(begun))]
+    put_back()
+    vetoes = 0
+    for answer, status in at_every_call(begun, lambda: moved_in(begun), renamed):
+        vetoes += bool(begun.reader.client.scan(TableName=begun.reader.tables.directory_transaction)["Items"])
+        assert (answer.status, status) == (200, 200)
+        Release(begun.reader.tables).release_all()
+        assert stored(begun.reader.tables) in either
+    assert vetoes
 
 
 def loaded(writer: Writer) -> None:
