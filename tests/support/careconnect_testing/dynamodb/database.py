@@ -1,6 +1,7 @@
 """DynamoDB in memory, at the level of its calls, for tests and simulation."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from itertools import islice
 from threading import RLock
 from typing import Any, Final
 
@@ -128,10 +129,10 @@ class Database:
                     left += len(index.pending)
             return left
 
-    def stream(self, table: str, after: int = 0) -> list[dict[str, Any]]:
-        """Return a table's stream records, in order, as a Lambda event has them; without the first `after`."""
+    def stream(self, table: str, after: int = 0, most: int | None = None) -> list[dict[str, Any]]:
+        """Return a table's stream records, in order, as a Lambda event has them: `most` of them after some."""
         with self._lock:
-            return list(self.table(table).stream(after))
+            return list(islice(self.table(table).stream(after), most))
 
     def expire(self) -> int:
         """Remove all items whose time to live is over, as DynamoDB does in its own time; return their number."""

@@ -69,19 +69,23 @@ class Aws:
         for is_last in (False, True):
             self.scheduler.pause(LATENCY)
             fault = self._fault(operation, again=again)
-            told = Call(self.scheduler.now, self.scheduler.current.name, home.name, operation, request, fault)
+            told = None
             if self.is_told:
+                told = Call(self.scheduler.now, self.scheduler.current.name, home.name, operation, request, fault)
                 self.calls.append(told)
             try:
-                told.answer = self._meet(home, fault, operation, request, do)
+                answer = self._meet(home, fault, operation, request, do)
             except (ClientError, ReadTimeoutError) as error:
-                told.answer = error
+                if told:
+                    told.answer = error
                 if is_last or not _is_retried(error):
                     raise
                 again = True
                 self.scheduler.pause(RETRY_PAUSE)
             else:
-                return told.answer
+                if told:
+                    told.answer = answer
+                return answer
         raise AssertionError("unreachable")
 
     def fail_no_more(self) -> None:
@@ -161,6 +165,8 @@ class Aws:
         self.scheduler.spawn(self.scheduler.current.name, later)
 
     def _is_overloaded(self, request: Mapping[str, Any]) -> bool:
+        if not self.overloaded:
+            return False
         now = self.scheduler.now
         return any(self.overloaded.get(table, now) > now for table in tables_of(request))
 

@@ -144,7 +144,7 @@ class Operator:
     def archive(self, most: int) -> bool:
         """Have the archiver take a batch of the stream, at least once; return False if there was none."""
         begun = self.archived
-        batch = self.system.aws.database.stream(AUDIT, begun)[:most]
+        batch = self.system.aws.database.stream(AUDIT, begun, most)
         if not batch:
             return False
         try:

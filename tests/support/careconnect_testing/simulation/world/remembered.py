@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from jwt.algorithms import RSAAlgorithm
 
+from audit_archiver import s3_archive
+from audit_archiver.archived_batch import unpack
 from careconnect.endpoint import pipeline
 from careconnect.oauth import signing_keys
 from careconnect_records.stu3.validation import validate
@@ -44,6 +46,7 @@ REMEMBERED: Final[tuple[tuple[Any, str, Callable[..., Any]], ...]] = (
         "verify",
         _remembered(RSAAlgorithm.verify, lambda algorithm, message, key, signature: (message, id(key), signature)),
     ),
+    (s3_archive, "unpack", _remembered(unpack, lambda key, body: (key, body))),
     (pipeline, "pinned_to_cpu", nullcontext),
 )
 """(owner, name, function in its place): to be patched for a run."""
