@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from access_auditor import event_resource
 from audit_archiver.verify_day import Verdict
@@ -32,7 +33,9 @@ from careconnect_testing.simulation.schedule.scheduler import Home, Scheduler
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
 from careconnect_testing.simulation.world import operator
+from careconnect_testing.simulation.world.aws import Aws
 from careconnect_testing.simulation.world.beginning import beginning
+from careconnect_testing.simulation.world.faults import Fault
 from careconnect_testing.simulation.world.gateway import Sent
 from careconnect_testing.simulation.world.names import (
     DIRECTORY,
@@ -43,6 +46,9 @@ from careconnect_testing.simulation.world.names import (
     USAGE,
 )
 from careconnect_testing.simulation.world.system import BrokenPromiseError
+from record_writer import refusals
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
+from record_writer.record_store import ConflictError
 from token_issuer.clients import client_store
 
 Item = dict[str, Any]
@@ -392,6 +398,58 @@ def test_a_client_that_is_refused_before_its_quota_is_used_up_is_found() -> None
     Charges().judge(done, database, 100, Counter({"editor-1": 1}))
     with pytest.raises(BrokenPromiseError, match="charged 100 of 100"):
         Charges().judge(done, database, 100, Counter())
+
+
+OF_ONE: Plan = (Line(1, EDITOR, (Step("bundle", ("put Observation/o1 p1;create p1",)),)),)
+AGAIN: Plan = (Line(1, EDITOR, (Step("put", ("Observation/o1", "new", "", "p1")),)),)
+
+
+def _done_and_then(*, raises: Callable[[], Exception]) -> Callable[..., None]:
+    """Return the writer's commit with the mistake that its first success raises an error."""
+    write, failed = DynamoDbRecordStore.write, []
+
+    def mistaken(*arguments: Any) -> None:
+        write(*arguments)
+        if not failed:
+            failed.append(True)
+            raise raises()
+
+    return mistaken
+
+
+def test_a_transaction_whose_commit_is_not_answered_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    met = [Fault.NONE, Fault.NONE, Fault.UNANSWERED]  # Two steps, and the commit.
+
+    def fault(aws: Aws, operation: str, *, again: bool) -> Fault:
+        is_new = operation == "transact_write_items" and not again and not aws.scheduler.is_outside
+        return met.pop(0) if is_new and met else Fault.NONE
+
+    monkeypatch.setattr(Aws, "_fault", fault)
+
+    outcome = run_schedule(1, plan=OF_ONE, given=[], is_told=True)
+
+    assert outcome.broken == ""
+    lost = [call.answer for call in outcome.calls if call.fault in (Fault.UNANSWERED, Fault.TIMED_OUT)]
+    assert [type(answer) for answer in lost] == [ReadTimeoutError] * 2
+    assert [each.status for each in outcome.ledger.exchanges] == [200]
+    assert [each.version for each in outcome.ledger.commits["Observation/o1"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("plan", "raises", "broken"),
+    [
+        (OF_ONE, ConflictError, "more than it asked for"),
+        (OF_ONE, refusals.another_version, "was refused with 409, and made"),
+        (AGAIN, refusals.another_version, "was refused with 409, and made"),
+    ],
+)
+def test_a_write_that_is_done_and_taken_for_failed_is_found(
+    plan: Plan, raises: Callable[[], Exception], broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_schedule(1, plan=plan, given=[]).broken == ""
+    monkeypatch.setattr(DynamoDbRecordStore, "write", _done_and_then(raises=raises))
+
+    assert broken in run_schedule(1, plan=plan, given=[]).broken
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Promises of the audit trail: nothing shown or done without its event, nothing recorded but what was."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class Trail:
                 raise BrokenPromiseError(f"an event of a request that nobody sent: {request_id}")
             self._check_own(sent[request_id], events)
             self._check_once(sent[request_id], events)
+            self._check_number(sent[request_id], events)
             for event in events:
                 if event.outcome is Outcome.ALLOWED and sent[request_id].sent.method not in ("GET", "HEAD"):
                     self._check_made(event, stored, by_version)
@@ -156,6 +158,22 @@ class Trail:
         failed = {event.patient for event in events if event.outcome is not Outcome.ALLOWED}
         if exchange.sent.method in ("PUT", "PATCH", "DELETE", "POST") and done & failed:
             raise BrokenPromiseError(f"{exchange.step} is recorded as done and as failed")
+
+    @staticmethod
+    def _check_number(exchange: Exchange, events: Iterable[AuditEvent]) -> None:
+        """Check that a write made one version at most, a Bundle one for each entry, and a refused request none."""
+        kind, method = exchange.step.kind, exchange.sent.method
+        if method in ("GET", "HEAD"):
+            return
+        made = {each for event in events for each in event.ids if "/_history/" in each}
+        most = 1
+        if kind in BUNDLES:
+            entries = json.loads(exchange.sent.body or "{}")["entry"]
+            most = sum(entry["request"]["method"] != "GET" for entry in entries)
+        if len(made) > most:
+            raise BrokenPromiseError(f"{exchange.step} made {sorted(made)}: more than it asked for")
+        if made and kind != "batch" and 400 <= exchange.status < 500:
+            raise BrokenPromiseError(f"{exchange.step} was refused with {exchange.status}, and made {sorted(made)}")
 
     @staticmethod
     def _check_own(exchange: Exchange, events: Iterable[AuditEvent]) -> None:

@@ -65,10 +65,10 @@ class Aws:
 
     def call(self, home: Home, operation: str, request: Mapping[str, Any], do: Callable[..., Any]) -> Any:
         """Do a call as botocore would, in two attempts; raises its errors."""
-        again = False
+        fault = Fault.NONE
         for is_last in (False, True):
             self.scheduler.pause(LATENCY)
-            fault = self._fault(operation, again=again)
+            fault = Fault.TIMED_OUT if fault is Fault.UNANSWERED else self._fault(operation, again=is_last)
             told = None
             if self.is_told:
                 told = Call(self.scheduler.now, self.scheduler.current.name, home.name, operation, request, fault)
@@ -80,7 +80,6 @@ class Aws:
                     told.answer = error
                 if is_last or not _is_retried(error):
                     raise
-                again = True
                 self.scheduler.pause(RETRY_PAUSE)
             else:
                 if told:
@@ -116,9 +115,9 @@ class Aws:
         if fault is Fault.KILLED:
             self._kill(home)
         if self._is_overloaded(request):
-            raise _throttled(operation, request, self.choices, self._is_overloaded)
+            raise _throttled(operation, request, self.choices, self._is_overloaded, is_done=token in self.transactions)
         if fault is Fault.THROTTLED_ITEM:
-            raise _throttled(operation, request, self.choices)
+            raise _throttled(operation, request, self.choices, is_done=token in self.transactions)
         if fault is Fault.TIMED_OUT:
             self._time_out()
         if fault is Fault.SLOW:
@@ -129,7 +128,7 @@ class Aws:
         answer = self.done(operation, request, partial(do, fault))
         if fault is Fault.KILLED_AFTER:
             self._kill(home)
-        if fault is Fault.TIMED_OUT_AFTER:
+        if fault in (Fault.TIMED_OUT_AFTER, Fault.UNANSWERED):
             self._time_out()
         return answer
 
@@ -203,9 +202,14 @@ def _throttled(
     request: Mapping[str, Any],
     choices: Choices,
     is_hit: Callable[[Mapping[str, Any]], bool] = lambda _request: True,
+    *,
+    is_done: bool,
 ) -> ClientError:
-    """Return the error of a throttled call: a transaction is cancelled, and says for which of its items."""
-    if "TransactItems" not in request:
+    """Return the error of a throttled call: a transaction is cancelled, and says for which of its items.
+
+    No second attempt cancels one that `is_done`.
+    """
+    if "TransactItems" not in request or is_done:
         return client_error("ThrottlingException", operation)
     items = request["TransactItems"]
     hit = [number for number, one in enumerate(items) if is_hit({"TransactItems": [one]})]

@@ -16,6 +16,7 @@ class Fault(StrEnum):
     BROKEN = "an internal error"
     TIMED_OUT = "timed out, not done"
     TIMED_OUT_AFTER = "timed out, but done"
+    UNANSWERED = "done, but neither attempt answered"
     LATE = "timed out, done later"
     SLOW = "slow"
     KILLED = "killed before"
@@ -38,7 +39,7 @@ FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
     "delete_item": (*ANY, Fault.CONFLICT),
     "transact_write_items": (
         *(*ANY, Fault.CONFLICT, Fault.CONFLICT, Fault.LATE, Fault.LATE),
-        *(Fault.THROTTLED_ITEM, Fault.THROTTLED_ITEM),
+        *(Fault.THROTTLED_ITEM, Fault.THROTTLED_ITEM, Fault.UNANSWERED, Fault.UNANSWERED),
     ),
     "batch_execute_statement": (*ANY, Fault.PARTIAL),
     # Neither KMS nor S3 has tables.
