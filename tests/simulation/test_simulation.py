@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from access_auditor import event_resource
 from audit_archiver.verify_day import Verdict
@@ -401,12 +401,14 @@ def test_a_client_that_is_refused_before_its_quota_is_used_up_is_found() -> None
 
 
 OF_ONE: Plan = (Line(1, EDITOR, (Step("bundle", ("put Observation/o1 p1;create p1",)),)),)
-AGAIN: Plan = (Line(1, EDITOR, (Step("put", ("Observation/o1", "new", "", "p1")),)),)
+CREATE: Plan = (Line(1, EDITOR, (Step("create", ("Observation", "p1")),)),)
+PUT: Plan = (Line(1, EDITOR, (Step("put", ("Observation/o1", "new", "", "p1")),)),)
 
 
 def _done_and_then(*, raises: Callable[[], Exception]) -> Callable[..., None]:
     """Return the writer's commit with the mistake that its first success raises an error."""
-    write, failed = DynamoDbRecordStore.write, []
+    write = DynamoDbRecordStore.write
+    failed: list[bool] = []
 
     def mistaken(*arguments: Any) -> None:
         write(*arguments)
@@ -417,22 +419,34 @@ def _done_and_then(*, raises: Callable[[], Exception]) -> Callable[..., None]:
     return mistaken
 
 
-def test_a_transaction_whose_commit_is_not_answered_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    met = [Fault.NONE, Fault.NONE, Fault.UNANSWERED]  # Two steps, and the commit.
+@pytest.mark.parametrize(
+    ("plan", "first", "second", "status"),
+    [
+        # Two steps, and the commit.
+        (OF_ONE, (Fault.NONE, Fault.NONE, Fault.UNANSWERED), Fault.NONE, 200),
+        # What is done is not cancelled by the second attempt, though this one is throttled.
+        (CREATE, (Fault.TIMED_OUT_AFTER,), Fault.THROTTLED_ITEM, 503),
+    ],
+)
+def test_a_transaction_that_is_not_answered_is_done_once(
+    plan: Plan, first: Sequence[Fault], second: Fault, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = list(first)
 
     def fault(aws: Aws, operation: str, *, again: bool) -> Fault:
-        is_new = operation == "transact_write_items" and not again and not aws.scheduler.is_outside
-        return met.pop(0) if is_new and met else Fault.NONE
+        if operation != "transact_write_items" or aws.scheduler.is_outside:
+            return Fault.NONE
+        return second if again else left.pop(0) if left else Fault.NONE
 
     monkeypatch.setattr(Aws, "_fault", fault)
 
-    outcome = run_schedule(1, plan=OF_ONE, given=[], is_told=True)
+    outcome = run_schedule(1, plan=plan, given=[], is_told=True)
 
     assert outcome.broken == ""
-    lost = [call.answer for call in outcome.calls if call.fault in (Fault.UNANSWERED, Fault.TIMED_OUT)]
-    assert [type(answer) for answer in lost] == [ReadTimeoutError] * 2
-    assert [each.status for each in outcome.ledger.exchanges] == [200]
-    assert [each.version for each in outcome.ledger.commits["Observation/o1"]] == [1, 2]
+    transactions = [call for call in outcome.calls if call.operation == "transact_write_items"]
+    assert isinstance(transactions[len(first) - 1].answer, ReadTimeoutError)
+    assert isinstance(transactions[len(first)].answer, ReadTimeoutError if second is Fault.NONE else ClientError)
+    assert [each.status for each in outcome.ledger.exchanges] == [status]
 
 
 @pytest.mark.parametrize(
@@ -440,7 +454,7 @@ def test_a_transaction_whose_commit_is_not_answered_is_done_once(monkeypatch: py
     [
         (OF_ONE, ConflictError, "more than it asked for"),
         (OF_ONE, refusals.another_version, "was refused with 409, and made"),
-        (AGAIN, refusals.another_version, "was refused with 409, and made"),
+        (PUT, refusals.another_version, "was refused with 409, and made"),
     ],
 )
 def test_a_write_that_is_done_and_taken_for_failed_is_found(
