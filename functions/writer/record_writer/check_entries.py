@@ -114,7 +114,7 @@ def faults_of(requests: Mapping[int, WriteRequest]) -> list[Issue]:
     for position, request in requests.items():
         name = request.type.name
         with at_entry(position, name):
-            faults = resource_faults(request.resource, request.root)
+            faults = resource_faults(request.resource)
         issues += [replace(each, expression=place_in(each.expression, position, name)) for each in faults]
     return issues
 

@@ -226,7 +226,7 @@ class _Attempt:
 
     def _require_valid(self, request: WriteRequest, resource: dict[str, Any], target: Target, met: Disclosures) -> None:
         """Raise the outcomes of a patched resource that is invalid, with the faults of its references."""
-        faults = resource_faults(resource, request.root)
+        faults = resource_faults(resource)
         if faults and are_readable(faults):
             units = UNITS_PER_LOOKUP * len(referenced_by(resource, request.root))
             with self._paying(units):

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, ParameterType, Rank, resource_type
+from careconnect.fhir.resource_types import LAST_UPDATED, RESOURCE_TYPES, ParameterType, Rank, resource_type
+from careconnect.fhir.resource_types.parameters import Part
 from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range
 from careconnect.storage.keys import position_of, shard_of
-from careconnect_records.items.extract import index_keys, search_values
+from careconnect_records.items.extract import index_keys, require_dates, search_values
 from careconnect_records.parsing.exact_json import JsonNumber
 from careconnect_testing.running.cases import each_of
 
@@ -141,6 +142,40 @@ def test_dates_periods_and_timings_are_ranges() -> None:
     assert search_values(observation(effectiveDateTime=timing))["date"] == [day]
     with pytest.raises(SearchValueError):
         search_values(observation(effectiveDateTime="2017-02-30"))
+
+
+def test_each_date_that_is_no_value_is_refused_before_any_is_stored() -> None:
+    dated = [
+        (served.name, path)
+        for served in RESOURCE_TYPES
+        for parameter in (*served.parameters, LAST_UPDATED)
+        if parameter.type is ParameterType.DATE
+        for path in parameter.paths
+    ]
+    assert len(dated) > len(RESOURCE_TYPES)
+    for name, path in dated:
+        given: Any = "2017-02-30"
+        for step in reversed(path.split(".")):
+            given = {step: given}
+        for refuse in (require_dates, search_values):
+            with pytest.raises(SearchValueError):
+                refuse({"resourceType": name, "id": "1", **given})
+            refuse({"resourceType": name, "id": "1"})
+
+
+def test_a_date_within_a_composite_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = resource_type("Observation")
+    assert served is not None
+    date, composite = served.parameter("date"), served.parameter("code-value-quantity")
+    assert date is not None
+    assert composite is not None
+    dated = replace(composite, parts=(Part(date, "effectiveDateTime"),))
+    monkeypatch.setattr(
+        "careconnect_records.items.extract.resource_type", lambda _: replace(served, parameters=(dated,))
+    )
+
+    with pytest.raises(SearchValueError):
+        require_dates(observation(effectiveDateTime="2017-02-30"))
 
 
 def test_literal_references_become_type_and_id() -> None:

@@ -6,7 +6,7 @@ from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.oauth.caller import Caller
 from careconnect.search.values import SearchValueError
-from careconnect_records.items.extract import search_values
+from careconnect_records.items.extract import require_dates, search_values
 from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_records.parsing.faults import InvalidResourceError
@@ -15,13 +15,13 @@ from record_writer import refusals
 from record_writer.request.write_request import Kind
 
 
-def resource_faults(resource: dict[str, Any], root: str) -> list[Issue]:
+def resource_faults(resource: dict[str, Any]) -> list[Issue]:
     """Return all faults of an invalid resource, but for its references; raises the outcome 413 for one too large."""
     if len(json_text(resource).encode()) > LARGEST_BODY:
         raise refusals.too_large()
     try:
         validate(resource)
-        search_values(resource, base_url=root)
+        require_dates(resource)
     except InvalidResourceError as error:
         return [Issue(fault.code, fault.text, expression=fault.expression) for fault in error.faults]
     except SearchValueError:

@@ -64,23 +64,42 @@ def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[st
     Parameters without a value are left out. References below `base_url`'s FHIR base become relative. Raises
     `SearchValueError` for a date that the calendar does not have, and `KeyError` for a type that is not served.
     """
-    served = resource_type(resource["resourceType"])
-    if served is None:
-        raise KeyError(resource["resourceType"])
     fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
     values: dict[str, list[Any]] = {}
-    for parameter in (*COMMON_PARAMETERS, *served.parameters):
-        found = _each_once(
-            value
-            for path in parameter.paths
-            for element in _elements(resource, _steps(path))
-            for value in _values(parameter, element, fhir_base)
-        )
+    for parameter in _parameters_of(resource):
+        found = _each_once(_found(parameter, resource, fhir_base))
         if parameter.presence:
             found = [[parameter.system, "true" if any(code != "false" for _, code in found) else "false"]]
         if found:
             values[parameter.name] = found
     return values
+
+
+def require_dates(resource: Mapping[str, Any]) -> None:
+    """Raise `SearchValueError` if a date among the values of `resource` is not in the calendar, as `search_values`."""
+    for parameter in _parameters_of(resource):
+        if _has_dates(parameter):
+            list(_found(parameter, resource, ""))
+
+
+def _parameters_of(resource: Mapping[str, Any]) -> tuple[SearchParameter, ...]:
+    served = resource_type(resource["resourceType"])
+    if served is None:
+        raise KeyError(resource["resourceType"])
+    return (*COMMON_PARAMETERS, *served.parameters)
+
+
+def _has_dates(parameter: SearchParameter) -> bool:
+    if not parameter.parts:
+        return parameter.type is ParameterType.DATE
+    return any(_has_dates(part.parameter) for part in parameter.parts)
+
+
+def _found(parameter: SearchParameter, resource: Mapping[str, Any], fhir_base: str) -> Iterator[Any]:
+    """Yield the values of a parameter, repetitions too."""
+    for path in parameter.paths:
+        for element in _elements(resource, _steps(path)):
+            yield from _values(parameter, element, fhir_base)
 
 
 def _each_once(values: Iterable[Any]) -> list[Any]:
