@@ -6,9 +6,10 @@ from typing import Any
 from careconnect.audit.disclosures import Disclosures
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir.outcomes import Issue
+from careconnect_records.items.references import references_of
 from careconnect_records.writes.plan_write import MAX_REFERENCES
 from record_writer.checks.compartment import patients_in_body
-from record_writer.checks.references import reference_faults, referenced_by
+from record_writer.checks.references import reference_faults, targets_among
 from record_writer.find_references import find_references
 from record_writer.record_store import RecordStore
 from record_writer.request.write_request import Kind, WriteRequest
@@ -34,7 +35,8 @@ def missing_references(
     if request.kind is Kind.UPDATE and request.caller.patient:
         # The stored version, which is not read yet, may keep references that a bound client cannot see.
         return []
-    referenced = referenced_by(resource, request.root)
+    references = tuple(references_of(resource))
+    referenced = targets_among(references, request.root)
     patients = [each.id for each in referenced.values() if each.type.is_patient]
     if len(referenced) > MAX_REFERENCES or len(patients) > MAX_PATIENTS:
         return []
@@ -42,4 +44,4 @@ def missing_references(
     stored = store.read_summaries(each for key, each in referenced.items() if key != own)
     found = find_references(request.caller, stored.values(), previous)
     met.disclose((*patients_in_body(request.type, resource, request.root), *found.patients))
-    return reference_faults(resource, {own, *found.keys}, request.root)
+    return reference_faults(resource, references, {own, *found.keys}, request.root)

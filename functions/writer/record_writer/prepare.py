@@ -12,6 +12,7 @@ from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect_records.items.actions import Item
+from careconnect_records.items.references import FoundReference, references_of
 from careconnect_records.multi_step.write import fit_together
 from careconnect_records.parsing.strict_json import parse_json_body
 from careconnect_records.writes.plan import WritePlan
@@ -21,7 +22,7 @@ from record_writer import refusals
 from record_writer.check_entries import ConditionalReference, at_reference, require_distinct
 from record_writer.checks.compartment import patients_in_body, stored_patients
 from record_writer.checks.identifiers import require_own_identifiers
-from record_writer.checks.references import referenced_by
+from record_writer.checks.references import targets_among
 from record_writer.checks.valid_resource import require_own
 from record_writer.find_target import find_target, not_found
 from record_writer.record_store import ConflictError, RecordStore
@@ -42,7 +43,7 @@ class Prepared:
     """A write with its target, and the plan that does it, None if nothing changes.
 
     `patients` are those of the target's versions before and after. `resource` is what is stored, if it has to be judged
-    by its references and by If-Match, `referenced` what that refers to by key.
+    by its references and by If-Match, `references` are those, and `referenced` their targets by key.
     """
 
     entry: WriteEntry
@@ -50,6 +51,7 @@ class Prepared:
     plan: WritePlan | None
     patients: tuple[str, ...] = ()
     resource: dict[str, Any] | None = None
+    references: tuple[FoundReference, ...] = ()
     referenced: Mapping[str, Target] = field(default_factory=dict)
 
     @property
@@ -179,14 +181,16 @@ class Preparation:
         else:
             resource = {**request.resource, "id": target.id}
             target = self._updated(request, target, resource) if request.kind is Kind.UPDATE else target
-        referenced = referenced_by(resource, request.root)
+        references = tuple(references_of(resource))
+        referenced = targets_among(references, request.root)
         if entry.is_alone and sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
         plan = self._planned(request, target, resource)
         if plan is None:
             target = self._shown(request, target)
-            return Prepared(entry, target, None, _patients(target), resource, referenced)
-        return Prepared(entry, target, plan, _patients(target, plan.previous, plan.index), resource, referenced)
+            return Prepared(entry, target, None, _patients(target), resource, references, referenced)
+        patients = _patients(target, plan.previous, plan.index)
+        return Prepared(entry, target, plan, patients, resource, references, referenced)
 
     def _updated(self, request: WriteRequest, target: Target, resource: dict[str, Any]) -> Target:
         """Return the target of an update that may be done."""

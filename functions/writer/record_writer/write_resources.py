@@ -18,6 +18,7 @@ from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
 from careconnect.storage.quota import UNITS_PER_EVENT, Quota
+from careconnect_records.items.references import references_of
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
 from careconnect_records.multi_step.write import SECONDS_TOGETHER, TooManyKeysError
@@ -35,7 +36,7 @@ from record_writer.check_entries import (
     require_own_resources,
     resources_to_be,
 )
-from record_writer.checks.references import referenced_by, require_references
+from record_writer.checks.references import require_references, targets_among
 from record_writer.checks.valid_resource import resource_faults
 from record_writer.complete_faults import are_readable, missing_references
 from record_writer.find_references import find_references
@@ -228,7 +229,7 @@ class _Attempt:
         """Raise the outcomes of a patched resource that is invalid, with the faults of its references."""
         faults = resource_faults(resource)
         if faults and are_readable(faults):
-            units = UNITS_PER_LOOKUP * len(referenced_by(resource, request.root))
+            units = UNITS_PER_LOOKUP * len(targets_among(references_of(resource), request.root))
             with self._paying(units):
                 faults += missing_references(request, resource, self.store, met, target.references)
         if faults:
@@ -274,7 +275,7 @@ class _Attempt:
                 found = find_references(request.caller, there, previous=target.references)
                 # From here on the answer tells that these patients exist, also if it is a refusal.
                 met.disclose(found.patients)
-                require_references(resource, {*found.keys, *written}, request.root)
+                require_references(resource, each.references, {*found.keys, *written}, request.root)
                 require_match(request, target)
 
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:

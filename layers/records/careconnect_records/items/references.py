@@ -98,12 +98,12 @@ def _within(node: Any, shape: dict[str, Element], path: str) -> Iterator[FoundRe
     if not isinstance(node, dict):
         return
     for element in shape.values():
+        value = node.get(f"_{element.name}" if element.primitive else element.name)
+        if value is None:
+            continue
         where = f"{path}.{element.name}"
         if element.primitive:
-            yield from _beside(node.get(f"_{element.name}"), where)
-            continue
-        value = node.get(element.name)
-        if value is None:
+            yield from _beside(value, where)
             continue
         if not element.repeats:
             yield from _of(value, element, where)
