@@ -29,18 +29,15 @@ _LISTED_BYTES: Final = 40
 def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
     """Return the most write units that a plan and its audit events take, perhaps as a part of a multi-step write."""
     old_values = (plan.target.index or {}).get("values", {"S": ""})
-    existing = plan.target.entries
-    new = [_units(item) for key, item in plan.entries.items() if key not in existing]
-    changed = [
-        max(_units(item), _units(entry_item(key, old_values))) for key, item in plan.entries.items() if key in existing
-    ]
-    removed = [_units(entry_item(key, old_values)) for key in plan.removed]
+    before = {key: _units(entry_item(key, old_values)) for key in plan.target.entries}
+    entries = [max(_units_of(size), before.get(key, 0)) for key, size in plan.entry_sizes.items()]
+    removed = [before[key] for key in plan.removed]
     locks = {*plan.locks_added, *plan.locks_removed, *plan.target.locks}
     # A lock may list many resources: its size is known to the transaction alone.
     of_locks = [2 * ceil((2 * len(f"{pk}{sk}".encode()) + MAX_IDS * _LONGEST_ID) / _KB) for pk, sk in locks]
     index = max(_units(plan.index), _units(plan.target.index))
     bodies = max(map(_units, (plan.body, plan.previous))) + _units(plan.previous)
-    whole = index + bodies + sum(new) + sum(changed) + sum(removed) + sum(of_locks)
+    whole = index + bodies + sum(entries) + sum(removed) + sum(of_locks)
     # The others are reference counts, items of less than a KB.
     counted = (plan.bodies, plan.entries, plan.removed, plan.locks_added, plan.locks_removed)
     counts = plan.count - 1 - sum(map(len, counted))
@@ -50,8 +47,8 @@ def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
         return whole
     # A multi-step write: an intent has the item before as well, and is released by half the units of a transaction.
     # Counts are released by a transaction.
-    before = sum(_units(entry_item(key, old_values)) for key in plan.entries if key in existing)
-    held = whole - _EVENT * events + before + min(_units(plan.index), _units(plan.target.index)) + sum(of_locks)
+    held = whole - _EVENT * events + sum(before[key] for key in plan.entries if key in before)
+    held += min(_units(plan.index), _units(plan.target.index)) + sum(of_locks)
     if plan.target.base:
         # The index record before the base is kept, and a list says what the write follows.
         held += max(_units(plan.target.former), _units(plan.target.index)) + 2
@@ -60,9 +57,9 @@ def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
     return held + held // 2 + counts + 2 * steps + listed + _EVENT * events
 
 
-def _bytes(item: Item | None) -> int:
-    return item_size(item) if item else 0
-
-
 def _units(item: Item | None) -> int:
-    return 2 * ceil(_bytes(item) / _KB)
+    return _units_of(item_size(item)) if item else 0
+
+
+def _units_of(size: int) -> int:
+    return 2 * ceil(size / _KB)

@@ -29,7 +29,7 @@ MAX_ACTIONS: Final = 100
 MAX_BYTES: Final = 3_500_000
 
 
-# Without slots, for its cached size.
+# Without slots, for its cached sizes.
 @dataclass(frozen=True, kw_only=True)
 class WritePlan:
     """Everything that a write of one resource changes in the tables.
@@ -91,9 +91,14 @@ class WritePlan:
         return tuple(item for item in (self.body, self.previous) if item)
 
     @cached_property
+    def entry_sizes(self) -> Mapping[Key, int]:
+        """The approximate number of bytes of each index entry."""
+        return {key: item_size(item) for key, item in self.entries.items()}
+
+    @cached_property
     def size(self) -> int:
         """The approximate number of bytes that are written."""
-        return sum(item_size(item) for item in (*self.bodies, self.index, *self.entries.values()))
+        return sum(map(item_size, (*self.bodies, self.index))) + sum(self.entry_sizes.values())
 
     @property
     def count(self) -> int:
