@@ -82,7 +82,7 @@ class BundleEndpoint(InteractionEndpoint):
         if type_ == TRANSACTION.name:
             text = self._transaction(entries, requested.turned_into(TRANSACTION), view, share, begun + SECONDS)
         else:
-            context.recorder.facts = replace(requested.facts, is_by_entries=True)
+            context.recorder.facts = replace(context.recorder.facts, is_by_entries=True)
             responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
             text = _text(entries, responses, view, BundleType.BATCH_RESPONSE)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})

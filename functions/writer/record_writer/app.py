@@ -37,8 +37,9 @@ class WriterEndpoint(InteractionEndpoint):
 
     def _write(self, requested: Requested) -> Response:
         context, path = requested.context, requested.path
-        criteria = criteria_of(requested.interaction, requested.request)
-        context.recorder.facts = replace(requested.facts, query=audit_query(path.type, criteria, context.base_url.fhir))
+        if criteria := criteria_of(requested.interaction, requested.request):
+            query = audit_query(path.type, criteria, context.base_url.fhir)
+            context.recorder.facts = replace(context.recorder.facts, query=query)
         write, presentation = write_request_of(requested, context.recorder.while_writing())
         write = _with_share(write, context)
         writer = replace(self.writer, store=self.writer.store.recorded_by(context.recorder))

@@ -144,7 +144,7 @@ class EventRecorder:
         if self._store is None or self._goes_without:
             return []
         for patient, versions in made.items():
-            self._within[patient] = replace(self._of(patient), ids=tuple(versions))
+            self._within[patient] = self._of(patient, versions)
         return [self._store.put_action(event) for event in self._within.values()]
 
     def committed(self) -> None:
@@ -240,8 +240,11 @@ class EventRecorder:
                 ended[patient] = replace(self._of(patient), outcome=Outcome.REFUSED, why=why, status=status)
         return list(ended.values())
 
-    def _of(self, patient: str) -> AuditEvent:
-        """Return an event with outcome 0 about a patient, which names no other patient."""
+    def _of(self, patient: str, made: Collection[str] = ()) -> AuditEvent:
+        """Return an event with outcome 0 about a patient, which names no other patient.
+
+        `made` are the versions that a write makes in the patient's record.
+        """
         facts = self.facts
         # The query is the same for all patients that the request does not name.
         key = patient if not patient or patient in facts.query.patients else None
@@ -257,7 +260,7 @@ class EventRecorder:
             action=facts.action or _ACTIONS.get(self._method, Action.READ),
             type=facts.type,
             patient=patient,
-            ids=tuple(each for each in ids if not patient or not _is_another_patient(each, patient)),
+            ids=tuple(made or (each for each in ids if not patient or not _is_another_patient(each, patient))),
             query=query,
             parameters=parameters,
             unknown_parameters=facts.query.unknown,

@@ -33,11 +33,6 @@ class Requested:
         """The HTTP request."""
         return self.context.request
 
-    @property
-    def facts(self) -> Facts:
-        """The facts of the request for its audit events, but for its parameters."""
-        return facts_of(self.path, self.interaction)
-
     def turned_into(self, interaction: Interaction) -> "Requested":
         """Return the request as the interaction that its body asks for, after which log and audit trail name it."""
         self.context.action = interaction.name

@@ -32,12 +32,12 @@ def read_parameters(requested: Requested, seal_key: SealKey) -> Reading:
     `seal_key` is the key of the `next` links. Raises the outcomes 400, 413 and 415.
     """
     path, caller, recorder = requested.path, requested.caller, requested.context.recorder
-    parameters = parameters_of(requested.request, path)
-    recorder.facts = _facts_of(requested, parameters)
+    facts, parameters = recorder.facts, parameters_of(requested.request, path)
+    recorder.facts = _with_criteria(facts, requested, parameters)
     sealed = sealed_parameters(parameters, seal_key, caller, path.asked)
     if sealed:
         parameters = [*sealed, *parameters]
-        recorder.facts = _facts_of(requested, parameters)
+        recorder.facts = _with_criteria(facts, requested, parameters)
     if recorder.facts.query.names_too_many:
         raise outcomes.too_many_patients()
     result = _result_of(requested, parameters)
@@ -46,9 +46,8 @@ def read_parameters(requested: Requested, seal_key: SealKey) -> Reading:
     return Reading(parameters, result, links, recorder.facts)
 
 
-def _facts_of(requested: Requested, parameters: Parameters) -> Facts:
+def _with_criteria(facts: Facts, requested: Requested, parameters: Parameters) -> Facts:
     """Return the facts of a request with its parameters, of which those that are criteria name patients."""
-    facts = requested.facts
     if not requested.interaction.is_search:
         return facts
     query = audit_query(requested.path.type, parameters, requested.context.base_url.fhir)

@@ -120,7 +120,7 @@ def parse_path(path: str) -> FhirPath:
             return FhirPath(Shape.TYPE, found)
         case ["_search"]:
             return FhirPath(Shape.SEARCH, found)
-        case [operation] if interactions_on(Shape.TYPE_OPERATION, found, operation):
+        case [operation] if operation.startswith("$") and interactions_on(Shape.TYPE_OPERATION, found, operation):
             return FhirPath(Shape.TYPE_OPERATION, found, operation=operation)
         case [resource_id]:
             return FhirPath(Shape.INSTANCE, found, _id(resource_id, path))
