@@ -91,13 +91,13 @@ class Preparation:
     def prepare_all(
         self, entries: Sequence[WriteEntry], conditional: Mapping[str, ConditionalReference]
     ) -> list[Prepared]:
-        """Return all entries with their plans, in the order of processing, each as if those before were done.
+        """Return all entries, which are in the order of processing, each with its plan as if those before were done.
 
         Raises the outcomes that refuse one of them, 413 as soon as they come to too much, and `ConflictError`.
         """
         self._unread = {each.position: each.request.named for each in entries}
         try:
-            return self._prepare_all(sorted(entries, key=lambda each: ORDER.index(each.request.kind)), conditional)
+            return self._prepare_all(entries, conditional)
         except (OutcomeError, ConflictError):
             # The event of a refusal names all patients that the entries are about.
             for patients in self._unread.values():

@@ -1,7 +1,6 @@
 """Read the write that a request asks for: its preconditions and its body (`write.md`)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from careconnect.audit.disclosures import Disclosures
@@ -42,17 +41,21 @@ def write_request_of(requested: Requested, met: Disclosures) -> tuple[WriteReque
     require_writable(caller, path.type, kind)
     presentation = presentation_of(caller, path, request)
     require_supported(request.headers)
+    condition = _condition(requested)
+    if_match = None if kind is Kind.CREATE else if_match_of(request.headers)
+    root = requested.context.base_url.root
     write = WriteRequest(
         kind=kind,
         type=path.type,
         caller=caller,
-        root=requested.context.base_url.root,
+        root=root,
         id=path.id,
-        condition=_condition(requested),
-        if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
+        condition=condition,
+        if_match=if_match,
         representation=presentation.preference is Preference.REPRESENTATION,
+        **_content_of(kind, path, request, root, met),
     )
-    return _with_body(write, request, met), presentation
+    return write, presentation
 
 
 def criteria_of(interaction: Interaction, request: Request) -> Sequence[tuple[str, str]]:
@@ -91,19 +94,19 @@ def _condition(requested: Requested) -> Identifier | None:
             return None
 
 
-def _with_body(write_request: WriteRequest, request: Request, met: Disclosures) -> WriteRequest:
-    """Return a write request with its parsed body; raises the outcomes 400, 413 and 415."""
-    if write_request.kind is Kind.DELETE:
-        return write_request
-    if write_request.kind is Kind.PATCH:
-        return replace(write_request, patch=patch_in(request))
-    resource = resource_in(request, write_request.type)
-    patients = patients_in_body(write_request.type, resource, write_request.root)
+def _content_of(kind: Kind, path: FhirPath, request: Request, root: str, met: Disclosures) -> dict[str, Any]:
+    """Return the fields of a write request that tell its body, parsed; raises the outcomes 400, 413 and 415."""
+    if kind is Kind.DELETE:
+        return {}
+    if kind is Kind.PATCH:
+        return {"patch": patch_in(request)}
+    resource = resource_in(request, path.type)
+    patients = patients_in_body(path.type, resource, root)
     # A refusal before anything is looked up concerns the patients that the body names.
     met.disclose(patients)
     body_id: Any = resource.pop("id", None)
-    if write_request.id:
-        if body_id != write_request.id:
+    if path.id:
+        if body_id != path.id:
             raise refusals.another_id()
         resource["id"] = body_id
-    return replace(write_request, resource=resource, body_id=body_id, patients=patients)
+    return {"resource": resource, "body_id": body_id, "patients": patients}

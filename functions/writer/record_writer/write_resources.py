@@ -239,8 +239,10 @@ class _Attempt:
         self, prepared: Sequence[Prepared], made: Mapping[str, Sequence[str]], met: Disclosures
     ) -> None:
         """Raise the 400 outcome for a transaction about more patients than its commit has room for events."""
+        if self.ordered[0].is_alone:
+            return
         everybody = {*made, *met.disclosed, *(patient for each in prepared for patient in each.named)}
-        if len(everybody) > MAX_PATIENTS and not self.ordered[0].is_alone:
+        if len(everybody) > MAX_PATIENTS:
             raise refusals.too_many_patients_together(MAX_PATIENTS)
 
     def _charged(

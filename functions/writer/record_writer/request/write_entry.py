@@ -1,7 +1,7 @@
 """One write of a request, alone or as an entry of a transaction, and the place of its faults (`bundles.md`)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,14 +28,16 @@ class WriteEntry:
         return self.position == ALONE
 
 
+def at_entry(position: int, type_name: str = "") -> AbstractContextManager[None]:
+    """Return a block that names the entry at fault in each outcome that refuses it, unless the write is alone."""
+    return nullcontext() if position == ALONE else _at_entry(position, type_name)
+
+
 @contextmanager
-def at_entry(position: int, type_name: str = "") -> Iterator[None]:
-    """Name the entry at fault in each outcome that refuses it."""
+def _at_entry(position: int, type_name: str) -> Iterator[None]:
     try:
         yield
     except OutcomeError as error:
-        if position == ALONE:
-            raise
         issues = error.issues or (Issue(error.code, error.text, expression=error.where),)
         error.issues = tuple(
             replace(each, expression=place_in(each.expression, position, type_name)) for each in issues
