@@ -119,6 +119,7 @@ def _operations_of(exchange: Exchange, ledger: Ledger) -> Iterator[tuple[str, Op
         return
     entries = json.loads(exchange.sent.body or "{}")["entry"]
     answers = exchange.answer.json["entry"] if exchange.answer and exchange.status == 200 else [None] * len(entries)
+    # The resources of which another entry is known to be.
     named = {entry["request"]["url"] for entry in entries}
     for entry, answer in zip(entries, answers, strict=True):
         method, url = entry["request"]["method"], entry["request"]["url"]
@@ -131,6 +132,7 @@ def _operations_of(exchange: Exchange, ledger: Ledger) -> Iterator[tuple[str, Op
         keys = [url]
         if url.startswith("Patient?") and method == "DELETE":
             keys = [key for key in _of_commits(exchange, ledger, _is_deletion) if key not in named]
+            named.update(keys)
         if answer is not None:
             shown = answer.get("resource")
             version = int(shown["meta"]["versionId"]) if shown else None
