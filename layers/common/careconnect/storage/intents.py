@@ -42,7 +42,7 @@ DONE: Final = "committed"
 
 Item = Mapping[str, Any]
 
-PARTITIONS: Final = {Table.RECORD: ("r0", "r1", "r2", "r3"), Table.DIRECTORY: ("d0",)}
+PARTITIONS: Final = {Table.RECORD: ("r0", "r1"), Table.DIRECTORY: ("d0",)}
 """The partitions of states, by the table of states of those who write this table. A write's name begins with its own.
 
 A listing is a Query of each. The directory has few writes that are not one DynamoDB transaction.
