@@ -17,7 +17,7 @@ from careconnect.storage.intents import INTENT_ATTRIBUTES, TXN, StateTables
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, positions_of, prefix_of, resource_key
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.resource_store import ResourceStore, Result
-from fhir_reader.store.snapshot import Snapshot, SnapshotNeededError, WriteStates
+from fhir_reader.store.snapshot import Snapshot, SnapshotNeededError, Snapshots
 from fhir_reader.store.stored import (
     OWN_POSITION,
     Entry,
@@ -66,8 +66,8 @@ class DynamoDbResourceStore:
         self._tables = tables
         self._own_table = table
         self._pool = ThreadPoolExecutor(max_workers=8)
-        self._states = WriteStates(self._client, states, self._pool)
-        self._visible = VisibleItems(self._client, self._states, self._table_of)
+        self._snapshots = Snapshots(self._client, states, self._pool)
+        self._visible = VisibleItems(self._client, self._snapshots, self._table_of)
         self._snapshot: Snapshot | None = None
         self._begun: list[Future[Any]] = []
         self._consistency: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class DynamoDbResourceStore:
             except SnapshotNeededError as error:
                 # Calls that began together may have met different writes: none is to be met anew by the next run.
                 met = error.names.union(*map(_names_met, store._begun))
-                snapshot = self._states.snapshot_after(store._snapshot, met, self._pay)
+                snapshot = self._snapshots.snapshot_after(store._snapshot, met, self._pay)
             # A complete snapshot decides all.
             store = self.consistent()
             store._snapshot = snapshot

@@ -58,8 +58,8 @@ class Snapshot:
     single: bool = False
 
 
-class WriteStates:
-    """Reads the states of multi-step writes; several calls at once are made in the threads of `pool`."""
+class Snapshots:
+    """Makes snapshots by the states of multi-step writes; several calls at once are made in the threads of `pool`."""
 
     def __init__(self, client: FormatCheckedClient, tables: StateTables, pool: "ThreadPoolExecutor") -> None:
         self._client = client

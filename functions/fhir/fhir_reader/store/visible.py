@@ -18,7 +18,7 @@ from careconnect.storage.intents import (
     resource_of,
 )
 from careconnect.storage.keys import JSON_ITEM, Key, version_item
-from fhir_reader.store.snapshot import Pay, Snapshot, SnapshotNeededError, WriteStates
+from fhir_reader.store.snapshot import Pay, Snapshot, SnapshotNeededError, Snapshots
 
 _ATTEMPTS: Final = 3
 """The most reads of a body, if a release puts its former version back meanwhile."""
@@ -27,9 +27,9 @@ _ATTEMPTS: Final = 3
 class VisibleItems:
     """Shows items by snapshots. `table_of` returns the name of the table that has a resource, by its partition key."""
 
-    def __init__(self, client: FormatCheckedClient, states: WriteStates, table_of: Callable[[str], str]) -> None:
+    def __init__(self, client: FormatCheckedClient, snapshots: Snapshots, table_of: Callable[[str], str]) -> None:
         self._client = client
-        self._states = states
+        self._snapshots = snapshots
         self._table_of = table_of
 
     def of(self, items: list[Item], snapshot: Snapshot | None, pay: Pay) -> list[Item]:
@@ -55,7 +55,7 @@ class VisibleItems:
 
     def _shown(self, items: Sequence[Item], snapshot: Snapshot, pay: Pay) -> list[Item | None]:
         """Return each item as the snapshot shows it, of a former body the key and the version."""
-        self._states.decide(snapshot, {item[TXN]["S"] for item in items if TXN in item}, pay)
+        self._snapshots.decide(snapshot, {item[TXN]["S"] for item in items if TXN in item}, pay)
         shown: list[Item | None] = []
         before: dict[int, str] = {}
         for position, item in enumerate(items):
@@ -68,7 +68,7 @@ class VisibleItems:
                 if BASE in item and not snapshot.single:
                     before[position] = item[BASE]["S"]
         while before:
-            self._states.decide_bases(snapshot, before.values(), pay)
+            self._snapshots.decide_bases(snapshot, before.values(), pay)
             # What was before a write that is left out too.
             before = {position: base for position, base in before.items() if base not in snapshot.shown}
             keys = {each: (resource_of(items[each]), former_record(base)) for each, base in before.items()}
