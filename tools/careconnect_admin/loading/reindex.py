@@ -36,6 +36,9 @@ WAIT_SECONDS: Final = 60.0
 """How long requests and loads that have read the old format number may go on: they trust it for 30 s, and a function
 runs for 26 s at most."""
 
+SETTLE_SECONDS: Final = 5.0
+"""How long the last items may take until eventually consistent reads find them: DynamoDB's are a second behind."""
+
 _CHUNK: Final = 100
 _WRITERS: Final = 4
 # DynamoDB's quota for a batch.
@@ -98,6 +101,7 @@ def reindex(
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
+    sleep(SETTLE_SECONDS)
     for table in tables.of_resources:
         _open(tables, table, run)
     return rebuild.report

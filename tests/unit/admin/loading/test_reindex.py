@@ -12,7 +12,7 @@ from careconnect.storage.dynamodb import BELIEVED_SECONDS
 from careconnect.storage.keys import CURSOR_KEY, FORMAT, is_body
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.reindex import WAIT_SECONDS, OvertakenError, ReindexReport, reindex
+from careconnect_admin.loading.reindex import SETTLE_SECONDS, WAIT_SECONDS, OvertakenError, ReindexReport, reindex
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.write_set import WRITE_SET
 from careconnect_testing.http.writes import LONG_TEXT, observation, patient
@@ -181,7 +181,8 @@ def test_meanwhile_requests_are_503_and_loads_are_refused(reader: Reader, tmp_pa
 
     run(reader, meanwhile)
 
-    assert seen == [WAIT_SECONDS, *[(503, "60", "transient")] * 3]
+    refused = [(503, "60", "transient")] * 3
+    assert seen == [WAIT_SECONDS, *refused, SETTLE_SECONDS, *refused]
     assert reader.as_caller().get("Patient/4").status == 200
 
 
