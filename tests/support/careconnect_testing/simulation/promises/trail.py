@@ -59,12 +59,13 @@ class Trail:
         self._known_at[done.ended or 0] = len(self._events_in_order)
         if done.answer is None or done.request_id not in self.gateway.reached:
             return
-        if done.status < 500:
-            self._answered.add(done.request_id)
         events = self._events[done.request_id]
         status = done.answer.status
         # Entries of a batch are refused each by itself.
         statuses = {part.status for part in parts_of(done)} if done.step.kind == "batch" else {status}
+        # What was answered 503 may be done yet, and its event with it.
+        if max({status, *statuses}) < 500:
+            self._answered.add(done.request_id)
         if not events and 429 in statuses:
             events = self._throttled(done)
         if not events and (statuses or {status}) - {503} and done.sent.token:
