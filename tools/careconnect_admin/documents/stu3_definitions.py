@@ -1,4 +1,4 @@
-"""The layer's data file of STU3's definitions of the served types, generated from HL7's own.
+"""The layers' data files of STU3's definitions and invariants of the served types, generated from HL7's own.
 
 `python -m careconnect_admin.documents.stu3_definitions FOLDER` reads the unpacked npm package `hl7.fhir.r3.examples`.
 """
@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from careconnect.fhir.interactions import Agent, operations_of
-from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
 from careconnect.fhir.resource_types.stu3 import PATH
+from careconnect_records.stu3.invariants import PATH as PATH_OF_INVARIANTS
 
 _OF_ALL_TYPES: Final = ("Resource", "DomainResource")
 # HL7 left `base` out of the parameters that search an extension; their id holds the type.
 _EXTENSION: Final = re.compile(r"[a-z]+-extensions-([A-Za-z]+)-.+")
 _STEP: Final = re.compile(r"f:(\w+)")
 _PROFILE: Final = "http://hl7.org/fhir/StructureDefinition/"
+# HL7's definitions repeat the invariants of these for each type that is one of them.
+_BASES: Final = ("Element", "DomainResource")
 
 
 def definitions(package: Path) -> str:
@@ -32,9 +35,25 @@ def definitions(package: Path) -> str:
     return f"{_json(data)}\n"
 
 
-def write_definitions(package: Path, path: Path = PATH) -> None:
-    """Write the data file."""
+def invariants(package: Path) -> str:
+    """Return the text of the data file of invariants: by key the text, the FHIRPath expression and the places.
+
+    They are those of level error of the types that can be written and of the data types in them. A place is a type, or
+    an element by its path as JSON names it (`Organization.address`).
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for place, constraint in _constraints(package):
+        if constraint["severity"] == "error":
+            new = {"text": constraint["human"], "expression": constraint["expression"], "places": []}
+            places = found.setdefault(constraint["key"], new)["places"]
+            places += [] if place in places else [place]
+    return f"{_json(dict(sorted(found.items())))}\n"
+
+
+def write_definitions(package: Path, path: Path, path_of_invariants: Path) -> None:
+    """Write the data files."""
     path.write_text(definitions(package), encoding="utf-8", newline="\n")
+    path_of_invariants.write_text(invariants(package), encoding="utf-8", newline="\n")
 
 
 def _resource_names(package: Path) -> list[str]:
@@ -97,11 +116,38 @@ def _elements(package: Path, type_name: str) -> dict[str, dict[str, Any]]:
     """Return a type's elements by their path as JSON names it: one path for each type of a choice (`value[x]`)."""
     _, *elements = _read(package / f"StructureDefinition-{type_name}.json")["snapshot"]["element"]
     return {
-        path.replace("[x]", f"{code[:1].upper()}{code[1:]}"): each
+        _path(each["path"].removeprefix(f"{type_name}."), type_): each
         for each in elements
-        for path in (each["path"].removeprefix(f"{type_name}."),)
-        for code in (one["code"] for one in each.get("type", ({"code": ""},)))
+        for type_ in each.get("type", ({"code": ""},))
     }
+
+
+def _path(path: str, type_: Mapping[str, Any]) -> str:
+    code = type_["code"]
+    return path.replace("[x]", f"{code[:1].upper()}{code[1:]}")
+
+
+def _constraints(package: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the constraints of the types that can be written, and of all types of their elements, with their places."""
+    waiting = [each.name for each in RESOURCE_TYPES]
+    for name in waiting:
+        path = package / f"StructureDefinition-{name}.json"
+        # The types of a primitive's value have no names, and no definitions.
+        for element in _read(path)["snapshot"]["element"] if path.is_file() else ():
+            for constraint in element.get("constraint", ()):
+                source = constraint.get("source")
+                yield source if source in _BASES else element["path"], constraint
+            for type_ in element.get("type", ()):
+                waiting += [] if type_.get("code") in (None, *waiting) else [type_["code"]]
+                if profile := type_.get("profile", "").removeprefix(_PROFILE):
+                    for constraint in _own_constraints(package, profile):
+                        yield _path(element["path"], type_), constraint
+
+
+def _own_constraints(package: Path, profile: str) -> list[dict[str, Any]]:
+    """Return what a profile of a data type (SimpleQuantity) adds to the constraints of its type."""
+    (root, *_) = _read(package / f"StructureDefinition-{profile}.json")["snapshot"]["element"]
+    return [each for each in root.get("constraint", ()) if "source" not in each]
 
 
 def _top_level(elements: Mapping[str, dict[str, Any]], key: str) -> list[str]:
@@ -155,4 +201,4 @@ def _json(value: Any, indent: str = "") -> str:
 
 
 if __name__ == "__main__":
-    write_definitions(Path(sys.argv[1]))
+    write_definitions(Path(sys.argv[1]), PATH, PATH_OF_INVARIANTS)

@@ -8,7 +8,7 @@ import pytest
 
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.fhir.resource_types.stu3 import PATH
-from careconnect_admin.documents.stu3_definitions import definitions, write_definitions
+from careconnect_admin.documents.stu3_definitions import definitions, invariants, write_definitions
 
 PROFILE = "http://hl7.org/fhir/StructureDefinition/"
 PARAMETERS: list[dict[str, Any]] = [
@@ -155,12 +155,42 @@ def test_each_definition_has_a_line_for_each_of_its_members(package: Path) -> No
     assert '\n  "Patient": {\n   "summary": [],\n   "mandatory": [],\n   "parameters": {\n    "email": {' in text
 
 
-def test_writing_replaces_the_file(package: Path, tmp_path: Path) -> None:
-    path = tmp_path / "data.json"
+def test_writing_replaces_the_files(package: Path, tmp_path: Path) -> None:
+    path, path_of_invariants = tmp_path / "data.json", tmp_path / "invariants.json"
     path.write_text("{}", encoding="utf-8")
-    write_definitions(package, path)
+    write_definitions(package, path, path_of_invariants)
 
     assert path.read_text(encoding="utf-8") == definitions(package)
+    assert path_of_invariants.read_text(encoding="utf-8") == invariants(package)
+
+
+def test_the_invariants_of_level_error_have_a_place_each(package: Path) -> None:
+    def constraint(key: str, **other: str) -> dict[str, str]:
+        return {"key": key, "severity": "error", "human": f"Text of {key}", "expression": f"{key}.exists()", **other}
+
+    inherited = constraint("ele-1", source="Element")
+    low = {"code": "Quantity", "profile": f"{PROFILE}Simple"}
+    elements: dict[str, list[dict[str, Any]]] = {
+        "Observation": [
+            {"path": "Observation.component", "constraint": [inherited, constraint("obs-3")]},
+            {"path": "Observation.value[x]", "type": [{"code": "Range"}, low]},
+            {"path": "Observation.related", "constraint": [{**constraint("obs-8"), "severity": "warning"}]},
+        ],
+        "Range": [{"path": "Range.low", "type": [low], "constraint": [inherited]}],
+        "AuditEvent": [{"path": "AuditEvent.entity", "constraint": [constraint("sev-1")]}],
+    }
+    for name, own in elements.items():
+        write_structure(package, name, own)
+    simple = {"snapshot": {"element": [{"path": "Quantity", "constraint": [inherited, constraint("sqty-1")]}]}}
+    write(package / "StructureDefinition-Simple.json", simple)
+
+    found = json.loads(invariants(package))
+    assert {key: each["places"] for key, each in found.items()} == {
+        "ele-1": ["Element"],
+        "obs-3": ["Observation.component"],
+        "sqty-1": ["Observation.valueQuantity", "Range.low"],
+    }
+    assert found["obs-3"] | {"places": []} == {"text": "Text of obs-3", "expression": "obs-3.exists()", "places": []}
 
 
 def test_the_data_file_has_that_form() -> None:
