@@ -144,9 +144,9 @@ READERS = sorted(
 )
 TYPE_NAMES = {served.name for served in RESOURCE_TYPES}
 PARAMETER_NAMES = {each.name for served in RESOURCE_TYPES for each in (*COMMON_PARAMETERS, *served.parameters)}
-# Documents to read show examples of one patient; the schema adds STU3 rules that fhir.resources lacks; a role in an
-# event is called Patient, too.
-OTHERS_NAMES = ("schema.py", "event_resource.py")
+# Documents to read show examples of one patient; the schema and the invariants are STU3 rules that fhir.resources
+# lacks; a role in an event is called Patient, too.
+OTHERS_NAMES = ("schema.py", "invariants.py", "event_resource.py")
 FOR_MACHINES = ("openapi", "capability_statement.py")
 WITHOUT_EXAMPLES = [
     path

@@ -36,6 +36,14 @@ EXAMPLES = FOLDER / "node_modules/hl7.fhir.r3.examples"
 RELATIVE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(/_history/.+)?")
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
+BROKEN = {
+    # Its abatement is a string, and its clinicalStatus active.
+    ("Condition", "f204"): "con-4",
+    # Its contained Organization has a narrative.
+    ("Patient", "without-id"): "dom-1",
+}
+"""The examples that break an invariant of STU3, with its key. HL7's other examples of the served types break none."""
+
 Resource = dict[str, Any]
 Bearer = Callable[[DemoClient], dict[str, str]]
 Resources = dict[tuple[str, str], Resource]
@@ -55,8 +63,9 @@ def examples(
             found[resource["resourceType"], resource["id"]] = resource
     source = tmp_path_factory.mktemp("examples") / "examples.ndjson"
     source.write_text("".join(f"{json_text(resource)}\n" for resource in found.values()), encoding="utf-8")
-    report = load_paths([source], record_tables, base_url=service.base)
+    report = load_paths([source], record_tables, base_url=service.base, accept_invariants=True)
     assert not report.problems
+    assert {key: each.count for key, each in report.accepted.items()} == dict.fromkeys(BROKEN.values(), 1)
     assert report.total.loaded == len(found)
     return found
 
@@ -137,6 +146,9 @@ def test_every_example_is_created_and_reads_back_equal_in_both_formats(
         created = writing.post(
             f"{service.fhir_base}/{source['resourceType']}", content=text.encode(), headers={"Content-Type": media_type}
         )
+        if key := BROKEN.get((source["resourceType"], source["id"])):
+            assert (created.status_code, f"{key}: " in created.text) == (422, True)
+            continue
         assert created.status_code == 201, f"{source['resourceType']}/{source['id']}: {created.text}"
         location = created.headers["Location"].partition("/_history/")[0]
         as_json = writing.get(location, headers={"Accept": "application/fhir+json"}).text

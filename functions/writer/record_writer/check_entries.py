@@ -108,15 +108,24 @@ def resources_to_be(entries: Sequence[WriteEntry]) -> dict[int, WriteRequest]:
     }
 
 
-def faults_of(requests: Mapping[int, WriteRequest]) -> list[Issue]:
-    """Return all faults of all resources, but for their references; raises the outcome 413 for one too large."""
+def faults_of(requests: Mapping[int, WriteRequest]) -> tuple[list[Issue], frozenset[int]]:
+    """Return all faults of all resources, but for their references; raises the outcome 413 for one too large.
+
+    An update that has none but broken invariants is left out, and its position returned: the stored version may break
+    the same ones.
+    """
     issues: list[Issue] = []
+    breaking = set()
     for position, request in requests.items():
         name = request.type.name
         with at_entry(position, name):
-            faults = resource_faults(request.resource)
-        issues += [replace(each, expression=place_in(each.expression, position, name)) for each in faults]
-    return issues
+            faults, broken = resource_faults(request.resource)
+        if broken and not faults and request.kind is Kind.UPDATE:
+            breaking.add(position)
+        else:
+            found = [*faults, *broken]
+            issues += [replace(each, expression=place_in(each.expression, position, name)) for each in found]
+    return issues, frozenset(breaking)
 
 
 def require_own_resources(requests: Mapping[int, WriteRequest]) -> None:

@@ -3,7 +3,7 @@
 `prepare` is the same for a single write and for an entry of a transaction.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -34,8 +34,8 @@ from record_writer.rewrite_entry import rewritten
 ORDER: Final = (Kind.DELETE, Kind.CREATE, Kind.UPDATE, Kind.PATCH)
 """The order of processing, which is not that of the Bundle (STU3 HTTP §3.1.0.11.2)."""
 
-RequireValid = Callable[[WriteRequest, dict[str, Any], Target, Disclosures], None]
-"""Raises the outcome of a patched resource that may not be stored."""
+RequireValid = Callable[[WriteRequest, dict[str, Any], Callable[[], dict[str, Any]], Target, Disclosures], None]
+"""Raises the outcome of a resource that may not be stored in place of the stored one, which the third part returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Prepared:
 class Preparation:
     """One attempt to prepare the writes of a request. `met` collects the patients that its look-ups disclose.
 
-    `now` is in epoch milliseconds.
+    `now` is in epoch milliseconds. `breaking` are the positions of updates that break invariants: they are judged
+    beside the stored version.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class Preparation:
         now: int,
         require_valid: RequireValid,
         met: Disclosures,
+        breaking: Collection[int] = (),
     ) -> None:
         self._store = store
         self._new_id = new_id
         self._now = now
         self._require_valid = require_valid
         self._met = met
+        self._breaking = breaking
         self._unread: dict[int, tuple[str, ...]] = {}
         self.matches: dict[str, tuple[str, ...]] = {}
         """The patients of the resources that conditional references lead to, by key."""
@@ -180,7 +183,7 @@ class Preparation:
             target, resource = self._patched(request, target)
         else:
             resource = {**request.resource, "id": target.id}
-            target = self._updated(request, target, resource) if request.kind is Kind.UPDATE else target
+            target = self._updated(entry, target, resource) if request.kind is Kind.UPDATE else target
         references = tuple(references_of(resource))
         referenced = targets_among(references, request.root)
         if entry.is_alone and sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
@@ -192,13 +195,17 @@ class Preparation:
         patients = _patients(target, plan.previous, plan.index)
         return Prepared(entry, target, plan, patients, resource, references, referenced)
 
-    def _updated(self, request: WriteRequest, target: Target, resource: dict[str, Any]) -> Target:
+    def _updated(self, entry: WriteEntry, target: Target, resource: dict[str, Any]) -> Target:
         """Return the target of an update that may be done."""
+        request = entry.request
         if request.condition is None:
             if request.caller.patient and target.version == 0:
                 raise not_found(target)
         elif target.exists and request.body_id not in (None, target.id):
             raise refusals.another_id()
+        if entry.position in self._breaking:
+            target = replace(target, body=self._body(target)) if target.exists else target
+            self._require_valid(request, resource, lambda: self._stored(target), target, self._met)
         return self._with_own_identifiers(request, target, resource)
 
     def _patched(self, request: WriteRequest, target: Target) -> tuple[Target, dict[str, Any]]:
@@ -215,7 +222,7 @@ class Preparation:
         if _identity(after) != identity:
             raise refusals.patch_of_identity()
         self._met.disclose(patients_in_body(request.type, after, request.root))
-        self._require_valid(request, after, target, self._met)
+        self._require_valid(request, after, lambda: self._stored(target), target, self._met)
         require_own(request.caller, request.type, after, target.id, request.root)
         return self._with_own_identifiers(request, target, after), {**after, "id": target.id}
 
@@ -253,7 +260,9 @@ class Preparation:
         return replace(target, body=self._body(target)) if request.representation else target
 
     def _stored(self, target: Target) -> dict[str, Any]:
-        """Return the resource of a target's version."""
+        """Return the resource of a target's version, an empty one if there is none."""
+        if not target.exists:
+            return {}
         return parse_json_body(str(self._body(target)["body"]["S"]).encode())
 
     def _body(self, target: Target) -> Item:

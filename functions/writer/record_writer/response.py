@@ -1,6 +1,5 @@
 """The response to a write: its status, its version, and the body that the client prefers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +12,9 @@ from careconnect.fhir.resource_types import ResourceType
 from careconnect.fhir.result_parameter_names import BOOLEANS
 from careconnect.http.messages import Response, fits_answer, last_value
 from careconnect.http.validators import validators
-from record_writer.checks.care_connect import warnings_of
+from careconnect_records.parsing.exact_json import parse_json
+from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
+from record_writer.checks.valid_resource import invariant_warnings
 from record_writer.request.write_request import WriteResult
 
 _UNCACHED: Final = {"Cache-Control": "no-store"}
@@ -78,5 +79,6 @@ def response_to(result: WriteResult, type_: ResourceType, fhir_base: str, presen
 
 def _outcome(result: WriteResult) -> str:
     text = "The resource was created." if result.status == 201 else "The resource is as it was asked to be."
-    warnings = warnings_of(json.loads(result.body)) if result.body else []
+    resource = parse_json(result.body) if result.body else None
+    warnings = [*invariant_warnings(resource), *warnings_of(resource)][:MAX_WARNINGS] if resource else []
     return OperationOutcome((Issue("informational", text, severity="information"), *warnings)).json()

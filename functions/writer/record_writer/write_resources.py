@@ -37,7 +37,7 @@ from record_writer.check_entries import (
     resources_to_be,
 )
 from record_writer.checks.references import require_references, targets_among
-from record_writer.checks.valid_resource import resource_faults
+from record_writer.checks.valid_resource import newly_broken, resource_faults
 from record_writer.complete_faults import are_readable, missing_references
 from record_writer.find_references import find_references
 from record_writer.prepare import ORDER, Preparation, Prepared, require_match
@@ -107,7 +107,8 @@ class ResourceWriter:
         require_distinct(ordered, _known_keys(ordered))
         conditional = conditional_references(ordered)
         requests = resources_to_be(ordered)
-        if faults := faults_of(requests):
+        faults, breaking = faults_of(requests)
+        if faults:
             if entries[0].is_alone and are_readable(faults):
                 self._charge(entries, caller)
                 met = begin()
@@ -116,7 +117,7 @@ class ResourceWriter:
             raise outcomes.invalid_resource(faults[:MAX_FAULTS])
         require_own_resources(requests)
         paid = self._charge(entries, caller)
-        return _Attempt(self, ordered, conditional, paid, begun + _SECONDS_TO_COMMIT)
+        return _Attempt(self, ordered, conditional, breaking, paid, begun + _SECONDS_TO_COMMIT)
 
     def _charge(self, entries: Sequence[WriteEntry], caller: Caller) -> dict[int, int]:
         """Charge the client for what the requests ask for, and return what is paid; raises the outcomes 422 and 429."""
@@ -170,11 +171,15 @@ class ResourceWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """What each attempt to do some writes begins with; `end` is the time after which none commits."""
+    """What each attempt to do some writes begins with; `end` is the time after which none commits.
+
+    `breaking` are the positions of updates that break invariants, as the stored version may do.
+    """
 
     writer: ResourceWriter
     ordered: Sequence[WriteEntry]
     conditional: Mapping[str, ConditionalReference]
+    breaking: Collection[int]
     paid: Mapping[int, int]
     end: float
 
@@ -197,7 +202,7 @@ class _Attempt:
 
     def _preparation(self, met: Disclosures) -> Preparation:
         now = int(self.writer.clock() * 1000)
-        return Preparation(self.store, self.writer.new_id, now, self._require_valid, met)
+        return Preparation(self.store, self.writer.new_id, now, self._require_valid, met, self.breaking)
 
     def write(self, met: Disclosures) -> dict[int, WriteResult]:
         """Prepare, check, charge and commit the writes, and return their results by position.
@@ -225,9 +230,17 @@ class _Attempt:
         met.disclose(patient for each in prepared for patient in each.patients)
         return {each.entry.position: _result(each) for each in prepared}
 
-    def _require_valid(self, request: WriteRequest, resource: dict[str, Any], target: Target, met: Disclosures) -> None:
-        """Raise the outcomes of a patched resource that is invalid, with the faults of its references."""
-        faults = resource_faults(resource)
+    def _require_valid(
+        self,
+        request: WriteRequest,
+        resource: dict[str, Any],
+        stored: Callable[[], dict[str, Any]],
+        target: Target,
+        met: Disclosures,
+    ) -> None:
+        """Raise the outcomes of a resource that is invalid beside the stored one, with the faults of its references."""
+        faults, broken = resource_faults(resource)
+        faults += newly_broken(broken, stored()) if broken else []
         if faults and are_readable(faults):
             units = UNITS_PER_LOOKUP * len(targets_among(references_of(resource), request.root))
             with self._paying(units):

@@ -54,8 +54,8 @@ def test_entries_refer_to_each_other_by_their_full_urls(bundles: Bundles, writer
         "status": "generated",
         "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{A}">him</a> <a href="#x">x</a></div>',
     }
-    inside = {"resourceType": "Condition", "id": "c", "subject": {"reference": A}}
-    extension = [{"url": "https://x.example", "valueReference": {"reference": B}}]
+    inside = {"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "subject": {"reference": A}}
+    extension = [{"url": "https://x.example", "valueReference": {"reference": each}} for each in (B, "#c")]
     answered = bundles.transaction(
         created(B, observation(A, text=narrative, contained=[inside], extension=extension)),
         created(A, patient("1", gender="female")),
@@ -74,6 +74,20 @@ def test_entries_refer_to_each_other_by_their_full_urls(bundles: Bundles, writer
     assert f'<a href="{FHIR_BASE}/Patient/new-1">him</a> <a href="#x">x</a>' in one["text"]["div"]
     assert answered[2]["resource"] == writer.reader.get("Patient/new-1").json
     assert writer.reader.get("Patient/new-1/$everything").json["total"] == 2
+
+
+def test_an_invariant_that_the_stored_version_breaks_may_stay_broken(bundles: Bundles, writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+    broken = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/4"}}
+    writer.loaded(broken)
+    noted = {**broken, "note": [{"text": "x"}]}
+    same, new = entry("PUT", "Condition/c", noted), entry("PUT", "Condition/d", {**broken, "id": "d"})
+
+    answer = refused(bundles, created("", observation("Patient/4")), same, new)
+    assert issues_in(answer) == [("invariant", ("Bundle.entry[2].resource",))]
+    assert answer.json["issue"][0]["diagnostics"].startswith("con-3: Condition.clinicalStatus SHALL be present if ")
+    assert statuses(bundles.batch(same, new)) == [200, 422]
+    assert statuses(bundles.transaction(entry("PUT", "Condition/c", broken))) == [200]
 
 
 def test_thirty_linked_resources_are_read_back_together(bundles: Bundles, writer: Writer) -> None:

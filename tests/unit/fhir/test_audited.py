@@ -30,12 +30,18 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         moved = {
             "resourceType": "Condition",
             "id": "moved",
+            "clinicalStatus": "active",
             "subject": {"reference": "Patient/5"},
             "asserter": {"reference": "Patient/6"},
         }
         load(reader, write_records(folder, [moved]))
         load(reader, write_records(folder, [{**moved, "subject": {"reference": "Patient/4"}}]))
-        gone = {"resourceType": "Condition", "id": "gone", "subject": {"reference": "Patient/4"}}
+        gone = {
+            "resourceType": "Condition",
+            "id": "gone",
+            "clinicalStatus": "active",
+            "subject": {"reference": "Patient/4"},
+        }
         load(reader, write_records(folder, [gone]))
         load(reader, write_deletion(folder, "Condition", "gone"))
         yield reader

@@ -10,6 +10,8 @@ from careconnect_records.stu3.schema import model_of
 from careconnect_records.stu3.validation import Fault, InvalidResourceError, _model_faults, validate
 from careconnect_testing.running.cases import each_of
 
+UNKNOWN = {"url": "urn:x", "valueCode": "unknown"}
+
 
 def faults_of(resource: dict[str, Any] | str) -> str:
     """Return the reasons for a refusal, `""` for a valid resource."""
@@ -30,9 +32,12 @@ def patient(**elements: Any) -> dict[str, Any]:
     [
         patient(),
         patient(gender="unknown", birthDate="1980", active=False),
-        patient(_birthDate={"extension": [{"url": "urn:x", "valueCode": "unknown"}]}),
-        patient(name=[{"given": ["Ana", None], "_given": [None, {"id": "second"}]}]),
-        patient(contained=[{"resourceType": "Practitioner", "id": "gp", "gender": "male"}]),
+        patient(_birthDate={"extension": [UNKNOWN]}),
+        patient(name=[{"given": ["Ana", None], "_given": [None, {"extension": [UNKNOWN]}]}]),
+        patient(
+            contained=[{"resourceType": "Practitioner", "id": "gp", "gender": "male"}],
+            generalPractitioner=[{"reference": "#gp"}],
+        ),
         patient(text={"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">&#160;<b>A</b></div>'}),
         patient(text={"status": "generated", "div": "<div>without a namespace</div>"}),
         patient(photo=[{"contentType": "image/png", "data": "aGVsbG8=", "size": 5}]),
@@ -64,7 +69,7 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
         (patient(_name=[{"id": "x"}]), "Patient has no element _name"),
         (patient(name={"family": "A"}), "name is not an array of at least one element"),
         (patient(name=[]), "name is not an array of at least one element"),
-        (patient(name=[{}]), "name[0] is empty: an object has at least one element"),
+        (patient(name=[{}]), "ele-1: name[0] has neither a value nor children"),
         (patient(name=["A"]), "name[0] is not an object"),
         (patient(maritalStatus=[{"text": "A"}]), "maritalStatus is an array, where one element may stand"),
         (patient(gender=["male"]), "gender is an array, where one value may stand"),

@@ -28,6 +28,11 @@ def patient(**elements: Any) -> dict[str, Any]:
     return {"resourceType": "Patient", "id": "4", **elements}
 
 
+def referring(**elements: Any) -> dict[str, Any]:
+    """Return a Patient that refers to the resource c, which it contains."""
+    return patient(managingOrganization={"reference": "#c"}, **elements)
+
+
 def test_the_element_has_its_namespace_and_no_declaration() -> None:
     assert rendered(patient()) == f'<Patient xmlns="{FHIR}"><id value="4"/></Patient>'
 
@@ -83,8 +88,8 @@ def test_ids_of_elements_and_urls_of_extensions_are_attributes() -> None:
 
 
 def test_a_contained_resource_stands_within_contained() -> None:
-    text = rendered(patient(contained=[{"resourceType": "Practitioner", "id": "gp", "active": True}]))
-    assert '<contained><Practitioner><id value="gp"/><active value="true"/></Practitioner></contained>' in text
+    text = rendered(referring(contained=[{"resourceType": "Practitioner", "id": "c", "active": True}]))
+    assert '<contained><Practitioner><id value="c"/><active value="true"/></Practitioner></contained>' in text
 
 
 def test_a_narrative_is_taken_as_it_is_with_its_namespace() -> None:
@@ -112,7 +117,7 @@ def test_any_text_comes_back_from_the_attribute(text: str) -> None:
 def test_a_type_that_is_an_element_makes_no_resource() -> None:
     """ClaimPayee.resourceType is a Coding."""
     claim = {"resourceType": "Claim", "id": "c", "payee": {"resourceType": {"code": "patient"}, "type": {"text": "x"}}}
-    text = rendered(patient(contained=[claim]))
+    text = rendered(referring(contained=[claim]))
     assert '<payee><type><text value="x"/></type><resourceType><code value="patient"/></resourceType></payee>' in text
 
 
@@ -128,7 +133,10 @@ def test_xml_that_is_laid_out_has_a_line_for_each_element_and_narratives_to_the_
     div = '<div xmlns="http://www.w3.org/1999/xhtml">\n  <pre>  two\n  lines </pre></div>'
     text = rendered(
         patient(
-            text={"status": "generated", "div": div}, contained=[patient(active=True)], name=[{"given": ["a", "b"]}]
+            text={"status": "generated", "div": div},
+            contained=[{"resourceType": "Practitioner", "id": "c", "active": True}],
+            name=[{"given": ["a", "b"]}],
+            generalPractitioner=[{"reference": "#c"}],
         ),
         pretty=True,
     )
@@ -141,15 +149,18 @@ def test_xml_that_is_laid_out_has_a_line_for_each_element_and_narratives_to_the_
     {div}
   </text>
   <contained>
-    <Patient>
-      <id value="4"/>
+    <Practitioner>
+      <id value="c"/>
       <active value="true"/>
-    </Patient>
+    </Practitioner>
   </contained>
   <name>
     <given value="a"/>
     <given value="b"/>
   </name>
+  <generalPractitioner>
+    <reference value="#c"/>
+  </generalPractitioner>
 </Patient>"""
     )
 

@@ -30,7 +30,7 @@ def recorded(writer: Writer) -> tuple[Writer, Record]:
         writer.made({**patient(), "id": one.partition("/")[2]})
     writer.made(MATCHING)
     writer.made({**observation(OTHER), "id": "of-other"})
-    writer.made({"resourceType": "Organization", "id": "org"})
+    writer.made({"resourceType": "Organization", "id": "org", "name": "A practice"})
     return with_record(writer)
 
 

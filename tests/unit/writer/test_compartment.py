@@ -18,7 +18,7 @@ def bound(writer: Writer) -> Writer:
         writer.made({**patient(), "id": one.partition("/")[2]})
         writer.made({**observation(one, comment="x"), "id": f"of-{one.partition('/')[2]}"})
     writer.made({"resourceType": "Medication", "id": "m"})
-    writer.made({"resourceType": "Organization", "id": "org"})
+    writer.made({"resourceType": "Organization", "id": "org", "name": "A practice"})
     return writer.as_caller(patient="own", identifier_systems=("urn:x",))
 
 
@@ -36,7 +36,8 @@ def test_within_the_record_everything_may_be_written(bound: Writer) -> None:
 
 @pytest.mark.parametrize("subject", [OTHER, "Patient/never", "Group/1", "#p", "https://other.example/Patient/own"])
 def test_a_body_of_another_patient_existing_or_not_is_403(bound: Writer, subject: str) -> None:
-    body = observation(subject, contained=[{"resourceType": "Patient", "id": "p"}])
+    extension = [{"url": "urn:x", "valueReference": {"reference": "#p"}}]
+    body = observation(subject, contained=[{"resourceType": "Patient", "id": "p"}], extension=extension)
     answers = [
         bound.create(body),
         bound.update({**body, "id": "of-own"}),
@@ -65,9 +66,9 @@ def test_a_body_that_names_no_patient_is_403(bound: Writer) -> None:
     "body",
     [
         {"resourceType": "Medication", "id": "m"},
-        {"resourceType": "Organization", "id": "org"},
+        {"resourceType": "Organization", "id": "org", "name": "A practice"},
         {"resourceType": "Medication", "id": "never"},
-        {"resourceType": "Organization", "id": "never"},
+        {"resourceType": "Organization", "id": "never", "name": "A practice"},
     ],
 )
 def test_medications_and_the_directory_are_closed_to_every_write(bound: Writer, body: dict[str, Any]) -> None:

@@ -151,7 +151,7 @@ def test_what_is_too_large_for_an_answer_in_its_form_is_written_and_refused_to_r
     """Nothing grows as much in XML as an array of small numbers: 340 KB become 5.5 MB."""
     items = [{"sequence": 1, "informationLinkId": [1] * 174_000}]
     claim = {"resourceType": "Claim", "id": "c", "item": items}
-    body = patient(contained=[claim])
+    body = patient(contained=[claim], extension=[{"url": "urn:x", "valueReference": {"reference": "#c"}}])
 
     made = writer.create(body, Accept=XML)
     assert (made.status, made.text) == (201, "")

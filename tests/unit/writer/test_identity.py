@@ -146,6 +146,7 @@ ALLOWED: dict[str, tuple[Callable[[Writer], Answer], int]] = {
             reading(
                 contained=[{"resourceType": "Device", "id": "d", "identifier": [identifier(LAB)]}],
                 performer=[{"identifier": identifier(LAB)}],
+                device={"reference": "#d"},
                 extension=[{"url": "urn:other", "valueIdentifier": identifier(LAB)}],
             )
         ),

@@ -31,7 +31,7 @@ def test_m5_a_resource_that_would_store_too_much_is_422_by_its_element(
     for each in REFERENCES:
         if "extension" in elements:
             type_, _, id_ = each["valueReference"]["reference"].partition("/")  # type: ignore[index]
-            writer.made({"resourceType": type_, "id": id_})
+            writer.made({"resourceType": type_, "id": id_, "name": "A practice"})
     writer.made({**patient(), "id": "4"})
     before = stored(writer.reader.tables)
     writer.calls.clear()

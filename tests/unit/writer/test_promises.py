@@ -39,7 +39,7 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 def writer(module_writer: Writer) -> Writer:
     """Both writers over empty tables, with an organisation to refer to."""
     made = with_other_tables(module_writer)
-    made.made({"resourceType": "Organization", "id": "org"})
+    made.made({"resourceType": "Organization", "id": "org", "name": "A practice"})
     return made
 
 

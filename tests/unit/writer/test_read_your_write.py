@@ -112,7 +112,7 @@ def test_promise_5_a_write_sees_the_one_before_it(writer: Writer) -> None:
     """All reads of a write are consistent: otherwise it would start anew until its time is over."""
     with lagging(writer):
         writer.made(SECOND)
-        writer.made({"resourceType": "Organization", "id": "org"})
+        writer.made({"resourceType": "Organization", "id": "org", "name": "A practice"})
         refers = {**SECOND, "managingOrganization": {"reference": "Organization/org"}}
 
         assert WRITES["POST on condition"](writer).status == 200

@@ -17,6 +17,11 @@ from record_writer.dynamodb_record_store import DynamoDbRecordStore
 SUBJECT = [("not-found", ("Observation.subject",))]
 
 
+def referring_to(contained: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return extensions that refer to all contained resources, as dom-3 asks for."""
+    return [{"url": "urn:x", "valueReference": {"reference": f"#{each['id']}"}} for each in contained]
+
+
 @pytest.fixture(autouse=True)
 def _patient_4(writer: Writer) -> None:
     writer.made({**patient(), "id": "4"})
@@ -93,10 +98,14 @@ def test_a_reference_that_names_or_identifies_alone_leads_nowhere(writer: Writer
 def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, performer: str, status: int) -> None:
     contained: list[dict[str, Any]] = [
         {"resourceType": "Practitioner", "id": "doctor"},
-        {"resourceType": "Organization", "id": "organization"},
+        {"resourceType": "Organization", "id": "organization", "name": "A practice"},
         {"resourceType": "Device", "id": "device"},
     ]
-    answer = writer.create(observation("Patient/4", contained=contained, performer=[{"reference": performer}]))
+    answer = writer.create(
+        observation(
+            "Patient/4", contained=contained, performer=[{"reference": performer}], extension=referring_to(contained)
+        )
+    )
 
     assert answer.status == status
     assert status == 201 or issues_in(answer) == [("not-found", ("Observation.performer[0]",))]
@@ -104,11 +113,11 @@ def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, perform
 
 def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer) -> None:
     organization = {"reference": "Organization/never"}
-    contained = [
+    contained: list[dict[str, Any]] = [
         {"resourceType": "Practitioner", "id": "p"},
         {"resourceType": "Patient", "id": "q", "managingOrganization": organization},
     ]
-    answer = writer.create(observation("Patient/4", contained=contained))
+    answer = writer.create(observation("Patient/4", contained=contained, extension=referring_to(contained)))
 
     assert issues_in(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]
 
@@ -156,7 +165,9 @@ def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor
         {"resourceType": "DetectedIssue", "id": "i", "status": "final", "reference": "Patient/other"},
         {"resourceType": "DetectedIssue", "id": "g", "status": "final", "reference": "Patient/gone"},
     ]
-    answer = writer.as_caller("patient/*.cruds", "4").create({**observation("Patient/4"), "contained": texts})
+    answer = writer.as_caller("patient/*.cruds", "4").create(
+        observation("Patient/4", contained=texts, extension=referring_to(texts))
+    )
 
     assert answer.status == 201
     assert writer.slept == []

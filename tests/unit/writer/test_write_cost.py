@@ -74,7 +74,7 @@ WRITES: dict[str, Callable[[Writer], Answer]] = {
 def writer() -> Iterator[Writer]:
     """Writers that have read what they cache of their tables, which hold the few resources that are written."""
     with writer_in_memory() as made:
-        made.made({"resourceType": "Organization", "id": "org"})
+        made.made({"resourceType": "Organization", "id": "org", "name": "A practice"})
         for each in (OWN, FREE, OBSERVED):
             made.made(each)
         put_back = saved(made.reader.tables)

@@ -93,6 +93,12 @@ def load(
         typer.Option(metavar="TYPE/ID", help="Mark a resource as deleted, after asking; @FILE has one per line."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    accept_invariants: Annotated[
+        bool,
+        typer.Option(
+            "--accept-invariants", help="Load what breaks an invariant of STU3 too, and report how often by its key."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Load FHIR STU3 resources. Invalid ones are reported by file and line, and all others are loaded.
@@ -128,6 +134,7 @@ def load(
                 dry_run=dry_run,
                 base_url=base_url,
                 announce=announce,
+                accept_invariants=accept_invariants,
             )
 
     if target is None or dry_run:
@@ -178,7 +185,7 @@ def _ask(count: int, stack: str, paths: "Iterable[Path]") -> None:
 
 
 def print_report(report: "loading.LoadReport") -> None:
-    """Print problems, skipped resources and dangling references on standard error, the counts on standard output."""
+    """Print the counts on standard output, all else on standard error."""
     for problem in report.problems[:_MAX_SHOWN]:
         print(problem, file=sys.stderr)
     if len(report.problems) > _MAX_SHOWN:
@@ -187,6 +194,9 @@ def print_report(report: "loading.LoadReport") -> None:
         shown = ", ".join(map(str, places.first))
         more = ", …" if places.count > len(places.first) else ""
         print(f"skipped: {kind}, {places.count:,} in all: {shown}{more}", file=sys.stderr)
+    for key, broken in report.accepted.items():
+        first = f"{broken.first} ({broken.expression})"
+        print(f"accepted: {key} is broken, {broken.count:,} in all: {first}", file=sys.stderr)
     if report.dangling:
         references = sum(each.count for each in report.dangling)
         shown = ", ".join(f"{each.target} (from {each.source})" for each in report.dangling[:_MAX_DANGLING])
@@ -220,6 +230,10 @@ def _as_object(report: "loading.LoadReport", *, dry_run: bool) -> dict[str, Any]
         "skipped": [
             {"kind": kind, "count": places.count, "first": [str(place) for place in places.first]}
             for kind, places in report.skipped.items()
+        ],
+        "accepted": [
+            {"key": key, "count": broken.count, "first": str(broken.first), "expression": broken.expression}
+            for key, broken in report.accepted.items()
         ],
         "dangling": [{"target": each.target, "count": each.count, "from": each.source} for each in report.dangling],
     }

@@ -33,7 +33,9 @@ class DryRun:
     def _plans(self, requests: Sequence[LoadRequest]) -> list[WritePlan | LoadResult]:
         now = epoch_milliseconds(self._clock())
         return [
-            planned(partial(plan_write, request.target, request.resource, now=now, base_url=self._base_url))
+            planned(
+                partial(plan_write, request.target, request.resource, now=now, base_url=self._base_url), request.refusal
+            )
             for request in requests
         ]
 

@@ -1,6 +1,6 @@
 """Load FHIR resources from files into the record and directory tables."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from careconnect_admin.loading.reading.sources import Sources, find_sources, rea
 from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import Announce, RecordWriter, nothing
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.faults import Fault
 from careconnect_records.writes.target import Target
 
 Progress = Callable[[int, int], None]
@@ -54,6 +55,15 @@ class SkippedPlaces:
 
 
 @dataclass(slots=True)
+class AcceptedInvariant:
+    """An invariant that stored resources break: how often, and the first place and element of it."""
+
+    first: Place
+    expression: str
+    count: int = 0
+
+
+@dataclass(slots=True)
 class LoadReport:
     """The report of a load: counts by type in the order of the sources, and the problems of the others."""
 
@@ -62,6 +72,8 @@ class LoadReport:
     first_ids: dict[str, str] = field(default_factory=dict)
     """The id of the first resource of each type that the tables hold now."""
     skipped: dict[str, SkippedPlaces] = field(default_factory=dict)
+    accepted: dict[str, AcceptedInvariant] = field(default_factory=dict)
+    """The invariants that stored resources break, by key. They are no problem of a load that accepts them."""
     dangling: list[Dangling] = field(default_factory=list)
     """The absent targets of references, that with the most references first. They are reported, and no problem."""
 
@@ -87,6 +99,12 @@ class LoadReport:
         if outcome in (LoadOutcome.LOADED, LoadOutcome.UNCHANGED) and resource_id:
             self.first_ids.setdefault(type_name, resource_id)
         setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
+
+    def accept(self, place: Place, broken: Iterable[Fault]) -> None:
+        """Count the invariants that a stored resource breaks."""
+        for fault in broken:
+            key = fault.text.partition(":")[0]
+            self.accepted.setdefault(key, AcceptedInvariant(place, fault.expression)).count += 1
 
     def skip(self, skipped: Skipped) -> None:
         """Count a place that holds nothing to load."""
@@ -144,6 +162,7 @@ def load_paths(
     base_url: str = "",
     writers: int = _WRITERS,
     announce: Announce = nothing,
+    accept_invariants: bool = False,
 ) -> LoadReport:
     """Load every resource at `paths`, do the `deletions`, and return the report.
 
@@ -151,7 +170,8 @@ def load_paths(
     the others are loaded, each whole or not at all. The entries of a transaction Bundle are all loaded, and seen at one
     moment, or none is. Absolute references below `base_url` count as the server's own. `writers` threads write at the
     same time. A `dry_run` writes nothing and reports what a load would do; without `tables` it assumes empty ones.
-    `announce` is called with plans before they are written (`RecordWriter`).
+    `announce` is called with plans before they are written (`RecordWriter`). With `accept_invariants`, resources that
+    break STU3's invariants are loaded and counted in the report; without, they are problems unless they are stored so.
 
     Raises `OtherFormatError` for tables in another release's format. Errors of the service that concern every resource
     alike are raised as botocore raises them.
@@ -159,7 +179,14 @@ def load_paths(
     writer: Writer = DryRun(clock=clock, base_url=base_url)
     if tables is not None:
         writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run, announce=announce)
-    load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
+    load = _Load(
+        find_sources(paths),
+        deletions,
+        writer,
+        progress or (lambda _done, _total: None),
+        References(base_url),
+        accept_invariants=accept_invariants,
+    )
     return load.run(writers)
 
 
@@ -173,12 +200,15 @@ class _Load:
         writer: Writer,
         progress: Progress,
         references: References,
+        *,
+        accept_invariants: bool,
     ) -> None:
         self._sources = sources
         self._deletions = deletions
         self._writer = writer
         self._progress = progress
         self._references = references
+        self._accept_invariants = accept_invariants
         self._report = LoadReport()
         self._problems: list[tuple[int, Problem]] = []
         self._seen: dict[str, Place] = {}
@@ -245,7 +275,7 @@ class _Load:
 
     def _check(self, found: Upsert | Deletion | Problem) -> LoadRequest | Problem:
         """Return the request of a resource or deletion, or the problem with it."""
-        request = checked(found, base_url=self._references.base_url)
+        request = checked(found, base_url=self._references.base_url, accept_invariants=self._accept_invariants)
         if isinstance(request, Problem):
             return request
         key, type_name = request.target.key, request.target.type.name
@@ -285,6 +315,8 @@ class _Load:
             return
         if task.request.resource is None and result.outcome is LoadOutcome.UNCHANGED:
             self._report.skip(Skipped(task.place, "deletion of what is not there"))
+        if result.outcome is LoadOutcome.LOADED:
+            self._report.accept(task.place, task.request.broken)
         self._report.add(target.type.name, result.outcome, target.id)
 
     def _fail(self, order: int, problem: Problem) -> None:

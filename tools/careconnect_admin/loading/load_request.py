@@ -8,6 +8,7 @@ from typing import Any, Final
 from careconnect.search.values import SearchValueError
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.multi_step.write import MAX_BYTES_TOGETHER, MAX_ITEMS, fit_together
+from careconnect_records.parsing.faults import Fault
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 
@@ -17,10 +18,16 @@ _TOO_MUCH: Final = f"its transaction comes to more than {_MOST}: as a batch its 
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """A target and the valid resource to store there, None to delete it."""
+    """A target and the resource to store there, None to delete it.
+
+    `broken` are the faults of the invariants that it breaks; all else of it is valid. With a `refusal`, the reason, it
+    may only stay as it is stored.
+    """
 
     target: Target
     resource: dict[str, Any] | None
+    broken: tuple[Fault, ...] = ()
+    refusal: str = ""
 
 
 class LoadOutcome(Enum):
@@ -41,12 +48,18 @@ class LoadResult:
     passing: bool = False
 
 
-def planned(plan: Callable[[], WritePlan | None]) -> WritePlan | LoadResult:
-    """Return the plan that `plan` makes, or the result of a request that needs none or cannot have one."""
+def planned(plan: Callable[[], WritePlan | None], refusal: str = "") -> WritePlan | LoadResult:
+    """Return the plan that `plan` makes, or the result of a request that needs none or cannot have one.
+
+    `refusal` is the request's.
+    """
     try:
-        return plan() or LoadResult(LoadOutcome.UNCHANGED)
+        made = plan()
     except (TooLargeError, SearchValueError) as error:
         return LoadResult(LoadOutcome.FAILED, str(error))
+    if made is None:
+        return LoadResult(LoadOutcome.UNCHANGED)
+    return LoadResult(LoadOutcome.FAILED, refusal) if refusal else made
 
 
 def result_of(plan: WritePlan | LoadResult) -> LoadResult:

@@ -161,7 +161,7 @@ class RecordWriter:
 
     def _planned(self, target: Target, request: LoadRequest) -> WritePlan | LoadResult:
         now = epoch_milliseconds(self._clock())
-        return planned(lambda: self._plan(target, request.resource, now=now))
+        return planned(lambda: self._plan(target, request.resource, now=now), request.refusal)
 
     def _write_group(self, group: Sequence[WritePlan], requests: Mapping[str, LoadRequest]) -> dict[str, LoadResult]:
         """Write a group of plans in one transaction, or each of its requests alone if that fails."""

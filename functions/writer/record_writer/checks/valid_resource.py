@@ -9,24 +9,42 @@ from careconnect.search.values import SearchValueError
 from careconnect_records.items.extract import require_dates, search_values
 from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_records.parsing.faults import InvalidResourceError
-from careconnect_records.stu3.validation import validate
+from careconnect_records.parsing.faults import Fault
+from careconnect_records.stu3.invariants import broken_invariants
+from careconnect_records.stu3.validation import faults_of
 from record_writer import refusals
 from record_writer.request.write_request import Kind
 
 
-def resource_faults(resource: dict[str, Any]) -> list[Issue]:
-    """Return all faults of an invalid resource, but for its references; raises the outcome 413 for one too large."""
+def resource_faults(resource: dict[str, Any]) -> tuple[list[Issue], list[Issue]]:
+    """Return the faults of an invalid resource, but for its references, and those of invariants that it breaks.
+
+    Raises the outcome 413 for one too large.
+    """
     if len(json_text(resource).encode()) > LARGEST_BODY:
         raise refusals.too_large()
-    try:
-        validate(resource)
-        require_dates(resource)
-    except InvalidResourceError as error:
-        return [Issue(fault.code, fault.text, expression=fault.expression) for fault in error.faults]
-    except SearchValueError:
-        return [Issue("value", "A date is not in the calendar.", expression=resource["resourceType"])]
-    return []
+    faults, broken = ([_issue(fault) for fault in each] for each in faults_of(resource))
+    if not faults:
+        try:
+            require_dates(resource)
+        except SearchValueError:
+            faults = [Issue("value", "A date is not in the calendar.", expression=resource["resourceType"])]
+    return faults, broken
+
+
+def newly_broken(broken: list[Issue], stored: dict[str, Any]) -> list[Issue]:
+    """Return the faults of invariants that the stored version does not have: an old resource can be corrected."""
+    before = {_issue(fault) for fault in broken_invariants(stored)} if stored else ()
+    return [issue for issue in broken if issue not in before]
+
+
+def invariant_warnings(resource: dict[str, Any]) -> list[Issue]:
+    """Return a warning for each invariant that a stored resource breaks."""
+    return [Issue(fault.code, fault.text, "warning", fault.expression) for fault in broken_invariants(resource)]
+
+
+def _issue(fault: Fault) -> Issue:
+    return Issue(fault.code, fault.text, expression=fault.expression)
 
 
 def require_writable(caller: Caller, type_: ResourceType, kind: Kind) -> None:

@@ -75,7 +75,7 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
     if reference.text.startswith("#"):
         kind = contained.get(reference.text[1:], "")
         if not kind:
-            return "refers to a contained resource that is not there"
+            return "ref-1: refers to a contained resource that is not there"
     else:
         target = target_of(reference.text, fhir_base)
         if target is None:

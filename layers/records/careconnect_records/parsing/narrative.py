@@ -76,7 +76,7 @@ def narrative_fault(text: str) -> tuple[FaultCode, str] | None:
         return "invalid", "is not well-formed XHTML"
     except _NarrativeError as error:
         return "invalid", str(error)
-    return None if reader.has_content else ("invalid", "has neither text nor an image (txt-2)")
+    return None if reader.has_content else ("invalid", "txt-2: has neither text nor an image")
 
 
 def stands_alone(div: bytes) -> bool:
@@ -123,7 +123,7 @@ class _Reader:
         if self._depth > MAX_NESTED:
             raise _NarrativeError("is nested too deeply")
         if namespace != self._namespace or element not in ELEMENTS:
-            raise _NarrativeError("holds an element that a narrative may not have (txt-1)")
+            raise _NarrativeError("txt-1: holds an element that a narrative may not have")
         self.has_content = self.has_content or element == "img"
         for key, value in attributes.items():
             _check_attribute(key.replace(f"{XML_NAMESPACE} ", "xml:"), value)
@@ -140,11 +140,11 @@ class _Reader:
 
 def _check_attribute(name: str, value: str) -> None:
     if name not in ATTRIBUTES:
-        raise _NarrativeError("holds an attribute that a narrative may not have (txt-1)")
+        raise _NarrativeError("txt-1: holds an attribute that a narrative may not have")
     if name == "style" and not all(map(_is_safe, filter(str.strip, value.split(";")))):
         raise _NarrativeError("holds a style that a narrative may not have")
     if (name in _LINKS and not _LINK.match(value)) or (name == "src" and not _IMAGE.match(value)):
-        raise _NarrativeError("holds a link of a kind that a narrative may not have (txt-1)")
+        raise _NarrativeError("txt-1: holds a link of a kind that a narrative may not have")
 
 
 def _is_safe(declaration: str) -> bool:

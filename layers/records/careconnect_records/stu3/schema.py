@@ -61,9 +61,14 @@ class Element:
         return shape_of(self.type_class)
 
 
+def model_beside_primitive() -> Any:
+    """Return the model class of what a primitive may have beside its value (STU3 JSON §2.6.2)."""
+    return get_fhir_model_class("Element")
+
+
 def shape_beside_primitive() -> dict[str, Element]:
-    """Return the elements that a primitive may have beside its value (STU3 JSON §2.6.2)."""
-    return shape_of(get_fhir_model_class("Element"))
+    """Return the elements that a primitive may have beside its value."""
+    return shape_of(model_beside_primitive())
 
 
 @lru_cache(maxsize=512)

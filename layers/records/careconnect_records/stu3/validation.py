@@ -3,7 +3,8 @@
 fhir.resources checks cardinalities, choices and the forms of values. But it converts values (`"true"` to a boolean,
 `1.0` to an integer, an empty array to none), checks no codes, and reports no missing element beside another fault. The
 server stores the source's own text, so no value may need a conversion, and a caller gets all faults at once. Therefore
-this module checks the same definitions first, and the models of fhir.resources check last.
+this module checks the same definitions first, and the models of fhir.resources check last. `invariants.py` judges the
+elements without such a fault by the rules of HL7's that go beyond one element.
 """
 
 import re
@@ -16,10 +17,11 @@ from pydantic import ValidationError
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect_records.parsing.exact_json import MAX_NESTED, nests_too_deeply
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
+from careconnect_records.stu3.invariants import EMPTY, broken_invariants
 from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
 from careconnect_records.stu3.value_forms import value_fault
 
-__all__ = ["Fault", "InvalidResourceError", "validate"]
+__all__ = ["Fault", "InvalidResourceError", "faults_of", "validate"]
 
 OUT_OF_ORDER: Final = "#order"
 """The key that the XML parser adds to an object whose elements are out of order. JSON has no order."""
@@ -30,17 +32,26 @@ _NAME: Final = re.compile(r"[A-Za-z_]{1,64}")
 
 def validate(resource: dict[str, Any]) -> None:
     """Validate a resource with its `resourceType`; raises `InvalidResourceError` with up to 50 faults."""
+    faults, broken = faults_of(resource)
+    if found := [*faults, *broken][:MAX_FAULTS]:
+        raise InvalidResourceError(found)
+
+
+def faults_of(resource: dict[str, Any]) -> tuple[list[Fault], list[Fault]]:
+    """Return the first 50 faults of a resource's elements and values, and all faults of broken invariants.
+
+    A stored version may have the latter, for it was not always asked for them.
+    """
     type_name = resource.get("resourceType")
     model = model_of(type_name) if isinstance(type_name, str) else None
     if model is None:
-        raise InvalidResourceError([Fault.at("resourceType", "invalid", "is not a resource type of STU3")])
+        return [Fault.at("resourceType", "invalid", "is not a resource type of STU3")], []
     if nests_too_deeply(resource):
-        raise InvalidResourceError(
-            [Fault.at(model.__name__, "structure", f"is nested too deeply: {MAX_NESTED} levels at most")]
-        )
-    faults = list(islice(_resource_faults(resource, model.__name__), MAX_FAULTS))
-    if faults := faults or _model_faults(model, resource):
-        raise InvalidResourceError(faults)
+        return [Fault.at(model.__name__, "structure", f"is nested too deeply: {MAX_NESTED} levels at most")], []
+    faults = list(islice(_resource_faults(resource, model.__name__), MAX_FAULTS)) or _model_faults(model, resource)
+    # Beyond the last fault, more elements may have some.
+    is_complete = len(faults) < MAX_FAULTS
+    return faults, broken_invariants(resource, [each.expression for each in faults]) if is_complete else []
 
 
 def _model_faults(model: Any, resource: dict[str, Any]) -> list[Fault]:
@@ -80,7 +91,7 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
         yield Fault.at(path, "invalid", "is not an object")
         return
     if not node:
-        yield Fault.at(path, "invalid", "is empty: an object has at least one element")
+        yield Fault.at(path, "invalid", EMPTY)
         return
     for key in node:
         name = key.removeprefix("_")

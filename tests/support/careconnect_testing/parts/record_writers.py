@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,8 +17,11 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
 from careconnect.storage.quota import Quota
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest
+from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.parsing.exact_json import json_text
+from careconnect_records.writes.target import Target
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import Pairs, fhir_event
 from careconnect_testing.http.writes import JSON, PATCH, Resource
@@ -160,6 +164,14 @@ class Writer:
         assert answer.status in (200, 201), answer.text
         stored: Resource = json.loads(answer.text)
         return stored
+
+    def loaded(self, resource: Resource) -> None:
+        """Store a resource as a load does that accepts what breaks invariants."""
+        type_ = resource_type(resource["resourceType"])
+        assert type_ is not None
+        loader = RecordWriter(self.reader.tables, clock=lambda: datetime.fromtimestamp(self.now(), UTC))
+        [result] = loader.write([LoadRequest(Target(type_, resource["id"]), resource)])
+        assert result.outcome is LoadOutcome.LOADED
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

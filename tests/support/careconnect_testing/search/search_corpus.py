@@ -48,7 +48,8 @@ def load_corpus(resources: list[Resource], tables: RecordTables, folder: Path, b
         path = folder / f"{batch}.ndjson"
         lines = (json_text(resource) for resource in resources[batch :: len(LOADED_AT)])
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        report = load_paths([path], tables, clock=Clock.at(instant).utc, base_url=base_url)
+        # What is stored may break invariants, and is found all the same.
+        report = load_paths([path], tables, clock=Clock.at(instant).utc, base_url=base_url, accept_invariants=True)
         assert not report.problems, report.problems[:3]
 
 

@@ -20,7 +20,7 @@ Run = Callable[..., Result]
 Events = Callable[[], list[AuditEvent]]
 
 PEOPLE = [{"resourceType": "Patient", "id": id_} for id_ in ("a", "b", "c")]
-ORGANISATION = {"resourceType": "Organization", "id": "o"}
+ORGANISATION = {"resourceType": "Organization", "id": "o", "name": "Surgery"}
 OBSERVED = {**observation("Patient/a"), "id": "1"}
 
 

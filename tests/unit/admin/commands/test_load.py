@@ -15,6 +15,7 @@ from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.load_request import LoadOutcome
 from careconnect_admin.loading.reading.found import Place, Problem, Skipped
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.faults import Fault
 from careconnect_testing.stacks.command_line import printed
 
 pytestmark = pytest.mark.usefixtures("trail_in_memory")
@@ -87,7 +88,7 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
     result = CliRunner().invoke(command, ["a.ndjson", "folder", *_DEPLOYED])
 
     assert result.exit_code == 1
-    options = {"deletions": [], "dry_run": False}
+    options = {"deletions": [], "dry_run": False, "accept_invariants": False}
     assert asked == [([Path("a.ndjson"), Path("folder")], "records", "directory", "https://ehr.example", options)]
     rows = [line.split() for line in result.stdout.splitlines()]
     assert rows == [
@@ -115,6 +116,8 @@ def printed_report() -> LoadReport:
     for line in range(1, 6):
         report.skip(Skipped(Place("in.ndjson", line), "empty line"))
     report.dangling = [Dangling(f"Location/{number}", 7 - number, "Patient/1") for number in range(7)]
+    report.accept(Place("in.ndjson", 3), [Fault("invariant", "Condition", "con-3: HL7's text")])
+    report.accept(Place("in.ndjson", 4), [Fault("invariant", "Condition", "con-3: HL7's text")])
     return report
 
 
@@ -124,6 +127,7 @@ def test_what_was_skipped_and_what_leads_nowhere_is_reported(capsys: pytest.Capt
     assert capsys.readouterr().err.splitlines() == [
         "in.ndjson:7: not JSON",
         "skipped: empty line, 5 in all: in.ndjson:1, in.ndjson:2, in.ndjson:3, …",
+        "accepted: con-3 is broken, 2 in all: in.ndjson:3 (Condition)",
         f"warning: references to what is not here, 28 in all: {shown}, …",
     ]
 
@@ -145,6 +149,7 @@ def test_json_is_one_object_with_everything(command: typer.Typer, monkeypatch: p
         "total": numbers,
         "problems": [{"file": "in.ndjson", "line": 7, "type": "Patient", "reason": "not JSON"}],
         "skipped": [{"kind": "empty line", "count": 5, "first": ["in.ndjson:1", "in.ndjson:2", "in.ndjson:3"]}],
+        "accepted": [{"key": "con-3", "count": 2, "first": "in.ndjson:3", "expression": "Condition"}],
     }
 
 

@@ -100,19 +100,25 @@ def load(folder: Path, tables: RecordTables | None, *resources: Any, later: int 
     return load_paths([path], tables, clock=lambda: _NOW + timedelta(seconds=later), writers=1, **options)
 
 
-def transaction(folder: Path, tables: RecordTables, *entries: Any, later: int = 0) -> LoadReport:
+def transaction(folder: Path, tables: RecordTables, *entries: Any, later: int = 0, **options: Any) -> LoadReport:
     path = folder / "in.json"
     path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}), encoding="utf-8")
-    return load_paths([path], tables, clock=lambda: _NOW + timedelta(seconds=later), writers=1)
+    return load_paths([path], tables, clock=lambda: _NOW + timedelta(seconds=later), writers=1, **options)
 
 
 def patient(**elements: Any) -> dict[str, Any]:
     return {"resourceType": "Patient", "id": "4", **elements}
 
 
-def organization(aliases: int, **elements: Any) -> dict[str, Any]:
-    alias = [f"name {n}" for n in range(aliases)]
-    return {"resourceType": "Organization", "id": "o", "text": LONG_TEXT, "alias": alias, **elements}
+def containing(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return the elements of a resource that contains another, and refers to it."""
+    extension = [{"url": "urn:x", "valueReference": {"reference": f"#{resource['id']}"}}]
+    return {"contained": [resource], "extension": extension}
+
+
+def organization(names: int, **elements: Any) -> dict[str, Any]:
+    name, *alias = (f"name {n}" for n in range(names))
+    return {"resourceType": "Organization", "id": "o", "name": name, "text": LONG_TEXT, "alias": alias, **elements}
 
 
 def entries_are_consistent(items: Items) -> bool:
@@ -438,8 +444,10 @@ def test_what_could_not_be_loaded_is_dangling(tmp_path: Path, tables: RecordTabl
 def test_other_servers_contained_and_present_resources_are_not_dangling(
     tmp_path: Path, tables: RecordTables, reference: str
 ) -> None:
-    contained = [{"resourceType": "Patient", "id": "inside"}]
-    report = load(tmp_path, tables, patient(), observation("a", subject={"reference": reference}, contained=contained))
+    other = observation(
+        "a", subject={"reference": reference}, **containing({"resourceType": "Patient", "id": "inside"})
+    )
+    report = load(tmp_path, tables, patient(), other)
     assert dangling(report) == []
 
 
@@ -458,13 +466,76 @@ def test_other_servers_contained_and_present_resources_are_not_dangling(
 def test_write_md_a_load_refuses_the_references_that_the_api_does_but_for_what_may_come_later(
     tmp_path: Path, tables: RecordTables, reference: str, why: str
 ) -> None:
-    contained = [{"resourceType": "Practitioner", "id": "gp"}]
-    lines = [observation("a", subject={"reference": reference}, contained=contained), patient()]
+    gp = containing({"resourceType": "Practitioner", "id": "gp"})
+    lines = [observation("a", subject={"reference": reference}, **gp), patient()]
     report = load(tmp_path, tables, *lines, base_url="https://ehr.example")
 
     assert report.exit_code == 1
     assert [why in problem.reason and "subject" in problem.reason for problem in report.problems] == [True]
     assert report.counts["Patient"].loaded == 1
+
+
+def without_status(**elements: Any) -> dict[str, Any]:
+    """Return a Condition that breaks con-3."""
+    return {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/4"}, **elements}
+
+
+def test_what_breaks_an_invariant_is_loaded_only_if_that_is_asked_for(tmp_path: Path, tables: RecordTables) -> None:
+    period = {"start": "2020", "end": "2019"}
+    lines = [patient(), without_status(), without_status(id="d", onsetPeriod=period, abatementPeriod=period)]
+
+    refused = load(tmp_path, tables, *lines)
+    assert (refused.total.loaded, refused.exit_code, refused.accepted) == (1, 1, {})
+    (first, second) = (str(problem).removeprefix(str(tmp_path)) for problem in refused.problems)
+    assert first.startswith("/in.ndjson:2: Condition/c: con-3: Condition.clinicalStatus SHALL be present if ")
+    assert first.endswith(" (Condition)")
+    assert "per-1: If present, start SHALL have a lower value than end (Condition.onsetPeriod)" in second
+
+    accepted = load(tmp_path, tables, *lines, accept_invariants=True)
+    assert (accepted.total.loaded, accepted.exit_code, accepted.problems) == (2, 0, [])
+    found = {key: (each.count, each.first.line, each.expression) for key, each in accepted.accepted.items()}
+    assert found == {
+        "con-3": (2, 2, "Condition"),
+        "con-4": (1, 3, "Condition"),
+        "per-1": (2, 3, "Condition.onsetPeriod"),
+    }
+
+    again = load(tmp_path, tables, *lines, later=1)
+    assert (again.total.unchanged, again.exit_code, again.accepted) == (3, 0, {})
+
+
+def test_a_dry_run_says_what_breaks_an_invariant(tmp_path: Path) -> None:
+    assert [
+        load(tmp_path, None, without_status(), dry_run=True, accept_invariants=each).exit_code for each in (False, True)
+    ] == [1, 0]
+
+
+@pytest.mark.parametrize(("accept_invariants", "loaded"), [(False, 0), (True, 2)])
+def test_a_transaction_with_what_breaks_an_invariant_is_loaded_whole_or_not_at_all(
+    tmp_path: Path, tables: RecordTables, *, accept_invariants: bool, loaded: int
+) -> None:
+    entries = [
+        {"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
+        for each in (patient(), without_status())
+    ]
+    report = transaction(tmp_path, tables, *entries, accept_invariants=accept_invariants)
+
+    assert (report.total.loaded, report.total.failed) == (loaded, 2 - loaded)
+    assert ("Patient/4", "#json") not in items_of(tables) or loaded
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"text": {"status": "generated", "div": "<div><script/></div>"}},
+        {"evidence": [{}]},
+        {"subject": {"reference": "#never"}},
+    ],
+)
+def test_other_faults_are_no_less_for_it(tmp_path: Path, tables: RecordTables, elements: dict[str, Any]) -> None:
+    report = load(tmp_path, tables, without_status(**elements), accept_invariants=True)
+
+    assert (report.total.failed, report.accepted) == (1, {})
 
 
 def test_references_below_the_base_url_are_the_servers_own(tmp_path: Path, tables: RecordTables) -> None:
@@ -617,7 +688,7 @@ def test_keys_left_unprocessed_are_asked_for_again(
 
     watched = TestedClient(dynamodb, batch_get_item=half_read)
     halting = RecordTables(watched, *TABLES)  # type: ignore[arg-type]
-    resources = [organization(120), {"resourceType": "Organization", "id": "p"}]
+    resources = [organization(120), {"resourceType": "Organization", "id": "p", "name": "Surgery"}]
     assert load(tmp_path, halting, *resources).total == TypeCounts(loaded=2)
     assert load(tmp_path, halting, *resources).total == TypeCounts(unchanged=2)
     assert entries_are_consistent(items_of(tables, Table.DIRECTORY))
@@ -664,7 +735,7 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     load(tmp_path, tables, organization(101, name="after"), later=60)
     items = released(tables)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
-    assert len(items) == 2 + 2 + 101 + 1 + (1 if before else 0)
+    assert len(items) == 2 + 2 + 101 + (1 if before else 0)
     assert entries_are_consistent(items)
 
 

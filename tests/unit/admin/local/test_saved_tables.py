@@ -69,7 +69,10 @@ def filled(stack: Stack, folder: Path) -> None:
     tables = RecordTables(client, *(outputs[name] for name in OUTPUTS))
     for lines in (
         [{"resourceType": "Patient", "id": "1"}, {"resourceType": "Patient", "id": "2"}],
-        [{"resourceType": "Patient", "id": "1", "gender": "male"}, {"resourceType": "Organization", "id": "o"}],
+        [
+            {"resourceType": "Patient", "id": "1", "gender": "male"},
+            {"resourceType": "Organization", "id": "o", "name": "Surgery"},
+        ],
     ):
         path = folder / "in.ndjson"
         path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")

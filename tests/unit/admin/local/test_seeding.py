@@ -51,6 +51,7 @@ def load(dynamodb: "DynamoDBClient", folder: Path, *entries: dict[str, Any]) -> 
 
 def put(type_name: str, resource_id: str) -> dict[str, Any]:
     resource = {"resourceType": type_name, "id": resource_id}
+    resource |= {"name": "Surgery"} if type_name == "Organization" else {}
     return {"resource": resource, "request": {"method": "PUT", "url": f"{type_name}/{resource_id}"}}
 
 

@@ -1,6 +1,7 @@
 """Check the resources of a source before they are loaded."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -11,15 +12,23 @@ from careconnect_admin.loading.reading.release import later_release
 from careconnect_records.items.references import contained_in, fhir_base_of, misplaced, references_of
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
 from careconnect_records.stu3.schema import model_of
-from careconnect_records.stu3.validation import validate
+from careconnect_records.stu3.validation import faults_of
 from careconnect_records.writes.target import Target
 
 
-def checked(found: Upsert | Deletion | Problem, *, base_url: str = "") -> LoadRequest | Problem:
-    """Return the request of a resource or deletion, or the problem with it; `base_url` is the server's root URL."""
+def checked(
+    found: Upsert | Deletion | Problem, *, base_url: str = "", accept_invariants: bool = False
+) -> LoadRequest | Problem:
+    """Return the request of a resource or deletion, or the problem with it; `base_url` is the server's root URL.
+
+    A resource that breaks invariants has a request with a refusal, unless they are accepted.
+    """
     if isinstance(found, Problem):
         return found
-    return _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found, base_url)
+    if isinstance(found, Deletion):
+        return _checked_deletion(found)
+    request = _checked_resource(found, base_url)
+    return replace(request, refusal="") if accept_invariants and isinstance(request, LoadRequest) else request
 
 
 def nothing_to_load(found: Iterable[Found | Transaction]) -> Problem | None:
@@ -63,25 +72,27 @@ def _checked_resource(found: Upsert, base_url: str) -> LoadRequest | Problem:
     if not valid_id(resource.get("id")):
         reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
         return Problem(found.place, reason, type_name)
-    try:
-        _require_valid(resource, base_url)
-    except InvalidResourceError as error:
-        reasons = [f"{type_name}/{resource['id']}: {error}", later_release(resource)]
-        return Problem(found.place, "; ".join(filter(None, reasons)), type_name)
-    return LoadRequest(Target(served, resource["id"]), resource)
+    faults, broken = _faults_of(resource, base_url)
+    target = Target(served, resource["id"])
+    if not faults:
+        refusal = str(InvalidResourceError(broken)) if broken else ""
+        return LoadRequest(target, resource, tuple(broken), refusal)
+    reasons = [f"{target.key}: {InvalidResourceError([*faults, *broken])}", later_release(resource)]
+    return Problem(found.place, "; ".join(filter(None, reasons)), type_name)
 
 
-def _require_valid(resource: dict[str, Any], base_url: str) -> None:
-    """Raise `InvalidResourceError` for an invalid resource, or one that refers to a type that is not allowed.
+def _faults_of(resource: dict[str, Any], base_url: str) -> tuple[list[Fault], list[Fault]]:
+    """Return the faults of a resource, also of a reference to a type that is not allowed, and its broken invariants.
 
     The resources that it refers to need not be stored.
     """
-    validate(resource)
-    contained, fhir_base = contained_in(resource), fhir_base_of(base_url)
-    faults = (
-        Fault.at(reference.expression, "not-found", predicate)
-        for reference in references_of(resource)
-        if (predicate := misplaced(reference, contained, fhir_base))
-    )
-    if found := list(islice(faults, MAX_FAULTS)):
-        raise InvalidResourceError(found)
+    faults, broken = faults_of(resource)
+    if not faults:
+        contained, fhir_base = contained_in(resource), fhir_base_of(base_url)
+        of_references = (
+            Fault.at(reference.expression, "not-found", predicate)
+            for reference in references_of(resource)
+            if (predicate := misplaced(reference, contained, fhir_base))
+        )
+        faults = list(islice(of_references, MAX_FAULTS))
+    return faults, broken

@@ -11,7 +11,7 @@ from audit_archiver import s3_archive
 from audit_archiver.archived_batch import unpack
 from careconnect.endpoint import pipeline
 from careconnect.oauth import signing_keys
-from careconnect_records.stu3.validation import validate
+from careconnect_records.stu3.validation import faults_of
 from record_writer.checks import valid_resource
 
 _MOST: Final = 20_000
@@ -34,7 +34,7 @@ def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Cal
 
 
 REMEMBERED: Final[tuple[tuple[Any, str, Callable[..., Any]], ...]] = (
-    (valid_resource, "validate", _remembered(validate, json.dumps)),
+    (valid_resource, "faults_of", _remembered(faults_of, json.dumps)),
     (
         signing_keys,
         "_published",
