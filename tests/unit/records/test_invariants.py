@@ -1,5 +1,7 @@
 """STU3's invariants of level error: each is broken once by example and refused by its key (`write.md`, Invariants)."""
 
+from copy import deepcopy
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from careconnect_records.stu3.invariants import ELSEWHERE, INVARIANTS, ROWS, bro
 from careconnect_records.stu3.validation import faults_of
 from careconnect_records.stu3.xml_source import parse_xml_body
 from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.records.generated import cases
+from careconnect_testing.records.generated_resources import generated_resources
 
 Resource = dict[str, Any]
 
@@ -545,3 +549,21 @@ def test_the_outermost_resource_is_searched_once_for_all_that_it_contains() -> N
 
     assert len(broken_invariants(resource)) == 102
     assert resource.searched == 1
+
+
+def test_whatever_is_elsewhere_in_a_resource_it_is_judged_without_an_error() -> None:
+    random = Random(36)
+    junk: list[Any] = [None, [], {}, "", 0, True, "x", ["x"], [{}], [None], {"id": ["q"]}, {"resourceType": [1]}]
+    junk += [[{"resourceType": "Patient", "id": [1]}], {"value": "x"}, {"reference": [1]}, "0001-01-01T00:00:00+14:00"]
+
+    def containers(node: Any) -> list[Any]:
+        if not isinstance(node, dict | list):
+            return []
+        children = node.values() if isinstance(node, dict) else node
+        return [node, *(each for child in children for each in containers(child))]
+
+    for resource in generated_resources(cases(4_000), seed=36):
+        node = random.choice([each for each in containers(resource) if each and each is not resource] or [resource])
+        place = random.choice([*node] if isinstance(node, dict) else range(len(node)))
+        node[place] = deepcopy(random.choice(junk))
+        faults_of(resource)
