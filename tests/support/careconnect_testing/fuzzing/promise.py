@@ -30,7 +30,17 @@ _CONFIDENTIAL: Final = re.compile(rf"{re.escape(SECRET)}|eyJ[\w-]*\.")
 _IN_HEADERS: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _CODES: Final = frozenset(
     (
-        *("value", "not-supported", "invalid", "too-costly", "too-long", "forbidden", "not-found", "structure"),
+        *(
+            "value",
+            "not-supported",
+            "invalid",
+            "invariant",
+            "too-costly",
+            "too-long",
+            "forbidden",
+            "not-found",
+            "structure",
+        ),
         *("conflict", "required", "duplicate", "code-invalid", "processing", "business-rule", "login", "expired"),
     )
 )
