@@ -119,8 +119,8 @@ def _operations_of(exchange: Exchange, ledger: Ledger) -> Iterator[tuple[str, Op
         return
     entries = json.loads(exchange.sent.body or "{}")["entry"]
     answers = exchange.answer.json["entry"] if exchange.answer and exchange.status == 200 else [None] * len(entries)
-    # The resources of which another entry is known to be.
-    named = {entry["request"]["url"] for entry in entries}
+    # The resources that another entry is known to write.
+    named = {entry["request"]["url"] for entry in entries if entry["request"]["method"] != "GET"}
     for entry, answer in zip(entries, answers, strict=True):
         method, url = entry["request"]["method"], entry["request"]["url"]
         if method == "GET":
