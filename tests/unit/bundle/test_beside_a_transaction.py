@@ -48,7 +48,7 @@ THERE = {"managingOrganization": {"reference": "Organization/o1"}}
 
 
 def moved_in(writer: Writer) -> Answer:
-    """Change a patient, who is referred to an organization from then on, and the organization."""
+    """Refer a patient to an organization, and rename the organization, in one transaction."""
     changed = entry("PUT", "Patient/4", {**FEMALE, **THERE}), entry("PUT", "Organization/o1", {**PLACE, "name": "B"})
     return Bundles(writer).send(transaction(*changed))
 

@@ -145,7 +145,7 @@ def _constraints(package: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _own_constraints(package: Path, profile: str) -> list[dict[str, Any]]:
-    """Return what a profile of a data type (SimpleQuantity) adds to the constraints of its type."""
+    """Return the constraints that a profile of a data type (SimpleQuantity) adds to its type."""
     (root, *_) = _read(package / f"StructureDefinition-{profile}.json")["snapshot"]["element"]
     return [each for each in root.get("constraint", ()) if "source" not in each]
 

@@ -34,7 +34,7 @@ _Node = dict[str, Any]
 
 
 class _Outermost:
-    """The outermost resource: what invariants ask of it, looked for once, however many elements ask."""
+    """Finds what invariants ask of the outermost resource, once for all elements."""
 
     def __init__(self, resource: _Node) -> None:
         self._resource = resource
@@ -334,7 +334,7 @@ def _children_of(model: Any) -> dict[str, tuple[Element, _Checks]]:
 
 
 class _Judge:
-    """Judges one resource. `faulty` are the places that have other faults, `found` is what it breaks."""
+    """Collects in `found` the invariants that one resource breaks, except at the `faulty` places."""
 
     def __init__(self, resource: _Node, faulty: Collection[str]) -> None:
         self._outermost = _Outermost(resource)
@@ -370,7 +370,7 @@ class _Judge:
                 self._judge(node, element.type_class, checks, where)
 
     def _judge_beside(self, beside: Any, value: Any, path: str) -> None:
-        """Judge what stands beside the value of a primitive, or of each repetition."""
+        """Judge the extensions beside the value of a primitive, or beside each repetition of it."""
         repeats = isinstance(beside, list)
         values = value if isinstance(value, list) else [value]
         for index, node in enumerate(beside if repeats else [beside]):

@@ -62,7 +62,7 @@ class Element:
 
 
 def model_beside_primitive() -> Any:
-    """Return the model class of what a primitive may have beside its value (STU3 JSON §2.6.2)."""
+    """Return the model class of the id and the extensions beside a primitive's value (STU3 JSON §2.6.2)."""
     return get_fhir_model_class("Element")
 
 

@@ -166,7 +166,7 @@ class Writer:
         return stored
 
     def loaded(self, resource: Resource) -> None:
-        """Store a resource as a load does that accepts what breaks invariants."""
+        """Store a resource that breaks invariants, as `careconnect load --accept-invariants` does."""
         type_ = resource_type(resource["resourceType"])
         assert type_ is not None
         loader = RecordWriter(self.reader.tables, clock=lambda: datetime.fromtimestamp(self.now(), UTC))
