@@ -20,10 +20,11 @@ from careconnect.oauth.scopes import Letter
 from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 from careconnect_records.items.references import references_of
 from careconnect_records.items.resource_items import TooLargeError
+from careconnect_records.multi_step.states import STATE_ACTIONS
 from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
 from careconnect_records.multi_step.write import SECONDS_TOGETHER, TooManyKeysError
 from careconnect_records.parsing.faults import MAX_FAULTS
-from careconnect_records.writes.plan import plan_holding
+from careconnect_records.writes.plan import MAX_ACTIONS, plan_holding
 from careconnect_records.writes.plan_write import TooCostlyError
 from careconnect_records.writes.target import Target
 from record_writer import refusals
@@ -46,7 +47,7 @@ from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.write_entry import WriteEntry, at_entry
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
-MAX_PATIENTS: Final = 98
+MAX_PATIENTS: Final = MAX_ACTIONS - STATE_ACTIONS
 """Patients of one transaction: the transaction of its commit has room for so many audit events."""
 
 SECONDS: Final = 9.0
