@@ -171,12 +171,12 @@ def test_a_query_that_is_not_utf_8_is_400(api: Api, token: str, query: str) -> N
 
 
 def test_the_fhir_base_takes_bundles_alone(api: Api) -> None:
-    for method in ("PUT", "PATCH", "DELETE"):
-        answer = api.http.request(method, FHIR_PATH)
-        assert (answer.status_code, issue_code(answer)) == (405, "not-supported")
-        assert answer.headers["Allow"] == "POST, OPTIONS"
-    assert api.http.get(FHIR_PATH).status_code == 404
-    assert api.http.post(FHIR_PATH).status_code == 401
+    for path in (FHIR_PATH, f"{FHIR_PATH}/"):
+        for method in ("GET", "PUT", "PATCH", "DELETE"):
+            answer = api.http.request(method, path)
+            assert (answer.status_code, issue_code(answer)) == (405, "not-supported")
+            assert answer.headers["Allow"] == "OPTIONS, POST"
+        assert api.http.post(path).status_code == 401
 
 
 def test_a_local_run_never_asks_for_https(api: Api) -> None:

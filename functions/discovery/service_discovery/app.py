@@ -115,18 +115,18 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
 
 def _refusal(method: str, path: str) -> OutcomeError:
     """Return the 404 or 405 outcome of a path without a document and without another function for the method."""
+    if path in (FHIR_PATH, f"{FHIR_PATH}/"):
+        return outcomes.method_not_allowed(f"OPTIONS, {BASE.allowed}")
     name = path.removeprefix(FHIR_PATH).strip("/")
     found = served_type(name.partition("/")[0])
-    if method in ("GET", "HEAD") or (method == "POST" and name and (found is None or "/" in name)):
-        # Other functions serve reads and searches: this is the FHIR base itself, or an unknown type name.
+    if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
+        # Other functions serve reads and searches: this is an unknown type name.
         return unknown_path(path)
     return outcomes.method_not_allowed(_allowed(path))
 
 
 def _allowed(path: str) -> str:
     """Return the methods of a path, those of a document if it is none of the API."""
-    if path == FHIR_PATH:
-        return f"{BASE.allowed}, OPTIONS"
     with suppress(OutcomeError):
         return f"{parse_path(path).allowed}, OPTIONS"
     return _READING

@@ -118,7 +118,6 @@ PATHS = [
         "Encounter/e1/9434765919",
         "Below Encounter there are Encounter/{id}, Encounter/{id}/_history and Encounter/{id}/_history/{version}.",
     ),
-    ("", "This is the FHIR base, which answers nothing itself."),
 ]
 
 

@@ -21,8 +21,6 @@ def unknown_path(path: str) -> OutcomeError:
 
 def _cause(path: str) -> str:
     prefix, _, rest = path.partition(FHIR_PATH + "/")
-    if path == FHIR_PATH or (not prefix and not rest):
-        return "This is the FHIR base, which answers nothing itself."
     if prefix:
         return f"FHIR is served below {FHIR_PATH}."
     name, *segments = (unquote(segment) for segment in rest.split("/"))
