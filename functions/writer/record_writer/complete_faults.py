@@ -26,11 +26,12 @@ def missing_references(
     store: RecordStore,
     met: Disclosures,
     previous: Collection[str] = (),
+    full_urls: Collection[str] | None = None,
 ) -> list[Issue]:
     """Return the faults of an invalid resource's references, as a valid one with the same references would have them.
 
     Without any if one is told of too many resources or patients at once. `previous` are the keys that a patch's stored
-    version refers to.
+    version refers to, `full_urls` are as for `require_references`.
     """
     if request.kind is Kind.UPDATE and request.caller.patient:
         # The stored version, which is not read yet, may keep references that a bound client cannot see.
@@ -44,4 +45,4 @@ def missing_references(
     stored = store.read_summaries(each for key, each in referenced.items() if key != own)
     found = find_references(request.caller, stored.values(), previous)
     met.disclose((*patients_in_body(request.type, resource, request.root), *found.patients))
-    return reference_faults(resource, references, {own, *found.keys}, request.root)
+    return reference_faults(resource, references, {own, *found.keys}, request.root, full_urls)

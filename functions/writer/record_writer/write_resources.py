@@ -190,6 +190,11 @@ class _Attempt:
         return self.ordered[0].request.caller
 
     @property
+    def full_urls(self) -> frozenset[str] | None:
+        """The names by which the entries of a transaction refer to each other, None for a write that is alone."""
+        return None if self.ordered[0].is_alone else frozenset(name for each in self.ordered for name in each.names)
+
+    @property
     def store(self) -> RecordStore:
         """The tables of resources."""
         return self.writer.store
@@ -245,7 +250,7 @@ class _Attempt:
         if faults and are_readable(faults):
             units = UNITS_PER_LOOKUP * len(targets_among(references_of(resource), request.root))
             with self._paying(units):
-                faults += missing_references(request, resource, self.store, met, target.references)
+                faults += missing_references(request, resource, self.store, met, target.references, self.full_urls)
         if faults:
             raise outcomes.invalid_resource(faults[:MAX_FAULTS])
 
@@ -291,7 +296,7 @@ class _Attempt:
                 found = find_references(request.caller, there, previous=target.references)
                 # From here on the answer tells that these patients exist, also if it is a refusal.
                 met.disclose(found.patients)
-                require_references(resource, each.references, {*found.keys, *written}, request.root)
+                require_references(resource, each.references, {*found.keys, *written}, request.root, self.full_urls)
                 require_match(request, target)
 
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:

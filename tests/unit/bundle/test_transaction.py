@@ -123,10 +123,43 @@ def test_a_full_url_of_this_server_names_its_resource(bundles: Bundles, writer: 
     assert writer.reader.get("Observation", "patient=own").total == 1
 
 
-def test_a_reference_to_a_full_url_of_no_entry_stays(bundles: Bundles, writer: Writer) -> None:
-    bundles.transaction(created("", observation("urn:uuid:05efabf0-4be2-4561-91ce-51548425acb0")))
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [
+        ("urn:uuid:05efabf0-4be2-4561-91ce-51548425acb0", f"; the nearest is {A}"),
+        ("urn:uuid:05efabf0-4be2-4561-91ce-51548425acb0/_history/1", f"; the nearest is {A}"),
+        (A.upper(), f"; the nearest is {A}"),
+        ("urn:uuid:4c1f7a60-9c3b-4a0e-8e0f-27b1d94c35d8", ""),
+        ("urn:oid:1.2.3", ""),
+    ],
+)
+def test_k_a_reference_to_a_full_url_of_no_entry_is_refused_with_the_nearest(
+    bundles: Bundles, reference: str, hint: str
+) -> None:
+    referring = observation(A, performer=[{"reference": reference}])
+    answer = refused(bundles, created(A, patient("1")), created("", referring))
 
-    assert writer.reader.get("Observation/new-0").json["subject"]["reference"].startswith("urn:uuid:")
+    assert (answer.status, issues_in(answer)) == (422, [("not-found", ("Bundle.entry[1].resource.performer[0]",))])
+    assert answer.json["issue"][0]["diagnostics"] == f"performer[0] refers to a full URL that no entry has{hint}."
+
+
+def test_k_an_update_of_a_transaction_that_breaks_an_invariant_has_the_fault_too(bundles: Bundles) -> None:
+    broken = {"resourceType": "Condition", "id": "c", "subject": {"reference": B}}
+
+    answer = refused(bundles, created(A, patient("1")), entry("PUT", "Condition/c", broken))
+
+    invariant, reference = answer.json["issue"]
+    assert (invariant["code"], reference["code"]) == ("invariant", "not-found")
+    assert reference["diagnostics"] == f"subject refers to a full URL that no entry has; the nearest is {A}."
+
+
+def test_k_an_entry_of_a_batch_refers_to_no_other(bundles: Bundles) -> None:
+    answered = bundles.batch(created(A, patient("1")), created("", observation(A)))
+
+    assert statuses(answered) == [201, 422]
+    assert answered[1]["response"]["outcome"]["issue"][0]["diagnostics"] == (
+        "subject refers to an entry of a Bundle by its full URL: only a transaction's entries refer to each other."
+    )
 
 
 def test_a_create_whose_condition_is_met_stands_for_what_is_there(bundles: Bundles, writer: Writer) -> None:

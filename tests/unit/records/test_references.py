@@ -90,7 +90,9 @@ def test_a_target_is_keyed_as_its_items_are() -> None:
     ("text", "elsewhere"),
     [
         ("https://other.example/Patient/4", True),
-        ("urn:uuid:9c8ab8ae-1d4d-4b8e-9f5e-5d0ad6cdb1c2", True),
+        ("urn:uuid:9c8ab8ae-1d4d-4b8e-9f5e-5d0ad6cdb1c2", False),
+        ("URN:OID:1.2.3", False),
+        ("urn:nhs:9", True),
         (f"{BASE}/Patient?x", False),
         (f"{BASE.upper()}/Patient/4", False),
         ("Patient?identifier=urn:x:1", False),

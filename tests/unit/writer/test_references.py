@@ -43,7 +43,7 @@ def _patient_4(writer: Writer) -> None:
         "Patient/4/_history/0",
         "Patient/4/_history/x",
         "https://other.example/fhir/Patient/9",
-        "urn:uuid:9c8ab8ae-1d4d-4b8e-9f5e-5d0ad6cdb1c2",
+        "urn:nhs:9",
     ],
 )
 def test_what_is_there_or_elsewhere_may_be_referred_to(writer: Writer, reference: str) -> None:
@@ -187,6 +187,38 @@ def test_no_index_is_stored_of_what_is_referred_to(writer: Writer) -> None:
     assert not summary.entries
     for name in ("version", "exists", "patients"):
         assert getattr(summary, name) == getattr(whole, name)
+
+
+# --- to an entry of a Bundle
+
+UUID = "urn:uuid:9c8ab8ae-1d4d-4b8e-9f5e-5d0ad6cdb1c2"
+OF_AN_ENTRY = (
+    "subject refers to an entry of a Bundle by its full URL: only a transaction's entries refer to each other."
+)
+
+
+@pytest.mark.parametrize("reference", [UUID, UUID.upper(), "urn:oid:1.2.3", f"{UUID}/_history/1"])
+def test_k_a_single_write_refers_to_no_entry_of_a_bundle(writer: Writer, reference: str) -> None:
+    stored = writer.made(observation("Patient/4"))
+    replaced = {"op": "replace", "path": "/subject/reference", "value": reference}
+
+    for answer in (
+        writer.create(observation(reference)),
+        writer.create(observation(reference, status="done")),
+        writer.update({**observation(reference), "id": stored["id"]}),
+        writer.patch(f"Observation/{stored['id']}", replaced),
+        writer.as_caller("patient/*.cruds", "4").create(observation("Patient/4", performer=[{"reference": reference}])),
+    ):
+        assert (answer.status, answer.json["issue"][-1]["code"]) == (422, "not-found")
+        assert answer.json["issue"][-1]["diagnostics"] in (OF_AN_ENTRY, OF_AN_ENTRY.replace("subject", "performer[0]"))
+
+
+def test_a_stored_reference_to_an_entry_is_corrected_with_the_next_change(writer: Writer) -> None:
+    writer.loaded({**observation(UUID), "id": "old"})
+    kept = writer.update({**observation(UUID), "id": "old", "comment": "x"})
+
+    assert (kept.status, issues_in(kept)) == (422, SUBJECT)
+    assert writer.update({**observation("Patient/4"), "id": "old"}).status == 200
 
 
 # --- of invalid resources

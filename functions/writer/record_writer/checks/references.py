@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, Final
 
 from careconnect.fhir import outcomes
+from careconnect.fhir.nearest_name import nearest_name
 from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import resource_type
 from careconnect_records.items.references import (
@@ -13,12 +14,21 @@ from careconnect_records.items.references import (
     fhir_base_of,
     is_elsewhere,
     misplaced,
+    names_an_entry,
     target_of,
 )
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault
 from careconnect_records.writes.target import Target
 
 _ABSENT: Final = "refers to a resource that does not exist"
+_OF_AN_ENTRY: Final = "refers to an entry of a Bundle by its full URL: only a transaction's entries refer to each other"
+_OF_NO_ENTRY: Final = "refers to a full URL that no entry has"
+
+_ALIKE: Final = 0.9
+"""The part of the characters that a misspelt UUID shares with the right one: two random ones share 0.6 at most."""
+
+_MAX_HINTS: Final = 5
+"""Each is compared with the full URLs of up to 500 entries."""
 
 
 def targets_among(references: Iterable[FoundReference], root: str) -> dict[str, Target]:
@@ -30,38 +40,63 @@ def targets_among(references: Iterable[FoundReference], root: str) -> dict[str, 
 
 
 def require_references(
-    resource: dict[str, Any], references: Iterable[FoundReference], there: Collection[str], root: str
+    resource: dict[str, Any],
+    references: Iterable[FoundReference],
+    there: Collection[str],
+    root: str,
+    full_urls: Collection[str] | None = None,
 ) -> None:
     """Raise the 422 outcome with each reference to an absent resource, or to one of a type that is not allowed.
 
-    `there` are the keys of the resources that exist for the caller. A version in a reference is not looked at: the
-    answer would tell how often a resource was written.
+    `there` are the keys of the resources that exist for the caller, `full_urls` those of a transaction's entries, None
+    outside of one. A version in a reference is not looked at: the answer would tell how often a resource was written.
     """
-    if faults := reference_faults(resource, references, there, root):
+    if faults := reference_faults(resource, references, there, root, full_urls):
         raise outcomes.invalid_resource(faults)
 
 
 def reference_faults(
-    resource: dict[str, Any], references: Iterable[FoundReference], there: Collection[str], root: str
+    resource: dict[str, Any],
+    references: Iterable[FoundReference],
+    there: Collection[str],
+    root: str,
+    full_urls: Collection[str] | None = None,
 ) -> list[Issue]:
     """Return the first `MAX_FAULTS` faults of the references of a resource, valid or not, as `require_references`."""
-    return list(islice(_faults(contained_in(resource), references, there, fhir_base_of(root)), MAX_FAULTS))
+    contained, fhir_base = contained_in(resource), fhir_base_of(root)
+    return list(islice(_faults(contained, references, there, fhir_base, full_urls), MAX_FAULTS))
 
 
 def _faults(
-    contained: Mapping[str, str], references: Iterable[FoundReference], there: Collection[str], fhir_base: str
+    contained: Mapping[str, str],
+    references: Iterable[FoundReference],
+    there: Collection[str],
+    fhir_base: str,
+    full_urls: Collection[str] | None,
 ) -> Iterator[Issue]:
+    hints = 0
     for reference in references:
-        if predicate := misplaced(reference, contained, fhir_base) or _absent(reference, there, fhir_base):
+        if predicate := misplaced(reference, contained, fhir_base) or _absent(reference, there, fhir_base, full_urls):
+            if predicate == _OF_NO_ENTRY and hints < _MAX_HINTS:
+                predicate += _nearest(reference.text, full_urls or ())
+                hints += 1
             fault = Fault.at(reference.expression, "not-found", predicate)
             yield Issue(fault.code, fault.text, expression=fault.expression)
 
 
-def _absent(reference: FoundReference, there: Collection[str], fhir_base: str) -> str:
+def _absent(
+    reference: FoundReference, there: Collection[str], fhir_base: str, full_urls: Collection[str] | None
+) -> str:
     """Return a predicate for a reference that leads nowhere, empty if it leads to a resource or to another server."""
     target = target_of(reference.text, fhir_base)
-    if target is None:
-        leads = reference.text.startswith("#") or is_elsewhere(reference.text, fhir_base)
-    else:
-        leads = target.key in there
-    return "" if leads else _ABSENT
+    if target is not None:
+        return "" if target.key in there else _ABSENT
+    if names_an_entry(reference.text):
+        return _OF_AN_ENTRY if full_urls is None else _OF_NO_ENTRY
+    return "" if reference.text.startswith("#") or is_elsewhere(reference.text, fhir_base) else _ABSENT
+
+
+def _nearest(text: str, full_urls: Collection[str]) -> str:
+    """Return the end of a sentence, with the full URL that a reference misspells."""
+    nearest = nearest_name(text.partition("/")[0], filter(names_an_entry, full_urls), alike=_ALIKE)
+    return f"; the nearest is {nearest}" if nearest else ""

@@ -217,13 +217,14 @@ def _dates(element: Any) -> Iterator[list[int]]:
 
 
 def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[str]:
-    """Yield the target of a literal reference; contained and logical references have none."""
+    """Yield the target of a literal reference; contained and logical references and URNs have none."""
     text = element.get("reference") or ""
     if not text or text.startswith("#"):
         return
     literal = LITERAL_REFERENCE.fullmatch(text)
     if literal is None:
-        if ABSOLUTE_URI.fullmatch(text):
+        # A URN is the name of a Bundle's entry: of a resource that is not stored under it.
+        if ABSOLUTE_URI.fullmatch(text) and text[:4].lower() != "urn:":
             yield text
         return
     if parameter.targets and literal["type"] not in parameter.targets:

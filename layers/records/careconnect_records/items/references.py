@@ -84,8 +84,15 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
     return "" if reference.allows(kind) else f"may only refer to {' or '.join(sorted(reference.targets))}"
 
 
+def names_an_entry(text: str) -> bool:
+    """Return True if a literal reference is a UUID or an OID, which only a Bundle's full URL gives a resource."""
+    return text[:9].lower().startswith(("urn:uuid:", "urn:oid:"))
+
+
 def is_elsewhere(text: str, fhir_base: str) -> bool:
     """Return True if a literal reference is an absolute URI outside this server."""
+    if names_an_entry(text):
+        return False
     return ABSOLUTE_URI.fullmatch(text) is not None and not text.lower().startswith(f"{fhir_base}/".lower())
 
 

@@ -20,7 +20,8 @@ FaultCode = Literal["invalid", "required", "value", "code-invalid", "structure",
 class Fault:
     """One fault: `expression` is a FHIRPath (`Observation.component[1].valueQuantity.code`), `text` a sentence.
 
-    Neither holds a value that was sent. Of the names of unknown elements, both hold those that FHIR could have.
+    Neither holds a value that was sent. Of the names of unknown elements, both hold those that FHIR could have; the
+    text of a reference may hold an entry's full URL.
     """
 
     code: FaultCode

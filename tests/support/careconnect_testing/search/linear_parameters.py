@@ -116,20 +116,20 @@ def _last_updated(resource: Resource) -> list[Period]:
     return [period_of(value) for value in at(resource, "meta", "lastUpdated")]
 
 
-# References. Search ignores contained resources, references without a `reference`, and types that the parameter does
-# not apply to (an EpisodeOfCare as the context, for `encounter`).
+# References. Search ignores contained resources, references without a `reference`, URNs, and types that the parameter
+# does not apply to (an EpisodeOfCare as the context, for `encounter`).
 
 
 def _refers(path: str, *targets: str) -> Parameter:
     def references(resource: Resource) -> list[str]:
         found = at(resource, *path.split("."), "reference")
-        return [one for one in found if not one.startswith("#") and _type_of(one) in (*targets, "")]
+        return [one for one in found if not one.startswith(("#", "urn:")) and _type_of(one) in (*targets, "")]
 
     return Parameter("reference", references, targets)
 
 
 def _type_of(reference: str) -> str:
-    """Return the type in `Type/id`, after any base; empty if there is none, as in a URN."""
+    """Return the type in `Type/id`, after any base; empty if there is none."""
     return "".join(reference.split("/")[-2:-1])
 
 

@@ -163,8 +163,6 @@ class ValueMaker:
 
     def _reference(self, known: Sequence[str], targets: Sequence[str], modifier: str) -> str:
         reference = self._random.choice(known or [f"{targets[0]}/no-such-id"])
-        if reference.startswith("urn:"):
-            return "no-such-id" if modifier else reference
         resource_id = reference.rpartition("/")[2] if self._random.random() < 0.9 else "no-such-id"
         if modifier:
             return resource_id
