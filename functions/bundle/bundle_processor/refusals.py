@@ -8,12 +8,16 @@ from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 
 def no_bundle() -> OutcomeError:
     """Return 400 for a resource of another type."""
-    return OutcomeError(400, "structure", "The body has to be a Bundle.", where="resourceType")
+    text = "The body has to be a Bundle. One resource is sent to its type, such as POST /Patient."
+    return OutcomeError(400, "structure", text, where="resourceType")
 
 
 def another_type() -> OutcomeError:
     """Return 400 for a Bundle of a type that is not processed."""
-    text = "A Bundle that is sent here has the type batch or transaction."
+    text = (
+        "A Bundle that is sent here is a batch or a transaction: to store what another holds, send each resource as an "
+        "entry with a request."
+    )
     return OutcomeError(400, "value", text, where="Bundle.type")
 
 

@@ -21,6 +21,7 @@ from record_writer.request.preconditions import (
     if_match_of,
     if_none_exist_of,
     one_identifier,
+    require_no_criteria,
     require_supported,
 )
 from record_writer.request.request_body import patch_in, resource_in
@@ -84,13 +85,16 @@ def _condition(requested: Requested) -> Identifier | None:
     request, type_, interaction = requested.request, requested.path.type, requested.interaction
     match interaction.condition:
         case Condition.HEADER:
-            criteria_in(request.query, interaction.takes, supported=())
+            require_no_criteria(request.query, interaction.takes)
             given = if_none_exist_of(request.headers["if-none-exist"], type_, requested.context.base_url.fhir)
             return one_identifier(type_, given)
         case Condition.QUERY:
-            return one_identifier(type_, criteria_in(request.query, interaction.takes))
+            given = criteria_in(request.query, interaction.takes)
+            if not given:
+                raise refusals.neither_id_nor_condition(request.method, type_)
+            return one_identifier(type_, given)
         case _:
-            criteria_in(request.query, interaction.takes, supported=())
+            require_no_criteria(request.query, interaction.takes)
             return None
 
 

@@ -1,10 +1,11 @@
 """The outcomes that refuse a write, each a named constructor with a fixed text (`write.md`, What is refused)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import ResourceType
 
 COMPARTMENT: Final = "compartment"
 """The audit trail's reason for a refusal of a client that is bound to a patient."""
@@ -64,10 +65,24 @@ def another_id() -> OutcomeError:
 
 
 def criterion_not_supported(name: str) -> OutcomeError:
-    """Return 400 for a parameter that no write supports; the outcome echoes its name alone."""
+    """Return 400 for a criterion that no condition takes; the outcome echoes its name alone."""
     return outcomes.invalid_parameter(
-        name, "a write takes identifier as its condition, _format and _pretty.", code="not-supported"
+        name, "a write finds its resource by one criterion only, identifier=system|value.", code="not-supported"
     )
+
+
+def parameter_not_supported(name: str, takes: Sequence[str]) -> OutcomeError:
+    """Return 400 for a parameter of a write without a condition in its query, which `takes` others."""
+    text = f"this request takes {', '.join(takes)}."
+    if name == "identifier":
+        text += " A condition is for PUT and DELETE of a type, and for the If-None-Exist of a POST."
+    return outcomes.invalid_parameter(name, text, code="not-supported")
+
+
+def type_without_identifiers(type_name: str) -> OutcomeError:
+    """Return 400 for a condition on a type that has no identifiers."""
+    text = f"{type_name} has none in STU3, and so takes no condition: name the resource by its id."
+    return outcomes.invalid_parameter("identifier", text, code="not-supported")
 
 
 def malformed_if_match() -> OutcomeError:
@@ -119,11 +134,29 @@ def nothing_matches() -> OutcomeError:
     return OutcomeError(412, "not-found", "No resource meets the condition of the reference.", metrics=_REFUSED)
 
 
+def neither_id_nor_condition(method: str, type_: ResourceType) -> OutcomeError:
+    """Return 412 for a PUT or DELETE of a type alone."""
+    condition = " Or give a condition: identifier=system|value." if type_.condition else ""
+    text = f"Give the id in the path: {method} /{type_.name}/{{id}}.{condition}"
+    return OutcomeError(412, "required", text, metrics=_REFUSED)
+
+
 def not_one_identifier() -> OutcomeError:
     """Return 412 for a condition without an identifier, or with several."""
-    return OutcomeError(
-        412, "required", "The condition has to be one identifier=system|value, and no other.", metrics=_REFUSED
-    )
+    text = "A condition is one identifier=system|value: send exactly one."
+    return OutcomeError(412, "required", text, metrics=_REFUSED)
+
+
+def identifier_without_system() -> OutcomeError:
+    """Return 412 for a condition's identifier without a `|`."""
+    text = "The identifier lacks its system: send identifier=system|value, or identifier=|value if it has none."
+    return OutcomeError(412, "required", text, metrics=_REFUSED)
+
+
+def identifier_without_value() -> OutcomeError:
+    """Return 412 for a condition's identifier with a system alone."""
+    text = "The identifier lacks its value: send identifier=system|value."
+    return OutcomeError(412, "required", text, metrics=_REFUSED)
 
 
 def several_match() -> OutcomeError:

@@ -8,7 +8,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import valid_id
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body
-from record_writer.request.preconditions import criteria_in
+from record_writer.request.preconditions import require_no_criteria
 from record_writer.request.request_body import LARGEST_SENT, any_resource_in
 from record_writer.request.write_request import Kind, WriteRequest
 
@@ -58,7 +58,7 @@ def judged_write_of(requested: Requested, met: Disclosures) -> WriteRequest:
 def _given(requested: Requested) -> dict[str, Any]:
     """Return the parameters of the query and of the body, those of the body first."""
     request = requested.request
-    criteria_in(request.query, requested.interaction.takes, supported=())
+    require_no_criteria(request.query, requested.interaction.takes)
     given: dict[str, Any] = {name: text for name, text in request.query if name in _VALUES}
     if not request.encoded_body:
         return given

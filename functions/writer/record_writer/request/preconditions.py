@@ -63,24 +63,34 @@ def if_match_of(headers: Mapping[str, str]) -> IfMatch | None:
     return IfMatch(frozenset(tag[1] for tag in tags if tag))
 
 
-def criteria_in(
-    query: Pairs, takes: Sequence[str] = WRITE_PARAMETERS, *, supported: Sequence[str] = (IDENTIFIER,)
-) -> list[str]:
-    """Return the values of the `supported` parameters; raises the 400 outcomes for any other, by name.
+def criteria_in(query: Pairs, takes: Sequence[str] = WRITE_PARAMETERS) -> list[str]:
+    """Return the values of `identifier` in the query of a condition; raises the 400 outcomes for any other criterion.
 
-    `takes` are the result parameters, which are no criteria. An access token in the query is refused (RFC 6750 §2).
+    `takes` are the result parameters, which are no criteria.
     """
-    if any(name == "access_token" for name, _ in query):
-        raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
-    if not is_utf8(query):
-        raise outcomes.not_utf8("query")
     values = []
-    for name, value in query:
-        if name in supported:
+    for name, value in _readable(query):
+        if name == IDENTIFIER:
             values.append(value)
         elif name not in takes:
             raise refusals.criterion_not_supported(name)
     return values
+
+
+def require_no_criteria(query: Pairs, takes: Sequence[str]) -> None:
+    """Raise the 400 outcome for a parameter that a request without a condition in its query does not take, by name."""
+    for name, _ in _readable(query):
+        if name not in takes:
+            raise refusals.parameter_not_supported(name, takes)
+
+
+def _readable(query: Pairs) -> Pairs:
+    """Return a query in UTF-8 without an access token, which is refused there (RFC 6750 §2)."""
+    if any(name == "access_token" for name, _ in query):
+        raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
+    if not is_utf8(query):
+        raise outcomes.not_utf8("query")
+    return query
 
 
 def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[str]:
@@ -114,12 +124,16 @@ def one_identifier(type_: ResourceType, values: Sequence[str]) -> Identifier:
     """
     parameter = type_.parameter(IDENTIFIER)
     if parameter is None:
-        raise refusals.criterion_not_supported(IDENTIFIER)
+        raise refusals.type_without_identifiers(type_.name)
     if len(values) != 1 or len(split_unescaped(values[0], ",")) != 1:
         raise refusals.not_one_identifier()
     parts = [unescape(part) for part in split_unescaped(values[0], "|")]
-    if len(parts) != 2 or not parts[1].strip():
+    if len(parts) == 1:
+        raise refusals.identifier_without_system()
+    if len(parts) != 2:
         raise refusals.not_one_identifier()
+    if not parts[1].strip():
+        raise refusals.identifier_without_value()
     folded = fold_token(
         parts[1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
     )

@@ -11,6 +11,7 @@ from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import Interaction, Shape
+from careconnect.fhir.refused_method import refused_method
 from careconnect.fhir.request import FhirPath, parse_path
 from careconnect.fhir.resource_types import SERVED_TYPES, Table
 from careconnect.http.messages import Request, Response
@@ -99,7 +100,7 @@ def facts_of(path: FhirPath, interaction: Interaction | None) -> Facts:
 def permitted(context: RequestContext, caller: Caller, path: FhirPath, interaction: Interaction | None) -> Requested:
     """Return a requested interaction; raises the outcomes 405 if there is none, and 403 if the token lacks a letter."""
     if interaction is None:
-        raise outcomes.method_not_allowed(path.allowed)
+        raise refused_method(path, context.request.method)
     _require_letters(caller, path, interaction)
     return Requested(context, caller, path, interaction)
 

@@ -132,9 +132,10 @@ def not_utf8(part: str) -> OutcomeError:
     return invalid_request(f"The {part} is not UTF-8.")
 
 
-def method_not_allowed(allowed: str) -> OutcomeError:
-    """Return the 405 with `Allow` (RFC 9110 §15.5.6)."""
-    return OutcomeError(405, "not-supported", "The method is not offered here.", {"Allow": allowed})
+def method_not_allowed(allowed: str, advice: str = "") -> OutcomeError:
+    """Return the 405 with `Allow` (RFC 9110 §15.5.6); `advice` is fixed text, without it the methods are named."""
+    text = f"The method is not offered here: {advice or f'the path takes {allowed}'}."
+    return OutcomeError(405, "not-supported", text, {"Allow": allowed})
 
 
 def not_acceptable() -> OutcomeError:

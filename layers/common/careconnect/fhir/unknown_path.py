@@ -33,6 +33,8 @@ def _cause(path: str) -> str:
 
 
 def _cause_of_name(name: str) -> str:
+    if name == "Bundle":
+        return f"A Bundle is not stored as one: send it to the FHIR base, POST {FHIR_PATH}."
     if name in RESOURCE_NAMES:
         return _NOT_SERVED
     nearest = nearest_name(name, _NAMES)

@@ -1,0 +1,192 @@
+"""What a refusal says to do, if there is one thing to do: a table of requests (`fhir.md`, Statuses)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import pytest
+
+from careconnect.endpoint.pipeline import RequestPipeline
+from careconnect.fhir.resource_types import resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.http.writes import JSON, Resource, observation, patient
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.record_writers import Writer, module_writer, writer
+from careconnect_testing.parts.stores import BASE
+from careconnect_testing.running.bundle_service import Bundles, batch
+from careconnect_testing.running.cases import each_of
+from service_discovery.app import DiscoveryEndpoint
+
+__all__ = ["module_writer", "writer"]
+
+LISTED = "What is offered is listed by metadata, below the FHIR base."
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request below the FHIR base; a body that is no text is sent as JSON."""
+
+    method: str
+    path: str
+    body: Any = None
+    type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Service:
+    """The functions of the FHIR API in memory; each request goes to the one that the gateway routes it to."""
+
+    writer: Writer
+
+    def __post_init__(self) -> None:
+        # It raises its errors without reading its keys.
+        endpoint = DiscoveryEndpoint(cast("Any", None))
+        self.discovery = RequestPipeline(endpoint, BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
+
+    def answer(self, sent: Sent) -> Answer:
+        path, _, query = sent.path.partition("?")
+        name, _, below = path.partition("/")
+        if not path:
+            return Bundles(self.writer).send(sent.body, Content_Type=sent.type)
+        if resource_type(name) is None:
+            return Answer.of(self.discovery(fhir_event(sent.method, path)))
+        if sent.method == "GET" or (sent.method == "POST" and below and not below.endswith("$validate")):
+            return self.writer.reader.get(path, query, sent.method)
+        pairs = parse_qsl(query, keep_blank_values=True)
+        return self.writer.send(sent.method, path, sent.body, pairs, type_=sent.type, **sent.headers)
+
+
+@pytest.fixture
+def service(writer: Writer) -> Service:
+    return Service(writer)
+
+
+def of_type(type_: str) -> Resource:
+    """Return an empty Bundle of a type."""
+    return batch(type_=type_)
+
+
+def said_by(answer: Answer) -> list[tuple[str, str]]:
+    """Return the code and the text of each issue of an OperationOutcome."""
+    assert answer.json["resourceType"] == "OperationOutcome", answer.text
+    return [(each["code"], each["diagnostics"]) for each in answer.json["issue"]]
+
+
+PATHS = [
+    (
+        Sent("POST", "Bundle", batch()),
+        404,
+        "not-supported",
+        f"A Bundle is not stored as one: send it to the FHIR base, POST {FHIR_PATH}. {LISTED}",
+    ),
+    (
+        Sent("POST", "Observation/a", observation("Patient/4")),
+        405,
+        "not-supported",
+        "The method is not offered here: PUT changes it, POST /Observation creates one.",
+    ),
+    (
+        Sent("POST", "Patient/4/Observation", observation("Patient/4")),
+        405,
+        "not-supported",
+        "The method is not offered here: POST /Observation creates one.",
+    ),
+    (
+        Sent("PATCH", "Observation", []),
+        405,
+        "not-supported",
+        "The method is not offered here: give the id in the path: PATCH /Observation/{id}.",
+    ),
+    (
+        Sent("GET", "Observation/_search"),
+        405,
+        "not-supported",
+        "The method is not offered here: a search is GET /Observation, or POST /Observation/_search with a form.",
+    ),
+    (
+        Sent("DELETE", "Observation/a/_history/1"),
+        405,
+        "not-supported",
+        "The method is not offered here: the path takes GET, HEAD.",
+    ),
+]
+
+NO_SYSTEM = "The identifier lacks its system: send identifier=system|value, or identifier=|value if it has none."
+NO_VALUE = "The identifier lacks its value: send identifier=system|value."
+EXACTLY_ONE = "A condition is one identifier=system|value: send exactly one."
+NOT_A_CRITERION = (
+    "this request takes _format, _pretty. A condition is for PUT and DELETE of a type, and for the If-None-Exist of a "
+    "POST."
+)
+ONE_CRITERION = "a write finds its resource by one criterion only, identifier=system|value."
+
+CONDITIONS = [
+    (
+        Sent("PUT", "Observation", observation("Patient/4")),
+        412,
+        "required",
+        "Give the id in the path: PUT /Observation/{id}. Or give a condition: identifier=system|value.",
+    ),
+    (Sent("DELETE", "Medication"), 412, "required", "Give the id in the path: DELETE /Medication/{id}."),
+    (Sent("PUT", "Patient?identifier=1", patient()), 412, "required", NO_SYSTEM),
+    (Sent("POST", "Patient", patient(), headers={"If_None_Exist": "identifier=1"}), 412, "required", NO_SYSTEM),
+    (Sent("DELETE", "Patient?identifier=urn:x|"), 412, "required", NO_VALUE),
+    (Sent("DELETE", "Patient?identifier=urn:x|1,urn:x|2"), 412, "required", EXACTLY_ONE),
+    (Sent("PUT", "Patient?identifier=urn:x|1&identifier=urn:x|2", patient()), 412, "required", EXACTLY_ONE),
+    (Sent("PUT", "Patient?family=x", patient()), 400, "not-supported", f"family: {ONE_CRITERION}"),
+    (
+        Sent("POST", "Patient", patient(), headers={"If_None_Exist": "family=x"}),
+        400,
+        "not-supported",
+        f"family: {ONE_CRITERION}",
+    ),
+    (
+        Sent("PUT", "Medication?identifier=urn:x|1", {"resourceType": "Medication"}),
+        400,
+        "not-supported",
+        "identifier: Medication has none in STU3, and so takes no condition: name the resource by its id.",
+    ),
+    (
+        Sent("POST", "Patient?identifier=urn:x|1", patient()),
+        400,
+        "not-supported",
+        f"identifier: {NOT_A_CRITERION}",
+    ),
+    (Sent("DELETE", "Patient/4?name=x"), 400, "not-supported", "name: this request takes _format, _pretty."),
+]
+
+OTHER_BUNDLE = (
+    "A Bundle that is sent here is a batch or a transaction: to store what another holds, send each resource as an "
+    "entry with a request."
+)
+
+TO_ANOTHER_PLACE = [
+    (
+        Sent("POST", "", patient()),
+        400,
+        "structure",
+        "The body has to be a Bundle. One resource is sent to its type, such as POST /Patient.",
+    ),
+    *(
+        (
+            Sent("POST", "", of_type(type_)),
+            400,
+            "value",
+            OTHER_BUNDLE,
+        )
+        for type_ in ("history", "collection", "searchset", "document")
+    ),
+]
+
+
+@each_of(("sent", "status", "code", "text"), [*PATHS, *CONDITIONS, *TO_ANOTHER_PLACE])
+def test_a_refusal_says_what_to_do(service: Service, sent: Sent, status: int, code: str, text: str) -> None:
+    answer = service.answer(sent)
+
+    assert (answer.status, said_by(answer)) == (status, [(code, text)])
