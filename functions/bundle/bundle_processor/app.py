@@ -10,6 +10,7 @@ from bundle_processor.bundle_request import Entry, entries_in
 from bundle_processor.entry_price import is_read, price_of
 from bundle_processor.entry_request import nothing_stale, request_of
 from bundle_processor.entry_response import entry_of, refused, without_body
+from bundle_processor.refused_entry import refusal_of
 from careconnect.audit.disclosures import Disclosures
 from careconnect.endpoint.interaction_endpoint import (
     Handler,
@@ -25,7 +26,7 @@ from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, 
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
 from careconnect.fhir.request import BASE, FhirPath, parse_path
-from careconnect.fhir.resource_types import DATA_TABLES, Table
+from careconnect.fhir.resource_types import Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
@@ -53,9 +54,13 @@ class EntryEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class BundleEndpoint(InteractionEndpoint):
-    """The endpoint at the FHIR base; `elapsed` gives seconds since an arbitrary start."""
+    """The endpoint at the FHIR base; `elapsed` gives seconds since an arbitrary start.
+
+    `refuse` answers the entries that no reader or writer may answer.
+    """
 
     endpoints: Mapping[Table, EntryEndpoints]
+    refuse: Respond
     quota: Quota
     writer: ResourceWriter
     elapsed: Callable[[], float] = time.monotonic
@@ -139,19 +144,21 @@ class BundleEndpoint(InteractionEndpoint):
 
     def _respond(self, entry: Entry, request: Request, share: BundleShare) -> Response:
         """Answer an entry by the endpoint that would have answered it alone."""
-        path = entry.parsed
-        # The audit trail has a function of its own: the records' refuse a request of it, with an event.
-        endpoints = self.endpoints.get(path.type.table if path else Table.RECORD, self.endpoints[Table.RECORD])
         share.begin(price_of(entry))
-        return (endpoints.read if is_read(entry) else endpoints.write)(request_of(entry, request), share)
+        alone = request_of(entry, request)
+        if refusal_of(alone):
+            return self.refuse(alone, share)
+        # A path that there is not is refused by any, in the same words.
+        endpoints = self.endpoints[entry.parsed.type.table if entry.parsed else Table.RECORD]
+        return (endpoints.read if is_read(entry) else endpoints.write)(alone, share)
 
 
 def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosures) -> tuple[WriteEntry, Presentation]:
     """Return the write that an entry of a transaction asks for; raises the outcomes that refuse it alone."""
     context = replace(requested.context, request=request_of(entry, requested.request))
+    if refusal := refusal_of(context.request):
+        raise refusal
     path = entry.parsed or parse_path(entry.path)
-    if path.type.table not in DATA_TABLES:
-        raise outcomes.not_supported()
     # Also an entry that may not be done is about the patient in its path.
     met.disclose(filter(None, (path.patient,)))
     interaction = interaction_of(path, context.request, WRITES)

@@ -1,12 +1,12 @@
-"""Read a Bundle from a request's body, and check all of it but its resources, before any entry is begun."""
+"""Read a Bundle from a request's body, and check all of it but its entries' requests, before any entry is begun."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qsl
 
 from bundle_processor import refusals
+from bundle_processor.refused_entry import MAX_PARAMETERS, METHODS, is_absolute
 from careconnect.fhir.interactions import BATCH, TRANSACTION, Condition, Interaction
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES, FhirPath, parse_path
@@ -16,15 +16,14 @@ from careconnect_records.parsing.faults import MAX_FAULTS, InvalidResourceError
 from careconnect_records.stu3.validation import validate
 from record_writer.request.request_body import any_resource_in
 
-_MAX_PARAMETERS: Final = 1_000
-_NO_PATH: Final = "An entry's URL is a path of this API, below the FHIR base: Patient/4, or Patient?identifier=…"
-
 Query = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry: its request, and the resource that it sends. `path` is the one that the request would have alone.
+
+    `parsed` is None for a path that there is not, and for an absolute URL of another server, which `path` is then.
 
     `conditions` are the request's other elements by their names, such as `ifMatch`. Other entries of a transaction
     refer to its resource by its `full_url`.
@@ -60,16 +59,7 @@ def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
     if isinstance(given, list) and len(given) > MAX_BUNDLE_ENTRIES:
         raise refusals.too_many_entries()
     issues = _faults(bundle)
-    entries = []
-    for number, each in enumerate(given if _has_entries(bundle) else ()):
-        where = f"Bundle.entry[{number}]"
-        if any(issue.expression.startswith(where) for issue in issues):
-            continue
-        entry = _entry(each, fhir_base)
-        if entry is None:
-            issues.append(Issue("structure", _NO_PATH, expression=f"{where}.request.url"))
-        else:
-            entries.append(entry)
+    entries = [] if issues or not _has_entries(bundle) else [_entry(each, fhir_base) for each in given]
     if not issues and bundle["type"] == TRANSACTION.name:
         issues = list(_repeated(entries))
     if issues:
@@ -88,9 +78,9 @@ def _repeated(entries: Sequence[Entry]) -> Iterator[Issue]:
 
 
 def _faults(bundle: dict[str, Any]) -> list[Issue]:
-    """Return the faults of a Bundle without its resources, each of which is judged with its entry."""
+    """Return the faults of a Bundle but for its resources and methods, each of which is judged with its entry."""
     issues = []
-    bare = {**bundle, "entry": list(map(_without_resource, bundle["entry"]))} if _has_entries(bundle) else bundle
+    bare = {**bundle, "entry": list(map(_bare, bundle["entry"]))} if _has_entries(bundle) else bundle
     try:
         validate(bare)
     except InvalidResourceError as error:
@@ -104,10 +94,16 @@ def _has_entries(bundle: Mapping[str, Any]) -> bool:
     return isinstance(bundle.get("entry"), list) and bool(bundle["entry"])
 
 
-def _without_resource(entry: Any) -> Any:
-    if not isinstance(entry, dict) or "resource" not in entry:
+def _bare(entry: Any) -> Any:
+    """Return an entry without its resource, and with a method that STU3 knows."""
+    if not isinstance(entry, dict):
         return entry
-    return {name: value for name, value in entry.items() if name != "resource"} or {"request": {}}
+    bare = {name: value for name, value in entry.items() if name != "resource"}
+    request = bare.get("request")
+    if isinstance(request, dict) and isinstance(method := request.get("method"), str) and method:
+        bare["request"] = {**request, "method": METHODS[0]}
+    # Without its resource, it may be empty.
+    return bare or (entry and {"request": {}})
 
 
 def _missing(bundle: Mapping[str, Any]) -> Iterator[Issue]:
@@ -127,25 +123,27 @@ def _missing_in(number: int, name: str) -> Issue:
     return Issue("structure", f"{name} is missing: every entry needs one.", expression=where)
 
 
-def _entry(entry: Mapping[str, Any], fhir_base: str) -> Entry | None:
-    """Return an entry without a fault of its own, None if its URL is no path of this API."""
+def _entry(entry: Mapping[str, Any], fhir_base: str) -> Entry:
+    """Return an entry of a Bundle without faults of its own."""
     request: dict[str, Any] = entry["request"]
-    path, _, query = request["url"].removeprefix(f"{fhir_base}/").removeprefix("/").partition("?")
-    whole = f"{FHIR_PATH}/{path}"
+    url, _, query = request["url"].partition("?")
+    below = "" if url == fhir_base else url.removeprefix(f"{fhir_base}/").removeprefix("/")
+    path = below if is_absolute(below) else f"{FHIR_PATH}/{below}"
     try:
-        parsed: FhirPath | None = parse_path(whole)
-    except OutcomeError as error:
-        if error.status != HTTPStatus.BAD_REQUEST:
-            return None
-        # A malformed id fails its own entry.
+        parsed: FhirPath | None = parse_path(path)
+    except OutcomeError:
         parsed = None
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
-    except ValueError:
-        return None
     conditions = {name: text for name, text in request.items() if isinstance(text, str)}
     resource, full_url = entry.get("resource"), entry.get("fullUrl", "")
-    return Entry(request["method"], whole, parsed, _grouped(pairs), conditions, resource, full_url)
+    return Entry(request["method"], path, parsed, _parameters_in(query), conditions, resource, full_url)
+
+
+def _parameters_in(query: str) -> Query:
+    """Return the parameters of a query; of one with too many, as many as are refused."""
+    try:
+        return _grouped(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS))
+    except ValueError:
+        return (("", ""),) * (MAX_PARAMETERS + 1)
 
 
 def _grouped(pairs: list[tuple[str, str]]) -> Query:

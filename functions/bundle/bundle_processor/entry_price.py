@@ -15,7 +15,7 @@ _UNITS_OF_A_PAGE: Final = 2 * UNITS_PER_CALL + 20 * UNITS_PER_EVENT
 
 def is_read(entry: Entry) -> bool:
     """Return True if an entry reads or searches."""
-    return entry.method == "GET" or (entry.parsed is not None and entry.parsed.is_posted_search)
+    return entry.method in ("GET", "HEAD") or (entry.parsed is not None and entry.parsed.is_posted_search)
 
 
 def price_of(entry: Entry) -> int:

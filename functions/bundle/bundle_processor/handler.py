@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from bundle_processor.app import BundleEndpoint, EntryEndpoints, Respond
+from bundle_processor.refused_entry import RefusedEntries
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.pipeline import Endpoint
@@ -74,6 +75,7 @@ lambda_handler: Final = pipeline_of(
             table: EntryEndpoints(_respond(_reader(table), "fhir_reader"), _respond(_writer(table)))
             for table in DATA_TABLES
         },
+        _respond(RefusedEntries(), _auditing.service),
         _quota,
         ResourceWriter(DynamoDbRecordStore(_tables), _quota),
     ),

@@ -1,7 +1,8 @@
-"""The outcomes that refuse a whole Bundle, each a named constructor with a fixed text (`bundles.md`)."""
+"""The outcomes that refuse a Bundle or its entry as such, each a named constructor with a fixed text (`bundles.md`)."""
 
 from collections.abc import Sequence
 
+from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 
@@ -42,6 +43,23 @@ def faulty(issues: Sequence[Issue]) -> OutcomeError:
     error = OutcomeError(400, first.code, first.diagnostics, where=first.expression)
     error.issues = tuple(issues)
     return error
+
+
+def another_server() -> OutcomeError:
+    """Return 400 for an entry with an absolute URL of another server, or of none."""
+    text = "An entry's URL is below this FHIR base: a path such as Patient/4 or Patient?name=x, or the whole URL."
+    return OutcomeError(400, "structure", text)
+
+
+def not_in_a_bundle() -> OutcomeError:
+    """Return 404 for an entry of what is answered to single requests alone."""
+    return outcomes.not_supported("That is not offered in a Bundle: send it by itself.")
+
+
+def method_not_in_a_bundle() -> OutcomeError:
+    """Return 405 for an entry with a method that STU3 has not for entries (value set `http-verb`)."""
+    text = "An entry's method is GET, POST, PUT or DELETE: send another by itself."
+    return OutcomeError(405, "not-supported", text)
 
 
 def no_time_left() -> OutcomeError:

@@ -76,6 +76,30 @@ ALONE: dict[str, Callable[[Writer], tuple[Entry, Answer]]] = {
         one.reader.get("Patient", "_sort=shoe-size"),
     ),
     "a malformed id": lambda one: (entry("GET", "Patient/a_b"), one.reader.get("Patient/a_b")),
+    "a type that is not served": lambda one: (entry("GET", "Appointment/1"), one.reader.get("Appointment/1")),
+    "no type": lambda one: (
+        entry("POST", "Nonsense", {"resourceType": "Nonsense"}),
+        one.send("POST", "Nonsense", {"resourceType": "Nonsense"}),
+    ),
+    "no operation": lambda one: (entry("GET", "Patient/a/$nope"), one.reader.get("Patient/a/$nope")),
+    "a history of a type": lambda one: (entry("GET", "Patient/_history"), one.reader.get("Patient/_history")),
+    "a slash at the end": lambda one: (entry("PUT", "Patient/a/"), one.send("PUT", "Patient/a/", "")),
+    "a malformed ifMatch": lambda one: (
+        entry("PUT", "Patient/new", NEW, ifMatch="7"),
+        one.update(NEW, If_Match="7"),
+    ),
+    "an ifNoneExist that is no query": lambda one: (
+        entry("POST", "Patient", patient(), ifNoneExist="Observation?identifier=x|1"),
+        one.create(patient(), If_None_Exist="Observation?identifier=x|1"),
+    ),
+    "many parameters": lambda one: (
+        entry("GET", f"Patient?{'&'.join(['name=x'] * 201)}"),
+        one.reader.get("Patient", [("name", "x")] * 201),
+    ),
+    "too many parameters": lambda one: (
+        entry("GET", f"Patient?{'&'.join(['a='] * 1_001)}"),
+        one.reader.get("Patient", [("a", "")] * 1_001),
+    ),
     "bytes that are not UTF-8": lambda one: (
         entry("GET", "Patient?name=%FF"),
         one.reader.get("Patient", [("name", "\ufffd")]),
@@ -99,6 +123,42 @@ def test_an_entry_that_fails_is_answered_as_alone_and_fails_no_other(
     assert alone.status >= 400
     assert failed["response"]["outcome"] == alone.json
     assert failed.keys() == {"response"}
+
+
+REFUSED: dict[str, tuple[Entry, int, str]] = {
+    "the service's description": (entry("GET", "metadata"), 404, "not-supported"),
+    "the base": (entry("GET", f"{FHIR_BASE}"), 404, "not-supported"),
+    "a Bundle": (entry("POST", "/", batch()), 404, "not-supported"),
+    "the audit trail": (entry("GET", "AuditEvent?patient=4"), 404, "not-supported"),
+    "a patch": (entry("PATCH", "Patient/4", {"resourceType": "Binary", "contentType": "x"}), 405, "not-supported"),
+    "the headers of a read": (entry("HEAD", "Patient/4"), 405, "not-supported"),
+    "a method that is none": (entry("GRAB", "Patient/4"), 405, "not-supported"),
+    "another server": (entry("GET", "https://elsewhere.example/careconnect-ri/STU3/Patient/4"), 400, "structure"),
+    "a URL that is no address": (entry("DELETE", "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"), 400, "structure"),
+    "a criterion after too many": (
+        entry("DELETE", f"Patient?identifier=urn:x%7C7&{'_format=json&' * 1_000}name=x"),
+        400,
+        "invalid",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_an_entry_of_what_no_bundle_offers_fails_by_itself_and_is_audited(case: str, writer: Writer) -> None:
+    given, status, code = REFUSED[case]
+    recorded, record = with_record(writer)
+    recorded.made({**patient(identifier=[{"system": "urn:x", "value": "7"}]), "id": "4"})
+    bundles = Bundles(recorded)
+    record.forget()
+
+    failed, last = bundles.batch(given, entry("GET", "Patient/4"))
+
+    assert statuses([failed, last]) == [status, 200]
+    (issue,) = failed["response"]["outcome"]["issue"]
+    assert (issue["severity"], issue["code"]) == ("error", code)
+    refused, _ = sorted(record.all(), key=lambda event: event.interaction == "read")
+    named = "4" if given["request"]["url"] == "Patient/4" else ""
+    assert (refused.interaction, refused.outcome.value, refused.patient) == ("unknown", "4", named)
 
 
 def test_validate_is_an_entry_like_any_and_no_write(bundles: Bundles, writer: Writer) -> None:

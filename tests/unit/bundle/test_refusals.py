@@ -23,12 +23,6 @@ WHOLE: dict[str, tuple[Any, int, str, str]] = {
     "an entry that is none": (batch(MADE, []), 400, "structure", "Bundle.entry[1]"),  # type: ignore[arg-type]
     "an entry that is empty": (batch(MADE, {}), 400, "structure", "Bundle.entry[1]"),
     "no request": (batch(MADE, {"resource": patient()}), 400, "structure", "Bundle.entry[1].request"),
-    "too many parameters": (
-        batch(MADE, entry("GET", f"Patient?{'&'.join(['name=x'] * 1_001)}")),
-        400,
-        "structure",
-        "Bundle.entry[1].request.url",
-    ),
     "no method": (batch(MADE, {"request": {"url": "Patient"}}), 400, "structure", "Bundle.entry[1].request.method"),
     "a URL of an extension alone": (
         batch(MADE, {"request": {"method": "GET", "_url": {"extension": [{"url": "urn:x", "valueCode": "y"}]}}}),
@@ -37,21 +31,8 @@ WHOLE: dict[str, tuple[Any, int, str, str]] = {
         "Bundle.entry[1].request.url",
     ),
     "no URL": (batch(MADE, {"request": {"method": "GET"}}), 400, "structure", "Bundle.entry[1].request.url"),
-    "a method that is not taken": (
-        batch(MADE, entry("PATCH", "Patient/a")),
-        400,
-        "structure",
-        "Bundle.entry[1].request.method",
-    ),
-    "HEAD": (batch(MADE, entry("HEAD", "Patient/a")), 400, "structure", "Bundle.entry[1].request.method"),
-    "another server": (
-        batch(MADE, entry("GET", "https://elsewhere.example/careconnect-ri/STU3/Patient/a")),
-        400,
-        "structure",
-        "Bundle.entry[1].request.url",
-    ),
-    "a path that is none": (batch(MADE, entry("GET", "Shoe/a")), 400, "structure", "Bundle.entry[1].request.url"),
-    "the base": (batch(MADE, entry("POST", "")), 400, "structure", "Bundle.entry[1].request.url"),
+    "an empty URL": (batch(MADE, entry("POST", "")), 400, "structure", "Bundle.entry[1].request.url"),
+    "an empty method": (batch(MADE, entry("", "Patient")), 400, "structure", "Bundle.entry[1].request.method"),
     "more than 500 entries": (batch(*[MADE] * 501), 413, "too-long", "Bundle.entry"),
     "more than 4 MB": (" " * 4_000_001, 413, "too-long", ""),
 }
@@ -70,7 +51,7 @@ def test_a_bundle_at_fault_is_refused_with_its_entry_named_and_nothing_done(
 
 
 def test_all_entries_at_fault_are_named_at_once(bundles: Bundles) -> None:
-    answer = bundles.send(batch(entry("PATCH", "Patient/a"), {"request": READ}, entry("GET", "Shoe")))
+    answer = bundles.send(batch({"request": {"url": "Patient"}}, {"request": READ}, {"request": {"method": "GET"}}))
 
     named = {where for _, where in issues_in(answer)}
     assert named == {("Bundle.entry[0].request.method",), ("Bundle.entry[2].request.url",)}

@@ -290,6 +290,19 @@ REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
         "not-supported",
         "Bundle.entry[0]",
     ),
+    "a type that is not served": (
+        [created("", patient()), entry("GET", "Appointment/1"), entry("DELETE", "Appointment/1")],
+        404,
+        "not-supported",
+        "Bundle.entry[2]",
+    ),
+    "another server": (
+        [entry("PUT", "https://elsewhere.example/careconnect-ri/STU3/Patient/5", {**patient(), "id": "5"})],
+        400,
+        "structure",
+        "Bundle.entry[0]",
+    ),
+    "a patch": ([entry("PATCH", "Patient/4")], 405, "not-supported", "Bundle.entry[0]"),
     "several matches": (
         [entry("DELETE", f"Patient?{CONDITION}")],
         412,
@@ -310,6 +323,19 @@ def test_what_is_refused_names_its_entry_and_writes_nothing(bundles: Bundles, wr
     assert answer.status == status
     assert issues_in(answer)[0][0] == code
     assert issues_in(answer)[0][1] == (where,)
+
+
+def test_its_reads_fail_by_themselves(bundles: Bundles) -> None:
+    answered = bundles.transaction(
+        created("", patient("1")),
+        entry("GET", "Appointment/1"),
+        entry("HEAD", "Patient/new-0"),
+        entry("GET", "metadata"),
+        entry("GET", "https://elsewhere.example/Patient/4"),
+        entry("GET", "Patient/new-0"),
+    )
+
+    assert statuses(answered) == [201, 404, 405, 404, 400, 200]
 
 
 def test_all_faults_of_all_resources_come_at_once(bundles: Bundles) -> None:

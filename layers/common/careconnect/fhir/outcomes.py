@@ -127,6 +127,11 @@ def invalid_request(diagnostics: str) -> OutcomeError:
     return OutcomeError(400, "invalid", diagnostics)
 
 
+def too_many_parameters() -> OutcomeError:
+    """Return the 400 for a request with more parameters than one may have."""
+    return invalid_request("There are too many parameters.")
+
+
 def not_utf8(part: str) -> OutcomeError:
     """Return the 400 for a query or a form that is not UTF-8; `part` is one of the two."""
     return invalid_request(f"The {part} is not UTF-8.")

@@ -166,7 +166,7 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
         longest, _ = max(parameters, key=lambda pair: len(pair[1]))
         raise outcomes.invalid_parameter(longest, "the query is over the limit: post the search to _search.")
     if len(parameters) > _MAX_PARAMETERS:
-        raise outcomes.invalid_request("There are too many parameters.")
+        raise outcomes.too_many_parameters()
     if any(name == "access_token" for name, _ in parameters):
         raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
     return parameters

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from bundle_processor.app import BundleEndpoint, EntryEndpoints
+from bundle_processor.refused_entry import RefusedEntries
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.fhir.resource_types import AUDIT_EVENT, DATA_TABLES, Table, resource_type
@@ -138,7 +139,8 @@ class Services:
         together = ResourceWriter(
             self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, self._new_id
         )
-        self.bundles = self._pipeline(BundleEndpoint(endpoints, no_limit(), together))
+        refuse = self._pipeline(RefusedEntries()).respond
+        self.bundles = self._pipeline(BundleEndpoint(endpoints, refuse, no_limit(), together))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)

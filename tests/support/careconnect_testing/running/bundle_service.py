@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bundle_processor.app import BundleEndpoint, EntryEndpoints
-from careconnect.endpoint.pipeline import RequestPipeline
+from bundle_processor.refused_entry import RefusedEntries
+from careconnect.endpoint.pipeline import Endpoint, RequestPipeline
 from careconnect.fhir.resource_types import DATA_TABLES
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -33,15 +34,14 @@ class Bundles:
             table: EntryEndpoints(replace(reader.app(table), auditing=auditing).respond, self.writer.app(table).respond)
             for table in DATA_TABLES
         }
-        self.app = RequestPipeline(
-            BundleEndpoint(endpoints, self.writer.quota, self.writer.together(), self.writer.stopwatch),
-            BASE,
-            "eu-west-2",
-            Cors(("*",)),
-            self.observer,
-            self.writer.now,
-            auditing=auditing,
+        refuse = self._pipeline(RefusedEntries()).respond
+        self.app = self._pipeline(
+            BundleEndpoint(endpoints, refuse, self.writer.quota, self.writer.together(), self.writer.stopwatch)
         )
+
+    def _pipeline(self, endpoint: Endpoint) -> RequestPipeline:
+        now, auditing = self.writer.now, self.writer.auditing
+        return RequestPipeline(endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, now, auditing=auditing)
 
     def send(
         self, body: Any, *query: tuple[str, str], method: str = "POST", path: str = FHIR_PATH, **headers: str

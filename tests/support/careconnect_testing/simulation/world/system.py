@@ -17,6 +17,7 @@ from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from audit_archiver.jobs import ArchiveJob
 from audit_archiver.s3_archive import S3Archive
 from bundle_processor.app import BundleEndpoint, EntryEndpoints
+from bundle_processor.refused_entry import RefusedEntries
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.fhir import outcomes
@@ -288,7 +289,8 @@ class System:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         store = DynamoDbRecordStore(tables, clock, pause, clock)
         writer = ResourceWriter(store, quota, clock, clock, pause, lambda: str(uuid.uuid4()), self.random.random)
-        return BundleEndpoint(endpoints, quota, writer, clock)
+        refuse = self._pipeline(RefusedEntries(), client, clock, BUNDLE).respond
+        return BundleEndpoint(endpoints, refuse, quota, writer, clock)
 
     def _recovery(self, client: Any, clock: Callable[[], float]) -> Run:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
