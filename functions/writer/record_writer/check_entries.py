@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.oauth.scopes import Letter
+from careconnect_records.items.references import references_of
+from careconnect_records.parsing.faults import Fault
 from record_writer import refusals
 from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
 from record_writer.checks.valid_resource import require_own, resource_faults
@@ -27,8 +29,9 @@ _SOME_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class ConditionalReference:
-    """A reference by a condition (`Patient?identifier=…`): its entry, and the look-up that it asks for."""
+    """A reference by a condition (`Patient?identifier=…`): its text, its entry, and the look-up that it asks for."""
 
+    text: str
     entry: WriteEntry
     lookup: WriteRequest
 
@@ -43,12 +46,12 @@ def conditional_references(entries: Sequence[WriteEntry]) -> dict[str, Condition
                     found.setdefault(text, (entry, type_, query))
     if len(found) > MAX_CONDITIONS:
         raise refusals.too_many_conditions(MAX_CONDITIONS)
-    return {text: _conditional_reference(*one) for text, one in found.items()}
+    return {text: _conditional_reference(text, *one) for text, one in found.items()}
 
 
-def _conditional_reference(entry: WriteEntry, type_: ResourceType, query: str) -> ConditionalReference:
+def _conditional_reference(text: str, entry: WriteEntry, type_: ResourceType, query: str) -> ConditionalReference:
     caller = entry.request.caller
-    with at_reference(entry):
+    with at_reference(text, entry):
         caller.require(type_, Letter.SEARCH)
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
@@ -57,16 +60,22 @@ def _conditional_reference(entry: WriteEntry, type_: ResourceType, query: str) -
         condition = one_identifier(type_, criteria_in(pairs))
         require_own_condition(caller, type_, condition)
     # As a deletion's, a condition that only a hidden resource meets is met by none.
-    return ConditionalReference(entry, replace(entry.request, type=type_, id="", condition=condition, kind=Kind.DELETE))
+    lookup = replace(entry.request, type=type_, id="", condition=condition, kind=Kind.DELETE)
+    return ConditionalReference(text, entry, lookup)
 
 
 @contextmanager
-def at_reference(entry: WriteEntry) -> Iterator[None]:
-    """Name the entry with the reference at fault in each outcome that refuses it."""
+def at_reference(text: str, entry: WriteEntry) -> Iterator[None]:
+    """Name the element of an entry that has a conditional reference in each outcome that refuses this."""
     try:
         yield
     except OutcomeError as error:
-        error.issues = (Issue(error.code, error.text, expression=f"Bundle.entry[{entry.position}].resource"),)
+        name = entry.request.type.name
+        # In an unknown element it is no reference: that fault is found later, and here the resource is named.
+        place = next((each.expression for each in references_of(entry.request.resource) if each.text == text), name)
+        fault = Fault.at(place, "not-found", "is a conditional reference")
+        where = place_in(place, entry.position, name)
+        error.issues = (Issue(error.code, f"{fault.text} {error.text}", expression=where),)
         raise
 
 

@@ -158,7 +158,7 @@ class Preparation:
 
     def _match(self, reference: ConditionalReference) -> str:
         """Return the key of the resource that a conditional reference leads to; raises the 412 outcomes."""
-        with at_reference(reference.entry):
+        with at_reference(reference.text, reference.entry):
             target = find_target(self._store, reference.lookup, self._new_id, self._met, with_body=False)
             if not target.exists:
                 raise refusals.nothing_matches()

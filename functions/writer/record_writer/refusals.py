@@ -131,7 +131,7 @@ def too_many_conditions(limit: int) -> OutcomeError:
 
 def nothing_matches() -> OutcomeError:
     """Return 412 for a conditional reference that leads to no resource."""
-    return OutcomeError(412, "not-found", "No resource meets the condition of the reference.", metrics=_REFUSED)
+    return OutcomeError(412, "not-found", "No resource meets the condition.", metrics=_REFUSED)
 
 
 def neither_id_nor_condition(method: str, type_: ResourceType) -> OutcomeError:

@@ -178,15 +178,29 @@ def test_conditional_references_are_resolved(bundles: Bundles, writer: Writer) -
     bundles.transaction(*[created("", observation(f"Patient?{CONDITION}"))] * 2)
 
     assert writer.reader.get("Observation", "patient=there").total == 2
-    writer.made({**patient("1"), "id": "twin"})
-    for query, code in (
-        (CONDITION, "duplicate"),
-        (f"identifier={NHS_NUMBER}|none", "not-found"),
-        ("name=x", "not-supported"),
-    ):
-        answer = refused(bundles, created("", observation(f"Patient?{query}")))
-        assert issues_in(answer)[0][0] == code
-        assert issues_in(answer)[0][1][0].startswith("Bundle.entry[0]")
+
+
+@pytest.mark.parametrize(
+    ("query", "scope", "status", "code", "text"),
+    [
+        (CONDITION, "user/*.cruds", 412, "duplicate", "More than one resource meets the condition."),
+        (f"identifier={NHS_NUMBER}|none", "user/*.cruds", 412, "not-found", "No resource meets the condition."),
+        ("identifier=1", "user/*.cruds", 412, "required", "The identifier lacks its system: send identifier="),
+        ("name=x", "user/*.cruds", 400, "not-supported", "name: a write finds its resource by one criterion only"),
+        (CONDITION, "user/Observation.cruds", 403, "forbidden", "The access token"),
+    ],
+)
+def test_a_faulty_conditional_reference_is_named_by_its_element(
+    writer: Writer, query: str, scope: str, status: int, code: str, text: str
+) -> None:
+    for id_ in ("one", "twin"):
+        writer.made({**patient("1"), "id": id_})
+    referring = observation("Patient/one", performer=[{"reference": f"Patient?{query}"}])
+
+    answer = refused(Bundles(writer.as_caller(scope)), created("", observation("Patient/one")), created("", referring))
+
+    assert (answer.status, issues_in(answer)) == (status, [(code, ("Bundle.entry[1].resource.performer[0]",))])
+    assert answer.json["issue"][0]["diagnostics"].startswith(f"performer[0] is a conditional reference. {text}")
 
 
 def test_deletions_come_first_and_what_is_referred_to_is_judged_at_the_end(bundles: Bundles, writer: Writer) -> None:
@@ -469,7 +483,7 @@ def test_conditional_references_are_events_of_whom_they_lead_to_and_limited(writ
     answer = Bundles(recorded).send(
         transaction(created("", observation(f"Patient?identifier={NHS_NUMBER}|6")), unknown)
     )
-    assert (answer.status, issues_in(answer)) == (412, [("not-found", ("Bundle.entry[1].resource",))])
+    assert (answer.status, issues_in(answer)) == (412, [("not-found", ("Bundle.entry[1].resource.subject",))])
     assert "6" in {each.patient for each in record.all()}
 
     many = [{"reference": f"Patient?identifier={NHS_NUMBER}|6&_format=a{number}"} for number in range(101)]
@@ -544,7 +558,7 @@ def test_e_a_conditional_reference_of_many_parameters_is_refused_by_its_entry(bu
 
     answer = refused(bundles, created("", patient()), created("", observation(f"Patient?{query}")))
 
-    assert (answer.status, issues_in(answer)) == (412, [("required", ("Bundle.entry[1].resource",))])
+    assert (answer.status, issues_in(answer)) == (412, [("required", ("Bundle.entry[1].resource.subject",))])
 
 
 def test_o_the_searches_of_a_transaction_are_strongly_consistent(bundles: Bundles, writer: Writer) -> None:
