@@ -13,7 +13,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import fhir_event
-from careconnect_testing.http.writes import JSON, Resource, observation, patient
+from careconnect_testing.http.writes import JSON, XML, Resource, observation, patient
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.record_writers import Writer, module_writer, writer
@@ -64,7 +64,18 @@ class Service:
 
 @pytest.fixture
 def service(writer: Writer) -> Service:
+    writer.made({**patient(), "id": "4"})
     return Service(writer)
+
+
+def observed(**elements: Any) -> Resource:
+    """Return an observation of the patient that is there."""
+    return observation("Patient/4", **elements)
+
+
+def xml(type_: str, inside: str) -> str:
+    """Return a resource in XML."""
+    return f'<{type_} xmlns="http://hl7.org/fhir">{inside}</{type_}>'
 
 
 def of_type(type_: str) -> Resource:
@@ -86,13 +97,13 @@ PATHS = [
         f"A Bundle is not stored as one: send it to the FHIR base, POST {FHIR_PATH}. {LISTED}",
     ),
     (
-        Sent("POST", "Observation/a", observation("Patient/4")),
+        Sent("POST", "Observation/a", observed()),
         405,
         "not-supported",
         "The method is not offered here: PUT changes it, POST /Observation creates one.",
     ),
     (
-        Sent("POST", "Patient/4/Observation", observation("Patient/4")),
+        Sent("POST", "Patient/4/Observation", observed()),
         405,
         "not-supported",
         "The method is not offered here: POST /Observation creates one.",
@@ -128,7 +139,7 @@ ONE_CRITERION = "a write finds its resource by one criterion only, identifier=sy
 
 CONDITIONS = [
     (
-        Sent("PUT", "Observation", observation("Patient/4")),
+        Sent("PUT", "Observation", observed()),
         412,
         "required",
         "Give the id in the path: PUT /Observation/{id}. Or give a condition: identifier=system|value.",
@@ -183,6 +194,82 @@ TO_ANOTHER_PLACE = [
         for type_ in ("history", "collection", "searchset", "document")
     ),
 ]
+
+CONCEPT = {"coding": [{"code": "active"}]}
+ALLERGY = {
+    "resourceType": "AllergyIntolerance",
+    "verificationStatus": "confirmed",
+    "patient": {"reference": "Patient/4"},
+}
+REQUEST = {
+    "resourceType": "MedicationRequest",
+    "intent": "order",
+    "medicationCodeableConcept": {"text": "x"},
+    "subject": {"reference": "Patient/4"},
+}
+CODE_IN_XML = '<clinicalStatus><coding><code value="active"/></coding></clinicalStatus>'
+REST_IN_XML = '<verificationStatus value="confirmed"/><patient><reference value="Patient/4"/></patient>'
+
+OF_R4 = [
+    (
+        observed(encounter={"reference": "Encounter/1"}),
+        "Observation has no element encounter. That is R4's: STU3 has context.",
+    ),
+    (observed(note=[{"text": "x"}]), "Observation has no element note. That is R4's: STU3 has comment."),
+    (observed(focus=[{"reference": "Patient/4"}]), "Observation has no element focus. That is R4's: STU3 has none."),
+    (observed(meta={"source": "urn:x"}), "meta has no element source. That is R4's: STU3 has none."),
+    (observed(interpretation=[CONCEPT]), "interpretation is an array, which is R4's: STU3 has one element."),
+    (
+        observed(
+            contained=[
+                {"resourceType": "Observation", "id": "a", "status": "final", "code": {"text": "x"}, "hasMember": []}
+            ],
+            related=[{"target": {"reference": "#a"}}],
+        ),
+        "contained[0] has no element hasMember. That is R4's: STU3 has related.",
+    ),
+    ({**ALLERGY, "clinicalStatus": CONCEPT}, "clinicalStatus is a CodeableConcept, which is R4's: STU3 has a code."),
+    (
+        {**REQUEST, "requester": {"reference": "Practitioner/1"}},
+        "requester has no element reference. That is R4's: STU3 has agent.reference.",
+    ),
+    (
+        {**REQUEST, "dosageInstruction": [{"doseAndRate": []}]},
+        "dosageInstruction[0] has no element doseAndRate. That is R4's: STU3 has doseQuantity.",
+    ),
+    (
+        xml("AllergyIntolerance", CODE_IN_XML + REST_IN_XML),
+        "clinicalStatus is a CodeableConcept, which is R4's: STU3 has a code.",
+    ),
+]
+
+OUT_OF_ORDER = [
+    (
+        xml("Patient", '<gender value="male"/><name><family value="A"/></name>'),
+        "gender is out of order: it has to follow name.",
+    ),
+    (
+        xml("Patient", '<active value="true"/><gender value="male"/><name><family value="A"/></name>'),
+        "name is out of order: it has to follow active.",
+    ),
+    (
+        xml("Patient", '<name><family value="A"/></name><gender value="male"/><name><family value="B"/></name>'),
+        "gender is out of order: it has to follow name.",
+    ),
+    (
+        xml("Patient", '<name><family value="A"/><use value="usual"/></name>'),
+        "name[0].family is out of order: it has to follow use.",
+    ),
+]
+
+
+@each_of(("body", "text"), [*OF_R4, *OUT_OF_ORDER])
+def test_a_fault_of_a_resource_says_what_to_do(service: Service, body: Any, text: str) -> None:
+    type_ = body["resourceType"] if isinstance(body, dict) else body[1 : body.index(" ")]
+    answer = service.answer(Sent("POST", type_, body, JSON if isinstance(body, dict) else XML))
+
+    assert answer.status == 422
+    assert text in [said for code, said in said_by(answer) if code in ("invalid", "value")]
 
 
 @each_of(("sent", "status", "code", "text"), [*PATHS, *CONDITIONS, *TO_ANOTHER_PLACE])

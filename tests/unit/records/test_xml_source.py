@@ -305,7 +305,7 @@ NO_ELEMENT = "holds something that is no element of it"
         ('<name>A<family value="A"/></name>', Fault.at("Patient.name[0]", "invalid", NO_ELEMENT)),
         (
             '<gender value="male"/><name><family value="A"/></name>',
-            Fault.at("Patient", "invalid", "has elements out of their order"),
+            Fault.at("Patient.gender", "invalid", "is out of order: it has to follow name"),
         ),
         (
             '<gender value="male"/><gender value="female"/>',

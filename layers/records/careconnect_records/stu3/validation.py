@@ -18,16 +18,21 @@ from careconnect.fhir.nearest_name import nearest_name
 from careconnect_records.parsing.exact_json import MAX_NESTED, nests_too_deeply
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
 from careconnect_records.stu3.invariants import EMPTY, broken_invariants
-from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
+from careconnect_records.stu3.r4_elements import form_of_r4, stu3_instead_of
+from careconnect_records.stu3.schema import Element, model_beside_primitive, model_of, shape_of
 from careconnect_records.stu3.value_forms import value_fault
 
 __all__ = ["Fault", "InvalidResourceError", "faults_of", "validate"]
 
 OUT_OF_ORDER: Final = "#order"
-"""The key that the XML parser adds to an object whose elements are out of order. JSON has no order."""
+"""The key that the XML parser adds to an object with an element out of order. JSON has no order.
+
+Its value are the names of that element and of one that it has to follow.
+"""
 
 # A name of this form may be reported; any other text may hold a value.
 _NAME: Final = re.compile(r"[A-Za-z_]{1,64}")
+_NO_ELEMENT: Final = "holds something that is no element of it"
 
 
 def validate(resource: dict[str, Any]) -> None:
@@ -83,23 +88,26 @@ def _resource_faults(resource: Any, path: str) -> Iterator[Fault]:
     if model is None:
         yield Fault.at(path, "invalid", "is not a resource of STU3")
         return
-    yield from _faults(resource, shape_of(model), path, own=("resourceType",))
+    yield from _faults(resource, model, path, own=("resourceType",))
 
 
-def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...] = ()) -> Iterator[Fault]:
+def _faults(node: Any, model: Any, path: str, own: tuple[str, ...] = ()) -> Iterator[Fault]:
     if not isinstance(node, dict):
         yield Fault.at(path, "invalid", "is not an object")
         return
     if not node:
         yield Fault.at(path, "invalid", EMPTY)
         return
+    shape = shape_of(model)
     for key in node:
         name = key.removeprefix("_")
         element = shape.get(name)
         if key in own:
             continue
         if element is None or (key != name and not element.primitive):
-            yield _unknown(path, key, shape)
+            yield _misplaced(path, node[key], shape) if key == OUT_OF_ORDER else _unknown(path, key, model)
+        elif not element.repeats and (predicate := form_of_r4(model.__name__, key, node[key])):
+            yield Fault.at(f"{path}.{name}", "value" if element.primitive else "invalid", predicate)
         elif key != name and not element.extends:
             yield Fault.at(f"{path}.{name}", "invalid", "cannot be extended")
         elif node[key] is None:
@@ -113,22 +121,31 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
     yield from _cardinality_faults(node, shape, path, owner)
 
 
-def _unknown(path: str, key: str, shape: dict[str, Element]) -> Fault:
-    if key == OUT_OF_ORDER:
-        return Fault.at(path, "invalid", "has elements out of their order")
+def _misplaced(path: str, names: Any, shape: dict[str, Element]) -> Fault:
+    """Return the fault of an element out of order. JSON may have the key, too, and any value."""
+    known = [shape.get(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    match known:
+        case [Element() as element, Element() as former] if former.position < element.position:
+            return Fault.at(f"{path}.{element.name}", "invalid", f"is out of order: it has to follow {former.name}")
+        case _:
+            return Fault.at(path, "invalid", _NO_ELEMENT)
+
+
+def _unknown(path: str, key: str, model: Any) -> Fault:
     if not _NAME.fullmatch(key):
-        return Fault.at(path, "invalid", "holds something that is no element of it")
+        return Fault.at(path, "invalid", _NO_ELEMENT)
     text = Fault.at(path, "invalid", f"has no element {key}").text
-    return Fault("invalid", f"{path}.{key}", f"{text}{_suggestion(key, shape)}")
+    advice = stu3_instead_of(model.__name__, key) or _suggestion(key, shape_of(model))
+    return Fault("invalid", f"{path}.{key}", f"{text} {advice}".rstrip())
 
 
 def _suggestion(key: str, shape: dict[str, Element]) -> str:
     """Return a sentence with the nearest name that an element has here, or with the forms of a choice."""
     forms = [name for name, element in shape.items() if element.choice == key]
     if forms:
-        return f" Give one of {', '.join(forms)}."
+        return f"Give one of {', '.join(forms)}."
     near = nearest_name(key, shape)
-    return f" Did you mean {near}?" if near and near != key else ""
+    return f"Did you mean {near}?" if near and near != key else ""
 
 
 def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: str, owner: str) -> Iterator[Fault]:
@@ -165,7 +182,7 @@ def _complex_faults(value: Any, element: Element, path: str) -> Iterator[Fault]:
         if element.type_class.__name__ == "Resource":
             yield from _resource_faults(item, where)
         else:
-            yield from _faults(item, element.shape, where)
+            yield from _faults(item, element.type_class, where)
 
 
 def _primitive_faults(value: Any, beside: Any, element: Element, path: str) -> Iterator[Fault]:
@@ -189,4 +206,4 @@ def _primitive_faults(value: Any, beside: Any, element: Element, path: str) -> I
             code, predicate = fault
             yield Fault.at(where, code, predicate)
         if its_beside is not None:
-            yield from _faults(its_beside, shape_beside_primitive(), where)
+            yield from _faults(its_beside, model_beside_primitive(), where)

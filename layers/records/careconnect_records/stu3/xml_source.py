@@ -85,10 +85,20 @@ class _Place:
 
     def comes(self, element: Element) -> bool:
         """Note an element, and whether it is out of order (STU3 XML §2.6.1); return True if it is a repetition."""
-        if element.position < self._position:
-            self.node[OUT_OF_ORDER] = True
+        if element.position < self._position and OUT_OF_ORDER not in self.node:
+            self.node[OUT_OF_ORDER] = self._out_of_order(element)
         self._position = element.position
         return element.name in self.node or f"_{element.name}" in self.node
+
+    def _out_of_order(self, late: Element) -> list[str]:
+        """Return the names of the element to move and of the one that it has to follow; `late` comes too late."""
+        names = dict.fromkeys(name.removeprefix("_") for name in self.node)
+        given = [self.shape[name] for name in names if name in self.shape and not self.shape[name].attribute]
+        before = max((each for each in given if each.position < late.position), key=_position, default=None)
+        if before is None or late in given:
+            # Of a repetition, the element between the two is in the wrong place.
+            return [min((each for each in given if each.position > late.position), key=_position).name, late.name]
+        return [late.name, before.name]
 
     def put(self, element: Element, value: Any, is_again: bool) -> None:
         """Store the value of an element. A repetition that is not allowed becomes an array."""
@@ -223,6 +233,10 @@ class _Reader:
 
     def _text(self, text: str) -> None:
         (self._narrative or self._positions[-1]).characters(text)
+
+
+def _position(element: Element) -> int:
+    return element.position
 
 
 def _attributes_in(attributes: _Attributes, shape: dict[str, Element]) -> _Node:
