@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from careconnect.audit.query import audit_query
 from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir.interactions import VALIDATE, VALIDATE_ONE, WRITES, Interaction
-from careconnect.fhir.outcomes import Issue, OperationOutcome, OutcomeError
+from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.formats import fhir_response, negotiate, render
 from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Response, last_value
 from careconnect.storage.quota import Quota
-from record_writer.checks.valid_resource import require_writable
 from record_writer.read_request import criteria_of, write_request_of
 from record_writer.request.write_request import WriteRequest
 from record_writer.response import is_pretty, response_to
 from record_writer.validate_request import judged_write_of
 from record_writer.write_resources import ResourceWriter
-
-_ACCEPTED: Final = Issue("informational", "A write of this would be accepted.", severity="information")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +48,11 @@ class WriterEndpoint(InteractionEndpoint):
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         pretty = is_pretty(request.query)
         write = _with_share(judged_write_of(requested, context.recorder.while_writing()), context)
-        issues = self._refusals_of(write, context) or (_ACCEPTED,)
-        body = render(OperationOutcome(issues).json(), format_, pretty=pretty)
+        issues = self.writer.judge(
+            write, context.recorder.while_writing, lambda: context.metrics.append("WriteConflict")
+        )
+        body = render(OperationOutcome(tuple(issues)).json(), format_, pretty=pretty)
         return fhir_response(200, body, format_, {"Cache-Control": "no-store"})
-
-    def _refusals_of(self, write: WriteRequest, context: RequestContext) -> tuple[Issue, ...]:
-        """Return the issues for which a write would be refused; raises the outcomes that are not about it."""
-        try:
-            require_writable(write.caller, write.type, write.kind)
-            self.writer.check(write, context.recorder.while_writing, lambda: context.metrics.append("WriteConflict"))
-        except OutcomeError as refused:
-            if refused.status == 429 or refused.status >= 500:
-                raise
-            return refused.issues or (Issue(refused.code, refused.text, expression=refused.where),)
-        return ()
 
     handlers: ClassVar[Mapping[Interaction, Handler]] = {
         **dict.fromkeys(WRITES, _write),

@@ -8,6 +8,7 @@ from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir.outcomes import Issue
 from careconnect_records.items.references import references_of
 from careconnect_records.writes.plan_write import MAX_REFERENCES
+from careconnect_records.writes.target import Target
 from record_writer.checks.compartment import patients_in_body
 from record_writer.checks.references import reference_faults, targets_among
 from record_writer.find_references import find_references
@@ -18,6 +19,11 @@ from record_writer.request.write_request import Kind, WriteRequest
 def are_readable(faults: Sequence[Issue]) -> bool:
     """Return True if a resource has the structure of its type, so that its references can be judged."""
     return all(fault.code != "structure" for fault in faults)
+
+
+def is_too_much(referenced: Collection[Target]) -> bool:
+    """Return True if so many targets, or patients among them, refuse a resource before any of them is looked up."""
+    return len(referenced) > MAX_REFERENCES or sum(each.type.is_patient for each in referenced) > MAX_PATIENTS
 
 
 def missing_references(
@@ -38,8 +44,7 @@ def missing_references(
         return []
     references = tuple(references_of(resource))
     referenced = targets_among(references, request.root)
-    patients = [each.id for each in referenced.values() if each.type.is_patient]
-    if len(referenced) > MAX_REFERENCES or len(patients) > MAX_PATIENTS:
+    if is_too_much(referenced.values()):
         return []
     own = f"{request.type.name}/{request.id}" if request.id else ""
     stored = store.read_summaries(each for key, each in referenced.items() if key != own)

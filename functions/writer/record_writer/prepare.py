@@ -3,7 +3,8 @@
 `prepare` is the same for a single write and for an entry of a transaction.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,10 +14,11 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect_records.items.actions import Item
 from careconnect_records.items.references import FoundReference, references_of
-from careconnect_records.multi_step.write import fit_together
+from careconnect_records.items.resource_items import TooLargeError
+from careconnect_records.multi_step.write import TooManyKeysError, fit_together
 from careconnect_records.parsing.strict_json import parse_json_body
 from careconnect_records.writes.plan import WritePlan
-from careconnect_records.writes.plan_write import plan_write
+from careconnect_records.writes.plan_write import TooCostlyError, plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.check_entries import ConditionalReference, at_reference, require_distinct
@@ -271,6 +273,19 @@ class Preparation:
         if item is None or item["version"]["N"] != str(target.version):
             raise ConflictError
         return item
+
+
+@contextmanager
+def limits_refused() -> Iterator[None]:
+    """Raise the outcomes 413 and 422 in place of the errors of plans over a limit."""
+    try:
+        yield
+    except TooCostlyError as error:
+        raise refusals.too_costly(error.expression, error.text) from None
+    except TooManyKeysError:
+        raise refusals.too_much_together() from None
+    except TooLargeError:
+        raise refusals.too_large() from None
 
 
 def require_match(request: WriteRequest, target: Target) -> None:

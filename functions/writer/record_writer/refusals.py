@@ -1,15 +1,17 @@
 """The outcomes that refuse a write, each a named constructor with a fixed text (`write.md`, What is refused)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from careconnect.fhir import outcomes
-from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import ResourceType
 
 COMPARTMENT: Final = "compartment"
 """The audit trail's reason for a refusal of a client that is bound to a patient."""
 
+_PLAIN_URL: Final = re.compile(r"https?://[A-Za-z0-9./_-]{1,200}")
 _REFUSED: Final = ("WriteRefused",)
 
 
@@ -83,6 +85,21 @@ def type_without_identifiers(type_name: str) -> OutcomeError:
     """Return 400 for a condition on a type that has no identifiers."""
     text = f"{type_name} has none in STU3, and so takes no condition: name the resource by its id."
     return outcomes.invalid_parameter("identifier", text, code="not-supported")
+
+
+def profile_not_checked(profile: object) -> OutcomeError:
+    """Return 400 for a profile whose rules are not all checked; the outcome echoes a plain URL alone."""
+    is_plain = isinstance(profile, str) and _PLAIN_URL.fullmatch(profile)
+    named = profile if is_plain else "the profile"
+    return outcomes.invalid_parameter("profile", f"not all rules of {named} are checked.", code="not-supported")
+
+
+def faulty_parameters(issues: Sequence[Issue]) -> OutcomeError:
+    """Return 400 for Parameters with at least one fault of their own, not of the resource in them."""
+    first = issues[0]
+    error = OutcomeError(400, first.code, first.diagnostics, where=first.expression)
+    error.issues = tuple(issues)
+    return error
 
 
 def malformed_if_match() -> OutcomeError:

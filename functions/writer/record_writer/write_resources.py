@@ -14,18 +14,17 @@ from typing import Any, Final, TypeVar
 
 from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
 from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 from careconnect_records.items.references import references_of
-from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.multi_step.states import STATE_ACTIONS
 from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
-from careconnect_records.multi_step.write import SECONDS_TOGETHER, TooManyKeysError
+from careconnect_records.multi_step.write import SECONDS_TOGETHER
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.plan import MAX_ACTIONS, plan_holding
-from careconnect_records.writes.plan_write import TooCostlyError
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.check_entries import (
@@ -41,7 +40,8 @@ from record_writer.checks.references import require_references, targets_among
 from record_writer.checks.valid_resource import newly_broken, resource_faults
 from record_writer.complete_faults import are_readable, missing_references
 from record_writer.find_references import find_references
-from record_writer.prepare import ORDER, Preparation, Prepared, require_match
+from record_writer.judge_write import Judgement
+from record_writer.prepare import ORDER, Preparation, Prepared, RequireValid, limits_refused, require_match
 from record_writer.price import UNITS_PER_LOOKUP, first_price, second_price
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.write_entry import WriteEntry, at_entry
@@ -94,9 +94,16 @@ class ResourceWriter:
         results = self._until_done(self._attempt(entries, begin), _Attempt.write, begin, on_conflict)
         return [results[each.position] for each in entries]
 
-    def check(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> None:
-        """Do a single write but for its commit: raise the outcomes that would refuse it, and write nothing."""
-        self._until_done(self._attempt([WriteEntry(request)], begin), _Attempt.check, begin, on_conflict)
+    def judge(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> list[Issue]:
+        """Return all that a single write would be refused for or warned of, and write nothing (`judge_write`).
+
+        Charges the first price of the write, and that of the events. Raises the outcomes 429 and 503.
+        """
+        entries = [WriteEntry(request)]
+        self.quota.require_any(request.caller.client_id, self.clock())
+        paid = self._charge(entries, request.caller)
+        attempt = _Attempt(self, entries, {}, (), paid, self.elapsed() + _SECONDS_TO_COMMIT)
+        return self._until_done(attempt, _Attempt.judge, begin, on_conflict)
 
     def _attempt(self, entries: Sequence[WriteEntry], begin: Begin) -> "_Attempt":
         """Return what each attempt begins with, paid; raises the outcomes that need no look-up."""
@@ -148,18 +155,13 @@ class ResourceWriter:
         while True:
             met = begin()
             try:
-                return do(attempt, met)
+                with limits_refused():
+                    return do(attempt, met)
             except ConflictError:
                 on_conflict()
             except NotTakenError as error:
                 if not error.again:
                     raise outcomes.unavailable(str(error)) from error
-            except TooCostlyError as error:
-                raise refusals.too_costly(error.expression, error.text) from None
-            except TooManyKeysError:
-                raise refusals.too_much_together() from None
-            except TooLargeError:
-                raise refusals.too_large() from None
             # Jitter: two writers that collided should not collide again.
             wait = pause * (0.5 + self.random())
             if self.elapsed() + wait > end:
@@ -199,16 +201,28 @@ class _Attempt:
         """The tables of resources."""
         return self.writer.store
 
-    def check(self, met: Disclosures) -> None:
-        """Prepare and check the writes, and add the patients that they meet to `met`; raises as `write`."""
-        prepared = self._preparation(met).prepare_all(self.ordered, self.conditional)
-        self._require_references(prepared, met)
-        self._require_unreferred(prepared)
-        met.disclose(patient for each in prepared for patient in each.patients)
+    def judge(self, met: Disclosures) -> list[Issue]:
+        """Judge the one write, and add the patients that it meets to `met`."""
+        judgement = Judgement(self.ordered[0].request, self.store, met)
 
-    def _preparation(self, met: Disclosures) -> Preparation:
+        def prepare() -> Prepared:
+            preparation = self._preparation(met, judgement.require_valid, judgement.breaking)
+            prepared = preparation.prepare_all(self.ordered, self.conditional)
+            self._second_price(prepared, met, in_steps=False)
+            met.disclose(patient for each in prepared for patient in each.patients)
+            return prepared[0]
+
+        def referring_types(prepared: Prepared) -> Collection[str]:
+            return self._referring_types([prepared]).get(prepared.target.key, ())
+
+        issues = judgement.issues(prepare, referring_types)
+        events = max(1, len({*met.disclosed, *met.hidden}))
+        self.writer.quota.charge(self.caller.client_id, UNITS_PER_EVENT * events, self.writer.clock())
+        return issues
+
+    def _preparation(self, met: Disclosures, require_valid: RequireValid, breaking: Collection[int]) -> Preparation:
         now = int(self.writer.clock() * 1000)
-        return Preparation(self.store, self.writer.new_id, now, self._require_valid, met, self.breaking)
+        return Preparation(self.store, self.writer.new_id, now, require_valid, met, breaking)
 
     def write(self, met: Disclosures) -> dict[int, WriteResult]:
         """Prepare, check, charge and commit the writes, and return their results by position.
@@ -216,7 +230,7 @@ class _Attempt:
         Adds the patients that it meets to `met`. Raises the outcomes that refuse the writes, and the errors of
         `RecordStore.write`.
         """
-        writer, preparation = self.writer, self._preparation(met)
+        writer, preparation = self.writer, self._preparation(met, self._require_valid, self.breaking)
         prepared = preparation.prepare_all(self.ordered, self.conditional)
         made = _versions_made(prepared)
         self._require_room_for(prepared, made, met)
@@ -268,12 +282,16 @@ class _Attempt:
         self, prepared: Sequence[Prepared], met: Disclosures, *, in_steps: bool
     ) -> AbstractContextManager[None]:
         """Return a block within which the client pays for the plans; raises the outcomes 422, 429 and 503."""
+        return self._paying(self._second_price(prepared, met, in_steps=in_steps))
+
+    def _second_price(self, prepared: Sequence[Prepared], met: Disclosures, *, in_steps: bool) -> int:
+        """Return the price of the plans; raises the 422 outcome for more than a client may spend."""
         units = sum(second_price(each, self.paid[each.entry.position], in_steps=in_steps) for each in prepared)
         # Those whom the conditional references lead to have an event each, too.
         units += UNITS_PER_EVENT * len(set(met.disclosed).difference(*(each.named for each in prepared)))
         if units + sum(self.paid.values()) > self.writer.quota.units_per_minute:
             raise refusals.exceeds_quota()
-        return self._paying(units)
+        return units
 
     def _paying(self, units: int) -> AbstractContextManager[None]:
         writer = self.writer
@@ -301,21 +319,26 @@ class _Attempt:
 
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:
         """Raise the 409 outcome if a deleted resource would still be referred to once all is done."""
-        deleted = {each.target.key: each for each in prepared if each.plan and each.plan.deletes}
+        positions = {each.target.key: each.entry.position for each in prepared}
+        for key, types in self._referring_types(prepared).items():
+            known = [name for name in types if _may_know(self.caller, name)]
+            with at_entry(positions[key]):
+                raise refusals.still_referred_to(known, others=len(known) < len(types))
+
+    def _referring_types(self, prepared: Sequence[Prepared]) -> dict[str, list[str]]:
+        """Return the types of what would still refer to a deleted resource once all is done, by its key."""
+        deleted = {each.target.key for each in prepared if each.plan and each.plan.deletes}
         if not deleted:
-            return
+            return {}
         counted = {key: Counter(counts) for key, counts in self.store.count_references(deleted).items()}
         for other in prepared:
             if other.plan:
-                for key in other.plan.incremented & deleted.keys():
+                for key in other.plan.incremented & deleted:
                     counted[key][other.target.type.name] += 1
-                for key in other.plan.decremented & deleted.keys():
+                for key in other.plan.decremented & deleted:
                     counted[key][other.target.type.name] -= 1
-        for key, counts in counted.items():
-            if types := [name for name, number in counts.items() if number > 0]:
-                known = [name for name in types if _may_know(self.caller, name)]
-                with at_entry(deleted[key].entry.position):
-                    raise refusals.still_referred_to(known, others=len(known) < len(types))
+        referring = {key: [name for name, number in counts.items() if number > 0] for key, counts in counted.items()}
+        return {key: types for key, types in referring.items() if types}
 
 
 def _known_keys(entries: Sequence[WriteEntry]) -> dict[int, str]:

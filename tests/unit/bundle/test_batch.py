@@ -13,12 +13,12 @@ from careconnect.storage.quota import Quota
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import XML, observation, patient
-from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.recorded_writes import with_record
 from careconnect_testing.parts.stores import FHIR_BASE
 from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
-from careconnect_testing.running.bundle_service import Bundles, Entry, batch, entry, statuses
+from careconnect_testing.running.bundle_service import Bundles, Entry, batch, entry, statuses, transaction
 
 NEW = {**patient("1"), "id": "new"}
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -171,6 +171,18 @@ def test_validate_is_an_entry_like_any_and_no_write(bundles: Bundles, writer: Wr
     assert statuses(answered) == [200, 200]
     assert [each["response"]["outcome"]["issue"][0]["severity"] for each in answered] == ["information", "error"]
     assert writer.reader.get("Observation").ids() == []
+
+
+def test_validate_takes_parameters_as_alone_and_is_refused_in_a_transaction(bundles: Bundles, writer: Writer) -> None:
+    made = writer.made(patient())
+    delete = {"resourceType": "Parameters", "parameter": [{"name": "mode", "valueCode": "delete"}]}
+    path = f"Patient/{made['id']}/$validate"
+
+    (answered,) = bundles.batch(entry("POST", path, delete))
+    refused = bundles.send(transaction(entry("POST", path, delete)))
+
+    assert answered["response"]["outcome"] == writer.send("POST", path, delete).json
+    assert (refused.status, issues_in(refused)) == (405, [("not-supported", ("Bundle.entry[0]",))])
 
 
 def test_conditions_are_taken_as_the_headers_are(bundles: Bundles) -> None:
