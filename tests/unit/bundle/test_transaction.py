@@ -612,6 +612,89 @@ def test_relative_references_of_another_server_lead_to_the_entries_of_its_full_u
     assert writer.reader.get("Observation", "patient=4").total == 0
 
 
+def test_full_urls_are_replaced_in_elements_of_type_uri_but_those_that_name_a_definition(
+    bundles: Bundles, writer: Writer
+) -> None:
+    elsewhere = f"{OTHERS}/Patient/1"
+    inside = {
+        **patient("1"),
+        "id": "p",
+        "photo": [{"url": A, "title": A}, {"url": elsewhere}, {"url": f"{A}#x"}, {"url": "Patient/1"}],
+    }
+    named: Resource = {
+        "meta": {"profile": [elsewhere]},
+        "identifier": [{"system": elsewhere, "value": A}],
+        "valueQuantity": {"value": 1, "system": elsewhere, "code": "1"},
+    }
+    extension = [
+        {"url": elsewhere, "valueUri": A},
+        {"url": "urn:x", "valueString": A},
+        {"url": "urn:x", "valueReference": {"reference": "#p"}},
+    ]
+    beside = {"_comment": {"extension": [{"url": elsewhere, "valueAttachment": {"url": elsewhere}}]}}
+    bundles.transaction(
+        created(A, patient("1")),
+        created(elsewhere, patient("2")),
+        created("", observation(A, contained=[inside], extension=extension, **named, **beside)),
+    )
+
+    one = writer.reader.get("Observation/new-2").json
+    assert one["contained"][0]["photo"] == [
+        {"url": "Patient/new-0", "title": A},
+        {"url": "Patient/new-1"},
+        {"url": f"{A}#x"},
+        {"url": "Patient/1"},
+    ]
+    assert one["extension"][:2] == [{"url": elsewhere, "valueUri": "Patient/new-0"}, extension[1]]
+    assert one["_comment"]["extension"] == [{"url": elsewhere, "valueAttachment": {"url": "Patient/new-1"}}]
+    assert one["meta"]["profile"] == named["meta"]["profile"]
+    assert {name: one[name] for name in ("identifier", "valueQuantity")} == {
+        name: named[name] for name in ("identifier", "valueQuantity")
+    }
+
+
+def test_a_reference_to_a_version_of_another_entry_is_one_to_its_resource(bundles: Bundles, writer: Writer) -> None:
+    own = f"{FHIR_BASE}/Patient/own"
+    performers = [
+        f"{A}/_history/1",
+        f"{OTHERS}/Patient/1/_history/2",
+        f"{FHIR_BASE}/Patient/temporary/_history/1",
+        "Patient/temporary/_history/1",
+        # Of a resource that is known by its own address, the version may be there.
+        f"{own}/_history/1",
+        "Patient/own/_history/1",
+        # A name alone is no version.
+        f"{OTHERS}/Patient/1/_history/",
+    ]
+    bundles.transaction(
+        created(A, patient("1")),
+        created(f"{OTHERS}/Patient/1", patient("2")),
+        created(f"{FHIR_BASE}/Patient/temporary", patient("3")),
+        entry("PUT", "Patient/own", {**patient("4"), "id": "own"}, own),
+        created("", observation("Patient/own", performer=[{"reference": each} for each in performers])),
+    )
+
+    one = writer.reader.get("Observation/new-3").json
+    assert [each["reference"] for each in one["performer"]] == [
+        "Patient/new-0",
+        "Patient/new-1",
+        "Patient/new-2",
+        "Patient/new-2",
+        *performers[4:],
+    ]
+
+
+def test_relative_references_to_versions_of_another_server_lead_to_its_entries(
+    bundles: Bundles, writer: Writer
+) -> None:
+    bundles.transaction(
+        entry("PUT", "Patient/4", {**patient("1"), "id": "4"}, f"{OTHERS}/Patient/4"),
+        created(f"{OTHERS}/Observation/9", observation("Patient/4/_history/7")),
+    )
+
+    assert writer.reader.get("Observation/new-0").json["subject"] == {"reference": "Patient/4"}
+
+
 @pytest.mark.parametrize("full_url", ["#x", "abc", "Patient/4"])
 def test_a_full_url_that_is_none_names_nothing(bundles: Bundles, writer: Writer, full_url: str) -> None:
     writer.made({**patient("9"), "id": "4"})

@@ -1,14 +1,20 @@
 """References between the entries of a transaction Bundle, and those by a condition (STU3 HTTP §3.1.0.11.2)."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from careconnect_records.items.extract import ABSOLUTE_URI
 from careconnect_records.items.reference_counts import literal_references
+from careconnect_records.stu3.schema import Element, model_beside_primitive, model_of, shape_of
 
 # Within one tag: a search from each `<a` to the text's end would take quadratic time.
 _HREF: Final = re.compile(r"""(<a\s(?:[^<>]*?\s)?href\s*=\s*)("[^"]*"|'[^']*')""")
 _CONDITION: Final = re.compile(r"([A-Z][A-Za-z]*)\?(.+)")
+
+_NO_LINKS: Final = frozenset({("Extension", "url"), ("Meta", "profile")})
+"""Elements of type uri that name a definition; those called `system` name a set of codes or identifiers."""
 
 
 def conditions_in(resource: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -21,29 +27,60 @@ def conditions_in(resource: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
 def with_references(resource: dict[str, Any], names: Mapping[str, str], fhir_base: str) -> dict[str, Any]:
     """Return a resource in which each reference that is one of `names` is the key of its resource (`Patient/4`).
 
-    So are the links of narratives, as absolute URLs.
+    So is each element of type uri that is one of the full URLs among them. The links of narratives become absolute
+    URLs. What is not as its type defines it stays.
     """
-
-    def link(matched: re.Match[str]) -> str:
-        quote, name = matched[2][0], matched[2][1:-1]
-        return f"{matched[1]}{quote}{fhir_base}/{names[name]}{quote}" if name in names else matched[0]
-
-    def narrative(text: str) -> str:
-        return _HREF.sub(link, text)
-
-    rewritten: dict[str, Any] = _rewritten(resource, names, narrative)
+    rewritten: dict[str, Any] = _Names(names, fhir_base).in_resource(resource)
     return rewritten
 
 
-def _rewritten(node: Any, names: Mapping[str, str], narrative: Callable[[str], str]) -> Any:
-    if isinstance(node, list):
-        return [_rewritten(each, names, narrative) for each in node]
-    if not isinstance(node, dict):
-        return node
-    changed = {name: _rewritten(value, names, narrative) for name, value in node.items()}
-    text = changed.get("reference")
-    if isinstance(text, str) and "resourceType" not in changed:
-        changed["reference"] = names.get(text, text)
-    if isinstance(changed.get("div"), str):
-        changed["div"] = narrative(changed["div"])
-    return changed
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of a transaction's resources, with their keys, and the FHIR base of this server."""
+
+    keys: Mapping[str, str]
+    fhir_base: str
+
+    def in_resource(self, resource: Any) -> Any:
+        name = resource.get("resourceType")
+        model = model_of(name) if isinstance(name, str) else None
+        return resource if model is None else self._in_object(resource, model)
+
+    def _in_object(self, node: dict[str, Any], model: Any) -> dict[str, Any]:
+        shape = shape_of(model)
+        return {name: self._in_value(value, shape.get(name.removeprefix("_")), model) for name, value in node.items()}
+
+    def _in_value(self, value: Any, element: Element | None, model: Any) -> Any:
+        if element is None:
+            return value
+        if isinstance(value, list):
+            return [self._in_value(each, element, model) for each in value]
+        if isinstance(value, str):
+            return self._in_text(value, element, model.__name__)
+        if not isinstance(value, dict):
+            return value
+        if element.primitive:
+            return self._in_object(value, model_beside_primitive())
+        contains = element.type_class.__name__ == "Resource"
+        return self.in_resource(value) if contains else self._in_object(value, element.type_class)
+
+    def _in_text(self, text: str, element: Element, owner: str) -> str:
+        if (owner, element.name) == ("Reference", "reference"):
+            return self._reference(text)
+        if element.primitive == "xhtml":
+            return _HREF.sub(self._link, text)
+        is_link = element.primitive == "uri" and element.name != "system" and (owner, element.name) not in _NO_LINKS
+        # Of the names only full URLs are absolute.
+        return self.keys.get(text, text) if is_link and ABSOLUTE_URI.fullmatch(text) else text
+
+    def _reference(self, text: str) -> str:
+        if text in self.keys:
+            return self.keys[text]
+        name, _, version = text.partition("/_history/")
+        key = self.keys.get(name, "") if version else ""
+        # Of a resource that is known by its own address, the version is one of this server's.
+        return text if not key or f"{self.fhir_base}/{key}" in self.keys else key
+
+    def _link(self, matched: re.Match[str]) -> str:
+        quote, name = matched[2][0], matched[2][1:-1]
+        return f"{matched[1]}{quote}{self.fhir_base}/{self.keys[name]}{quote}" if name in self.keys else matched[0]
