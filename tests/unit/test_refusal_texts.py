@@ -18,7 +18,7 @@ from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.record_writers import Writer, module_writer, writer
 from careconnect_testing.parts.stores import BASE
-from careconnect_testing.running.bundle_service import Bundles, batch
+from careconnect_testing.running.bundle_service import Bundles, batch, entry
 from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
 
@@ -262,14 +262,31 @@ OUT_OF_ORDER = [
     ),
 ]
 
+CONDITIONAL = "subject is a conditional reference: only a transaction's entries take one, so give Type/id."
+LOWER_CASE = "subject refers to no resource: type names begin with a capital letter."
 
-@each_of(("body", "text"), [*OF_R4, *OUT_OF_ORDER])
+REFERENCES = [
+    (observation("patient/4"), LOWER_CASE),
+    (observation("patient/4/_history/1"), LOWER_CASE),
+    (observation("Patient/5"), "subject refers to a resource that does not exist."),
+    (observation("Patient?identifier=urn:x|1"), CONDITIONAL),
+]
+
+
+@each_of(("body", "text"), [*OF_R4, *OUT_OF_ORDER, *REFERENCES])
 def test_a_fault_of_a_resource_says_what_to_do(service: Service, body: Any, text: str) -> None:
     type_ = body["resourceType"] if isinstance(body, dict) else body[1 : body.index(" ")]
     answer = service.answer(Sent("POST", type_, body, JSON if isinstance(body, dict) else XML))
 
     assert answer.status == 422
-    assert text in [said for code, said in said_by(answer) if code in ("invalid", "value")]
+    assert text in [said for code, said in said_by(answer) if code in ("invalid", "value", "not-found")]
+
+
+@each_of(("body", "text"), REFERENCES)
+def test_an_entry_of_a_batch_says_the_same(service: Service, body: Resource, text: str) -> None:
+    [answered] = Bundles(service.writer).batch(entry("POST", "Observation", body))
+
+    assert answered["response"]["outcome"]["issue"][0]["diagnostics"] == text
 
 
 @each_of(("sent", "status", "code", "text"), [*PATHS, *CONDITIONS, *TO_ANOTHER_PLACE])

@@ -1,5 +1,6 @@
 """Require that every literal reference of a resource leads to a stored or contained resource of an allowed type."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -19,10 +20,14 @@ from careconnect_records.items.references import (
 )
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault
 from careconnect_records.writes.target import Target
+from record_writer.request.bundle_references import is_condition
 
 _ABSENT: Final = "refers to a resource that does not exist"
 _OF_AN_ENTRY: Final = "refers to an entry of a Bundle by its full URL: only a transaction's entries refer to each other"
+_CONDITIONAL: Final = "is a conditional reference: only a transaction's entries take one, so give Type/id"
+_LOWER_CASE: Final = "refers to no resource: type names begin with a capital letter"
 _OF_NO_ENTRY: Final = "refers to a full URL that no entry has"
+_IN_LOWER_CASE: Final = re.compile("[a-z][A-Za-z]*/")
 
 _ALIKE: Final = 0.9
 """The part of the characters that a misspelt UUID shares with the right one: two random ones share 0.6 at most."""
@@ -93,7 +98,11 @@ def _absent(
         return "" if target.key in there else _ABSENT
     if names_an_entry(reference.text):
         return _OF_AN_ENTRY if full_urls is None else _OF_NO_ENTRY
-    return "" if reference.text.startswith("#") or is_elsewhere(reference.text, fhir_base) else _ABSENT
+    if reference.text.startswith("#") or is_elsewhere(reference.text, fhir_base):
+        return ""
+    if full_urls is None and is_condition(reference.text):
+        return _CONDITIONAL
+    return _LOWER_CASE if _IN_LOWER_CASE.match(reference.text) else _ABSENT
 
 
 def _nearest(text: str, full_urls: Collection[str]) -> str:

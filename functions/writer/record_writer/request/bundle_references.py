@@ -17,6 +17,11 @@ _NO_LINKS: Final = frozenset({("Extension", "url"), ("Meta", "profile")})
 """Elements of type uri that name a definition; those called `system` name a set of codes or identifiers."""
 
 
+def is_condition(text: str) -> bool:
+    """Return True if a reference's text is a condition."""
+    return _CONDITION.fullmatch(text) is not None
+
+
 def conditions_in(resource: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield the conditional references of a resource (`Patient?identifier=…`): the text, its type and its query."""
     for text in literal_references(resource):
