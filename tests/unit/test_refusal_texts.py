@@ -18,7 +18,7 @@ from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.record_writers import Writer, module_writer, writer
 from careconnect_testing.parts.stores import BASE
-from careconnect_testing.running.bundle_service import Bundles, batch, entry
+from careconnect_testing.running.bundle_service import Bundles, batch, entry, transaction
 from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
 
@@ -289,7 +289,44 @@ def test_an_entry_of_a_batch_says_the_same(service: Service, body: Resource, tex
     assert answered["response"]["outcome"]["issue"][0]["diagnostics"] == text
 
 
-@each_of(("sent", "status", "code", "text"), [*PATHS, *CONDITIONS, *TO_ANOTHER_PLACE])
+NEW = "urn:uuid:00000000-0000-4000-8000-000000000001"
+CREATED = entry("POST", "Patient", patient(), NEW)
+IF_NONE = {"ifNoneExist": "identifier=urn:x|1"}
+NO_REQUEST = "request is missing: every entry needs one, with a method and a url."
+
+BUNDLES = [
+    (
+        transaction(entry("DELETE", "Patient/5"), entry("PUT", "Patient/5", {**patient(), "id": "5"})),
+        "duplicate",
+        "Bundle.entry[0] is for the same resource or condition: a transaction has one entry for each.",
+    ),
+    (
+        transaction(
+            CREATED, entry("POST", "Patient", patient(), **IF_NONE), entry("POST", "Patient", patient(), **IF_NONE)
+        ),
+        "duplicate",
+        "Bundle.entry[1] is for the same resource or condition: a transaction has one entry for each.",
+    ),
+    (
+        transaction(entry("POST", "Patient", patient()), CREATED, CREATED),
+        "value",
+        "Bundle.entry[1] has the same full URL: give each entry its own.",
+    ),
+    (batch({"resource": patient()}), "structure", NO_REQUEST),
+    (batch({"resource": patient(), "request": {}}), "structure", NO_REQUEST),
+    (transaction({"fullUrl": NEW, "resource": patient()}), "structure", NO_REQUEST),
+]
+
+
+@each_of(
+    ("sent", "status", "code", "text"),
+    [
+        *PATHS,
+        *CONDITIONS,
+        *TO_ANOTHER_PLACE,
+        *((Sent("POST", "", body), 400, code, text) for body, code, text in BUNDLES),
+    ],
+)
 def test_a_refusal_says_what_to_do(service: Service, sent: Sent, status: int, code: str, text: str) -> None:
     answer = service.answer(sent)
 

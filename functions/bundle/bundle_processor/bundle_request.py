@@ -69,12 +69,11 @@ def entries_in(request: Request, fhir_base: str) -> tuple[str, list[Entry]]:
 
 def _repeated(entries: Sequence[Entry]) -> Iterator[Issue]:
     """Yield a fault for each full URL that an entry before has, too: references would lead to both."""
-    seen = {""}
+    first: dict[str, int] = {}
     for number, entry in enumerate(entries):
-        if entry.full_url and entry.full_url in seen:
-            text = "Another entry has the same full URL."
+        if entry.full_url and first.setdefault(entry.full_url, number) < number:
+            text = f"Bundle.entry[{first[entry.full_url]}] has the same full URL: give each entry its own."
             yield Issue("value", text, expression=f"Bundle.entry[{number}].fullUrl")
-        seen.add(entry.full_url)
 
 
 def _faults(bundle: dict[str, Any]) -> list[Issue]:
@@ -86,7 +85,7 @@ def _faults(bundle: dict[str, Any]) -> list[Issue]:
     except InvalidResourceError as error:
         issues = [Issue("structure", fault.text, expression=fault.expression) for fault in error.faults]
     named = {issue.expression for issue in issues}
-    issues += [issue for issue in _missing(bare) if issue.expression not in named]
+    issues += [issue for issue in _missing(bundle) if issue.expression not in named]
     return issues[:MAX_FAULTS]
 
 
@@ -95,32 +94,31 @@ def _has_entries(bundle: Mapping[str, Any]) -> bool:
 
 
 def _bare(entry: Any) -> Any:
-    """Return an entry without its resource, and with a method that STU3 knows."""
-    if not isinstance(entry, dict):
+    """Return an entry without its resource, with a request, and with a method that STU3 knows."""
+    if not isinstance(entry, dict) or not entry:
         return entry
     bare = {name: value for name, value in entry.items() if name != "resource"}
-    request = bare.get("request")
+    # One without a request has one fault, not one for each element of it.
+    request = bare["request"] = bare.get("request", {}) or {"method": METHODS[0], "url": "Patient"}
     if isinstance(request, dict) and isinstance(method := request.get("method"), str) and method:
         bare["request"] = {**request, "method": METHODS[0]}
-    # Without its resource, it may be empty.
-    return bare or (entry and {"request": {}})
+    return bare
 
 
 def _missing(bundle: Mapping[str, Any]) -> Iterator[Issue]:
     """Yield a fault for each entry without a request, which STU3 requires of a batch's alone, or without its values."""
     for number, entry in enumerate(bundle["entry"] if _has_entries(bundle) else ()):
-        request = entry.get("request") if isinstance(entry, dict) else None
-        if not isinstance(request, dict):
-            yield _missing_in(number, "request")
+        if not isinstance(entry, dict) or not entry:
             continue
-        for name in ("method", "url"):
-            if not isinstance(request.get(name), str):
-                yield _missing_in(number, f"request.{name}")
-
-
-def _missing_in(number: int, name: str) -> Issue:
-    where = f"Bundle.entry[{number}].{name}"
-    return Issue("structure", f"{name} is missing: every entry needs one.", expression=where)
+        request, where = entry.get("request", {}), f"Bundle.entry[{number}].request"
+        if not request:
+            text = "request is missing: every entry needs one, with a method and a url."
+            yield Issue("structure", text, expression=where)
+        elif isinstance(request, dict):
+            for name in ("method", "url"):
+                if not isinstance(request.get(name), str):
+                    text = f"request.{name} is missing: every entry needs one."
+                    yield Issue("structure", text, expression=f"{where}.{name}")
 
 
 def _entry(entry: Mapping[str, Any], fhir_base: str) -> Entry:

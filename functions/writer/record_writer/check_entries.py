@@ -92,16 +92,16 @@ def require_distinct(entries: Sequence[WriteEntry], keys: Mapping[int, str]) -> 
 
     `keys` are those of the resources, by position, as far as they are known.
     """
-    seen: set[object] = set()
+    first: dict[object, int] = {}
     for entry in entries:
         request = entry.request
         own: list[object] = [keys[entry.position]] if entry.position in keys else []
         if request.condition and request.kind is not Kind.DELETE:
             own.append((request.type.name, request.condition))
-        if any(key in seen for key in own):
-            with at_entry(entry.position):
-                raise refusals.twice_together()
-        seen.update(own)
+        for key in own:
+            if (other := first.setdefault(key, entry.position)) != entry.position:
+                with at_entry(entry.position):
+                    raise refusals.twice_together(other)
 
 
 def resources_to_be(entries: Sequence[WriteEntry]) -> dict[int, WriteRequest]:

@@ -135,9 +135,10 @@ def too_much_together() -> OutcomeError:
     )
 
 
-def twice_together() -> OutcomeError:
-    """Return 400 for a second entry of one resource, or of one condition."""
-    return OutcomeError(400, "duplicate", "Another entry of the transaction is for the same resource or condition.")
+def twice_together(other: int) -> OutcomeError:
+    """Return 400 for a second entry of one resource, or of one condition; `other` is the position of the first."""
+    text = f"Bundle.entry[{other}] is for the same resource or condition: a transaction has one entry for each."
+    return OutcomeError(400, "duplicate", text)
 
 
 def too_many_conditions(limit: int) -> OutcomeError:
