@@ -16,11 +16,12 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.parts.issuer import ASSERTION_TYPE, OTHER_RSA_KEY, RSA_KEY, public_jwk
+from token_issuer.errors import ASSERTION_NOT_PROVEN
 
 pytestmark = pytest.mark.integration
 
 CLIENT_ID = "asserting"
-NOT_PROVEN = {"error": "invalid_client", "error_description": "Client authentication failed."}
+NOT_PROVEN = {"error": "invalid_client", "error_description": ASSERTION_NOT_PROVEN}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,10 @@ def test_an_assertion_that_was_used_is_refused_and_says_so(http: httpx.Client, r
 
     assert ask(http, root, jti=jti)[0] == 200
     status, body = ask(http, root, jti=jti)
-    assert (status, body["error_description"]) == (401, "The client assertion was used before.")
+    assert (status, body["error_description"]) == (
+        401,
+        "The client assertion was used before: make a new one for each request.",
+    )
 
 
 def test_pss_signs_and_no_shared_secret_does(http: httpx.Client, root: str) -> None:
@@ -104,7 +108,9 @@ def test_pss_signs_and_no_shared_secret_does(http: httpx.Client, root: str) -> N
 
     shared = base64.urlsafe_b64encode(json.dumps(public_jwk(RSA_KEY, "key-1")).encode())
     for algorithm in ("HS256", "HS384", "HS512"):
-        assert ask(http, root, key=shared, algorithm=algorithm) == (401, NOT_PROVEN)
+        status, body = ask(http, root, key=shared, algorithm=algorithm)
+        assert (status, body["error"]) == (401, "invalid_client")
+        assert body["error_description"].startswith("The client assertion's alg is none of")
     for document in ("/.well-known/oauth-authorization-server", "/careconnect-ri/STU3/.well-known/smart-configuration"):
         offered = http.get(document).json()["token_endpoint_auth_signing_alg_values_supported"]
         assert offered == ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]

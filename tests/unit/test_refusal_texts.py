@@ -1,6 +1,7 @@
 """What a refusal says to do, if there is one thing to do: a table of requests (`fhir.md`, Statuses)."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -11,16 +12,19 @@ from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.http.writes import JSON, XML, Resource, observation, patient
 from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.issuer import ASSERTION_TYPE, RSA_KEY, Issuer, built_issuer, public_jwk
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.record_writers import Writer, module_writer, writer
 from careconnect_testing.parts.stores import BASE
 from careconnect_testing.running.bundle_service import Bundles, batch, entry, transaction
 from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
+from token_issuer.errors import ASSERTION_NOT_PROVEN
 
 __all__ = ["module_writer", "writer"]
 
@@ -331,3 +335,43 @@ def test_a_refusal_says_what_to_do(service: Service, sent: Sent, status: int, co
     answer = service.answer(sent)
 
     assert (answer.status, said_by(answer)) == (status, [(code, text)])
+
+
+NO_BASIC = "The Authorization header is not Basic with id:secret in base64, each half form-encoded."
+
+# The parameters besides the grant type, the headers and the text.
+CREDENTIALS = [
+    ({}, {}, "Client authentication is required: by Basic, client_secret or client_assertion."),
+    ({}, {"Authorization": "Bearer x"}, NO_BASIC),
+    ({}, {"Authorization": "Basic eA=="}, NO_BASIC),
+    ({"client_secret": "x"}, {}, "The client_secret comes without its client_id."),
+    ({"client_assertion": "x"}, {}, f"The client_assertion_type is not {ASSERTION_TYPE}."),
+    (
+        {"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE},
+        {},
+        "The client_assertion is not a signed JWT with the client id as its sub.",
+    ),
+]
+ASSERTIONS = [
+    ({"kid": ""}, "The client assertion's header has no kid: give the id of the key that signs it."),
+    ({"kid": "unknown"}, ASSERTION_NOT_PROVEN),
+    ({"kid": "key-1"}, "The client assertion has expired: make a new one for each request."),
+]
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with built_issuer() as issuer:
+        yield issuer
+
+
+def test_the_token_endpoint_says_what_to_do(issuer: Issuer) -> None:
+    keys = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
+    issuer.register("client-1", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), secrets=(), jwks=keys)
+
+    for form, headers, text in CREDENTIALS:
+        answer = issuer.post("/token", {"grant_type": "client_credentials", **form}, headers=headers)
+        assert (answer.status, answer.json) == (401, {"error": "invalid_client", "error_description": text})
+    for header, text in ASSERTIONS:
+        answer = issuer.assert_client(issuer.assertion(headers=header, exp=1))
+        assert (answer.status, answer.json) == (401, {"error": "invalid_client", "error_description": text})

@@ -16,7 +16,11 @@ class OAuthError(ApiError):
 
 
 CLIENT_NOT_PROVEN: Final = "Client authentication failed."
-"""The only text that an unauthenticated caller reads."""
+ASSERTION_NOT_PROVEN: Final = (
+    "Client authentication failed: the assertion has to be signed by a key that the client in its sub has registered, "
+    "and its kid is the id of that key."
+)
+"""The texts for a client that has not proven itself, whatever the cause. They depend on what was sent alone."""
 
 
 _AUTHENTICATION: Final = "client authentication"
@@ -29,10 +33,11 @@ _MALFORMED: Final[tuple[Metric, ...]] = ("RequestMalformed",)
 class ClientRefusedError(Exception):
     """Client authentication failed; `reason` is fixed text for the log, `told` the text for the caller.
 
-    Only a caller that has proven to hold the client's private key reads more than `CLIENT_NOT_PROVEN`.
+    Empty, that is the same text for every cause. Another one is about the form of what was sent, or for a caller that
+    has proven to hold the client's private key.
     """
 
-    def __init__(self, reason: str, told: str = CLIENT_NOT_PROVEN) -> None:
+    def __init__(self, reason: str, told: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.told = told
@@ -48,7 +53,7 @@ def no_client_authentication() -> OAuthError:
     return OAuthError(
         401,
         "invalid_client",
-        "Client authentication is required.",
+        "Client authentication is required: by Basic, client_secret or client_assertion.",
         {"WWW-Authenticate": BASIC_CHALLENGE},
         reason="no client authentication",
         metrics=("ClientRefused",),

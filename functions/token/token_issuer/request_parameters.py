@@ -25,7 +25,7 @@ def read_parameters(request: Request) -> Mapping[str, str]:
         raise invalid_request("Credentials and tokens belong in the body.", reason="credential in the query")
     names = [name for name, _ in (*form, *request.query)]
     if len(set(names)) != len(names):
-        raise invalid_request("A parameter is repeated.", reason="repeated parameter")
+        raise invalid_request("A parameter is repeated: send each once.", reason="repeated parameter")
     parameters = dict(form) | {name: value for name, value in request.query if name in _FROM_QUERY}
     return {name: value for name, value in parameters.items() if value}
 
@@ -33,7 +33,9 @@ def read_parameters(request: Request) -> Mapping[str, str]:
 def check_client_id(client_id: str, parameters: Mapping[str, str]) -> None:
     """Raise the `invalid_request` error unless `client_id` is absent or the authenticated client's."""
     if parameters.get("client_id", client_id) != client_id:
-        raise invalid_request("The client_id is not the authenticated client's.", reason="client_id differs")
+        raise invalid_request(
+            "The client_id is not the authenticated client's: leave it out.", reason="client_id differs"
+        )
 
 
 _FAULTS: Final = {

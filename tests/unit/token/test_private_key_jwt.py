@@ -27,7 +27,7 @@ from careconnect_testing.parts.issuer import (
     public_jwk,
 )
 from token_issuer.clients.verify_assertion import verify_assertion
-from token_issuer.errors import ClientRefusedError
+from token_issuer.errors import ASSERTION_NOT_PROVEN, ClientRefusedError
 
 KEYS = {
     "keys": [
@@ -98,13 +98,10 @@ def _row(name: str, why: str, **changes: Any) -> Any:
 
 NOT_PROVEN = [
     _row("RFC 7523 §3.9 another key", "signature", key=OTHER_RSA_KEY),
-    _row("RFC 8725 §3.1 an algorithm that is not allowed", "algorithm", algorithm="PS512"),
     _row("RFC 8725 §3.1 the key's own algorithm", "unknown key", algorithm="RS384", headers={"kid": "rs256-only"}),
     _row("RFC 8725 §3.1 the key's own algorithm, PSS", "unknown key", algorithm="PS256", headers={"kid": "rs256-only"}),
     _row("RFC 8725 §2.1 RSA where the key is EC", "unusable key", headers={"kid": "p256"}),
-    _row("RFC 7515 §4.1.4 no kid", "no key id", headers={"kid": ""}),
     _row("RFC 7515 §4.1.4 an unknown kid", "unknown key", headers={"kid": "other"}),
-    _row("RFC 7515 §4.1.11 a critical extension", "not a JWT", headers={"crit": ["exp"], "exp": 1}),
     _row("RFC 7517 §4.2 a key for encryption", "unknown key", headers={"kid": "for-encryption"}),
     _row("RFC 7517 §4.3 a key not for verifying", "unknown key", headers={"kid": "for-signing"}),
     _row("RFC 7518 §3.3 a short key", "short key", headers={"kid": "short"}),
@@ -113,6 +110,20 @@ NOT_PROVEN = [
     _row("another key and another type", "signature", key=OTHER_RSA_KEY, headers={"typ": "at+jwt"}),
     _row("another key and another key set", "signature", key=OTHER_RSA_KEY, headers={"jku": "https://evil.example"}),
     _row("another key and an expiry in the past", "signature", key=OTHER_RSA_KEY, exp=NOW - 1),
+]
+
+ALGORITHM = "The client assertion's alg is none of RS256, RS384, RS512, PS256, ES256, ES384."
+NO_KEY_ID = "The client assertion's header has no kid: give the id of the key that signs it."
+NO_JWT = "The client_assertion is not a signed JWT with the client id as its sub."
+
+MALFORMED = [
+    _row("RFC 8725 §3.1 an algorithm that is not allowed", ALGORITHM, algorithm="PS512"),
+    _row("RFC 7515 §4.1.4 no kid", NO_KEY_ID, headers={"kid": ""}),
+    _row("RFC 7515 §4.1.11 a critical extension", NO_JWT, headers={"crit": ["exp"], "exp": 1}),
+    _row("RFC 7521 §4.2 no subject", NO_JWT, without=["sub"]),
+    _row("RFC 7521 §4.2 an empty subject", NO_JWT, sub=""),
+    # Not reported to a sender that has proven nothing.
+    _row("no kid and another audience", NO_KEY_ID, headers={"kid": ""}, aud="https://other.example"),
 ]
 
 AUDIENCE = "The client assertion's aud holds neither the token endpoint's URL nor the issuer."
@@ -131,7 +142,7 @@ PROVEN = [
     _row("RFC 7523 §3.3 an audience that only begins like ours", AUDIENCE, aud=f"{BASE}/token/x"),
     _row("RFC 7523 §3.3 an audience of no text", AUDIENCE, aud=[1, {"a": 2}]),
     _row("RFC 7523 §3.4 no expiry", NO_EXPIRY, without=["exp"]),
-    _row("RFC 7523 §3.4 expired", "The client assertion has expired.", exp=NOW),
+    _row("RFC 7523 §3.4 expired", "The client assertion has expired: make a new one for each request.", exp=NOW),
     _row("RFC 7523 §3.4 an expiry that is a text", NO_EXPIRY, exp=str(NOW + 60)),
     _row("RFC 7523 §3.4 an expiry that is true", NO_EXPIRY, exp=True),
     _row(
@@ -165,8 +176,23 @@ def test_whatever_is_wrong_before_the_signature_is_proven_it_is_the_same_401(
 
     assert (answer.status, answer.error) == (401, "invalid_client")
     assert why in reason(keyed)
-    assert answer.text == keyed.token("nobody", "x").text
+    assert answer.json["error_description"] == ASSERTION_NOT_PROVEN
     assert assertion not in json.dumps(keyed.observer.lines)
+    unknown = keyed.assert_client(keyed.assertion("nobody", **{"key": key, **changes}))
+    assert (answer.status, answer.headers, answer.text) == (unknown.status, unknown.headers, unknown.text)
+
+
+@pytest.mark.parametrize(("changes", "told"), MALFORMED)
+def test_an_assertion_that_no_key_could_prove_is_told_its_fault_before_a_client_is_looked_up(
+    keyed: Issuer, changes: dict[str, Any], told: str
+) -> None:
+    keyed.clock.now = float(NOW)
+    keyed.calls.clear()
+
+    for client_id in ("client-1", "nobody"):
+        answer = keyed.assert_client(keyed.assertion(client_id, **changes))
+        assert (answer.status, answer.json) == (401, {"error": "invalid_client", "error_description": told})
+    assert not keyed.calls
 
 
 @pytest.mark.parametrize(("changes", "told"), PROVEN)
@@ -195,8 +221,10 @@ def test_a_disabled_client_or_a_method_not_registered_is_reported_nothing_though
     methods = frozenset({AuthMethod.PRIVATE_KEY_JWT})
     issuer.register("client-1", **{"auth_methods": methods, "jwks": json.dumps(KEYS), **changes})
 
+    unknown = issuer.assert_client(issuer.assertion("nobody"))
+
     for assertion in (issuer.assertion(), issuer.assertion(aud="x")):
-        assert issuer.assert_client(assertion).text == issuer.token("nobody", "x").text
+        assert issuer.assert_client(assertion).text == unknown.text
 
 
 def test_exp_exactly_five_minutes_ahead_is_accepted(keyed: Issuer) -> None:
@@ -309,7 +337,7 @@ def test_rfc_7523_3_7_an_assertion_is_used_once(keyed: Issuer) -> None:
     assert keyed.assert_client(assertion).status == 200
     again = keyed.assert_client(assertion)
     assert again.status == 401
-    assert again.json["error_description"] == "The client assertion was used before."
+    assert again.json["error_description"] == "The client assertion was used before: make a new one for each request."
     assert reason(keyed) == "assertion: used before"
 
 

@@ -19,6 +19,11 @@ _NOBODY: Final = " "
 
 _DUMMY_SALT: Final = "0" * 32
 _DUMMY_DIGEST: Final = "0" * 64
+_NOT_PROVEN: Final = {
+    AuthMethod.BASIC: errors.CLIENT_NOT_PROVEN,
+    AuthMethod.POST: errors.CLIENT_NOT_PROVEN,
+    AuthMethod.PRIVATE_KEY_JWT: errors.ASSERTION_NOT_PROVEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,9 @@ class ClientAuthentication:
     ) -> ClientRecord:
         """Return the authenticated client; a disabled one only if `admits_disabled`.
 
-        An unknown client, a wrong secret, a disabled client and a method that the client is not registered for take the
-        same steps and end in the same error. Raises the errors `invalid_client`, `too_many_failures` and `unavailable`.
+        An unknown client, a wrong secret or key, a disabled client and a method that the client is not registered for
+        take the same steps and end in the same error of their method. Raises the errors `invalid_client`,
+        `too_many_failures` and `unavailable`.
         """
         client_id = credentials.client_id
         failures = counters(client_id, source_ip, now)
@@ -86,7 +92,8 @@ class ClientAuthentication:
                 # Concurrent guesses may all read the counter before the first failure is counted.
                 wait = retry_after(count, 0, limit=self.limit, now=now)
                 raise errors.too_many_failures(wait, claimed=claimed) from None
-            raise errors.invalid_client(refused.reason, refused.told, claimed=claimed) from None
+            told = refused.told or _NOT_PROVEN[credentials.method]
+            raise errors.invalid_client(refused.reason, told, claimed=claimed) from None
 
     def _prove(
         self,
@@ -115,7 +122,9 @@ class ClientAuthentication:
     ) -> None:
         assertion = verify_assertion(credentials.proof, record, base_url=base_url, key_sets=self.key_sets, now=now)
         if not self.attempts.use_assertion(record.client_id, assertion.jti, assertion.expires_at):
-            raise ClientRefusedError("assertion: used before", "The client assertion was used before.")
+            raise ClientRefusedError(
+                "assertion: used before", "The client assertion was used before: make a new one for each request."
+            )
 
 
 def _is_secret_right(record: ClientRecord | None, secret: str, now: float) -> bool:

@@ -40,13 +40,19 @@ class Assertion:
 
 
 def claimed_client_id(assertion: str) -> str:
-    """Return the `sub` that an assertion claims, unverified; empty if it is not a JWT with one."""
+    """Return the `sub` that an assertion claims, unverified.
+
+    Raises `ClientRefusedError` for an assertion that no key could prove, before any client is looked up: its text tells
+    nothing of one.
+    """
+    _header(assertion)
     try:
-        jws_header(assertion)
         subject = jwt.decode(assertion, options={"verify_signature": False}).get("sub")
-    except (TokenRefusedError, jwt.PyJWTError, ValueError, RecursionError):
-        return ""
-    return subject if isinstance(subject, str) else ""
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise _no_jwt("claims") from None
+    if not isinstance(subject, str) or not subject:
+        raise _no_jwt("no subject")
+    return subject
 
 
 def verify_assertion(
@@ -57,16 +63,9 @@ def verify_assertion(
     Only keys that the client registered count: a `jku` is compared and never fetched; `x5u` and `jwk` are ignored.
     Raises `ClientRefusedError`; it shows the cause only after the signature has proven the sender.
     """
-    try:
-        header = jws_header(assertion)
-    except TokenRefusedError as refused:
-        raise ClientRefusedError(f"assertion: {refused.reason}") from None
-    algorithm, kid = header.get("alg"), header.get("kid")
-    if algorithm not in ASSERTION_ALGORITHMS:
-        raise ClientRefusedError("assertion: algorithm")
-    if not isinstance(kid, str) or not kid:
-        raise ClientRefusedError("assertion: no key id")
-    claims = _signed_claims(assertion, algorithm, _key(client, kid, algorithm, key_sets))
+    header = _header(assertion)
+    algorithm = header["alg"]
+    claims = _signed_claims(assertion, algorithm, _key(client, header["kid"], algorithm, key_sets))
     _check_header(header, client)
     _check_parties(claims, client, base_url)
     expiry = _expiry(claims, now)
@@ -76,6 +75,30 @@ def verify_assertion(
             "assertion: no usable jti", f"The client assertion's jti is not a text of 1 to {LONGEST_JTI} characters."
         )
     return Assertion(jti, expiry)
+
+
+def _header(assertion: str) -> Mapping[str, Any]:
+    """Return the header of an assertion, with an algorithm that is taken and the id of a key."""
+    try:
+        header = jws_header(assertion)
+    except TokenRefusedError as refused:
+        raise _no_jwt(refused.reason) from None
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if algorithm not in ASSERTION_ALGORITHMS:
+        raise ClientRefusedError(
+            "assertion: algorithm", f"The client assertion's alg is none of {', '.join(ASSERTION_ALGORITHMS)}."
+        )
+    if not isinstance(kid, str) or not kid:
+        raise ClientRefusedError(
+            "assertion: no key id", "The client assertion's header has no kid: give the id of the key that signs it."
+        )
+    return header
+
+
+def _no_jwt(reason: str) -> ClientRefusedError:
+    return ClientRefusedError(
+        f"assertion: {reason}", "The client_assertion is not a signed JWT with the client id as its sub."
+    )
 
 
 def _check_header(header: Mapping[str, Any], client: ClientRecord) -> None:
@@ -110,7 +133,9 @@ def _expiry(claims: Mapping[str, Any], now: float) -> int:
     if not (is_time(issued) and is_time(not_before)):
         raise ClientRefusedError("assertion: times", "The client assertion's iat or nbf is not a number.")
     if expiry <= now:
-        raise ClientRefusedError("assertion: expired", "The client assertion has expired.")
+        raise ClientRefusedError(
+            "assertion: expired", "The client assertion has expired: make a new one for each request."
+        )
     if expiry > now + MAX_SECONDS_AHEAD:
         raise ClientRefusedError(
             "assertion: exp too far ahead", "The client assertion's exp is more than five minutes ahead."

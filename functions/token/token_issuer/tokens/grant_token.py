@@ -61,7 +61,7 @@ def _name(client: ClientRecord) -> str:
 def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:
     grant_type = parameters.get("grant_type")
     if grant_type is None:
-        raise errors.invalid_request("The grant_type is missing.", reason="no grant type")
+        raise errors.invalid_request("The grant_type is missing: send client_credentials.", reason="no grant type")
     if grant_type not in GRANT_TYPES:
         raise errors.unsupported_grant_type()
     if grant_type not in client.grant_types:
