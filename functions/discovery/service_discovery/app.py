@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -14,8 +13,6 @@ from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.rendering.formats import Format, fhir_response, negotiate
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.request import BASE, parse_path
-from careconnect.fhir.resource_types import served_type
-from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.http.messages import Response, last_value
 from careconnect.oauth.signing_keys import JWKS_MAX_AGE, SigningKeyError
@@ -58,7 +55,7 @@ class DiscoveryEndpoint(OutcomeEndpoint):
         context.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
         if document is None:
-            raise _refusal(request.method, request.path)
+            raise _refusal(request.path)
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
         return document(self, context)
@@ -113,23 +110,15 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
     return _DOCUMENTS.get(path, ("refused method", None))
 
 
-def _refusal(method: str, path: str) -> OutcomeError:
-    """Return the 404 or 405 outcome of a path without a document and without another function for the method."""
+def _refusal(path: str) -> OutcomeError:
+    """Return the 404 of a path that the API does not have, or the 405 of one that does not take the method."""
     if path in (FHIR_PATH, f"{FHIR_PATH}/"):
         return outcomes.method_not_allowed(f"OPTIONS, {BASE.allowed}")
-    name = path.removeprefix(FHIR_PATH).strip("/")
-    found = served_type(name.partition("/")[0])
-    if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
-        # Other functions serve reads and searches: this is an unknown type name.
-        return unknown_path(path)
-    return outcomes.method_not_allowed(_allowed(path))
-
-
-def _allowed(path: str) -> str:
-    """Return the methods of a path, those of a document if it is none of the API."""
-    with suppress(OutcomeError):
-        return f"{parse_path(path).allowed}, OPTIONS"
-    return _READING
+    try:
+        allowed = parse_path(path).allowed
+    except OutcomeError as unknown:
+        return unknown
+    return outcomes.method_not_allowed(f"{allowed}, OPTIONS")
 
 
 def _is_pretty(context: RequestContext) -> bool:

@@ -149,7 +149,7 @@ def test_an_unexpected_error_is_500_with_a_fixed_text(discovery: Discovery) -> N
 def test_an_event_that_is_no_request_does_not_raise(discovery: Discovery, event: dict[str, Any]) -> None:
     response = discovery.app(event)
 
-    assert response["statusCode"] in (405, 500)
+    assert response["statusCode"] in (404, 500)
     OperationOutcome.model_validate_json(response["body"])
 
 
@@ -329,10 +329,9 @@ def test_rfc_9110_15_5_6_other_methods_on_a_document_are_405(discovery: Discover
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        # The paths of a type that is only read, and of none.
+        # The paths of a type that is only read.
         *((method, "AuditEvent/4", "GET, HEAD, OPTIONS") for method in ("PUT", "PATCH", "DELETE")),
         *((method, "AuditEvent/_search", "POST, OPTIONS") for method in ("PUT", "PATCH", "DELETE")),
-        *((method, "Appointment", "GET, HEAD, OPTIONS") for method in ("PUT", "PATCH", "DELETE")),
     ],
 )
 def test_what_a_path_does_not_take_is_405_in_the_asked_format(
@@ -358,6 +357,15 @@ def test_write_md_a_type_that_is_not_writable_is_405(discovery: Discovery, metho
     answer = discovery.send(method, f"{FHIR_PATH}/{path}")
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+def test_a_path_that_there_is_not_is_404_with_its_cause_for_any_method(discovery: Discovery, method: str) -> None:
+    answer = discovery.send(method, f"{FHIR_PATH}/Appointment/1")
+
+    assert answer.status == 404
+    if method != "HEAD":
+        assert answer.json["issue"][0]["diagnostics"].startswith("This type of FHIR STU3 is not served.")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
