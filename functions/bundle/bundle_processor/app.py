@@ -22,6 +22,7 @@ from careconnect.endpoint.interaction_endpoint import (
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import BATCH, TRANSACTION, WRITES, Interaction
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
@@ -33,7 +34,7 @@ from careconnect.oauth.caller import Caller
 from careconnect.storage.quota import BundleShare, Quota
 from fhir_reader.budget import FREE_UNITS, free_units
 from record_writer.read_request import write_request_of
-from record_writer.request.write_entry import WriteEntry, at_entry
+from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
 from record_writer.response import Presentation, is_pretty, response_to
 from record_writer.write_resources import ResourceWriter
 
@@ -115,16 +116,21 @@ class BundleEndpoint(InteractionEndpoint):
         """Write a transaction, then answer its reads; return the text of the response."""
         context, request, recorder = requested.context, requested.request, requested.context.recorder
         writes: dict[int, tuple[WriteEntry, Presentation]] = {}
+        refusal = None
         met = recorder.while_writing()
         for number, entry in enumerate(entries):
             if not is_read(entry):
-                with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
-                    writes[number] = _write_entry(number, entry, requested, met)
+                try:
+                    with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
+                        writes[number] = _write_entry(number, entry, requested, met)
+                except OutcomeError as error:
+                    refusal = refusal or RefusedEntry(number, error)
         writer = replace(self.writer, store=self.writer.store.recorded_by(recorder))
         results = writer.write_all(
             [each for each, _ in writes.values()],
             recorder.while_writing,
             lambda: context.metrics.append("WriteConflict"),
+            refusal,
         )
         recorder.begin_found()
         fhir_base = context.base_url.fhir

@@ -1,7 +1,7 @@
 """Check all that needs no look-up: conditions, duplicates, counts, validity, the caller's record (`write.md`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl
@@ -16,7 +16,7 @@ from record_writer.checks.identifiers import require_own_condition, require_own_
 from record_writer.checks.valid_resource import require_own, resource_faults
 from record_writer.request.bundle_references import conditions_in
 from record_writer.request.preconditions import criteria_in, one_identifier
-from record_writer.request.write_entry import WriteEntry, at_entry, place_in
+from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry, place_in
 from record_writer.request.write_request import Kind, WriteRequest
 from record_writer.rewrite_entry import rewritten
 
@@ -79,14 +79,6 @@ def at_reference(text: str, entry: WriteEntry) -> Iterator[None]:
         raise
 
 
-def require_own_conditions(entries: Sequence[WriteEntry]) -> None:
-    """Raise the 403 outcomes for conditions that bound callers may not set."""
-    for entry in entries:
-        request = entry.request
-        with at_entry(entry.position, request.type.name):
-            require_own_condition(request.caller, request.type, request.condition)
-
-
 def require_distinct(entries: Sequence[WriteEntry], keys: Mapping[int, str]) -> None:
     """Raise the 400 outcome for two entries of one resource, or two that make one with the same condition.
 
@@ -117,30 +109,61 @@ def resources_to_be(entries: Sequence[WriteEntry]) -> dict[int, WriteRequest]:
     }
 
 
-def faults_of(requests: Mapping[int, WriteRequest]) -> tuple[list[Issue], frozenset[int]]:
-    """Return all faults of all resources, but for their references; raises the outcome 413 for one too large.
+def judge_each(
+    entries: Sequence[WriteEntry], requests: Mapping[int, WriteRequest], refused: RefusedEntry | None
+) -> tuple[list[list[Issue]], frozenset[int]]:
+    """Judge each entry as if it were alone, in the order of the Bundle, but for what needs a look-up.
 
-    An update that has none but broken invariants is left out, and its position returned: the stored version may break
-    the same ones.
+    `requests` are those that send a resource. Raises the outcome of the first entry at fault, which may be the
+    `refused` one, unless its resource is invalid: then the faults of all invalid resources from there on are returned.
+    Else the positions of updates that break invariants alone: the stored version may break the same ones.
     """
-    issues: list[Issue] = []
     breaking = set()
-    for position, request in requests.items():
-        name = request.type.name
-        with at_entry(position, name):
-            faults, broken = resource_faults(request.resource)
-        if broken and not faults and request.kind is Kind.UPDATE:
-            breaking.add(position)
-        else:
-            found = [*faults, *broken]
-            issues += [replace(each, expression=place_in(each.expression, position, name)) for each in found]
-    return issues, frozenset(breaking)
+    for number, entry in enumerate(entries):
+        if refused and refused.position < entry.position:
+            raise refused.error
+        with at_entry(entry.position, entry.request.type.name):
+            require_own_condition(entry.request.caller, entry.request.type, entry.request.condition)
+        if request := requests.get(entry.position):
+            faults, breaks = _faults_of(entry, request)
+            if faults:
+                return [faults, *_further_faults(entries[number + 1 :], requests)], frozenset()
+            if breaks:
+                breaking.add(entry.position)
+            with at_entry(entry.position, request.type.name):
+                require_own_resource(request)
+    if refused:
+        raise refused.error
+    return [], frozenset(breaking)
 
 
-def require_own_resources(requests: Mapping[int, WriteRequest]) -> None:
-    """Raise the 403 outcomes for valid resources that bound callers may not write."""
-    for position, request in requests.items():
-        with at_entry(position, request.type.name):
-            require_own(request.caller, request.type, request.resource, request.id, request.root)
-            if request.kind is Kind.CREATE:
-                require_own_identifiers(request.caller, request.type, {}, request.resource)
+def _further_faults(entries: Sequence[WriteEntry], requests: Mapping[int, WriteRequest]) -> Iterator[list[Issue]]:
+    """Yield the faults of each invalid resource."""
+    for entry in entries:
+        if request := requests.get(entry.position):
+            with suppress(OutcomeError):
+                faults, _ = _faults_of(entry, request)
+                if faults:
+                    yield faults
+
+
+def _faults_of(entry: WriteEntry, request: WriteRequest) -> tuple[list[Issue], bool]:
+    """Return the faults of a resource but for its references, and whether an update breaks invariants alone.
+
+    Raises the outcome 413 for one too large.
+    """
+    name = request.type.name
+    with at_entry(entry.position, name):
+        faults, broken = resource_faults(request.resource)
+    if broken and not faults and request.kind is Kind.UPDATE:
+        return [], True
+    return [
+        replace(each, expression=place_in(each.expression, entry.position, name)) for each in faults + broken
+    ], False
+
+
+def require_own_resource(request: WriteRequest) -> None:
+    """Raise the 403 outcomes for a valid resource that a bound caller may not write."""
+    require_own(request.caller, request.type, request.resource, request.id, request.root)
+    if request.kind is Kind.CREATE:
+        require_own_identifiers(request.caller, request.type, {}, request.resource)

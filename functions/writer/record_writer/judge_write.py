@@ -16,7 +16,7 @@ from careconnect_records.items.references import FoundReference, fhir_base_of, r
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.target import Target
 from record_writer import refusals
-from record_writer.check_entries import require_own_resources
+from record_writer.check_entries import require_own_resource
 from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
 from record_writer.checks.references import reference_faults, targets_among
 from record_writer.checks.valid_resource import newly_broken, require_writable, resource_faults
@@ -117,7 +117,7 @@ class Judgement:
         self._errors += faults
         if found is not None and not faults:
             if not self._errors:
-                self._collect(lambda: require_own_resources({ALONE: request}))
+                self._collect(lambda: require_own_resource(request))
             self._warnings += warnings_of(request.resource)
         prepared = self._prepared(prepare)
         self._errors += self._broken

@@ -29,7 +29,7 @@ from record_writer.checks.valid_resource import require_own
 from record_writer.find_target import find_target, not_found
 from record_writer.record_store import ConflictError, RecordStore
 from record_writer.request.patch_resource import patched
-from record_writer.request.write_entry import WriteEntry, at_entry
+from record_writer.request.write_entry import FirstRefusal, WriteEntry
 from record_writer.request.write_request import Kind, WriteRequest
 from record_writer.rewrite_entry import rewritten
 
@@ -114,22 +114,29 @@ class Preparation:
     def _prepare_all(
         self, entries: Sequence[WriteEntry], conditional: Mapping[str, ConditionalReference]
     ) -> list[Prepared]:
-        targets = {each.position: self._known_target(each) for each in entries}
-        require_distinct(entries, {position: target.key for position, target in targets.items()})
+        refusal = FirstRefusal()
+        targets = {}
+        for entry in entries:
+            with refusal.of(entry):
+                targets[entry.position] = self._known_target(entry)
+        refusal.raise_any()
+        keys = {position: target.key for position, target in targets.items()}
+        require_distinct(sorted(entries, key=lambda each: each.position), keys)
         names = {name: targets[each.position].key for each in entries for name in each.names}
         names |= {text: self._match(reference) for text, reference in conditional.items()}
         prepared = []
         items = size = 0
         for entry in entries:
-            with at_entry(entry.position, entry.request.type.name):
+            with refusal.of(entry), limits_refused():
                 as_stored = replace(entry, request=rewritten(entry, names)) if names else entry
-                one = self._prepare(as_stored, targets[entry.position])
-            prepared.append(one)
-            if one.plan and not entry.is_alone:
-                items += one.plan.count
-                size += one.plan.size
-                if not fit_together(items, size):
-                    raise refusals.too_much_together()
+                prepared.append(self._prepare(as_stored, targets[entry.position]))
+                if (plan := prepared[-1].plan) and not entry.is_alone:
+                    items += plan.count
+                    size += plan.size
+            if not fit_together(items, size):
+                refusal.raise_any()
+                raise refusals.too_much_together()
+        refusal.raise_any()
         return prepared
 
     def _known_target(self, entry: WriteEntry) -> Target:
@@ -137,8 +144,7 @@ class Preparation:
         request = entry.request
         if request.id and request.condition is None:
             return Target(request.type, request.id)
-        with at_entry(entry.position, request.type.name):
-            return self._find(entry)
+        return self._find(entry)
 
     def _find(self, entry: WriteEntry) -> Target:
         """Return the target of an entry as it is stored, and disclose its patients.

@@ -7,6 +7,7 @@ from typing import Final
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import ResourceType
+from careconnect_records.parsing.faults import MAX_FAULTS
 
 COMPARTMENT: Final = "compartment"
 """The audit trail's reason for a refusal of a client that is bound to a patient."""
@@ -30,6 +31,13 @@ def unsupported_patch() -> OutcomeError:
 def too_large() -> OutcomeError:
     """Return 413 for a resource over the limit, as it was sent or as it would be stored."""
     return OutcomeError(413, "too-long", "A resource is at most 350 KB as JSON.")
+
+
+def invalid_resources(faults: Sequence[Sequence[Issue]]) -> OutcomeError:
+    """Return the outcome of the first of several invalid resources, with the faults of the others after its own."""
+    first, *others = (outcomes.invalid_resource(each[:MAX_FAULTS]) for each in faults)
+    first.issues = tuple(issue for each in (first, *others) for issue in each.issues)[:MAX_FAULTS]
+    return first
 
 
 def too_costly(expression: str, text: str) -> OutcomeError:

@@ -30,10 +30,8 @@ from record_writer import refusals
 from record_writer.check_entries import (
     ConditionalReference,
     conditional_references,
-    faults_of,
+    judge_each,
     require_distinct,
-    require_own_conditions,
-    require_own_resources,
     resources_to_be,
 )
 from record_writer.checks.references import require_references, targets_among
@@ -44,7 +42,7 @@ from record_writer.judge_write import Judgement
 from record_writer.prepare import ORDER, Preparation, Prepared, RequireValid, limits_refused, require_match
 from record_writer.price import UNITS_PER_LOOKUP, first_price, second_price
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
-from record_writer.request.write_entry import WriteEntry, at_entry
+from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
 MAX_PATIENTS: Final = MAX_ACTIONS - STATE_ACTIONS
@@ -81,17 +79,23 @@ class ResourceWriter:
         return self.write_all([WriteEntry(request)], begin, on_conflict)[0]
 
     def write_all(
-        self, entries: Sequence[WriteEntry], begin: Begin, on_conflict: Callable[[], None]
+        self,
+        entries: Sequence[WriteEntry],
+        begin: Begin,
+        on_conflict: Callable[[], None],
+        refused: RefusedEntry | None = None,
     ) -> list[WriteResult]:
-        """Do all writes or none, and return their results in the order given.
+        """Do all writes or none, and return their results in the order given, which is the Bundle's.
 
         `begin` is called before each attempt, `on_conflict` after each conflict with another write. Raises the
-        outcomes that refuse one of the entries, with the entry named, and 503 if they conflict for `SECONDS`: then
-        nothing is written.
+        outcome of the first entry at fault, with the entry named, also if it is the `refused` one; and 503 if the
+        writes conflict for `SECONDS`: then nothing is written.
         """
         if not entries:
+            if refused:
+                raise refused.error
             return []
-        results = self._until_done(self._attempt(entries, begin), _Attempt.write, begin, on_conflict)
+        results = self._until_done(self._attempt(entries, begin, refused), _Attempt.write, begin, on_conflict)
         return [results[each.position] for each in entries]
 
     def judge(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> list[Issue]:
@@ -105,25 +109,25 @@ class ResourceWriter:
         attempt = _Attempt(self, entries, {}, (), paid, self.elapsed() + _SECONDS_TO_COMMIT)
         return self._until_done(attempt, _Attempt.judge, begin, on_conflict)
 
-    def _attempt(self, entries: Sequence[WriteEntry], begin: Begin) -> "_Attempt":
-        """Return what each attempt begins with, paid; raises the outcomes that need no look-up."""
+    def _attempt(self, entries: Sequence[WriteEntry], begin: Begin, refused: RefusedEntry | None = None) -> "_Attempt":
+        """Return what each attempt begins with, paid; raises the outcomes that need no look-up.
+
+        First that of the first entry which would be refused alone, then those of what the entries are together.
+        """
         begun = self.elapsed()
         caller = entries[0].request.caller
         ordered = sorted(entries, key=lambda each: ORDER.index(each.request.kind))
         self.quota.require_any(caller.client_id, self.clock())
-        require_own_conditions(ordered)
-        require_distinct(ordered, _known_keys(ordered))
-        conditional = conditional_references(ordered)
-        requests = resources_to_be(ordered)
-        faults, breaking = faults_of(requests)
-        if faults:
-            if entries[0].is_alone and are_readable(faults):
+        invalid, breaking = judge_each(entries, resources_to_be(entries), refused)
+        if invalid:
+            if entries[0].is_alone and are_readable(invalid[0]):
                 self._charge(entries, caller)
                 met = begin()
                 met.disclose(entries[0].request.named)
-                faults += missing_references(entries[0].request, entries[0].request.resource, self.store, met)
-            raise outcomes.invalid_resource(faults[:MAX_FAULTS])
-        require_own_resources(requests)
+                invalid[0] += missing_references(entries[0].request, entries[0].request.resource, self.store, met)
+            raise refusals.invalid_resources(invalid)
+        require_distinct(entries, _known_keys(entries))
+        conditional = conditional_references(entries)
         paid = self._charge(entries, caller)
         return _Attempt(self, ordered, conditional, breaking, paid, begun + _SECONDS_TO_COMMIT)
 
@@ -307,7 +311,7 @@ class _Attempt:
         judged = [(each, each.resource) for each in prepared if each.resource is not None]
         others = {key: other for each, _ in judged for key, other in each.referenced.items() if key not in written}
         stored = self.store.read_summaries(others.values())
-        for each, resource in judged:
+        for each, resource in sorted(judged, key=lambda one: one[0].entry.position):
             request, target = each.entry.request, each.target
             with at_entry(each.entry.position, request.type.name):
                 there = [stored[key] for key in each.referenced if key in stored]
@@ -320,7 +324,9 @@ class _Attempt:
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:
         """Raise the 409 outcome if a deleted resource would still be referred to once all is done."""
         positions = {each.target.key: each.entry.position for each in prepared}
-        for key, types in self._referring_types(prepared).items():
+        if referring := self._referring_types(prepared):
+            key = min(referring, key=positions.__getitem__)
+            types = referring[key]
             known = [name for name in types if _may_know(self.caller, name)]
             with at_entry(positions[key]):
                 raise refusals.still_referred_to(known, others=len(known) < len(types))

@@ -1,5 +1,6 @@
 """Transactions: the entries of a Bundle all or none, visible at one moment (`bundles.md`, Transaction)."""
 
+import itertools
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -237,7 +238,7 @@ REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
         [entry("PUT", "Patient/4", {**patient(), "id": "4"}), entry("DELETE", "Patient/4")],
         400,
         "duplicate",
-        "Bundle.entry[0]",
+        "Bundle.entry[1]",
     ),
     "a condition twice": (
         [created("", patient("9"), ifNoneExist=f"identifier={NHS_NUMBER}|9")] * 2,
@@ -252,7 +253,7 @@ REFUSED: dict[str, tuple[list[Entry], int, str, str]] = {
         ],
         400,
         "duplicate",
-        "Bundle.entry[0]",
+        "Bundle.entry[1]",
     ),
     "an invalid resource whose condition is met": (
         [created("", {**patient("8"), "active": "yes"}, ifNoneExist=f"identifier={NHS_NUMBER}|8")],
@@ -339,6 +340,41 @@ def test_what_is_refused_names_its_entry_and_writes_nothing(bundles: Bundles, wr
     assert issues_in(answer)[0][1] == (where,)
 
 
+FAULTS: dict[str, tuple[int, Entry]] = {
+    "a path that there is not": (1, entry("PUT", "Patient/4/$nope", {**patient(), "id": "4"})),
+    "no scope": (1, created("", {"resourceType": "Organization", "name": "x"})),
+    "a malformed ifMatch": (1, entry("DELETE", "Patient/5", ifMatch="7")),
+    "no body": (1, entry("POST", "Observation")),
+    "an invalid resource": (1, created("", observation("Patient/4", status="odd"))),
+    "an element that there is not": (1, created("", observation("Patient/4", shoe=1))),
+    "several matches": (3, entry("DELETE", f"Patient?{CONDITION}")),
+    "an old version to be deleted": (4, entry("DELETE", "Patient/4", ifMatch='W/"7"')),
+    "an old version to be changed": (5, entry("PUT", "Patient/6", {**patient("6"), "id": "6"}, ifMatch='W/"7"')),
+    "a reference to nothing": (5, created("", observation("Patient/none"))),
+    "what is referred to": (6, entry("DELETE", "Patient/twin")),
+}
+
+
+@pytest.mark.parametrize(("case", "other"), [*itertools.pairwise(FAULTS), *itertools.pairwise(reversed(FAULTS))])
+def test_the_first_entry_that_fails_the_first_check_refuses_in_the_words_of_its_request(
+    writer: Writer, case: str, other: str
+) -> None:
+    few = Bundles(writer.as_caller("system/Patient.cruds system/Observation.cruds"))
+    for id_, number in (("4", "1"), ("twin", "1"), ("6", "6"), ("5", "5")):
+        writer.made({**patient(number), "id": id_})
+    writer.made({**observation("Patient/twin"), "id": "o"})
+    entries = [created("", patient("9")), FAULTS[case][1], created("", patient("8")), FAULTS[other][1]]
+    first = 1 if FAULTS[case][0] <= FAULTS[other][0] else 3
+
+    answer = refused(few, *entries)
+    alone = few.batch(*entries)[first]["response"]
+
+    told, expected = answer.json["issue"][0], alone["outcome"]["issue"][0]
+    assert f"{answer.status} " in alone["status"]
+    assert (told["code"], told["diagnostics"]) == (expected["code"], expected["diagnostics"])
+    assert told["expression"][0].startswith(f"Bundle.entry[{first}]")
+
+
 def test_its_reads_fail_by_themselves(bundles: Bundles) -> None:
     answered = bundles.transaction(
         created("", patient("1")),
@@ -352,7 +388,7 @@ def test_its_reads_fail_by_themselves(bundles: Bundles) -> None:
     assert statuses(answered) == [201, 404, 405, 404, 400, 200]
 
 
-def test_all_faults_of_all_resources_come_at_once(bundles: Bundles) -> None:
+def test_the_faults_of_all_invalid_resources_come_at_once(bundles: Bundles) -> None:
     answer = refused(
         bundles,
         created("", patient(gender=1)),
@@ -365,6 +401,18 @@ def test_all_faults_of_all_resources_come_at_once(bundles: Bundles) -> None:
         "Bundle.entry[2].resource.active",
         "Bundle.entry[2].resource.birthDate",
     ]
+
+
+def test_the_first_invalid_resource_decides_the_status(bundles: Bundles) -> None:
+    odd, unknown = (
+        created("", patient(gender=1)),
+        created("", patient(text={"status": "generated", "div": "<div><!-- x --></div>"})),
+    )
+
+    answer = refused(bundles, odd, unknown)
+    assert (answer.status, [code for code, _ in issues_in(answer)]) == (422, ["value", "structure"])
+    answer = refused(bundles, unknown, odd)
+    assert (answer.status, [code for code, _ in issues_in(answer)]) == (400, ["structure", "value"])
 
 
 def test_each_entry_needs_its_scope(writer: Writer) -> None:

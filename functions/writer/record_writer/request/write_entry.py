@@ -28,6 +28,37 @@ class WriteEntry:
         return self.position == ALONE
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedEntry:
+    """An entry of a transaction that is refused before it is a write: its position, and the outcome that names it."""
+
+    position: int
+    error: OutcomeError
+
+
+class FirstRefusal:
+    """Collects the refusals of a transaction's entries, of which the first in the Bundle is the transaction's."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, OutcomeError] = {}
+
+    @contextmanager
+    def of(self, entry: WriteEntry) -> Iterator[None]:
+        """Keep the outcome that refuses an entry, with the entry named; one that is not about it is raised at once."""
+        try:
+            with at_entry(entry.position, entry.request.type.name):
+                yield
+        except OutcomeError as error:
+            if entry.is_alone or error.status >= 500:
+                raise
+            self._found[entry.position] = error
+
+    def raise_any(self) -> None:
+        """Raise the outcome of the first entry that is refused, if one is."""
+        if self._found:
+            raise self._found[min(self._found)]
+
+
 def at_entry(position: int, type_name: str = "") -> AbstractContextManager[None]:
     """Return a block that names the entry at fault in each outcome that refuses it, unless the write is alone."""
     return nullcontext() if position == ALONE else _at_entry(position, type_name)
