@@ -121,7 +121,7 @@ def _counted(params: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 class _Unlimited:
-    def add(self, client_id: str, window: int, units: int) -> int:  # noqa: ARG002
+    def add(self, client_id: str, window: int, units: int, limit: int) -> int:  # noqa: ARG002
         """Charge nothing: quotas are not measured."""
         return 0
 

@@ -221,7 +221,7 @@ def _spend(api: Api, client_id: str, units: int) -> None:
     counters = DynamoDbUsageCounters(api.stack.client("dynamodb"), api.stack.stack.resources["UsageTable"])
     this_minute = int(time.time() // WINDOW)
     for window in (this_minute, this_minute + 1):
-        counters.add(client_id, window, units)
+        counters.add(client_id, window, units, units)
 
 
 def _until_refused(reader: HttpReader, parameters: Pairs) -> Iterator[Answer]:

@@ -394,10 +394,10 @@ def test_a_client_that_is_refused_before_its_quota_is_used_up_is_found() -> None
     used = {"pk": {"S": "editor-1#1"}, "units": {"N": "100"}, "expires_at": {"N": "0"}}
     database.execute("put_item", {"TableName": USAGE, "Item": used})
 
-    Charges().judge(done, database, 99, Counter())
-    Charges().judge(done, database, 100, Counter({"editor-1": 1}))
-    with pytest.raises(BrokenPromiseError, match="charged 100 of 100"):
-        Charges().judge(done, database, 100, Counter())
+    Charges().judge(done, database, 100, Counter())
+    Charges().judge(done, database, 101, Counter({"editor-1": 1}))
+    with pytest.raises(BrokenPromiseError, match="charged 100 of 101"):
+        Charges().judge(done, database, 101, Counter())
 
 
 OF_ONE: Plan = (Line(1, EDITOR, (Step("bundle", ("put Observation/o1 p1;create p1",)),)),)

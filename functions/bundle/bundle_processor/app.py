@@ -31,7 +31,7 @@ from careconnect.fhir.resource_types import Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
-from careconnect.storage.quota import BundleShare, Quota
+from careconnect.storage.quota import Bill, BundleShare, Quota
 from fhir_reader.budget import FREE_UNITS, free_units
 from record_writer.read_request import write_request_of
 from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
@@ -104,11 +104,12 @@ class BundleEndpoint(InteractionEndpoint):
         reads = sum(price_of(entry) for entry in entries if is_read(entry))
         writes = sum(price_of(entry) for entry in entries if not is_read(entry)) if type_ == BATCH.name else 0
         units = writes + max(0, reads - FREE_UNITS)
-        if units > self.quota.units_per_minute:
-            raise refusals.too_costly()
+        if units > self.quota.units_at_most:
+            raise refusals.too_costly(units, self.quota.units_at_most)
+        bill = Bill(units)
         if units:
-            self.quota.charge(caller.client_id, units, context.now)
-        return BundleShare(max(0, free_units(self.quota, caller.client_id, context.now) - reads))
+            self.quota.charge(caller.client_id, units, context.now, bill)
+        return BundleShare(max(0, free_units(self.quota, caller.client_id, context.now) - reads), bill)
 
     def _transaction(
         self, entries: Sequence[Entry], requested: Requested, view: View, share: BundleShare, end: float
@@ -130,6 +131,7 @@ class BundleEndpoint(InteractionEndpoint):
             [each for each, _ in writes.values()],
             recorder.while_writing,
             lambda: context.metrics.append("WriteConflict"),
+            share.bill,
             refusal,
         )
         recorder.begin_found()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
+from record_writer.refusals import exceeding
 
 
 def no_bundle() -> OutcomeError:
@@ -32,9 +33,9 @@ def too_many_entries() -> OutcomeError:
     return OutcomeError(413, "too-long", f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries.", where="Bundle.entry")
 
 
-def too_costly() -> OutcomeError:
-    """Return 422 for entries that cost more than their client has in any minute."""
-    return OutcomeError(422, "too-costly", "The entries cost more than a client's quota of a minute.")
+def too_costly(units: int, most: int) -> OutcomeError:
+    """Return 422 for entries that cost more than the quota that one request may owe."""
+    return OutcomeError(422, "too-costly", exceeding(units, most, "fewer entries"))
 
 
 def faulty(issues: Sequence[Issue]) -> OutcomeError:

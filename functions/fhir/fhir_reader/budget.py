@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from careconnect.fhir import outcomes
-from careconnect.storage.quota import UNITS_PER_EVENT, WINDOW, Quota
+from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 
 MAX_ENTRIES: Final = 20_000
 """Index entries that one request may examine: at 1 MB to a query, about a dozen queries."""
@@ -48,7 +48,7 @@ Charge = Callable[[int], None]
 
 def free_units(quota: Quota, client_id: str, now: float) -> int:
     """Return the units that a read of a client may cost before it is charged; `now` is in epoch seconds."""
-    return FREE_UNITS_WHEN_SPENT if quota.used_up.get(client_id) == now // WINDOW else FREE_UNITS
+    return FREE_UNITS_WHEN_SPENT if quota.owes(client_id, now) else FREE_UNITS
 
 
 class RequestBudget:

@@ -12,7 +12,7 @@ from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.formats import fhir_response, negotiate, render
 from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Response, last_value
-from careconnect.storage.quota import Quota
+from careconnect.storage.quota import Bill, Quota
 from record_writer.read_request import criteria_of, write_request_of
 from record_writer.request.write_request import WriteRequest
 from record_writer.response import is_pretty, response_to
@@ -40,7 +40,8 @@ class WriterEndpoint(InteractionEndpoint):
         write, presentation = write_request_of(requested, context.recorder.while_writing())
         write = _with_share(write, context)
         writer = replace(self.writer, store=self.writer.store.recorded_by(context.recorder))
-        result = writer.write(write, context.recorder.while_writing, lambda: context.metrics.append("WriteConflict"))
+        recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
+        result = writer.write(write, recorder.while_writing, on_conflict, _bill_of(context))
         return response_to(result, path.type, context.base_url.fhir, presentation)
 
     def _validate(self, requested: Requested) -> Response:
@@ -48,9 +49,8 @@ class WriterEndpoint(InteractionEndpoint):
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         pretty = is_pretty(request.query)
         write = _with_share(judged_write_of(requested, context.recorder.while_writing()), context)
-        issues = self.writer.judge(
-            write, context.recorder.while_writing, lambda: context.metrics.append("WriteConflict")
-        )
+        recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
+        issues = self.writer.judge(write, recorder.while_writing, on_conflict, _bill_of(context))
         body = render(OperationOutcome(tuple(issues)).json(), format_, pretty=pretty)
         return fhir_response(200, body, format_, {"Cache-Control": "no-store"})
 
@@ -64,3 +64,8 @@ class WriterEndpoint(InteractionEndpoint):
 def _with_share(write: WriteRequest, context: RequestContext) -> WriteRequest:
     """Return a write with the units that its Bundle has paid for it."""
     return replace(write, paid=context.share.paid) if context.share else write
+
+
+def _bill_of(context: RequestContext) -> Bill:
+    """Return the bill of a request, or of the Bundle whose entry it is."""
+    return context.share.bill if context.share else Bill()

@@ -45,11 +45,17 @@ def too_costly(expression: str, text: str) -> OutcomeError:
     return OutcomeError(422, "too-costly", text, where=expression, metrics=("ResourceInvalid",))
 
 
-def exceeds_quota() -> OutcomeError:
-    """Return 422 for a write that costs more than its client has in any minute (ADR 38)."""
-    return OutcomeError(
-        422, "too-costly", "The write costs more than a client's quota of a minute.", metrics=("WriteRefused",)
+def exceeding(units: int, most: int, instead: str) -> str:
+    """Return the text for what costs more than the quota that one request may owe; `instead` is what to send."""
+    return (
+        f"This costs {units:,} units, and one request may cost {most:,}, the client's quota of ten minutes: send "
+        f"{instead}, or ask the operator for a greater ClientAllowance."
     )
+
+
+def exceeds_quota(units: int, most: int, instead: str) -> OutcomeError:
+    """Return 422 for a write that costs more than the quota that one request may owe (ADR 38)."""
+    return OutcomeError(422, "too-costly", exceeding(units, most, instead), metrics=("WriteRefused",))
 
 
 def too_many_patients() -> OutcomeError:

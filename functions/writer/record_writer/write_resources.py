@@ -18,7 +18,7 @@ from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
-from careconnect.storage.quota import UNITS_PER_EVENT, Quota
+from careconnect.storage.quota import UNITS_PER_EVENT, Bill, Quota
 from careconnect_records.items.references import references_of
 from careconnect_records.multi_step.states import STATE_ACTIONS
 from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
@@ -74,77 +74,84 @@ class ResourceWriter:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     random: Callable[[], float] = SystemRandom().random
 
-    def write(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> WriteResult:
+    def write(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None], bill: Bill) -> WriteResult:
         """Do a single write, as `write_all` does several."""
-        return self.write_all([WriteEntry(request)], begin, on_conflict)[0]
+        return self.write_all([WriteEntry(request)], begin, on_conflict, bill)[0]
 
     def write_all(
         self,
         entries: Sequence[WriteEntry],
         begin: Begin,
         on_conflict: Callable[[], None],
+        bill: Bill,
         refused: RefusedEntry | None = None,
     ) -> list[WriteResult]:
         """Do all writes or none, and return their results in the order given, which is the Bundle's.
 
-        `begin` is called before each attempt, `on_conflict` after each conflict with another write. Raises the
-        outcome of the first entry at fault, with the entry named, also if it is the `refused` one; and 503 if the
-        writes conflict for `SECONDS`: then nothing is written.
+        `begin` is called before each attempt, `on_conflict` after each conflict with another write. `bill` is the
+        request's. Raises the outcome of the first entry at fault, with the entry named, also if it is the `refused`
+        one; and 503 if the writes conflict for `SECONDS`: then nothing is written.
         """
         if not entries:
             if refused:
                 raise refused.error
             return []
-        results = self._until_done(self._attempt(entries, begin, refused), _Attempt.write, begin, on_conflict)
+        results = self._until_done(self._attempt(entries, begin, bill, refused), _Attempt.write, begin, on_conflict)
         return [results[each.position] for each in entries]
 
-    def judge(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None]) -> list[Issue]:
+    def judge(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None], bill: Bill) -> list[Issue]:
         """Return all that a single write would be refused for or warned of, and write nothing (`judge_write`).
 
         Charges the first price of the write, and that of the events. Raises the outcomes 429 and 503.
         """
         entries = [WriteEntry(request)]
-        self.quota.require_any(request.caller.client_id, self.clock())
-        paid = self._charge(entries, request.caller)
-        attempt = _Attempt(self, entries, {}, (), paid, self.elapsed() + _SECONDS_TO_COMMIT)
+        paid = self._first_prices(entries, bill)
+        self._charge(entries, paid, bill)
+        attempt = _Attempt(self, entries, {}, (), bill, paid, self.elapsed() + _SECONDS_TO_COMMIT)
         return self._until_done(attempt, _Attempt.judge, begin, on_conflict)
 
-    def _attempt(self, entries: Sequence[WriteEntry], begin: Begin, refused: RefusedEntry | None = None) -> "_Attempt":
+    def _attempt(
+        self, entries: Sequence[WriteEntry], begin: Begin, bill: Bill, refused: RefusedEntry | None = None
+    ) -> "_Attempt":
         """Return what each attempt begins with, paid; raises the outcomes that need no look-up.
 
         First that of the first entry which would be refused alone, then those of what the entries are together.
         """
         begun = self.elapsed()
-        caller = entries[0].request.caller
         ordered = sorted(entries, key=lambda each: ORDER.index(each.request.kind))
-        self.quota.require_any(caller.client_id, self.clock())
+        paid = self._first_prices(entries, bill)
         invalid, breaking = judge_each(entries, resources_to_be(entries), refused)
         if invalid:
             if entries[0].is_alone and are_readable(invalid[0]):
-                self._charge(entries, caller)
+                self._charge(entries, paid, bill)
                 met = begin()
                 met.disclose(entries[0].request.named)
                 invalid[0] += missing_references(entries[0].request, entries[0].request.resource, self.store, met)
             raise refusals.invalid_resources(invalid)
         require_distinct(entries, _known_keys(entries))
         conditional = conditional_references(entries)
-        paid = self._charge(entries, caller)
-        return _Attempt(self, ordered, conditional, breaking, paid, begun + _SECONDS_TO_COMMIT)
+        self._charge(entries, paid, bill)
+        return _Attempt(self, ordered, conditional, breaking, bill, paid, begun + _SECONDS_TO_COMMIT)
 
-    def _charge(self, entries: Sequence[WriteEntry], caller: Caller) -> dict[int, int]:
-        """Charge the client for what the requests ask for, and return what is paid; raises the outcomes 422 and 429."""
-        paid = {}
-        units = 0
-        for entry in entries:
-            request = entry.request
-            price = request.paid or first_price(request.resource, conditional=request.condition is not None)
-            units += price - request.paid
-            paid[entry.position] = price
-        if units > self.quota.units_per_minute:
-            raise refusals.exceeds_quota()
+    def _first_prices(self, entries: Sequence[WriteEntry], bill: Bill) -> dict[int, int]:
+        """Return the first price of each entry, by position; raises the 429 outcome for a client that owes."""
+        prices = {each.position: _first_price_of(each.request) for each in entries}
+        bill.cost += _unpaid(entries, prices)
+        self.quota.require_any(entries[0].request.caller.client_id, self.clock(), bill)
+        return prices
+
+    def _charge(self, entries: Sequence[WriteEntry], prices: Mapping[int, int], bill: Bill) -> None:
+        """Charge the client for the first prices of the entries; raises the outcomes 422 and 429."""
+        units = _unpaid(entries, prices)
+        self.require_payable(units, entries)
         if units:
-            self.quota.charge(caller.client_id, units, self.clock())
-        return paid
+            self.quota.charge(entries[0].request.caller.client_id, units, self.clock(), bill)
+
+    def require_payable(self, units: int, entries: Sequence[WriteEntry]) -> None:
+        """Raise the 422 outcome for writes that cost more than one request may owe."""
+        if units > self.quota.units_at_most:
+            instead = "a smaller resource" if entries[0].is_alone else "fewer entries"
+            raise refusals.exceeds_quota(units, self.quota.units_at_most, instead)
 
     def _until_done(
         self,
@@ -187,6 +194,7 @@ class _Attempt:
     ordered: Sequence[WriteEntry]
     conditional: Mapping[str, ConditionalReference]
     breaking: Collection[int]
+    bill: Bill
     paid: Mapping[int, int]
     end: float
 
@@ -221,7 +229,7 @@ class _Attempt:
 
         issues = judgement.issues(prepare, referring_types)
         events = max(1, len({*met.disclosed, *met.hidden}))
-        self.writer.quota.charge(self.caller.client_id, UNITS_PER_EVENT * events, self.writer.clock())
+        self.writer.quota.charge(self.caller.client_id, UNITS_PER_EVENT * events, self.writer.clock(), self.bill)
         return issues
 
     def _preparation(self, met: Disclosures, require_valid: RequireValid, breaking: Collection[int]) -> Preparation:
@@ -293,13 +301,13 @@ class _Attempt:
         units = sum(second_price(each, self.paid[each.entry.position], in_steps=in_steps) for each in prepared)
         # Those whom the conditional references lead to have an event each, too.
         units += UNITS_PER_EVENT * len(set(met.disclosed).difference(*(each.named for each in prepared)))
-        if units + sum(self.paid.values()) > self.writer.quota.units_per_minute:
-            raise refusals.exceeds_quota()
+        self.writer.require_payable(units + sum(self.paid.values()), self.ordered)
         return units
 
     def _paying(self, units: int) -> AbstractContextManager[None]:
-        writer = self.writer
-        return writer.quota.charged(self.caller.client_id, units, writer.clock()) if units else nullcontext()
+        writer, bill = self.writer, self.bill
+        bill.cost += units
+        return writer.quota.charged(self.caller.client_id, units, writer.clock(), bill) if units else nullcontext()
 
     def _require_references(self, prepared: Sequence[Prepared], met: Disclosures) -> None:
         """Raise the 422 and 409 outcomes of references and If-Match."""
@@ -345,6 +353,15 @@ class _Attempt:
                     counted[key][other.target.type.name] -= 1
         referring = {key: [name for name, number in counts.items() if number > 0] for key, counts in counted.items()}
         return {key: types for key, types in referring.items() if types}
+
+
+def _first_price_of(request: WriteRequest) -> int:
+    """Return the first price of a request, which a batch has paid for its own."""
+    return request.paid or first_price(request.resource, conditional=request.condition is not None)
+
+
+def _unpaid(entries: Sequence[WriteEntry], prices: Mapping[int, int]) -> int:
+    return sum(prices[each.position] - each.request.paid for each in entries)
 
 
 def _known_keys(entries: Sequence[WriteEntry]) -> dict[int, str]:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from careconnect.storage.quota import Quota
-from careconnect_testing.http.writes import LONG_TEXT, NHS_NUMBER, Resource, observation, patient
+from careconnect.storage.quota import UNITS_PER_MINUTE, WINDOW, Quota
+from careconnect_records.multi_step.release import Release
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import LONG_TEXT, NHS_NUMBER, Resource, at_every_limit, observation, patient
 from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.recorded_writes import with_record
 from careconnect_testing.parts.usage_counters import UsageCounters
@@ -30,7 +32,7 @@ BATCHES: dict[str, list[Entry]] = {
 def spent(writer: Writer) -> Writer:
     """Return the writers for a client that is over its quota, as instances that do not know it yet."""
     counters = UsageCounters()
-    counters.add("client-1", int(writer.now() // 60), 100_000)
+    counters.add("client-1", int(writer.now() // 60), 100_000, 1)
     return replace(writer, quota=Quota(counters, 100_000))
 
 
@@ -176,9 +178,113 @@ def test_b_a_transaction_that_changes_nothing_is_paid_for(writer: Writer) -> Non
     assert sum(counters.charges) == 100 * 60
 
 
-@pytest.mark.parametrize("quota", [1_000])
-def test_entries_that_no_minute_pays_for_are_refused_for_good(writer: Writer, quota: int) -> None:
-    poor = Bundles(replace(writer, quota=Quota(UsageCounters(), quota)))
+ENTRIES: dict[str, tuple[Entry, int, int]] = {
+    "an invalid update": (entry("PUT", "Patient/x", INVALID), 422, 60),
+    "a deletion of nothing": (entry("DELETE", "Observation/nothing"), 204, 60),
+    "an update that changes nothing": (entry("PUT", "Patient/large", LARGE), 200, 60),
+    "a creation with a match": (entry("POST", "Patient", patient("1"), ifNoneExist=CONDITION), 200, 60 + 8),
+    "one without a scope": (entry("POST", "AuditEvent", {"resourceType": "AuditEvent"}), 404, 60),
+    # What would have been written is charged too: it was known by then.
+    "a reference to nothing": (entry("POST", "Observation", observation("Patient/never")), 422, 72),
+    "another version": (entry("PUT", "Patient/large", {**LARGE, "gender": "male"}, ifMatch='W/"9"'), 409, 536),
+    "a read": (entry("GET", "Patient/large"), 200, 0),
+    "a search": (entry("GET", "Patient?name=x"), 200, 0),
+}
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_b_each_entry_is_charged_as_the_contract_says(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    writer.made(LARGE)
+    monkeypatch.setattr("careconnect.storage.quota.UNCOUNTED_UNITS", -1)
+    counters = UsageCounters()
+    one, status, units = ENTRIES[kind]
+
+    assert statuses(Bundles(replace(writer, quota=Quota(counters, 100_000))).batch(one)) == [status]
+
+    assert sum(counters.charges) == units
+
+
+def owed_after(sent: Writer, counters: UsageCounters, answer: Answer) -> list[int]:
+    """Return the units that a Bundle has charged this minute and the next ones, and check that they are paid then."""
+    minute = int(sent.now() // WINDOW)
+    assert answer.status == 200, answer.text
+    *charged, left = counters.used("client-1", range(minute, minute + 12), UNITS_PER_MINUTE)
+    assert left == 0
+    used = [units for units in charged if units]
+    refused = Bundles(sent).send(batch(*BATCHES["deletions of nothing"]))
+    assert refused.status == 429
+    assert (
+        f"owes {sum(used[1:]):,} units of the next: try again in {refused.headers['Retry-After']} seconds."
+        in (refused.issue["diagnostics"])
+    )
+    assert refused.issue["diagnostics"].endswith("The request costs 30,000 units or more.")
+    sent.now.now += int(refused.headers["Retry-After"])
+    assert int(sent.now() // WINDOW) == minute + len(used) - 1
+    assert Bundles(sent).send(batch(entry("DELETE", "Observation/nothing"))).status == 200
+    return used
+
+
+def measured(number: int) -> Resource:
+    """Return an observation as an interface sends it: with its own identifier, a time, a performer and a value."""
+    return observation(
+        "Patient/4",
+        identifier=[{"system": "urn:x", "value": f"o{number}"}],
+        effectiveDateTime="2017-10-03T08:00:00+01:00",
+        performer=[{"reference": "Organization/a"}],
+        valueQuantity={"value": 72, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+    )
+
+
+def test_five_hundred_observations_pass_with_the_defaults_and_are_paid_a_minute_later(writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+    writer.made({"resourceType": "Organization", "id": "a", "name": "A"})
+    counters = UsageCounters()
+    sent = replace(writer, quota=Quota(counters, UNITS_PER_MINUTE))
+
+    answer = Bundles(sent).send(transaction(*[entry("POST", "Observation", measured(each)) for each in range(500)]))
+
+    assert owed_after(sent, counters, answer) == [UNITS_PER_MINUTE, 40_000]
+
+
+@pytest.mark.parametrize("kind", [batch, transaction])
+def test_a_bundle_that_was_begun_is_done_whatever_it_owes(writer: Writer, kind: Any) -> None:
+    writer.made({**patient(), "id": "4"})
+    writer.made({"resourceType": "Organization", "id": "a", "name": "A"})
+    counters = UsageCounters()
+    sent = replace(writer, quota=Quota(counters, 10_000))
+    entries = [entry("POST", "Observation", measured(each)) for each in range(200)]
+
+    answer = Bundles(sent).send(kind(*entries, entry("GET", "Patient/4")))
+
+    assert set(statuses(answer.json["entry"])) == {200, 201}
+    assert 20_000 < sum(counters.used("client-1", range(int(sent.now() // WINDOW) + 12), 10_000)) < 60_000
+    assert Bundles(sent).send(kind(*entries)).status == 429
+
+
+@pytest.mark.long
+def test_the_dearest_bundle_passes_with_the_defaults_and_what_is_dearer_is_422(writer: Writer) -> None:
+    """Deletions of resources at every limit cost the most, for their index entries."""
+    deletions = [entry("DELETE", f"Patient/large-{number}") for number in range(16)]
+    for number in range(len(deletions)):
+        writer.made({**at_every_limit(str(number % 10)), "id": f"large-{number}"})
+    Release(writer.reader.tables).release_all()
+    counters = UsageCounters()
+    sent = replace(writer, quota=Quota(counters, UNITS_PER_MINUTE))
+
+    refused = Bundles(sent).send(transaction(*deletions))
+
+    assert (refused.status, refused.issue["code"]) == (422, "too-costly")
+    assert "send fewer entries, or ask the operator for a greater ClientAllowance" in refused.issue["diagnostics"]
+    sent.now.now += WINDOW
+    answer = Bundles(sent).send(transaction(*deletions[:12]))
+    used = owed_after(sent, counters, answer)
+    assert sum(used) > 9 * UNITS_PER_MINUTE
+
+
+def test_entries_that_cost_more_than_ten_minutes_are_refused_for_good(writer: Writer) -> None:
+    poor = Bundles(replace(writer, quota=Quota(UsageCounters(), 100)))
 
     answers: list[Any] = [poor.send(each(*deletions(20))) for each in (batch, transaction)]
 

@@ -822,10 +822,12 @@ def test_it_is_charged_before_it_is_written(writer: Writer) -> None:
     writer.made({**patient(), "id": "4"})
     counters = UsageCounters()
     entries = [created("", observation("Patient/4")) for _ in range(30)]
-    poor = replace(writer, quota=Quota(counters, 2_000))
+    poor = replace(writer, quota=Quota(counters, 400))
 
     answer = refused(Bundles(poor), *entries)
     assert (answer.status, issues_in(answer)[0][0]) == (422, "too-costly")
+    counters.charges.clear()
+    counters.held.clear()
     Bundles(replace(writer, quota=Quota(counters, 100_000))).transaction(*entries)
 
     assert 30 * 8 * 10 < sum(counters.charges) < 30 * 8 * 25

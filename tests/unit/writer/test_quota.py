@@ -1,4 +1,4 @@
-"""What writes cost a client (`write.md`, Cost; ADR 38)."""
+"""What writes cost a client (`write.md`, Cost; ADR 38 and 46)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -8,13 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.fhir import outcomes
-from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_MINUTE, UNITS_PER_WRITE_UNIT, Quota
+from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_MINUTE, UNITS_PER_WRITE_UNIT, WINDOW, Quota
 from careconnect_records.multi_step.release import Release
 from careconnect_testing.aws.lock_step import AwsCall
 from careconnect_testing.aws.units import UnitMeter
 from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.http.writes import Resource, observation, patient
+from careconnect_testing.http.writes import Resource, at_every_limit, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer, issues_in
 from careconnect_testing.parts.recorded_writes import with_record
 from careconnect_testing.parts.usage_counters import UsageCounters
@@ -165,15 +165,15 @@ def test_without_units_a_write_is_429_and_nothing_is_written(writer: Writer) -> 
 
 def test_what_reads_have_spent_writes_have_not(writer: Writer) -> None:
     counters = UsageCounters()
-    counters.add("client-1", int(writer.now() // 60), 100_000)
+    counters.add("client-1", int(writer.now() // 60), 100_000, 1)
     sent = with_quota(writer, counters=counters)
     sent.made({**patient(), "id": "own"})
 
     assert sent.update(LARGE).status == 429
 
 
-def test_a_write_that_no_minute_pays_for_is_422(writer: Writer) -> None:
-    sent = with_quota(writer, 2_000)
+def test_a_write_that_costs_more_than_ten_minutes_is_422(writer: Writer) -> None:
+    sent = with_quota(writer, 200)
 
     answer = sent.update(LARGE)
 
@@ -182,8 +182,44 @@ def test_a_write_that_no_minute_pays_for_is_422(writer: Writer) -> None:
     assert sent.create(patient()).status == 201
 
 
+def test_h_what_the_limits_let_be_stored_can_be_replaced_and_deleted(writer: Writer) -> None:
+    """H: the change of a resource at every limit cost more than a minute's quota, and was always 422."""
+    writes: list[tuple[Callable[[Writer], Answer], int]] = [
+        (lambda sent: sent.update(at_every_limit("a")), 201),
+        (lambda sent: sent.update(at_every_limit("b")), 200),
+        (lambda sent: sent.delete("Patient/own"), 204),
+    ]
+    for write, status in writes:
+        counters = UsageCounters()
+        sent = with_quota(writer, counters=counters)
+
+        assert write(sent).status == status
+
+        minute = int(sent.now() // WINDOW)
+        this, *later = counters.used("client-1", range(minute, minute + 11), UNITS_PER_MINUTE)
+        assert 78_000 < this + sum(later) < 160_000
+        refused = sent.create(patient())
+        assert refused.status == (429 if sum(later) else 201)
+        if sum(later):
+            assert f"and owes {sum(later):,} units of the next" in refused.issue["diagnostics"]
+            # It is paid at the beginning of the next minute, which has room for more.
+            sent.now.now += int(refused.headers["Retry-After"])
+            assert int(sent.now() // WINDOW) == minute + 1
+            assert sent.create(patient()).status == 201
+        Release(writer.reader.tables).release_all()
+
+
+def test_only_a_first_charge_that_was_made_lets_the_second_pass(writer: Writer) -> None:
+    """Many writes whose first charge is small would otherwise each owe ten minutes."""
+    counters = UsageCounters()
+    here, there = (with_quota(writer, 2_000, counters) for _ in range(2))
+
+    assert here.create(LARGE).status == 201
+    assert there.update({**LARGE, "gender": "male"}).status == 429
+
+
 class _Down(UsageCounters):
-    def add(self, client_id: str, window: int, units: int) -> int:
+    def add(self, client_id: str, window: int, units: int, limit: int) -> int | None:
         raise outcomes.unavailable("down")
 
 

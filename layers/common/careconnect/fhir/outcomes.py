@@ -158,12 +158,22 @@ def too_large() -> OutcomeError:
     return OutcomeError(413, "too-long", "The request body is over the limit.")
 
 
-def too_many_requests(retry_after: int) -> OutcomeError:
-    """Return the 429 for a costly request of a client over its quota; `retry_after` in seconds (RFC 6585 §4)."""
+def too_many_requests(retry_after: int, *, owed: int = 0, cost: int = 0) -> OutcomeError:
+    """Return the 429 for a costly request of a client over its quota (RFC 6585 §4).
+
+    `retry_after` are the seconds until it has quota again, `owed` the units of the minutes to come that it has used,
+    `cost` those that the request is known to cost, 0 if it is not.
+    """
+    text = "This client has used its quota of the minute"
+    if owed:
+        text += f", and owes {owed:,} units of the next"
+    text += f": try again in {retry_after} seconds."
+    if cost:
+        text += f" The request costs {cost:,} units or more."
     return OutcomeError(
         429,
         "throttled",
-        "This client's requests cost more than one client may in a minute: try again when it is over.",
+        text,
         {"Retry-After": str(retry_after)},
         reason="over its allowance",
         metrics=("ClientOverAllowance",),

@@ -1,13 +1,18 @@
-"""Limit the cost of a client's requests in each minute (`access.md`, Kill switch and budgets; ADR 18 and 38).
+"""Limit the cost of a client's requests in each minute (`access.md`, Kill switch and budgets; ADR 18, 38 and 46).
 
-Readers and writers charge the same usage counter. A read is charged in steps beyond a free share, a write as a whole.
+Readers and writers charge the same usage counters. A read is charged in steps beyond a free share, a write as a whole.
+
+A charge is accepted as long as the minute's counter is below the quota. What it costs beyond the rest of the minute is
+owed: added to the counters of the next minutes, as far as each has room. A minute that is full refuses all charges, and
+a refused one adds nothing.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from typing import Final, Protocol
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
@@ -17,6 +22,9 @@ WINDOW: Final = 60
 
 UNITS_PER_MINUTE: Final = 100_000
 """Default quota of a client: four or five of the most expensive searches, or 25,000 of DynamoDB's write units."""
+
+MINUTES_OWED: Final = 10
+"""Minutes to come, of which a client may owe the quota: one request costs no more than they have."""
 
 UNITS_PER_WRITE_UNIT: Final = 4
 """Price of one of DynamoDB's write units."""
@@ -28,20 +36,39 @@ UNCOUNTED_UNITS: Final = 800
 """Units of a client's writes that an instance lets come together before it charges them: several small writes."""
 
 _MAX_KNOWN: Final = 1_000
+_Known = TypeVar("_Known")
 _UNAVAILABLE: Final = 503
 
 
 class UsageCounters(Protocol):
     """Counters of the units used by clients, one for each client and window."""
 
-    def add(self, client_id: str, window: int, units: int) -> int:
-        """Add units to a client's counter of a window and return its new value; raises the 503 outcome."""
+    def add(self, client_id: str, window: int, units: int, limit: int) -> int | None:
+        """Add units to a client's counter of a window that is below `limit`, and return its new value.
+
+        Returns None, and adds nothing, if it is not. Raises the 503 outcome.
+        """
+
+
+@dataclass(slots=True)
+class Bill:
+    """What one request is known to cost, and the units in the counters for it.
+
+    A request that was charged once is charged further whatever it owes itself, so that it need not be begun anew.
+    """
+
+    cost: int = 0
+    counted: int = 0
 
 
 class BundleShare:
-    """The units that the entries of one Bundle have together: what is paid for each, and one free share for all."""
+    """The units that the entries of one Bundle have together: what is paid for each, and one free share for all.
 
-    def __init__(self, free: int) -> None:
+    They have one bill.
+    """
+
+    def __init__(self, free: int, bill: Bill | None = None) -> None:
+        self.bill = bill or Bill()
         self._free = free
         self._paid = 0
         self._spent: list[Callable[[], int]] = []
@@ -65,43 +92,55 @@ class BundleShare:
         self._spent.append(spent)
 
 
+class _Debt(NamedTuple):
+    """The first window with room for charges of a client, and the units that are charged to it already."""
+
+    window: int
+    units: int
+
+
 class Quota:
     """Charges clients for expensive requests, and refuses a client without any quota left in the minute.
 
-    A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
-    DynamoDB nothing, and the units of small writes that are not charged yet. Nothing else about a client stays in
-    memory. Times are in epoch seconds.
+    A function instance remembers who owes until when, so that refusing them costs DynamoDB nothing, and the units of
+    small writes that are not charged yet. Nothing else about a client stays in memory. Times are in epoch seconds.
     """
 
     def __init__(self, counters: UsageCounters, units_per_minute: int) -> None:
         self.units_per_minute = units_per_minute
+        self.units_at_most = MINUTES_OWED * units_per_minute
+        """The most that one request may cost."""
         self._counters = counters
-        self.used_up: dict[str, int] = {}
-        """The last window in which each refused client has used up its quota."""
+        self._debts: dict[str, _Debt] = {}
         self._uncounted: dict[str, int] = {}
         self._pool = ThreadPoolExecutor(max_workers=4)
 
-    def consume(self, client_id: str, units: int, now: float) -> None:
-        """Charge a client; raises the 429 outcome if its quota is used up."""
-        if not self._is_used_up(client_id, now):
-            window = int(now // WINDOW)
-            if self._counters.add(client_id, window, units) <= self.units_per_minute:
-                return
-            _remember(self.used_up, client_id, window)
-        raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
+    def owes(self, client_id: str, now: float) -> bool:
+        """Return True for a client of which it is known that it has no quota left in the minute."""
+        return client_id in self._debts and self._debts[client_id].window > now // WINDOW
 
-    def require_any(self, client_id: str, now: float) -> None:
-        """Raise the 429 outcome for a client whose quota is known to be used up, without a call."""
-        if self._is_used_up(client_id, now):
-            self.consume(client_id, 0, now)
+    def consume(self, client_id: str, units: int, now: float, bill: Bill | None = None) -> None:
+        """Charge a client; raises the 429 outcome if it has no quota left in the minute, whatever the request costs."""
+        bill = bill or Bill()
+        self.require_any(client_id, now, bill)
+        if bill.counted + units > self.units_at_most or not self._add(client_id, int(now // WINDOW), units, bill):
+            # Others may have charged it more since it was known to owe.
+            self._debts.pop(client_id, None)
+            raise self._refusal(client_id, now, bill)
+        bill.counted += units
 
-    def charge(self, client_id: str, units: int, now: float) -> None:
+    def require_any(self, client_id: str, now: float, bill: Bill) -> None:
+        """Raise the 429 outcome for a client that is known to owe, unless for the same request, without a call."""
+        if not bill.counted and self.owes(client_id, now):
+            raise self._refusal(client_id, now, bill)
+
+    def charge(self, client_id: str, units: int, now: float, bill: Bill) -> None:
         """Charge a client before a request's work; raises as `consume` does.
 
         Little is charged with the write that follows (`charged`), so that most requests make no call for it. Those that
         are refused before they write come together, up to twice `UNCOUNTED_UNITS`.
         """
-        with self.charged(client_id, units, now, uncounted=2 * UNCOUNTED_UNITS):
+        with self.charged(client_id, units, now, bill, uncounted=2 * UNCOUNTED_UNITS):
             pass
 
     def consume_events(self, client_id: str, events: int, now: float) -> None:
@@ -109,35 +148,73 @@ class Quota:
         self.consume(client_id, events * UNITS_PER_EVENT, now)
 
     @contextmanager
-    def charged(self, client_id: str, units: int, now: float, uncounted: int | None = None) -> Iterator[None]:
+    def charged(
+        self, client_id: str, units: int, now: float, bill: Bill, uncounted: int | None = None
+    ) -> Iterator[None]:
         """Charge a client for a write concurrently with the block; raises as `consume` does, at its end.
 
         Small writes are charged together, once they cost more than `uncounted`, by default `UNCOUNTED_UNITS`. They go
         on while the counters cannot be written, and are charged later. An error of the block comes before one of the
         charge.
         """
-        self.require_any(client_id, now)
-        owed = self._uncounted.pop(client_id, 0) + units
-        if owed <= (UNCOUNTED_UNITS if uncounted is None else uncounted):
-            _remember(self._uncounted, client_id, owed)
+        self.require_any(client_id, now, bill)
+        before = self._uncounted.pop(client_id, 0)
+        if before + units <= (UNCOUNTED_UNITS if uncounted is None else uncounted):
+            _remember(self._uncounted, client_id, before + units)
             yield
             return
-        charge = self._pool.submit(self.consume, client_id, owed, now)
-        is_small = units <= UNCOUNTED_UNITS
+        charge = self._pool.submit(self.consume, client_id, before + units, now, bill)
         try:
             yield
         finally:
             # No call may outlive the request: Lambda freezes the instance then.
             wait([charge])
             failure = _failure_of(charge)
-            if failure and failure.status == _UNAVAILABLE:
-                # Also if the block has failed: the writes before it are owed all the same.
-                _remember(self._uncounted, client_id, owed if is_small else owed - units)
-        if failure and not (failure.status == _UNAVAILABLE and is_small):
+            goes_on = failure is not None and failure.status == _UNAVAILABLE and units <= UNCOUNTED_UNITS
+            if failure:
+                # Also if the block has failed: the writes before it have to be charged all the same.
+                _remember(self._uncounted, client_id, before + units if goes_on else before)
+        if failure and not goes_on:
             raise failure
 
-    def _is_used_up(self, client_id: str, now: float) -> bool:
-        return self.used_up.get(client_id) == now // WINDOW
+    def _add(self, client_id: str, window: int, units: int, bill: Bill) -> bool:
+        """Add units to a window's counter, and those that it has no room for to the next ones, which are owed.
+
+        Returns False if the window had no room, but for what the same request has taken.
+        """
+        counted = self._counters.add(client_id, window, units, self.units_per_minute + bill.counted)
+        if counted is None:
+            return False
+        beyond = min(units, counted - self.units_per_minute)
+        last = window + MINUTES_OWED
+        while beyond > 0 and window < last:
+            window += 1
+            counted = self._counters.add(client_id, window, beyond, self.units_per_minute)
+            if counted is not None:
+                beyond = counted - self.units_per_minute
+                room = _Debt(window, counted) if beyond < 0 else _Debt(window + 1, 0)
+                _remember(self._debts, client_id, room)
+        return True
+
+    def _refusal(self, client_id: str, now: float, bill: Bill) -> OutcomeError:
+        """Return the 429 outcome of a client that owes; asks the counters for what is not known of it."""
+        this = int(now // WINDOW)
+        if not self.owes(client_id, now):
+            debt = _Debt(this + 1, 0)
+            with suppress(OutcomeError):
+                debt = self._debt_of(client_id, this)
+            _remember(self._debts, client_id, debt)
+        debt = self._debts[client_id]
+        owed = (debt.window - 1 - this) * self.units_per_minute + debt.units
+        return outcomes.too_many_requests(math.ceil(debt.window * WINDOW - now), owed=owed, cost=bill.cost)
+
+    def _debt_of(self, client_id: str, this: int) -> _Debt:
+        """Return the first window with room after this one: only there can nothing be added."""
+        windows = range(this + 1, this + 1 + MINUTES_OWED)
+        for window in windows:
+            if (units := self._counters.add(client_id, window, 0, self.units_per_minute)) is not None:
+                return _Debt(window, units)
+        return _Debt(windows.stop, 0)
 
 
 def _failure_of(charge: Future[None]) -> OutcomeError | None:
@@ -148,8 +225,8 @@ def _failure_of(charge: Future[None]) -> OutcomeError | None:
     return None
 
 
-def _remember(known: dict[str, int], client_id: str, number: int) -> None:
-    """Set a client's number; forget all others first if there are too many."""
+def _remember(known: dict[str, _Known], client_id: str, value: _Known) -> None:
+    """Set what is known of a client; forget all others first if there are too many."""
     if len(known) >= _MAX_KNOWN and client_id not in known:
         known.clear()
-    known[client_id] = number
+    known[client_id] = value

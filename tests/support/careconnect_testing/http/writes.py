@@ -98,6 +98,16 @@ def observation(subject: str, **elements: Any) -> Resource:
     }
 
 
+def at_every_limit(letter: str) -> Resource:
+    """Return a patient with as many identifiers, index entries and bytes as one may have, all of them of a letter."""
+    identifiers = [{"system": "urn:x", "value": f"{number}{letter * 60}"} for number in range(50)]
+    names = [{"family": f"{number}{letter * 365}"} for number in range(95)]
+    large = {**patient(), "id": "own", "identifier": identifiers, "name": names}
+    text = "x" * (348_000 - len(json.dumps(large)))
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'
+    return {**large, "text": {"status": "generated", "div": div}}
+
+
 def issues(answer: httpx.Response) -> list[tuple[str, tuple[str, ...]]]:
     """Return the code and the expressions of each issue of an OperationOutcome in JSON."""
     outcome = answer.json()

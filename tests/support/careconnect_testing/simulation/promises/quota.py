@@ -12,13 +12,16 @@ from careconnect_records.multi_step.states import PENDING
 from careconnect_records.multi_step.write_set import listed_in
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import Exchange
-from careconnect_testing.simulation.world.names import AUDIT, USAGE
+from careconnect_testing.simulation.world.names import AUDIT
 from careconnect_testing.simulation.world.system import BrokenPromiseError, System
+from careconnect_testing.simulation.world.usage import used_in
 
 _ITEM_UNITS: Final = 2 * UNITS_PER_WRITE_UNIT
 """The least price of an item that a transaction writes."""
 _UNITS_IN_STEPS: Final = 3 * UNITS_PER_WRITE_UNIT
 """That of an item of a write in steps, which is put in a transaction and released by itself."""
+
+_UNLIMITED: Final = 10**12
 
 
 @dataclass
@@ -54,12 +57,12 @@ class Charges:
 
         Charges are in counters, in those that have expired (`spent`), and in the memory of instances.
         """
-        charged = Counter(spent)
-        for item in database.items(USAGE):
-            charged[item["pk"]["S"].partition("#")[0]] += int(item["units"]["N"])
+        # An instance that is killed while it charges has forgotten what it had not charged yet, and what it had not
+        # charged to the next minutes.
+        is_whole = not system.aws.kills
+        charged = spent + used_in(database, system.units_per_minute if is_whole else _UNLIMITED)
         for quota in system.quotas:
             charged.update(quota._uncounted)
-        # An instance that is killed while it charges has forgotten what it had not charged yet.
         lost = UNCOUNTED_UNITS * system.aws.kills
         for client, units in self.owed.items():
             if charged[client] + lost < units:
@@ -69,11 +72,8 @@ class Charges:
         """Check that a client is refused for its quota only if it has used a minute's."""
         if done.status != 429 or not done.sent.token:
             return
-        charged = spent[done.client]
-        for item in database.items(USAGE):
-            if item["pk"]["S"].partition("#")[0] == done.client:
-                charged += int(item["units"]["N"])
-        if charged <= quota:
+        charged = spent[done.client] + used_in(database, quota)[done.client]
+        if charged < quota:
             raise BrokenPromiseError(
                 f"{done.step} was answered 429, and {done.client} was charged {charged} of {quota}"
             )

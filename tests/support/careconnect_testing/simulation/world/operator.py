@@ -41,9 +41,9 @@ from careconnect_testing.simulation.world.names import (
     RECORDS,
     START,
     TOKENS,
-    USAGE,
 )
 from careconnect_testing.simulation.world.system import ARCHIVER, RECOVERY, BrokenPromiseError, System
+from careconnect_testing.simulation.world.usage import used_in
 from write_recovery.recovery_job import RecoveryError
 
 _LIFETIME: Final = 3600
@@ -281,10 +281,10 @@ class Operator:
 
     def expire(self) -> None:
         """Delete expired items, as DynamoDB does, and add the charges of expired counters to `spent`."""
-        counters = {each["pk"]["S"]: int(each["units"]["N"]) for each in self.system.aws.database.items(USAGE)}
-        self.system.aws.database.expire()
-        for key in counters.keys() - {each["pk"]["S"] for each in self.system.aws.database.items(USAGE)}:
-            self.spent[key.partition("#")[0]] += counters[key]
+        database, quota = self.system.aws.database, self.system.units_per_minute
+        before = used_in(database, quota)
+        database.expire()
+        self.spent += before - used_in(database, quota)
 
     def _do(self, operation: str, request: Mapping[str, Any]) -> None:
         self.system.scheduler.pause(0.01)
