@@ -120,7 +120,7 @@ def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_
         f"{root}/{{id}}": {"get": "r", "put": "u", "patch": "ru", "delete": "d"},
         f"{root}/{{id}}/_history": {"get": "r"},
         f"{root}/{{id}}/_history/{{vid}}": {"get": "r"},
-        f"{root}/{{id}}/$everything": {"get": "rs"},
+        f"{root}/{{id}}/$everything": {"get": "rs", "post": "rs"},
         below: {"get": "s"},
         f"{below}/_search": {"post": "s"},
     }

@@ -12,6 +12,7 @@ import pytest
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.sample.records import SAMPLE
 from careconnect_records.parsing.exact_json import json_text, parse_json
+from careconnect_testing.http.answer import Answer
 from careconnect_testing.records.fhir_models import valid_xml
 from careconnect_testing.records.real_data import real_data
 from careconnect_testing.search.search_reader import HttpReader, walk
@@ -120,3 +121,12 @@ def test_links_and_urls_in_a_bundle_answer(reader: HttpReader) -> None:
     for url in urls:
         assert url.startswith(f"{reader.base}/")
         assert reader.http.get(url, headers=dict(reader.authorization)).status_code == 200
+
+
+def test_everything_is_posted_by_a_token_that_only_reads(reader: HttpReader) -> None:
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueCode": "Patient"}]}
+    headers = {**reader.authorization, "Content-Type": "application/fhir+json"}
+    answer = reader.http.post(f"{reader.base}/Patient/example-1/$everything", json=asked, headers=headers)
+
+    assert answer.status_code == 200, answer.text
+    assert Answer.over_http(answer).found() == ["Patient/example-1"]

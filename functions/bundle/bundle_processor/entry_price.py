@@ -3,7 +3,7 @@
 from typing import Final
 
 from bundle_processor.bundle_request import Entry
-from careconnect.fhir.interactions import Shape
+from careconnect.fhir.interactions import Agent, Shape
 from careconnect.storage.quota import UNITS_PER_EVENT
 from fhir_reader.budget import UNITS_PER_CALL
 from record_writer.price import first_price
@@ -15,7 +15,8 @@ _UNITS_OF_A_PAGE: Final = 2 * UNITS_PER_CALL + 20 * UNITS_PER_EVENT
 
 def is_read(entry: Entry) -> bool:
     """Return True if an entry reads or searches."""
-    return entry.method in ("GET", "HEAD") or (entry.parsed is not None and entry.parsed.is_posted_search)
+    interaction = entry.interaction
+    return entry.method in ("GET", "HEAD") or (interaction is not None and interaction.agent is Agent.READER)
 
 
 def price_of(entry: Entry) -> int:

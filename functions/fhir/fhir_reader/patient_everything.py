@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect.fhir.interactions import EVERYTHING
-from careconnect.fhir.outcomes import OperationOutcome
+from careconnect.fhir.outcomes import Issue, OperationOutcome
 from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
-from careconnect.fhir.resource_types import Follow
+from careconnect.fhir.resource_types import Follow, ResourceType
 from careconnect.search.links import Cursor
 from fhir_reader.budget import MAX_ENTRIES
 from fhir_reader.read_resource import read_resource
+from fhir_reader.record_selection import RecordSelection, selection_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import disclose_named_patients
 from fhir_reader.search.page import fill_page
@@ -38,15 +39,18 @@ class _Part:
 def patient_everything(patient: str, query: SearchQuery, context: SearchContext) -> Bundle:
     """Return the patient, its record by type and date, and the resources that a page's resources refer to.
 
-    A type that the token may not both read and search is neither returned nor counted. A page examines a bounded part
+    The parameters select by type, date and change. A type that the token may not both read and search is neither
+    returned nor counted, and the first page names it. A page examines a bounded part
     of the compartment. It may therefore be short, or empty, and still have a next page. `total` is present if the
     first page examined everything. Raises the outcomes of a read of the patient, and 400 for a foreign cursor or for a
     requested count that is too costly (STU3 Patient §8.1.14.1).
     """
     patient_type, used, count = query.type, query.used, context.result.count
+    selection = selection_of(query)
     is_number = context.result.only_total
     links = [("self", context.links.url(used))]
-    warned = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view)] if query.warnings else []
+    said = [*query.warnings, *([] if query.cursor else _left_out(patient_type, selection, context))]
+    warned = [outcome_entry(OperationOutcome(tuple(said)), context.result.view)] if said else []
     # A request for the count alone returns the count, or fails as too costly.
     limit = MAX_ENTRIES if is_number else MAX_MEMBERS
     with context.budget.charged_to(EVERYTHING.operation):
@@ -60,7 +64,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
             compartment = context.store.compartment(patient_type, patient, after, expected)
     read_resource(context.store, context.caller, patient_type, patient)
     with context.budget.charged_to(EVERYTHING.operation):
-        part = _examine(compartment, after, context, limit=limit, wanted=wanted)
+        part = _examine(compartment, after, selection, context, limit=limit, wanted=wanted)
         if is_number:
             return Bundle(part.found, links, warned)
         total = cursor.total if cursor else (part.found if part.is_last else None)
@@ -79,9 +83,19 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     return Bundle(total, links, [*warned, *page.entries])
 
 
+def _left_out(patient_type: ResourceType, selection: RecordSelection, context: SearchContext) -> Iterator[Issue]:
+    """Yield the information that the token does not open some of the selected types, whether there are any or not."""
+    members = (type_ for type_, _ in patient_type.members.values() if type_.name in selection.types)
+    names = [each.name for each in members if not context.caller.may_find(each)]
+    if names:
+        text = f"Left out, as the token may not both read and search these types: {', '.join(names)}."
+        yield Issue("suppressed", text, "information")
+
+
 def _examine(
     compartment: Iterable[list[tuple[str, Entry]]],
     after: str,
+    selection: RecordSelection,
     context: SearchContext,
     *,
     limit: int,
@@ -104,7 +118,7 @@ def _examine(
             if name not in may_find:
                 # Reading the patient already checked the access to it.
                 may_find[name] = position == OWN_POSITION or context.caller.may_find(entry.type)
-            if may_find[name]:
+            if may_find[name] and selection.holds(entry):
                 found += 1
                 if len(offered) <= context.result.count:
                     offered.append((position, entry))

@@ -4,23 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.views import show
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.search.links import Cursor
-from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import disclose_named_patients
-from fhir_reader.search.parse import HISTORY, SearchQuery
+from fhir_reader.search.parse import HISTORY, SINCE, SearchQuery, instant
 from fhir_reader.store.stored import StoredResource, patients_in
 
 MAX_VERSIONS: Final = 200
 """Versions that one page examines to find those that the caller may see."""
-
-SINCE: Final = "_since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +81,8 @@ def _since(used: Sequence[tuple[str, str]]) -> int | None:
     since = None
     for name, text in used:
         if name == SINCE:
-            since = _instant(text)
+            since = instant(name, text)
     return since
-
-
-def _instant(text: str) -> int:
-    """Return an instant as epoch milliseconds; raises the 400 outcome (STU3 Data types §2.24.0.1: instant)."""
-    try:
-        low, high = date_range(text)
-    except SearchValueError:
-        low, high = 0, 0
-    # An instant has at least the precision of a second, and a time zone.
-    if not (0 < high - low <= 1000 and (text.endswith("Z") or text[-6:-5] in ("+", "-"))):
-        raise outcomes.invalid_parameter(SINCE, "takes an instant such as 2017-10-19T08:00:00Z.")
-    return low
 
 
 def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> int:

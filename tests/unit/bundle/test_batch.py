@@ -185,6 +185,18 @@ def test_validate_takes_parameters_as_alone_and_is_refused_in_a_transaction(bund
     assert (refused.status, issues_in(refused)) == (405, [("not-supported", ("Bundle.entry[0]",))])
 
 
+def test_everything_is_posted_in_a_batch_and_in_a_transaction_as_alone(bundles: Bundles, writer: Writer) -> None:
+    made = writer.made(patient())
+    writer.made(observation(f"Patient/{made['id']}"))
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueCode": "Observation"}]}
+    posted = entry("POST", f"Patient/{made['id']}/$everything", asked)
+
+    for send in (batch, transaction):
+        answer = bundles.send(send(posted))
+        (answered,) = answer.json["entry"]
+        assert [each["resource"]["resourceType"] for each in answered["resource"]["entry"]] == ["Observation"]
+
+
 def test_conditions_are_taken_as_the_headers_are(bundles: Bundles) -> None:
     numbered = patient("1", identifier=[{"system": "urn:x", "value": "7"}])
     made = bundles.batch(entry("POST", "Patient", numbered, ifNoneExist="identifier=urn:x%7C7"))

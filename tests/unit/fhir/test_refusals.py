@@ -188,7 +188,7 @@ UNKNOWN = [
     ("Organization?adress-postalcode=x", f"adress-postalcode: {IGNORED} The nearest is address-postalcode."),
     ("Patient?9434765919=1", f"(name withheld): {IGNORED}"),
     ("Patient/4/$everything?_counts=1", f"_counts: {IGNORED} The nearest is _count."),
-    ("Patient/4/$everything?since=2020", f"since: {IGNORED}"),
+    ("Patient/4/$everything?since=2020", f"since: {IGNORED} The nearest is _since."),
     ("Patient/4/$everything?gender=male", f"gender: {IGNORED}"),
 ]
 

@@ -126,7 +126,8 @@ def _operations() -> Iterator[str]:
     for served in RESOURCE_TYPES:
         if EVERYTHING in operations_of(served):
             whole = f"the {served.name.lower()}'s whole record, as far as the scopes go"
-            yield f"| `GET {served.name}/{{id}}/{EVERYTHING.operation}` | {whole} |"
+            path = f"{served.name}/{{id}}/{EVERYTHING.operation}"
+            yield f"| `GET {path}`, `POST {path}` | {whole} |"
 
 
 def _values() -> Iterator[str]:

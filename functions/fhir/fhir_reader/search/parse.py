@@ -18,9 +18,11 @@ from careconnect.fhir.resource_types import (
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.search.criteria import Criterion, parse_criterion
 from careconnect.search.result_parameters import Handling, Offer, sort_parameters
+from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.search.chains.criteria import HAS, ChainedCondition, parse_chained
 
 HISTORY: Final = "_history"
+SINCE: Final = "_since"
 _INCLUDES: Final = ("_include", "_revinclude")
 _ITERATE: Final = ("recurse", "iterate")
 """The name in STU3, and the name in later versions and most clients."""
@@ -95,6 +97,18 @@ def _parse_below_one(type_: ResourceType, parameters: Parameters, offer: Offer) 
     query = SearchQuery(type_)
     sort_parameters(query, parameters, offer, lambda name, _text: name in offer.names)
     return query
+
+
+def instant(name: str, text: str) -> int:
+    """Return an instant as epoch milliseconds; raises the 400 outcome (STU3 Data types §2.24.0.1: instant)."""
+    try:
+        low, high = date_range(text)
+    except SearchValueError:
+        low, high = 0, 0
+    # An instant has at least the precision of a second, and a time zone.
+    if not (0 < high - low <= 1000 and (text.endswith("Z") or text[-6:-5] in ("+", "-"))):
+        raise outcomes.invalid_parameter(name, "takes an instant such as 2017-10-19T08:00:00Z.")
+    return low
 
 
 def _take_include(query: SearchQuery, name: str, text: str) -> bool:

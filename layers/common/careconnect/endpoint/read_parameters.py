@@ -41,7 +41,7 @@ def read_parameters(requested: Requested, seal_key: SealKey) -> Reading:
     if recorder.facts.query.names_too_many:
         raise outcomes.too_many_patients()
     result = _result_of(requested, parameters)
-    is_sealed = path.is_posted_search or bool(sealed)
+    is_sealed = requested.request.method == "POST" or bool(sealed)
     links = Links(requested.context.base_url.fhir, path.asked, caller, seal_key, is_sealed)
     return Reading(parameters, result, links, recorder.facts)
 

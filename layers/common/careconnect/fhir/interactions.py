@@ -11,8 +11,8 @@ from typing import Final
 
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.fhir.result_parameter_names import (
+    EVERYTHING_PARAMETERS,
     HISTORY_PARAMETERS,
-    RECORD_PARAMETERS,
     SEARCH_PARAMETERS,
     VALIDATE_PARAMETERS,
     VIEW_PARAMETERS,
@@ -121,10 +121,11 @@ POSTED_RECORD_SEARCH: Final = replace(POSTED_SEARCH, shape=Shape.RECORD_SEARCH)
 EVERYTHING: Final = replace(
     READ,
     name="everything",
+    methods=("GET", "HEAD", "POST"),
     shape=Shape.OPERATION,
     code="operation",
     action="E",
-    takes=RECORD_PARAMETERS,
+    takes=EVERYTHING_PARAMETERS,
     of=_patient,
     operation="$everything",
 )

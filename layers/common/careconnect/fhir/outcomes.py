@@ -194,6 +194,13 @@ def unsupported_media_type() -> OutcomeError:
     return OutcomeError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")
 
 
+def unsupported_parameters() -> OutcomeError:
+    """Return the 415 for a body of an operation that reads in another format than FHIR's."""
+    return OutcomeError(
+        415, "not-supported", "Parameters are sent as application/fhir+json or application/fhir+xml, in UTF-8."
+    )
+
+
 def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
     """Return the 422 for an invalid resource with at least one issue, or the 400 of those that are `structure`.
 

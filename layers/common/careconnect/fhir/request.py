@@ -9,6 +9,8 @@ from urllib.parse import unquote
 from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import Interaction, Shape, allowed_methods, interactions_on
 from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.posted_parameters import ParametersError, posted_parameters
+from careconnect.fhir.rendering.formats import body_format
 from careconnect.fhir.resource_types import ResourceType, SearchParameter, Table, served_type, valid_id
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
@@ -152,7 +154,7 @@ def _id(text: str, path: str) -> str:
 
 
 def parameters_of(request: Request, path: FhirPath) -> Parameters:
-    """Return the parameters of the query, and of the form that a `_search` posts.
+    """Return the parameters of the query, and of the form or the Parameters that are posted.
 
     An access token among them is refused (RFC 6750 §2: one method of sending it, and never the query). Raises the
     outcomes 400, 413 and 415.
@@ -162,6 +164,8 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
     parameters = list(request.query)
     if path.is_posted_search:
         parameters += form_of(request)
+    elif request.method == "POST":
+        parameters += _posted(request)
     elif sum(len(name) + len(text) + 2 for name, text in parameters) > _LONGEST_QUERY:
         longest, _ = max(parameters, key=lambda pair: len(pair[1]))
         raise outcomes.invalid_parameter(longest, "the query is over the limit: post the search to _search.")
@@ -187,3 +191,22 @@ def form_of(request: Request) -> Parameters:
         return request.form(max_bytes=_LARGEST_BODY, max_parameters=_MAX_PARAMETERS)
     except BodyError as error:
         raise _FAULTS[error.fault]() from None
+
+
+def _posted(request: Request) -> Parameters:
+    """Return the parameters that an operation is posted with; raises the outcomes 400, 413 and 415."""
+    if not request.encoded_body:
+        return []
+    format_ = body_format(request.headers.get("content-type", ""))
+    if format_ is None:
+        raise outcomes.unsupported_parameters()
+    try:
+        data = request.body()
+        if len(data) > _LARGEST_BODY:
+            raise outcomes.too_large()
+        return posted_parameters(data, format_)
+    except BodyError as error:
+        raise _FAULTS[error.fault]() from None
+    except ParametersError:
+        text = "The body has to be Parameters, each a name with one simple value."
+        raise outcomes.invalid_request(text) from None

@@ -8,11 +8,11 @@ from typing import Final
 VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
 """The parameters of every read: how each resource is presented."""
 
-RECORD_PARAMETERS: Final = ("_count", *VIEW_PARAMETERS)
-"""The parameters of `$everything`."""
-
-HISTORY_PARAMETERS: Final = ("_since", *RECORD_PARAMETERS)
+HISTORY_PARAMETERS: Final = ("_since", "_count", *VIEW_PARAMETERS)
 """The parameters of a resource's history."""
+
+EVERYTHING_PARAMETERS: Final = ("start", "end", "_type", *HISTORY_PARAMETERS)
+"""The parameters of `$everything`; `_since` and `_type` are R4's, with the same meaning."""
 
 SEARCH_PARAMETERS: Final = ("_count", "_sort", "_total", *VIEW_PARAMETERS)
 """The parameters of a search."""

@@ -65,6 +65,12 @@ SEARCHES: Final = _encoded(
     f"GET Condition?subject={BASE}{FHIR_PATH}/Patient/4&encounter=e1&date=ap2017&date=ne2018&_format=xml",
     "GET Patient/4/Observation?code=8867-4&date=2017-10&_pretty=true\nPrefer: handling=strict",
     "GET Patient/4/$everything?_count=3&_elements=id",
+    "GET Patient/4/$everything?start=2017&end=2018-06-15&_type=Patient,Observation&_since=2017-10-19T08:00:00Z",
+    "POST Patient/4/$everything\nContent-Type: application/fhir+json\n\n"
+    '{"resourceType":"Parameters","parameter":[{"name":"start","valueDate":"2017"},{"name":"_count","valueInteger":1}]}',
+    "POST Patient/4/$everything\nContent-Type: application/fhir+xml\n\n"
+    '<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="end"/><valueDate value="2018"/></parameter>'
+    "</Parameters>",
     "GET Observation/o1/_history?_since=2017-10-19T08:00:00Z&_count=1",
     f"POST Patient/_search?_count=1\n{_FORM}\n\nname=kanfeld%2Cmu%C3%B1oz&_sort=family&_format=json",
     f"POST Patient/4/Condition/_search\n{_FORM}\n\ncode=http%3A%2F%2Fsnomed.info%2Fsct%7C195967001",

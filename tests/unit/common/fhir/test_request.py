@@ -183,7 +183,7 @@ ALLOWED = [
     ("Patient/_search", "POST"),
     ("Patient/4/_history", "GET, HEAD"),
     ("Patient/4/_history/1", "GET, HEAD"),
-    ("Patient/4/$everything", "GET, HEAD"),
+    ("Patient/4/$everything", "GET, HEAD, POST"),
     ("Patient/4/Condition", "GET, HEAD"),
     ("Patient/4/Condition/_search", "POST"),
     ("AuditEvent", "GET, HEAD"),

@@ -156,7 +156,10 @@ def _parameters() -> Json:
             "alone.",
             schema={"type": "integer", "minimum": 0},
         ),
-        query_parameter("_since", "Versions of this instant and later, in full and with its zone."),
+        query_parameter("_since", "What was changed at this instant or later, in full and with its zone."),
+        query_parameter("_type", "Comma-separated types, of the record or the patient's own (R4's parameter)."),
+        query_parameter("start", "Of the day, month or year and later: dated resources that overlap the time."),
+        query_parameter("end", "Of the day, month or year and earlier: dated resources that overlap the time."),
         query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),
         query_parameter("_total", "Whether all matches are counted (R4's parameter).", schema=_one_of(*TOTALS)),
         {

@@ -12,6 +12,7 @@ from careconnect.fhir.interactions import (
     VREAD,
     interactions_of,
 )
+from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import PROFILE, READING, Letter, grants_of
@@ -60,7 +61,7 @@ def _reads(served: ResourceType) -> Json:
             (),
         ),
     }
-    return {
+    paths: Json = {
         name + rest: {
             "get": operation(
                 served,
@@ -74,6 +75,29 @@ def _reads(served: ResourceType) -> Json:
         for row, (rest, named, summary, answers, headers) in told.items()
         if row in interactions_of(served)
     }
+    if EVERYTHING in interactions_of(served):
+        rest, _, summary, _, _ = told[EVERYTHING]
+        answers = _bundle() | errors(FHIR_ERRORS)
+        posted = operation(
+            served,
+            f"{EVERYTHING.name}ByPost",
+            f"{summary}, by Parameters",
+            "read",
+            [its_id, *parameters("Prefer")],
+            answers,
+        )
+        paths[name + rest]["post"] = posted | _parameters_body()
+    return paths
+
+
+def _parameters_body() -> Json:
+    """Return a body of Parameters, which have the parameters that the query may have."""
+    example = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "start", "valueDate": "2017-01-01"}, {"name": "_type", "valueCode": "Observation"}],
+    }
+    content = {Format.JSON.value: {"schema": {"type": "object"}, "example": example}}
+    return {"requestBody": {"required": False, "content": content | {Format.XML.value: {"schema": {"type": "string"}}}}}
 
 
 def _versions() -> Json:
