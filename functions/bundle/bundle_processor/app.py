@@ -9,7 +9,7 @@ from bundle_processor import refusals
 from bundle_processor.bundle_request import Entry, entries_in
 from bundle_processor.entry_price import is_read, price_of
 from bundle_processor.entry_request import nothing_stale, request_of
-from bundle_processor.entry_response import entry_of, refused, without_body
+from bundle_processor.entry_response import entry_of, full_url_of, refused, without_body
 from bundle_processor.refused_entry import refusal_of
 from careconnect.audit.disclosures import Disclosures
 from careconnect.endpoint.interaction_endpoint import (
@@ -90,7 +90,7 @@ class BundleEndpoint(InteractionEndpoint):
         else:
             context.recorder.facts = replace(context.recorder.facts, is_by_entries=True)
             responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
-            text = _text(entries, responses, view, BundleType.BATCH_RESPONSE)
+            text = _Answer(context.base_url.fhir, view, BundleType.BATCH_RESPONSE).text(entries, responses)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
 
     handlers: ClassVar[Mapping[Interaction, Handler]] = {BATCH: _bundle}
@@ -144,7 +144,7 @@ class BundleEndpoint(InteractionEndpoint):
             done[number] if number in done else self._in_time(entry, nothing_stale(request), share, end)
             for number, entry in enumerate(entries)
         )
-        return _text(entries, responses, view, BundleType.TRANSACTION_RESPONSE)
+        return _Answer(fhir_base, view, BundleType.TRANSACTION_RESPONSE).text(entries, responses)
 
     def _in_time(self, entry: Entry, request: Request, share: BundleShare, end: float) -> Response:
         """Answer an entry by itself; it is not begun after `end`."""
@@ -184,26 +184,42 @@ def _names_of(full_url: str, fhir_base: str) -> tuple[tuple[str, ...], str]:
     return ((full_url,) if full_url.startswith("urn:") else ()), ""
 
 
-def _text(entries: Sequence[Entry], responses: Iterable[Response], view: View, type_: BundleType) -> str:
-    """Return the text of the answer, with the response to each entry."""
-    room = BUNDLE_BYTES
-    texts = []
-    for number, (entry, response) in enumerate(zip(entries, responses, strict=True)):
-        # The entries that follow have room for their least.
-        text = _shown(entry, response, view, room - _LEAST_BYTES * (len(entries) - 1 - number))
-        room -= bytes_of(text)
-        texts.append(text)
-    return Bundle(None, (), texts, type_).text(view)
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The answer to a Bundle, in which each entry's response has its place."""
+
+    fhir_base: str
+    view: View
+    type: BundleType
+
+    def text(self, entries: Sequence[Entry], responses: Iterable[Response]) -> str:
+        """Return the text of the answer, with the response to each entry."""
+        room = BUNDLE_BYTES
+        texts = []
+        versions: set[tuple[str, str]] = set()
+        for number, (entry, response) in enumerate(zip(entries, responses, strict=True)):
+            # The entries that follow have room for their least.
+            text = self._entry(entry, response, room - _LEAST_BYTES * (len(entries) - 1 - number), versions)
+            room -= bytes_of(text)
+            texts.append(text)
+        return Bundle(None, (), texts, self.type).text(self.view)
+
+    def _entry(self, entry: Entry, response: Response, room: int, versions: set[tuple[str, str]]) -> str:
+        """Return the entry of a response; without room, a refusal in place of a read, or a write without its body.
+
+        `versions` are those that entries before it show: a full URL with the same version would be there twice
+        (STU3 `bdl-7`).
+        """
+        full_url = full_url_of(entry, response, self.fhir_base)
+        version = full_url, response.headers.get("ETag", "")
+        text = entry_text(entry_of(response, "" if version in versions else full_url), self.view)
+        if bytes_of(text) <= room:
+            versions.add(version)
+            return text
+        is_lost = entry.method == "GET" and response.status < 400
+        left = refused(refusals.no_room_left()) if is_lost else without_body(response)
+        return entry_text(entry_of(left), self.view)
 
 
 _LEAST_BYTES: Final = 500
 """Bytes of an entry without a resource and an outcome: its status and its location."""
-
-
-def _shown(entry: Entry, response: Response, view: View, room: int) -> str:
-    """Return the entry of a response; without room, a refusal in place of a read, or a write without its body."""
-    text = entry_text(entry_of(response), view)
-    if bytes_of(text) <= room:
-        return text
-    is_lost = entry.method == "GET" and response.status < 400
-    return entry_text(entry_of(refused(refusals.no_room_left()) if is_lost else without_body(response)), view)

@@ -239,6 +239,28 @@ def test_prefer_says_what_a_written_entry_shows(prefer: str, shown: str, bundles
     assert made["response"]["location"]
 
 
+def test_a_resource_of_an_answer_has_its_full_url_once_for_each_version(bundles: Bundles) -> None:
+    made, changed = ({**patient(gender=gender), "id": "a"} for gender in ("male", "female"))
+    answered = bundles.batch(
+        entry("PUT", "Patient/a", made),
+        entry("GET", "Patient/a"),
+        entry("PUT", "Patient/a", changed),
+        entry("GET", "Patient/a/_history/1?_elements=gender"),
+        entry("GET", "Patient/a/_history/2?_summary=true"),
+        entry("GET", "Patient?_id=a"),
+        entry("GET", "Patient/a/_history"),
+        entry("GET", "Patient/none"),
+        entry("POST", "Patient/$validate", patient()),
+        entry("POST", "Organization", {"resourceType": "Organization", "name": "x"}),
+    )
+
+    assert statuses(answered) == [201, 200, 200, 200, 200, 200, 200, 404, 200, 201]
+    shown = [each.get("fullUrl") for each in answered]
+    assert shown == [f"{FHIR_BASE}/Patient/a", None] * 2 + [None] * 5 + [f"{FHIR_BASE}/Organization/new-1"]
+    once = [(each["fullUrl"], each["resource"]["meta"]["versionId"]) for each in answered if "fullUrl" in each]
+    assert once == [(f"{FHIR_BASE}/Patient/a", "1"), (f"{FHIR_BASE}/Patient/a", "2"), once[-1]]
+
+
 def test_numbers_and_texts_go_through_to_the_letter(bundles: Bundles, writer: Writer) -> None:
     text = json_text(observation("Patient/a")).replace('"valueQuantity"', '"x"')
     measured = json.loads(text) | {"valueQuantity": {"value": 0, "unit": "°C"}}
@@ -417,11 +439,14 @@ def test_an_answer_that_is_full_loses_what_can_be_read_again(bundles: Bundles, w
     writer.made({**NEW, "id": "a", "text": long})
 
     answered = bundles.batch(
-        *[entry("GET", "Patient/a")] * 30, entry("PUT", "Patient/a", {**NEW, "id": "a", "text": long, "gender": "male"})
+        *[entry("GET", "Patient/a")] * 30,
+        entry("PUT", "Patient/a", {**NEW, "id": "a", "text": long, "gender": "male"}),
+        entry("GET", "Patient/a?_elements=gender"),
     )
 
     assert statuses(answered)[:3] == [200, 200, 200]
-    assert statuses(answered)[-2:] == [413, 200]
-    assert answered[-2]["response"]["outcome"]["issue"][0]["code"] == "too-long"
-    assert "resource" not in answered[-1]
-    assert answered[-1]["response"]["etag"] == 'W/"2"'
+    assert statuses(answered)[-3:] == [413, 200, 200]
+    assert answered[-3]["response"]["outcome"]["issue"][0]["code"] == "too-long"
+    assert answered[-2].keys() == {"response"}
+    assert [each["response"]["etag"] for each in answered[-2:]] == ['W/"2"'] * 2
+    assert [each["fullUrl"] for each in answered if "fullUrl" in each] == [f"{FHIR_BASE}/Patient/a"] * 2
