@@ -104,4 +104,6 @@ def test_the_gateway_lets_a_token_through_that_may_write_alone(
 
     assert http.post(FHIR_PATH, json=sent, headers={"Content-Type": JSON}).status_code == 401
     answer = http.post(FHIR_PATH, json=sent, headers={**bearer(explorer), "Content-Type": JSON})
-    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (403, "forbidden")
+    (issue,) = answer.json()["issue"]
+    assert (answer.status_code, issue["code"]) == (403, "forbidden")
+    assert "A token that only reads sends no Bundle" in issue["diagnostics"]

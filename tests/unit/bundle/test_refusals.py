@@ -61,6 +61,7 @@ def test_a_token_that_writes_nothing_sends_no_bundle(writer: Writer) -> None:
     answer = Bundles(writer.as_caller("system/*.rs")).send(batch({"request": READ}))
 
     assert (answer.status, answer.issue["code"]) == (403, "forbidden")
+    assert "send its reads one by one" in answer.issue["diagnostics"]
     assert answer.headers["WWW-Authenticate"].endswith('error="insufficient_scope", scope="user/*.c"')
 
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from careconnect.audit.event import Action
 from careconnect.audit.facts import Facts
@@ -105,6 +105,9 @@ def permitted(context: RequestContext, caller: Caller, path: FhirPath, interacti
     return Requested(context, caller, path, interaction)
 
 
+_READS_ALONE: Final = "A token that only reads reaches no function that writes: send its reads one by one."
+
+
 def _require_letters(caller: Caller, path: FhirPath, interaction: Interaction) -> None:
     """Raise the 403 outcome, which names the first missing scope, unless the token has the letters of a row."""
     types = SERVED_TYPES if path.shape is Shape.BASE else (path.type,)
@@ -112,5 +115,6 @@ def _require_letters(caller: Caller, path: FhirPath, interaction: Interaction) -
     if any(all(caller.may(each, letter) for letter in letters) for letters in choices for each in types):
         return
     if path.shape is Shape.BASE:
-        raise outcomes.insufficient_scope(f"{'patient' if caller.patient else 'user'}/*.{choices[0][0]}")
+        needed = f"{'patient' if caller.patient else 'user'}/*.{choices[0][0]}"
+        raise outcomes.insufficient_scope(needed, _READS_ALONE)
     caller.require(path.type, *choices[0])

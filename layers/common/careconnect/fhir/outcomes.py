@@ -59,12 +59,15 @@ def expired_token(*, reason: str = "") -> OutcomeError:
     return OutcomeError(401, "expired", text, {"WWW-Authenticate": challenge}, reason=reason)
 
 
-def insufficient_scope(needed: str) -> OutcomeError:
-    """Return the 403 for insufficient scopes; `needed` is the scope that would suffice (RFC 6750 §3, §3.1)."""
+def insufficient_scope(needed: str, advice: str = "") -> OutcomeError:
+    """Return the 403 for insufficient scopes; `needed` is the scope that would suffice (RFC 6750 §3, §3.1).
+
+    `advice` is a fixed sentence.
+    """
     return OutcomeError(
         403,
         "forbidden",
-        f"The access token's scopes do not allow this request: {needed} is needed.",
+        f"The access token's scopes do not allow this request: {needed} is needed. {advice}".strip(),
         {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope", scope="{needed}"'},
     )
 
