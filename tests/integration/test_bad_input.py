@@ -83,6 +83,20 @@ def test_fhir_md_other_paths_are_explained(api: Api, token: str, path: str, stat
     assert (answered, said in body) == (status, True)
 
 
+def test_fhir_md_a_refusal_says_what_to_do(api: Api) -> None:
+    token = api.register("told", "user/*.cruds")
+    told = [
+        ("POST", "/Bundle", 404, "send it to the FHIR base, POST /careconnect-ri/STU3."),
+        ("POST", "/Observation/4", 405, "PUT changes it, POST /Observation creates one."),
+        ("PATCH", "/Observation", 405, "give the id in the path: PATCH /Observation/{id}."),
+        ("PUT", "/Observation", 412, "Give the id in the path: PUT /Observation/{id}."),
+        ("DELETE", "/Observation?identifier=1", 412, "send identifier=system|value"),
+    ]
+    for method, path, status, text in told:
+        answer = api.get(path.removeprefix("/"), token, method)
+        assert (answer.status_code, text in answer.text) == (status, True), answer.text
+
+
 def test_what_is_acceptable_is_neither(api: Api, token: str) -> None:
     answer = api.get("Patient/4", token, Accept="text/html")
 

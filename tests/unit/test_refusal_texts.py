@@ -132,6 +132,33 @@ PATHS = [
     ),
 ]
 
+SEARCHES = [
+    (
+        Sent("GET", "Patient?birthdate=,"),
+        400,
+        "value",
+        "birthdate: a value is missing: give one, or leave the parameter out.",
+    ),
+    (
+        Sent("GET", "Patient?_count:exact=1"),
+        400,
+        "not-supported",
+        "_count: the modifier is not supported: leave it out.",
+    ),
+    (
+        Sent("GET", "Patient?_cursor=x"),
+        400,
+        "value",
+        "_cursor: the link is not one that this server gave for this search: begin with its first page.",
+    ),
+    (
+        Sent("GET", "Patient/4?_format=html"),
+        406,
+        "not-supported",
+        "Answers are application/fhir+json or application/fhir+xml: name one in Accept or _format.",
+    ),
+]
+
 NO_SYSTEM = "The identifier lacks its system: send identifier=system|value, or identifier=|value if it has none."
 NO_VALUE = "The identifier lacks its value: send identifier=system|value."
 EXACTLY_ONE = "A condition is one identifier=system|value: send exactly one."
@@ -326,6 +353,7 @@ BUNDLES = [
     ("sent", "status", "code", "text"),
     [
         *PATHS,
+        *SEARCHES,
         *CONDITIONS,
         *TO_ANOTHER_PLACE,
         *((Sent("POST", "", body), 400, code, text) for body, code, text in BUNDLES),

@@ -25,12 +25,14 @@ def another_type() -> OutcomeError:
 
 def too_large() -> OutcomeError:
     """Return 413 for a body over the limit."""
-    return OutcomeError(413, "too-long", f"A Bundle is at most {MAX_BUNDLE_MEGABYTES} MB as it is sent.")
+    return OutcomeError(413, "too-long", f"A Bundle is at most {MAX_BUNDLE_MEGABYTES} MB as it is sent: send several.")
 
 
 def too_many_entries() -> OutcomeError:
     """Return 413 for more entries than one request may hold."""
-    return OutcomeError(413, "too-long", f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries.", where="Bundle.entry")
+    return OutcomeError(
+        413, "too-long", f"A Bundle has at most {MAX_BUNDLE_ENTRIES} entries: send several.", where="Bundle.entry"
+    )
 
 
 def too_costly(units: int, most: int) -> OutcomeError:

@@ -193,7 +193,12 @@ def identifier_without_value() -> OutcomeError:
 
 def several_match() -> OutcomeError:
     """Return 412 for a condition that more than one resource meets."""
-    return OutcomeError(412, "duplicate", "More than one resource meets the condition.", metrics=_REFUSED)
+    return OutcomeError(
+        412,
+        "duplicate",
+        "More than one resource meets the condition: name the one that is meant by its id.",
+        metrics=_REFUSED,
+    )
 
 
 def cannot_be_met(*, why: str = "") -> OutcomeError:
@@ -218,7 +223,8 @@ def still_referred_to(types: Iterable[str], *, others: bool) -> OutcomeError:
     return OutcomeError(
         409,
         "conflict",
-        f"The resource is still referred to, by resources of these types: {named}{', and others' if others else ''}.",
+        f"The resource is still referred to, by resources of these types: {named}{', and others' if others else ''}. "
+        "Change or delete those first.",
         metrics=_REFUSED,
     )
 

@@ -184,7 +184,13 @@ def test_conditional_references_are_resolved(bundles: Bundles, writer: Writer) -
 @pytest.mark.parametrize(
     ("query", "scope", "status", "code", "text"),
     [
-        (CONDITION, "user/*.cruds", 412, "duplicate", "More than one resource meets the condition."),
+        (
+            CONDITION,
+            "user/*.cruds",
+            412,
+            "duplicate",
+            "More than one resource meets the condition: name the one that is meant by its id.",
+        ),
         (f"identifier={NHS_NUMBER}|none", "user/*.cruds", 412, "not-found", "No resource meets the condition."),
         ("identifier=1", "user/*.cruds", 412, "required", "The identifier lacks its system: send identifier="),
         ("name=x", "user/*.cruds", 400, "not-supported", "name: a write finds its resource by one criterion only"),

@@ -332,7 +332,7 @@ def test_two_hundred_parameters_are_taken_and_no_more(reader: Reader) -> None:
     assert reader.get("Patient", [("_count", "1")] * 200).status == 200
     answer = reader.get("Patient", [("_count", "1")] * 201)
 
-    assert (answer.status, answer.diagnostics) == (400, "There are too many parameters.")
+    assert (answer.status, answer.diagnostics) == (400, "There are too many parameters: send the search in parts.")
 
 
 def test_each_other_name_leads_to_a_parameter_that_some_type_offers_and_is_not_one_itself() -> None:

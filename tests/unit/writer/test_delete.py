@@ -36,7 +36,7 @@ def test_what_is_referred_to_stays_and_its_types_are_named(writer: Writer, made:
     answer = writer.delete(made)
 
     assert (answer.status, issues_in(answer)) == (409, [("conflict", ())])
-    assert answer.diagnostics.endswith("of these types: Condition, Observation.")
+    assert answer.diagnostics.endswith("of these types: Condition, Observation. Change or delete those first.")
     assert refers["id"] not in answer.text
     assert writer.reader.get(made).status == 200
 
@@ -59,7 +59,8 @@ def test_l10_types_that_the_token_may_neither_read_nor_search_are_others(
 
     answer = writer.as_caller(scope).delete(made)
     assert answer.status == 409
-    assert answer.diagnostics == f"The resource is still referred to, by resources of these types: {types}."
+    said = f"The resource is still referred to, by resources of these types: {types}. Change or delete those first."
+    assert answer.diagnostics == said
 
 
 def test_what_is_referred_to_no_more_can_go(writer: Writer, made: str) -> None:

@@ -132,12 +132,12 @@ def invalid_request(diagnostics: str) -> OutcomeError:
 
 def too_many_parameters() -> OutcomeError:
     """Return the 400 for a request with more parameters than one may have."""
-    return invalid_request("There are too many parameters.")
+    return invalid_request("There are too many parameters: send the search in parts.")
 
 
 def not_utf8(part: str) -> OutcomeError:
     """Return the 400 for a query or a form that is not UTF-8; `part` is one of the two."""
-    return invalid_request(f"The {part} is not UTF-8.")
+    return invalid_request(f"The {part} is not UTF-8: send it percent-encoded in UTF-8.")
 
 
 def method_not_allowed(allowed: str, advice: str = "") -> OutcomeError:
@@ -148,7 +148,11 @@ def method_not_allowed(allowed: str, advice: str = "") -> OutcomeError:
 
 def not_acceptable() -> OutcomeError:
     """Return the 406 when neither JSON nor XML is acceptable."""
-    return OutcomeError(406, "not-supported", "Answers are application/fhir+json or application/fhir+xml.")
+    return OutcomeError(
+        406,
+        "not-supported",
+        "Answers are application/fhir+json or application/fhir+xml: name one in Accept or _format.",
+    )
 
 
 def other_fhir_version() -> OutcomeError:
@@ -158,7 +162,7 @@ def other_fhir_version() -> OutcomeError:
 
 def too_large() -> OutcomeError:
     """Return the 413 for a request body over the limit."""
-    return OutcomeError(413, "too-long", "The request body is over the limit.")
+    return OutcomeError(413, "too-long", "The form is over the limit: send the search in parts.")
 
 
 def too_many_requests(retry_after: int, *, owed: int = 0, cost: int = 0) -> OutcomeError:

@@ -70,7 +70,7 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
         return Criterion(parameter, modifier, (text == "true",))
     texts = [one for one in split_unescaped(text, ",") if one]
     if not texts:
-        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing: give one, or leave the parameter out.")
     if len(texts) > MAX_ALTERNATIVES:
         raise outcomes.invalid_parameter(
             parameter.name, "at most 100 comma-separated values are taken.", code="too-costly"
@@ -104,7 +104,7 @@ def _string(parameter: SearchParameter, text: str) -> str:
     plain = unescape(text)
     words = normalise(plain).split()
     if not words:
-        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing: give one, or leave the parameter out.")
     if parameter.word_by_word and len(words) > MAX_WORDS:
         raise outcomes.invalid_parameter(parameter.name, f"at most {MAX_WORDS} words are taken.", code="too-costly")
     return plain
@@ -121,7 +121,7 @@ def _token(parameter: SearchParameter, text: str) -> Token:
     )
     if not code and (len(parts) == 1 or parts[-1]):
         # A telephone number of punctuation alone is not one, and must not match everything of a system.
-        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing: give one, or leave the parameter out.")
     if len(parts) == 1:
         return Token(None, code)
     return Token(parts[0], code or None)

@@ -147,7 +147,9 @@ def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
 
 def foreign_cursor() -> outcomes.OutcomeError:
     """Return the 400 outcome for a cursor that this server did not issue for this search."""
-    return outcomes.invalid_parameter(CURSOR, "the link is not one that this server gave for this search.")
+    return outcomes.invalid_parameter(
+        CURSOR, "the link is not one that this server gave for this search: begin with its first page."
+    )
 
 
 def _cipher_key(key: bytes) -> bytes:

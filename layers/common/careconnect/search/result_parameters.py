@@ -88,7 +88,7 @@ def parse_result_parameters(
     view = _view(values, headers.get("accept", ""))
     for head, modifier, text in given:
         if modifier:
-            raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
+            raise outcomes.invalid_parameter(head, "the modifier is not supported: leave it out.", code="not-supported")
         if head == "_count":
             _check_count(text)
         if head == "_total" and text not in TOTALS:
