@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from careconnect.fhir import outcomes
@@ -154,11 +154,11 @@ def _includes(type_: ResourceType, text: str, *, iterate: bool) -> list[Include]
         raise _not_followed("_include", type_, type_.includes)
     if rest == _ALL:
         return [Include(source, one, iterate=iterate) for one in source.followed(Follow.INCLUDE)]
-    parameter = source.parameter(name)
-    if parameter is None or Follow.INCLUDE not in parameter.follow:
+    parameter = source.followed_by_name[Follow.INCLUDE].get(name)
+    if parameter is None:
         raise _not_followed("_include", source, source.includes)
     if target and target not in parameter.targets:
-        takes = ", ".join(f"{source.name}:{parameter.name}:{each}" for each in parameter.targets)
+        takes = ", ".join(f"{source.name}:{name}:{each}" for each in parameter.targets)
         raise outcomes.invalid_parameter("_include", f"no such target; it takes {takes}.", code="not-supported")
     return [Include(source, parameter, target, iterate)]
 
@@ -168,7 +168,7 @@ def _reverse_includes(type_: ResourceType, text: str, *, iterate: bool) -> list[
         Include(source, parameter, iterate=iterate)
         for source in _in_reach(type_)
         for parameter in source.followed(Follow.REVERSE)
-        if iterate or type_.name in parameter.targets
+        if (iterate or type_.name in parameter.targets) and not _is_repeated(source, parameter, type_, iterate=iterate)
     ]
     if text == _ALL:
         return offered
@@ -176,12 +176,20 @@ def _reverse_includes(type_: ResourceType, text: str, *, iterate: bool) -> list[
     if rest == _ALL and (of_source := [include for include in offered if include.source.name == source_name]):
         return of_source
     name, _, target = rest.partition(":")
-    for include in offered:
-        if (include.source.name, include.parameter.name) == (source_name, name):
-            targets = include.parameter.targets if iterate else (type_.name,)
-            if target in ("", *targets):
-                return [replace(include, target=target)]
+    source = resource_type(source_name)
+    parameter = source.followed_by_name[Follow.REVERSE].get(name) if source and type_.reaches(source) else None
+    if source and parameter and (iterate or type_.name in parameter.targets):
+        targets = parameter.targets if iterate else (type_.name,)
+        if target in ("", *targets):
+            return [Include(source, parameter, target, iterate)]
     raise _not_followed("_revinclude", type_, type_.reverse_includes)
+
+
+def _is_repeated(source: ResourceType, parameter: SearchParameter, type_: ResourceType, *, iterate: bool) -> bool:
+    """Return True if the parent parameter leads to the same resources, for all types that are asked for."""
+    parent = source.parameter(parameter.parent)
+    asked = set(parameter.targets) if iterate else {type_.name}
+    return parent is not None and Follow.REVERSE in parent.follow and asked <= set(parent.targets)
 
 
 def _in_reach(type_: ResourceType) -> list[ResourceType]:

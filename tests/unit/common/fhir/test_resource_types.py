@@ -62,8 +62,8 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
         assert not whole.part_of
         assert not whole.parent
     if Follow.REVERSE in parameter.follow:
-        # It is followed back along its entries.
-        assert parameter.indexed
+        # It is followed back along its entries, or its parent's.
+        assert parameter.indexed or parameter.parent
 
 
 def test_everything_follows_what_leads_out_of_the_record() -> None:

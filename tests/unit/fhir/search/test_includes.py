@@ -4,13 +4,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, REVERSE_INCLUDES
+from careconnect.fhir.resource_types import (
+    RESOURCE_TYPES,
+    REVERSE_INCLUDES,
+    ParameterType,
+    ResourceType,
+    SearchParameter,
+)
+from careconnect.fhir.resource_types.stu3 import definition
+from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.record_writers import Writer, module_writer, writer
 from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import OBSERVATIONS, Resource, write_records
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.running.cases import each_of
 from fhir_reader import budget
 from fhir_reader.search import includes, search_resources
+
+__all__ = ["module_writer", "writer"]
 
 IN_ENCOUNTER = ["Observation/o1", "Observation/o2", "Observation/o3"]
 
@@ -398,3 +409,56 @@ def test_s4_everything_of_a_bound_client_is_of_its_patient(reader: Reader) -> No
     answer = bound.get("Patient/5/$everything")
     assert sorted(answer.found()) == ["Condition/c5", "MedicationRequest/mr5", "Observation/o50", "Patient/5"]
     assert answer.found("include") == ["Organization/P1"]
+
+
+def names_of(source: ResourceType, parameter: SearchParameter) -> Iterator[tuple[str, set[str]]]:
+    """Yield the names that STU3 has for the element of a reference, each with the served types that it is of."""
+    for name, other in definition(source.name)["parameters"].items():
+        if tuple(other.get("paths", ())) == parameter.paths:
+            own = source.parameter(name)
+            targets = {*parameter.targets} & {*(own.targets if own else other.get("targets", parameter.targets))}
+            yield name, {each.name for each in RESOURCE_TYPES if each.name in targets and each.reaches(source)}
+
+
+@each_of("source", RESOURCE_TYPES)
+def test_a_reference_is_followed_under_every_name_that_stu3_gives_it(reader: Reader, source: ResourceType) -> None:
+    for parameter in source.searchable:
+        for name, targets in names_of(source, parameter) if parameter.type is ParameterType.REFERENCE else ():
+            text = f"{source.name}:{name}"
+            assert reader.get(source.name, [("_include", text)]).status == 200, text
+            for target in targets:
+                assert reader.get(target, [("_revinclude", text)]).status == 200, (target, text)
+
+
+def test_what_was_recorded_in_an_episode_is_included_for_it(writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+    episode = {"resourceType": "EpisodeOfCare", "id": "e", "status": "active", "patient": {"reference": "Patient/4"}}
+    writer.made(episode)
+    writer.made(observation("Patient/4", id="in", context={"reference": "EpisodeOfCare/e"}))
+    writer.made(observation("Patient/4", id="out"))
+
+    for asked in ("Observation:context", "*", "Observation:*"):
+        answer = writer.reader.get("EpisodeOfCare", [("_revinclude", asked)])
+        assert answer.found("include") == ["Observation/in"], asked
+    assert writer.reader.get("EpisodeOfCare", "_revinclude=Observation:encounter").status == 400
+
+
+def test_another_name_includes_what_the_first_one_does(reader: Reader) -> None:
+    for type_name, name, other in (
+        ("Observation", "patient", "subject"),
+        ("Encounter", "patient", "subject"),
+        ("Condition", "encounter", "context"),
+    ):
+        by_name, by_other = (reader.get(type_name, f"_include={type_name}:{each}") for each in (name, other))
+        assert by_name.found("include") == by_other.found("include") != []
+    for target, name, other in (
+        ("Patient", "Observation:patient", "Observation:subject"),
+        ("Encounter", "Observation:encounter", "Observation:context"),
+    ):
+        by_name, by_other = (reader.get(target, f"_revinclude={each}") for each in (name, other))
+        assert by_name.found("include") == by_other.found("include") != []
+    # The same reference under two names is followed once.
+    both = reader.get("Patient", "_revinclude=Observation:patient&_revinclude=Observation:subject")
+    assert both.found("include") == reader.get("Patient", "_revinclude=Observation:subject").found("include")
+    assert reader.get("Patient", "_revinclude=Observation:subject:Group").status == 400
+    assert reader.get("Observation", "_include=Observation:subject:Group").status == 400

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from careconnect.fhir.resource_types.parameters import Follow, Part, Rank
+from careconnect.fhir.resource_types.parameters import Part, Rank
 from careconnect.fhir.resource_types.rows import (
     ACTIVE,
     ADDRESS,
@@ -97,7 +97,7 @@ RECORD_TYPES: Final[tuple[ResourceType, ...]] = (
         status("status", system="observation-status"),
         context(parent="encounter"),
         reference("performer"),
-        reference("device", follow=Follow.NOTHING),
+        reference("device"),
         _VALUE_QUANTITY,
         code("method"),
         code("value-concept"),

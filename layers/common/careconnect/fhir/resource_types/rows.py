@@ -54,9 +54,6 @@ def reference(
     name: str, *targets: str, rank: Rank = Rank.SHARED, follow: Follow = _ADDED, parent: str = ""
 ) -> SearchParameter:
     """Return a reference parameter."""
-    if parent:
-        # `_revinclude` follows index entries, and it has none of its own.
-        follow &= ~Follow.REVERSE
     return SearchParameter(name, ParameterType.REFERENCE, (), rank, targets, follow, parent=parent)
 
 

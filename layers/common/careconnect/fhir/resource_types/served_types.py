@@ -14,15 +14,15 @@ _ROWS: Final = {each.name: each for each in (*RECORD_TYPES, *DIRECTORY_TYPES)}
 
 REVERSE_INCLUDES: Final = {
     target.name: tuple(
-        (source.name, each.name)
+        (source.name, name)
         for source in _ROWS.values()
         if target.reaches(source)
-        for each in source.followed(Follow.REVERSE)
+        for name, each in source.followed_by_name[Follow.REVERSE].items()
         if target.name in each.targets
     )
     for target in (*_ROWS.values(), AUDIT_EVENT)
 }
-"""For each type, the (type, reference parameter) pairs that `_revinclude` may follow back to it."""
+"""For each type, the pairs of a type and a name of its reference that `_revinclude` may follow back to it."""
 
 
 def _chain(parameter: SearchParameter) -> str:

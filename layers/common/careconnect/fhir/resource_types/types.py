@@ -1,13 +1,14 @@
 """Resource types: the table that stores each, the scopes that open it, and its search parameters."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
 from careconnect.fhir.resource_types.parameters import Follow, Rank, SearchParameter
+from careconnect.fhir.resource_types.stu3 import definition
 
 FHIR_VERSION: Final = "3.0.1"
 
@@ -101,7 +102,7 @@ class ResourceType:
     @property
     def includes(self) -> tuple[str, ...]:
         """The values that `_include` accepts (`Observation:patient`)."""
-        return tuple(f"{self.name}:{p.name}" for p in self.followed(Follow.INCLUDE))
+        return tuple(f"{self.name}:{name}" for name in self.followed_by_name[Follow.INCLUDE])
 
     @cached_property
     def _joined(self) -> Mapping[str, tuple[SearchParameter, int]]:
@@ -115,6 +116,21 @@ class ResourceType:
     def followed(self, follow: Follow) -> tuple[SearchParameter, ...]:
         """Return the references that one operation follows."""
         return tuple(p for p in self.parameters if follow in p.follow)
+
+    @cached_property
+    def followed_by_name(self) -> Mapping[Follow, Mapping[str, SearchParameter]]:
+        """The references that `_include` and `_revinclude` follow, by each name that STU3 gives their elements."""
+        return {each: dict(self._names_of_followed(each)) for each in (Follow.INCLUDE, Follow.REVERSE)}
+
+    def _names_of_followed(self, follow: Follow) -> Iterator[tuple[str, SearchParameter]]:
+        followed = {each.name: each for each in self.followed(follow)}
+        for parameter in followed.values():
+            yield parameter.name, parameter
+            for name, other in definition(self.name)["parameters"].items():
+                if name not in followed and tuple(other.get("paths", ())) == parameter.paths:
+                    targets = tuple(each for each in parameter.targets if each in other.get("targets", (each,)))
+                    # Another name may be of fewer types: `practitioner` is one of the participants.
+                    yield name, parameter if targets == parameter.targets else replace(parameter, targets=targets)
 
     def reaches(self, other: "ResourceType") -> bool:
         """Return True if a search of this type may read another: only the records' function reads two tables."""
