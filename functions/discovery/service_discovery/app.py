@@ -55,7 +55,7 @@ class DiscoveryEndpoint(OutcomeEndpoint):
         context.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
         if document is None:
-            raise _refusal(request.path)
+            raise _refusal(request.method, request.path)
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
         return document(self, context)
@@ -110,7 +110,7 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
     return _DOCUMENTS.get(path, ("refused method", None))
 
 
-def _refusal(path: str) -> OutcomeError:
+def _refusal(method: str, path: str) -> OutcomeError:
     """Return the 404 of a path that the API does not have, or the 405 of one that does not take the method."""
     if path in (FHIR_PATH, f"{FHIR_PATH}/"):
         return outcomes.method_not_allowed(f"OPTIONS, {BASE.allowed}")
@@ -118,6 +118,9 @@ def _refusal(path: str) -> OutcomeError:
         allowed = parse_path(path).allowed
     except OutcomeError as unknown:
         return unknown
+    if method in allowed.split(", "):
+        # The gateway routes a path by its spelling: this one has escapes that it need not have.
+        return outcomes.not_supported("The path is spelled in another way: write its letters without escapes.")
     return outcomes.method_not_allowed(f"{allowed}, OPTIONS")
 
 

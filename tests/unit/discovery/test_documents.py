@@ -380,6 +380,11 @@ def test_a_path_that_only_ends_like_a_documents_is_not_offered(
     assert discovery.observer.lines[-1]["action"] == "refused method"
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "%43ondition/4"), ("POST", "Patien%74"), ("GET", "Goal%2F4")])
+def test_another_spelling_of_a_path_is_404(discovery: Discovery, method: str, path: str) -> None:
+    assert discovery.send(method, f"{FHIR_PATH}/{path}").status == 404
+
+
 @pytest.mark.parametrize("path", [FHIR_PATH, f"{FHIR_PATH}/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
 def test_the_fhir_base_itself_offers_nothing_but_bundles(discovery: Discovery, path: str, method: str) -> None:
