@@ -319,6 +319,7 @@ class _Attempt:
         judged = [(each, each.resource) for each in prepared if each.resource is not None]
         others = {key: other for each, _ in judged for key, other in each.referenced.items() if key not in written}
         stored = self.store.read_summaries(others.values())
+        full_urls = self.full_urls
         for each, resource in sorted(judged, key=lambda one: one[0].entry.position):
             request, target = each.entry.request, each.target
             with at_entry(each.entry.position, request.type.name):
@@ -326,7 +327,7 @@ class _Attempt:
                 found = find_references(request.caller, there, previous=target.references)
                 # From here on the answer tells that these patients exist, also if it is a refusal.
                 met.disclose(found.patients)
-                require_references(resource, each.references, {*found.keys, *written}, request.root, self.full_urls)
+                require_references(resource, each.references, {*found.keys, *written}, request.root, full_urls)
                 require_match(request, target)
 
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:

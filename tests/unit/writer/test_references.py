@@ -205,12 +205,32 @@ def test_k_a_single_write_refers_to_no_entry_of_a_bundle(writer: Writer, referen
     for answer in (
         writer.create(observation(reference)),
         writer.create(observation(reference, status="done")),
+        replace(writer.send("POST", "Observation/$validate", observation(reference), []), status=422),
         writer.update({**observation(reference), "id": stored["id"]}),
         writer.patch(f"Observation/{stored['id']}", replaced),
         writer.as_caller("patient/*.cruds", "4").create(observation("Patient/4", performer=[{"reference": reference}])),
     ):
         assert (answer.status, answer.json["issue"][-1]["code"]) == (422, "not-found")
         assert answer.json["issue"][-1]["diagnostics"] in (OF_AN_ENTRY, OF_AN_ENTRY.replace("subject", "performer[0]"))
+
+
+def test_k_what_has_no_reference_but_a_urn_is_found_by_missing(writer: Writer) -> None:
+    logical = {"identifier": {"system": "urn:x", "value": "1"}}
+    subjects: dict[str, dict[str, Any]] = {
+        "urn": {"reference": UUID},
+        "logical": logical,
+        "here": {"reference": "Patient/4"},
+        "elsewhere": {"reference": "https://other.example/fhir/Patient/9"},
+    }
+    for id_, subject in subjects.items():
+        writer.loaded({**observation(""), "id": id_, "subject": subject})
+
+    missing = {value: writer.reader.get("Observation", f"subject:missing={value}").ids() for value in ("true", "false")}
+
+    assert {value: sorted(ids) for value, ids in missing.items()} == {
+        "true": ["logical", "urn"],
+        "false": ["elsewhere", "here"],
+    }
 
 
 def test_a_stored_reference_to_an_entry_is_corrected_with_the_next_change(writer: Writer) -> None:
