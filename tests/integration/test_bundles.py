@@ -51,6 +51,36 @@ def test_a_batch_writes_and_reads_records_and_directory(http: httpx.Client, head
     assert statuses(http.post(f"{FHIR_PATH}{end}", json=deletions, headers=headers).json()["entry"]) == [204] * 3
 
 
+def test_an_entry_that_fails_is_answered_as_its_request_alone(http: httpx.Client, headers: dict[str, str]) -> None:
+    entries = [
+        entry("GET", "DiagnosticReport/1"),
+        entry("DELETE", "DiagnosticReport/1"),
+        entry("POST", "Nonsense", {"resourceType": "Nonsense"}),
+        entry("GET", "Patient/4/$nope"),
+        entry("PUT", "Patient/_history", patient()),
+        entry("PUT", "Patient/a_b", patient()),
+        entry("POST", "Patient/4", patient()),
+        entry("PUT", "Patient/4", {**patient(), "id": "4"}, ifMatch="1"),
+        entry("POST", "Observation", observation("Patient/none", status="odd")),
+        entry("GET", "Patient/none"),
+    ]
+    answered = http.post(FHIR_PATH, json=batch(*entries), headers=headers).json()["entry"]
+
+    for sent, each in zip(entries, answered, strict=True):
+        request = sent["request"]
+        condition = {"If-Match": request["ifMatch"]} if "ifMatch" in request else {}
+        body = sent.get("resource")
+        alone = http.request(
+            request["method"],
+            f"{FHIR_PATH}/{request['url']}",
+            headers=headers | condition,
+            content=json.dumps(body) if body else None,
+        )
+        assert alone.status_code >= 400
+        assert each["response"]["status"].startswith(f"{alone.status_code} "), request
+        assert each["response"]["outcome"] == alone.json()
+
+
 def test_a_transaction_of_linked_records_is_read_back_by_everything(
     http: httpx.Client, headers: dict[str, str]
 ) -> None:

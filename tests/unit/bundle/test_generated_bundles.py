@@ -1,0 +1,110 @@
+"""Generated Bundles of all kinds of entries: each is judged as its request is alone (`bundles.md`)."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.entry_kinds import (
+    CALLERS,
+    KINDS,
+    OF_A_BUNDLE,
+    REFERENCE,
+    STORED,
+    alone,
+    write_records,
+    writes,
+)
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.records.generated import is_long_run
+from careconnect_testing.records.stored import saved
+from careconnect_testing.running.bundle_service import Bundles, Entry, statuses, transaction
+
+Begin = Callable[[str], Writer]
+"""Returns the writers for a caller, over the records as they were at first."""
+
+EXAMPLES = 2_000 if is_long_run() else 25
+ALIKE = [name for name, kind in KINDS.items() if kind.is_alike]
+callers = st.sampled_from(list(CALLERS))
+
+
+@pytest.fixture(scope="module")
+def begin(module_writer: Writer) -> Begin:
+    write_records(module_writer)
+    restore = saved(module_writer.reader.tables)
+
+    def at_first(caller: str) -> Writer:
+        restore()
+        writer = module_writer.as_caller(**CALLERS[caller])
+        writer.ids = itertools.count()
+        writer.calls.clear()
+        return writer
+
+    return at_first
+
+
+def told(answered: Entry) -> tuple[int, object, Any]:
+    """Return the status of an answered entry, its location and version, and the outcome or the resource."""
+    response = answered["response"]
+    shown = response.get("outcome", answered.get("resource"))
+    return statuses([answered])[0], (response.get("location"), response.get("etag")), shown
+
+
+def told_alone(answer: Answer) -> tuple[int, object, Any]:
+    shown = json.loads(answer.text) if answer.text else None
+    return answer.status, (answer.headers.get("Location"), answer.headers.get("ETag")), shown
+
+
+@settings(max_examples=EXAMPLES)
+@given(callers, st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=12))
+@example("may do everything", list(KINDS))
+@example("reads patients", list(KINDS))
+@example("only writes", list(KINDS))
+@example("is bound", list(KINDS))
+def test_an_entry_of_a_batch_is_answered_as_its_request_alone(begin: Begin, caller: str, names: list[str]) -> None:
+    entries = [KINDS[name].entry for name in names]
+    answered = Bundles(begin(caller)).batch(*entries)
+
+    writer = begin(caller)
+    for name, sent, each in zip(names, entries, answered, strict=True):
+        if name in OF_A_BUNDLE:
+            issue = each["response"]["outcome"]["issue"][0]
+            assert (*statuses([each]), issue["code"]) == OF_A_BUNDLE[name]
+        else:
+            assert told(each) == told_alone(alone(writer, sent)), name
+
+
+@settings(max_examples=EXAMPLES)
+@given(callers, st.lists(st.sampled_from(ALIKE), max_size=8, unique=True))
+@example("may do everything", ["create", "an invalid value", "no resource"])
+@example("may do everything", [name for name in ALIKE if KINDS[name].check == STORED])
+@example("may do everything", [name for name in reversed(ALIKE) if KINDS[name].check == STORED])
+@example("may do everything", [name for name in ALIKE if KINDS[name].check == REFERENCE])
+@example("may do everything", [name for name in reversed(ALIKE) if KINDS[name].check > STORED])
+def test_a_transaction_is_refused_by_the_first_entry_at_fault_as_its_request_alone(
+    begin: Begin, caller: str, names: list[str]
+) -> None:
+    entries = [KINDS[name].entry for name in names]
+    refusals = {}
+    for position, name in enumerate(names):
+        if writes(entries[position]):
+            writer = begin(caller)
+            (single,) = Bundles(writer).batch(entries[position])
+            if "outcome" in single["response"]:
+                refusals[KINDS[name].check if writer.calls else 1, position] = single
+
+    answer = Bundles(begin(caller)).send(transaction(*entries))
+
+    if not refusals:
+        assert answer.status == 200, answer.text
+        return
+    check, first = min(refusals)
+    status, _, outcome = told(refusals[check, first])
+    expected, found = outcome["issue"][0], answer.json["issue"][0]
+    assert (answer.status, found["code"], found["diagnostics"]) == (status, expected["code"], expected["diagnostics"])
+    assert found["expression"][0].startswith(f"Bundle.entry[{first}]")
