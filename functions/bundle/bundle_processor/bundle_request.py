@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from bundle_processor import refusals
@@ -77,7 +77,7 @@ def _repeated(entries: Sequence[Entry]) -> Iterator[Issue]:
 
 
 def _faults(bundle: dict[str, Any]) -> list[Issue]:
-    """Return the faults of a Bundle but for its resources and methods, each of which is judged with its entry."""
+    """Return the faults of a Bundle but for what is judged with its entry: resources, methods and conditions."""
     issues = []
     bare = {**bundle, "entry": list(map(_bare, bundle["entry"]))} if _has_entries(bundle) else bundle
     try:
@@ -93,15 +93,26 @@ def _has_entries(bundle: Mapping[str, Any]) -> bool:
     return isinstance(bundle.get("entry"), list) and bool(bundle["entry"])
 
 
+_OF_THE_ENTRY: Final = {
+    "method": METHODS[0],
+    "ifMatch": "x",
+    "ifNoneMatch": "x",
+    "ifNoneExist": "x",
+    "ifModifiedSince": "2000-01-01T00:00:00Z",
+}
+"""The texts of a request that are judged with its entry, each with one that STU3 takes."""
+
+
 def _bare(entry: Any) -> Any:
-    """Return an entry without its resource, with a request, and with a method that STU3 knows."""
+    """Return an entry without its resource, with a request, and without the texts that are judged with the entry."""
     if not isinstance(entry, dict) or not entry:
         return entry
     bare = {name: value for name, value in entry.items() if name != "resource"}
     # One without a request has one fault, not one for each element of it.
     request = bare["request"] = bare.get("request", {}) or {"method": METHODS[0], "url": "Patient"}
-    if isinstance(request, dict) and isinstance(method := request.get("method"), str) and method:
-        bare["request"] = {**request, "method": METHODS[0]}
+    if isinstance(request, dict):
+        texts = {name for name, text in request.items() if isinstance(text, str) and (text or name != "method")}
+        bare["request"] = request | {name: sound for name, sound in _OF_THE_ENTRY.items() if name in texts}
     return bare
 
 

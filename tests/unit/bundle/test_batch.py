@@ -88,6 +88,7 @@ ALONE: dict[str, Callable[[Writer], tuple[Entry, Answer]]] = {
         entry("PUT", "Patient/new", NEW, ifMatch="7"),
         one.update(NEW, If_Match="7"),
     ),
+    "an empty ifMatch": lambda one: (entry("PUT", "Patient/new", NEW, ifMatch=""), one.update(NEW, If_Match="")),
     "an ifNoneExist that is no query": lambda one: (
         entry("POST", "Patient", patient(), ifNoneExist="Observation?identifier=x|1"),
         one.create(patient(), If_None_Exist="Observation?identifier=x|1"),

@@ -1,6 +1,7 @@
 """Entries of Bundles of all kinds, good and at fault, over a few records; and the single request of each."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -100,6 +101,7 @@ KINDS: Mapping[str, EntryKind] = {
     "read of a version": EntryKind(entry("GET", "Patient/4/_history/1?_summary=true")),
     "read of what did not change": EntryKind(entry("GET", "Patient/4", ifNoneMatch='W/"1"')),
     "read of what is not new": EntryKind(entry("GET", "Patient/4", ifModifiedSince="2030-01-01T00:00:00+01:00")),
+    "read since no moment": EntryKind(entry("GET", "Patient/4", ifModifiedSince="yesterday")),
     "read of what is not there": EntryKind(entry("GET", "Patient/none")),
     "history": EntryKind(entry("GET", "Patient/same/_history")),
     "search": EntryKind(entry("GET", "Observation?patient=4&_include=Observation:patient")),
@@ -121,6 +123,8 @@ KINDS: Mapping[str, EntryKind] = {
     "a broken invariant": EntryKind(entry("POST", "Condition", {**_CONDITION, "abatementString": "x"})),
     "a malformed ifMatch": EntryKind(entry("PUT", "Patient/old", _patient("old"), ifMatch="1")),
     "a malformed ifNoneExist": EntryKind(entry("POST", "Patient", patient(), ifNoneExist="Observation?identifier=x|1")),
+    "an empty ifMatch": EntryKind(entry("DELETE", "Patient/old", ifMatch="")),
+    "an empty ifNoneExist": EntryKind(entry("POST", "Patient", patient(), ifNoneExist="")),
     "a condition that is no identifier": EntryKind(entry("POST", "Patient", patient(), ifNoneExist="name=x")),
     "a condition without a value": EntryKind(entry("DELETE", "Patient?identifier=urn:x%7C")),
     "a condition of many parts": EntryKind(entry("DELETE", f"Patient?{'&'.join(['identifier=a%7Cb'] * 300)}")),
@@ -230,9 +234,10 @@ def alone(writer: Writer, given: Entry) -> Answer:
     for element, name in (("ifMatch", "If-Match"), ("ifNoneMatch", "If-None-Match"), ("ifNoneExist", "If-None-Exist")):
         if element in request:
             headers[name] = request[element]
-    if "ifModifiedSince" in request:
-        moment = datetime.fromisoformat(request["ifModifiedSince"]).astimezone(UTC)
-        headers["If-Modified-Since"] = format_datetime(moment, usegmt=True)
+    if since := request.get("ifModifiedSince"):
+        headers["If-Modified-Since"] = since
+        with suppress(ValueError):
+            headers["If-Modified-Since"] = format_datetime(datetime.fromisoformat(since).astimezone(UTC), usegmt=True)
     body = given.get("resource", "")
     event = fhir_event(
         request["method"],
