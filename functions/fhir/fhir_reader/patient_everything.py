@@ -1,13 +1,13 @@
 """`Patient/{id}/$everything`: the whole record of a patient, as far as the token permits."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from careconnect.fhir.interactions import EVERYTHING
 from careconnect.fhir.outcomes import Issue, OperationOutcome
 from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
-from careconnect.fhir.resource_types import Follow, ResourceType
+from careconnect.fhir.resource_types import Follow
 from careconnect.search.links import Cursor
 from fhir_reader.budget import MAX_ENTRIES
 from fhir_reader.read_resource import read_resource
@@ -16,7 +16,7 @@ from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import disclose_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import Include, SearchQuery
-from fhir_reader.store.stored import OWN_POSITION, Entry
+from fhir_reader.store.stored import Entry
 
 MAX_MEMBERS: Final = 1_000
 """Compartment entries that one page examines. The Bundle has a total if these are all entries."""
@@ -40,16 +40,19 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     """Return the patient, its record by type and date, and the resources that a page's resources refer to.
 
     The parameters select by type, date and change. A type that the token may not both read and search is neither
-    returned nor counted, and the first page names it. A page examines a bounded part
-    of the compartment. It may therefore be short, or empty, and still have a next page. `total` is present if the
-    first page examined everything. Raises the outcomes of a read of the patient, and 400 for a foreign cursor or for a
-    requested count that is too costly (STU3 Patient §8.1.14.1).
+    looked up nor counted, and the first page names it. A page examines a bounded part of the selected types: by date or
+    change it may be short, or empty, and still have a next page. `total` is present if the first page examined
+    everything. Raises the outcomes of a read of the patient, and 400 for a foreign cursor or for a requested count that
+    is too costly (STU3 Patient §8.1.14.1).
     """
     patient_type, used, count = query.type, query.used, context.result.count
     selection = selection_of(query)
+    members = [type_ for type_, _ in patient_type.members.values() if type_.name in selection.types]
+    left_out = [each.name for each in members if not context.caller.may_find(each)]
+    selection = replace(selection, types=frozenset(selection.types).difference(left_out))
     is_number = context.result.only_total
     links = [("self", context.links.url(used))]
-    said = [*query.warnings, *([] if query.cursor else _left_out(patient_type, selection, context))]
+    said = query.warnings if query.cursor or not left_out else [*query.warnings, _told_of(left_out)]
     warned = [outcome_entry(OperationOutcome(tuple(said)), context.result.view)] if said else []
     # A request for the count alone returns the count, or fails as too costly.
     limit = MAX_ENTRIES if is_number else MAX_MEMBERS
@@ -61,7 +64,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
         if context.caller.sees(patient_type, patient, ()):
             # Requested concurrently with the patient, and discarded if the patient cannot be read.
             expected = 1 + (limit if wanted is None else wanted)
-            compartment = context.store.compartment(patient_type, patient, after, expected)
+            compartment = context.store.compartment(patient_type, patient, after, expected, selection.types)
     read_resource(context.store, context.caller, patient_type, patient)
     with context.budget.charged_to(EVERYTHING.operation):
         part = _examine(compartment, after, selection, context, limit=limit, wanted=wanted)
@@ -83,13 +86,10 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     return Bundle(total, links, [*warned, *page.entries])
 
 
-def _left_out(patient_type: ResourceType, selection: RecordSelection, context: SearchContext) -> Iterator[Issue]:
-    """Yield the information that the token does not open some of the selected types, whether there are any or not."""
-    members = (type_ for type_, _ in patient_type.members.values() if type_.name in selection.types)
-    names = [each.name for each in members if not context.caller.may_find(each)]
-    if names:
-        text = f"Left out, as the token may not both read and search these types: {', '.join(names)}."
-        yield Issue("suppressed", text, "information")
+def _told_of(left_out: Sequence[str]) -> Issue:
+    """Return the information that types are left out, whether the patient has any or not."""
+    text = f"Left out, as the token may not both read and search these types: {', '.join(left_out)}."
+    return Issue("suppressed", text, "information")
 
 
 def _examine(
@@ -104,7 +104,6 @@ def _examine(
     """Examine at most `limit` entries of a compartment; stop once more than `wanted` are found."""
     offered: list[tuple[str, Entry]] = []
     found, end, examined = 0, after, 0
-    may_find: dict[str, bool] = {}
     for entries in compartment:
         for position, entry in entries:
             context.budget.examined += 1
@@ -114,11 +113,8 @@ def _examine(
                 return _Part(offered, found, end, is_last=False)
             examined += 1
             end = position
-            name = entry.type.name
-            if name not in may_find:
-                # Reading the patient already checked the access to it.
-                may_find[name] = position == OWN_POSITION or context.caller.may_find(entry.type)
-            if may_find[name] and selection.holds(entry):
+            # Reading the patient already checked the access to it.
+            if selection.holds(entry):
                 found += 1
                 if len(offered) <= context.result.count:
                     offered.append((position, entry))

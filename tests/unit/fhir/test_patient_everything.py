@@ -41,15 +41,22 @@ def test_neither_format_tells_a_total_that_is_not_known(reader: Reader) -> None:
     assert "<total" not in reader.get(PATH, "_count=1&_format=xml").text
 
 
-@pytest.mark.usefixtures("few")
-def test_what_is_not_opened_is_examined_and_passed_over(reader: Reader) -> None:
-    pages = reader.as_caller("system/Patient.rs system/Procedure.rs").walk(PATH, "_count=50")
+@pytest.mark.parametrize("types", [["Procedure"], ["Encounter", "Goal", "Procedure"], ["AllergyIntolerance"]])
+@pytest.mark.parametrize("count", [1, 100])
+def test_what_is_not_opened_or_not_asked_for_costs_nothing(reader: Reader, types: list[str], count: int) -> None:
+    record = [one for page in reader.walk(PATH, "_count=100") for one in page.found()]
+    expected = [one for one in record if one.partition("/")[0] in types]
+    scope = " ".join(f"system/{each}.rs" for each in ("Patient", *types))
+    opened = reader.as_caller(scope).walk(PATH, f"_count={count}")
+    asked = reader.walk(PATH, f"_count={count}&_type={','.join(types)}")
 
-    assert len(pages) > 2
-    found = [one for page in pages for one in page.found()]
-    assert found[0] == "Patient/4"
-    assert {one.partition("/")[0] for one in found[1:]} == {"Procedure"}
-    assert [] in [page.found() for page in pages]
+    assert [one for page in opened for one in page.found()] == ["Patient/4", *expected]
+    assert [one for page in asked for one in page.found()] == expected
+    for caller, query in ((reader.as_caller(scope), ""), (reader, f"_type={','.join(types)}")):
+        caller.calls.clear()
+        caller.get(PATH, query)
+        # One for neighbours among the types, and those of bodies and includes.
+        assert caller.calls.count("Query") <= len(types)
 
 
 @pytest.mark.usefixtures("few")

@@ -284,8 +284,9 @@ NOT_TAKEN = [
         (
             f"Encounter?_revinclude={value}",
             (
-                "_revinclude: of Encounter it takes Condition:encounter, Observation:encounter, Procedure:encounter, "
-                "MedicationRequest:context, MedicationStatement:context."
+                "_revinclude: of Encounter it takes Condition:encounter, Condition:context, Observation:encounter, "
+                "Observation:context, Procedure:encounter, Procedure:context, MedicationRequest:context, "
+                "MedicationStatement:context."
             ),
         )
         for value in ("Patient:*", "Nonsense:*", ":*", "Observation:*:Encounter")
@@ -294,13 +295,6 @@ NOT_TAKEN = [
     (
         "Patient?_include=Patient:organization:Location",
         "_include: no such target; it takes Patient:organization:Organization.",
-    ),
-    (
-        "Encounter?_revinclude=Observation:context",
-        (
-            "_revinclude: of Encounter it takes Condition:encounter, Observation:encounter, Procedure:encounter, "
-            "MedicationRequest:context, MedicationStatement:context."
-        ),
     ),
     (
         "Condition?patient.nmae=x",

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.fhir import outcomes
@@ -14,7 +15,7 @@ from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import order_key
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
 from careconnect.storage.intents import INTENT_ATTRIBUTES, TXN, StateTables
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, positions_of, prefix_of, resource_key
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, positions_of, prefix_of, reference_prefix, resource_key
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.resource_store import ResourceStore, Result
 from fhir_reader.store.snapshot import Snapshot, SnapshotNeededError, Snapshots
@@ -42,9 +43,6 @@ _LAST: Final = "\U0010ffff"
 
 _PROJECTED: Final = {f"#{name}": name for name in ("values", *INTENT_ATTRIBUTES)}
 _PROJECTION: Final = ", ".join(("sk", *_PROJECTED))
-
-# A compartment's entries begin with a type's name; the items of the patient itself begin with '#'.
-_FIRST_TYPE: Final = "A"
 
 
 class DynamoDbResourceStore:
@@ -182,34 +180,38 @@ class DynamoDbResourceStore:
         return None
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int
+        self, patient_type: ResourceType, patient: str, after: str, expected: int, types: Collection[str]
     ) -> Iterator[list[tuple[str, Entry]]]:
         """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
 
         The first calls are made immediately, and not when the first list is taken.
         """
         table, partition = self._tables[patient_type.table], resource_key(patient_type.name, patient)
-        self._pay(1 if after else 2)
+        ranges = [(max(low, _next(after)), high) for low, high in _ranges_of(patient_type, types) if high > after]
+        self._pay((not after) + bool(ranges))
         if self._budget:
             expected = min(expected, self._budget.entries_paid + 1)
-        query: dict[str, Any] = {
-            "TableName": table,
-            "KeyConditionExpression": "pk = :pk AND sk > :after",
-            "ExpressionAttributeValues": {
-                ":pk": {"S": partition},
-                ":after": {"S": max(after, _FIRST_TYPE)},
-            },
-            **limit_of(expected),
-            **self._consistency,
-        }
+        queries: list[dict[str, Any]] = [
+            {
+                "TableName": table,
+                "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+                "ExpressionAttributeValues": {":pk": {"S": partition}, ":low": {"S": low}, ":high": {"S": high}},
+                **limit_of(expected),
+                **self._consistency,
+            }
+            for low, high in ranges
+        ]
         own = None if after else self._begin(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
-        first = self._begin(self._query, **query)
+        begun = [self._begin(self._query, **query) for query in queries[:1]]
 
         def parts() -> Iterator[list[tuple[str, Entry]]]:
             if own:
                 yield [(OWN_POSITION, entry) for entry in _entries_of(patient_type, own.result())]
-            for items in parts_of(self._query, query, first):
-                yield _members(items)
+            for number, query in enumerate(queries):
+                self._pay(1 if number else 0)
+                first = begun[0] if not number else self._begin(self._query, **query)
+                for items in parts_of(self._query, query, first):
+                    yield _members(items)
 
         return parts()
 
@@ -293,6 +295,20 @@ def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str
         if values := json.loads(stored := item.get("values", {}).get("S", "null")):
             order = order_key(StoredValues(type_, resource_id, values), type_.order_by)
             yield Entry(type_, resource_id, order, stored)
+
+
+def _ranges_of(patient_type: ResourceType, types: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the ranges of the sort keys of types in a compartment: one for types that are neighbours."""
+    members = patient_type.members
+    for is_asked, names in groupby(sorted(members), key=types.__contains__):
+        if is_asked:
+            prefixes = [reference_prefix(name, members[name][1].name) for name in names]
+            yield prefixes[0], prefixes[-1] + _LAST
+
+
+def _next(position: str) -> str:
+    """Return a text between a position and all that follow: none has a space."""
+    return f"{position} "
 
 
 def _member(position: str) -> ResourceType | None:

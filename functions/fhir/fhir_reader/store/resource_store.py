@@ -1,6 +1,6 @@
 """The interface of the reader's store: resources, their versions and their index."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from careconnect.fhir.resource_types import ResourceType
@@ -80,9 +80,11 @@ class ResourceStore(Protocol):
         """Return the systems of a token's entries, or None if there are over `limit`: a call for each and one more."""
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int
+        self, patient_type: ResourceType, patient: str, after: str, expected: int, types: Collection[str]
     ) -> Iterator[list[tuple[str, Entry]]]:
         """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
+
+        `types` are the names of those whose entries are yielded.
 
         The first entry is the one after the position `after`. If `after` is empty, the patient's own entry comes first,
         at `OWN_POSITION`, and is requested at the same time. `expected` is the estimated number of entries that will be

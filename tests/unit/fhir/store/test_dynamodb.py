@@ -95,8 +95,8 @@ def test_a_range_is_read_to_its_end_page_by_page(reader: Reader) -> None:
         f"o{number}" for number in range(OBSERVATIONS, 0, -1)
     ]
     assert len(asked) == 3
-    whole = [*chain.from_iterable(store(reader).compartment(type_("Patient"), "4", "", 0))]
-    assert [*chain.from_iterable(small.compartment(type_("Patient"), "4", "", 0))] == whole
+    whole = [*chain.from_iterable(store(reader).compartment(type_("Patient"), "4", "", 0, type_("Patient").members))]
+    assert [*chain.from_iterable(small.compartment(type_("Patient"), "4", "", 0, type_("Patient").members))] == whole
 
 
 def test_a_stream_is_read_no_further_than_it_is_looked_at(reader: Reader) -> None:
@@ -190,12 +190,22 @@ def test_a_fault_of_dynamodb_is_a_503_with_retry_after_and_no_detail(
 
 def test_a_compartment_is_what_names_the_patient_as_its_own(reader: Reader) -> None:
     """The partition also holds entries that refer to the patient by other parameters, or are of types not served."""
-    before = [place for place, _ in chain.from_iterable(store(reader).compartment(type_("Patient"), "4", "", 0))]
+    before = [
+        place
+        for place, _ in chain.from_iterable(
+            store(reader).compartment(type_("Patient"), "4", "", 0, type_("Patient").members)
+        )
+    ]
     others = [{"pk": {"S": "Patient/4"}, "sk": {"S": sk}} for sk in ("Encounter?participant#0#e9", "Flag?patient#0#f1")]
     for other in others:
         reader.client.put_item(TableName=reader.tables.record, Item={**other, "values": {"S": "{}"}})
 
-    after = [place for place, _ in chain.from_iterable(store(reader).compartment(type_("Patient"), "4", "", 0))]
+    after = [
+        place
+        for place, _ in chain.from_iterable(
+            store(reader).compartment(type_("Patient"), "4", "", 0, type_("Patient").members)
+        )
+    ]
     for other in others:
         reader.client.delete_item(TableName=reader.tables.record, Key=other)
 
@@ -220,7 +230,7 @@ def test_the_same_store_reads_consistently_and_shares_what_it_keeps(reader: Read
         reader.calls.clear()
         (stream,) = each.entries(type_("Observation"), [OF_PATIENT_4])
         assert list(stream.parts())
-        assert list(each.compartment(type_("Patient"), "4", "", 2))
+        assert list(each.compartment(type_("Patient"), "4", "", 2, type_("Patient").members))
         assert each.systems(type_("Patient"), token_partition("Patient", "identifier", "9658218873"), 3)
         assert each.entries_by_id(type_("Patient"), ["4"])
         assert each.read_all([(type_("Patient"), "4"), (type_("Location"), "L1")])
