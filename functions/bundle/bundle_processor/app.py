@@ -39,7 +39,7 @@ from record_writer.response import Presentation, is_pretty, response_to
 from record_writer.write_resources import ResourceWriter
 
 SECONDS: Final = 15.0
-"""The time after which no further entry is begun: an entry takes ten seconds at most, the function 26."""
+"""The time after which no further entry is begun, from the request's receipt by the gateway: one takes ten at most."""
 
 Respond = Callable[[Request, BundleShare], Response]
 """Answers the request of an entry, which has units of the Bundle's share; never raises."""
@@ -79,14 +79,14 @@ class BundleEndpoint(InteractionEndpoint):
         return BASE
 
     def _bundle(self, requested: Requested) -> Response:
-        begun = self.elapsed()
         context, request = requested.context, requested.request
+        begun = self.elapsed() - context.waited
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         view = View(format_, is_pretty(request.query))
         type_, entries = entries_in(request, context.base_url.fhir)
         share = self._charge(type_, entries, requested.caller, context)
         if type_ == TRANSACTION.name:
-            text = self._transaction(entries, requested.turned_into(TRANSACTION), view, share, begun + SECONDS)
+            text = self._transaction(entries, requested.turned_into(TRANSACTION), view, share, begun)
         else:
             context.recorder.facts = replace(context.recorder.facts, is_by_entries=True)
             responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
@@ -112,21 +112,22 @@ class BundleEndpoint(InteractionEndpoint):
         return BundleShare(max(0, free_units(self.quota, caller.client_id, context.now) - reads), bill)
 
     def _transaction(
-        self, entries: Sequence[Entry], requested: Requested, view: View, share: BundleShare, end: float
+        self, entries: Sequence[Entry], requested: Requested, view: View, share: BundleShare, begun: float
     ) -> str:
         """Write a transaction, then answer its reads; return the text of the response."""
         context, request, recorder = requested.context, requested.request, requested.context.recorder
         writes: dict[int, tuple[WriteEntry, Presentation]] = {}
         refusal = None
+        writer = self.writer.of_request(recorder, begun)
         met = recorder.while_writing()
         for number, entry in enumerate(entries):
             if not is_read(entry):
+                writer.require_time()
                 try:
                     with at_entry(number, entry.parsed.type.name if entry.parsed else ""):
                         writes[number] = _write_entry(number, entry, requested, met)
                 except OutcomeError as error:
                     refusal = refusal or RefusedEntry(number, error)
-        writer = replace(self.writer, store=self.writer.store.recorded_by(recorder))
         results = writer.write_all(
             [each for each, _ in writes.values()],
             recorder.while_writing,
@@ -141,7 +142,7 @@ class BundleEndpoint(InteractionEndpoint):
             for (each, presentation), result in zip(writes.values(), results, strict=True)
         }
         responses = (
-            done[number] if number in done else self._in_time(entry, nothing_stale(request), share, end)
+            done[number] if number in done else self._in_time(entry, nothing_stale(request), share, begun + SECONDS)
             for number, entry in enumerate(entries)
         )
         return _Answer(fhir_base, view, BundleType.TRANSACTION_RESPONSE).text(entries, responses)

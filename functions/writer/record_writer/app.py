@@ -39,7 +39,7 @@ class WriterEndpoint(InteractionEndpoint):
             context.recorder.facts = replace(context.recorder.facts, query=query)
         write, presentation = write_request_of(requested, context.recorder.while_writing())
         write = _with_share(write, context)
-        writer = replace(self.writer, store=self.writer.store.recorded_by(context.recorder))
+        writer = self.writer.of_request(context.recorder, self.writer.elapsed() - context.waited)
         recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
         result = writer.write(write, recorder.while_writing, on_conflict, _bill_of(context))
         return response_to(result, path.type, context.base_url.fhir, presentation)

@@ -1,6 +1,6 @@
 """Check all that needs no look-up: conditions, duplicates, counts, validity, the caller's record (`write.md`)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -110,16 +110,21 @@ def resources_to_be(entries: Sequence[WriteEntry]) -> dict[int, WriteRequest]:
 
 
 def judge_each(
-    entries: Sequence[WriteEntry], requests: Mapping[int, WriteRequest], refused: RefusedEntry | None
+    entries: Sequence[WriteEntry],
+    requests: Mapping[int, WriteRequest],
+    refused: RefusedEntry | None,
+    require_time: Callable[[], None],
 ) -> tuple[list[list[Issue]], frozenset[int]]:
     """Judge each entry as if it were alone, in the order of the Bundle, but for what needs a look-up.
 
-    `requests` are those that send a resource. Raises the outcome of the first entry at fault, which may be the
-    `refused` one, unless its resource is invalid: then the faults of all invalid resources from there on are returned.
-    Else the positions of updates that break invariants alone: the stored version may break the same ones.
+    `requests` are those that send a resource. `require_time` raises the 503 outcome once it is too late to write.
+    Raises the outcome of the first entry at fault, which may be the `refused` one, unless its resource is invalid: then
+    the faults of all invalid resources from there on are returned. Else the positions of updates that break invariants
+    alone: the stored version may break the same ones.
     """
     breaking = set()
     for number, entry in enumerate(entries):
+        require_time()
         if refused and refused.position < entry.position:
             raise refused.error
         with at_entry(entry.position, entry.request.type.name):

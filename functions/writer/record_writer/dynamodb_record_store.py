@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from typing import Any, Final
@@ -22,10 +22,11 @@ from careconnect_records.items.reference_counts import count_keys, counts_of
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.resolve import IntentResolver, PendingError, StillAtWorkError
-from careconnect_records.multi_step.write import MultiStepWrite, OvertakenError
+from careconnect_records.multi_step.write import InDoubtError, MultiStepWrite, OutOfTimeError, OvertakenError
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, transact, write_actions
+from record_writer import refusals
 from record_writer.record_store import ConflictError, EventActions, IdentifierMatches, NotTakenError
 
 # Errors of a conflict with another writer. A transaction that is throttled counts as one: it is tried again likewise.
@@ -217,9 +218,11 @@ class DynamoDbRecordStore:
         try:
             if len(plans) == 1 and plans[0].fits(len(events)):
                 actions = write_actions(plans[0], self._tables, strict=True, full=full)
-                _do(transact, self._tables.client, actions, events)
+                with _failures(is_undone=False):
+                    transact(self._tables.client, actions, events)
             else:
-                _do(self._steps.write, plans, strict=True, events=events, seconds=seconds)
+                with _failures(is_undone=True):
+                    self._steps.write(plans, strict=True, events=events, seconds=seconds)
         except ConflictError:
             for plan in plans:
                 # The next attempt does not read the reference counts that a multi-step write may hold.
@@ -295,19 +298,33 @@ def _resolve(operation: Callable[..., Any], *arguments: Any) -> Any:
         raise outcomes.unavailable(error_code(error)) from error
 
 
-def _do(operation: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-    """Do a write; raises `ConflictError`, `_EventsRefusedError` if the tables refuse it, or the 503 outcome."""
+@contextmanager
+def _failures(*, is_undone: bool) -> Iterator[None]:
+    """Turn the errors of a write into `ConflictError`, `_EventsRefusedError` if the tables refuse it, or a 503 outcome.
+
+    `is_undone` says that the write is not done after an error, but `InDoubtError`.
+    """
     try:
-        operation(*arguments, **options)
-    except (OvertakenError, StillAtWorkError):
-        raise ConflictError from None
-    except EventsNotTakenError as error:
-        raise _EventsRefusedError(f"no event: {error}", is_down=str(error) in DOWN) from error
-    except SERVICE_ERRORS as error:
-        if error_code(error) in _NOT_TAKEN:
-            raise _EventsRefusedError(error_code(error), is_down=True) from error
-        if error_code(error) not in _CONFLICTS:
-            raise outcomes.unavailable(error_code(error)) from error
-        if lasting := sorted(set(reasons_of(error)) - _PASSING):
-            raise outcomes.unavailable(lasting[0]) from error
-        raise ConflictError from None
+        yield
+    except InDoubtError as error:
+        raise _failure(error.__cause__, is_undone=False) from error
+    except (OvertakenError, StillAtWorkError, OutOfTimeError, EventsNotTakenError, *SERVICE_ERRORS) as error:
+        raise _failure(error, is_undone=is_undone) from error
+
+
+def _failure(error: Any, *, is_undone: bool) -> Exception:
+    """Return the error to raise for one of a write, of which it is known that it is not done, or is not known."""
+    if isinstance(error, OvertakenError | StillAtWorkError):
+        return ConflictError()
+    if isinstance(error, OutOfTimeError):
+        return refusals.out_of_time() if is_undone else refusals.in_doubt("out of time")
+    if isinstance(error, EventsNotTakenError):
+        return _EventsRefusedError(f"no event: {error}", is_down=str(error) in DOWN)
+    code = error_code(error)
+    if code in _NOT_TAKEN:
+        return _EventsRefusedError(code, is_down=True)
+    if code not in _CONFLICTS:
+        return refusals.not_written(code) if is_undone else refusals.in_doubt(code)
+    if lasting := sorted(set(reasons_of(error)) - _PASSING):
+        return refusals.not_written(lasting[0])
+    return ConflictError()

@@ -70,8 +70,8 @@ class Prepared:
 class Preparation:
     """One attempt to prepare the writes of a request. `met` collects the patients that its look-ups disclose.
 
-    `now` is in epoch milliseconds. `breaking` are the positions of updates that break invariants: they are judged
-    beside the stored version.
+    `now` is in epoch milliseconds. `require_time` raises the 503 outcome once it is too late to commit. `breaking` are
+    the positions of updates that break invariants: they are judged beside the stored version.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Preparation:
         now: int,
         require_valid: RequireValid,
         met: Disclosures,
+        require_time: Callable[[], None],
         breaking: Collection[int] = (),
     ) -> None:
         self._store = store
@@ -88,6 +89,7 @@ class Preparation:
         self._now = now
         self._require_valid = require_valid
         self._met = met
+        self._require_time = require_time
         self._breaking = breaking
         self._unread: dict[int, tuple[str, ...]] = {}
         self.matches: dict[str, tuple[str, ...]] = {}
@@ -117,6 +119,7 @@ class Preparation:
         refusal = FirstRefusal()
         targets = {}
         for entry in entries:
+            self._require_time()
             with refusal.of(entry):
                 targets[entry.position] = self._known_target(entry)
         refusal.raise_any()
@@ -127,6 +130,7 @@ class Preparation:
         prepared = []
         items = size = 0
         for entry in entries:
+            self._require_time()
             with refusal.of(entry), limits_refused():
                 as_stored = replace(entry, request=rewritten(entry, names)) if names else entry
                 prepared.append(self._prepare(as_stored, targets[entry.position]))

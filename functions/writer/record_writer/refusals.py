@@ -297,4 +297,23 @@ def too_many_operations(limit: int) -> OutcomeError:
 
 def lost_to_others() -> OutcomeError:
     """Return 503 for a write that conflicted with others until its time was up."""
-    return outcomes.unavailable("lost to other writes")
+    text = "Other writes of the same resources kept coming first, and nothing was written: try again shortly."
+    return outcomes.unavailable("lost to other writes", text=text)
+
+
+def out_of_time() -> OutcomeError:
+    """Return 503 for a write that took so long that it may not commit any more."""
+    text = "It took too long, and nothing was written: try again, or send less at once."
+    return outcomes.unavailable("out of time", text=text)
+
+
+def not_written(reason: str) -> OutcomeError:
+    """Return 503 for a write that failed, and that will never be done; `reason` is for the log."""
+    text = "Temporarily unavailable, and nothing was written: try again shortly."
+    return outcomes.unavailable(reason, text=text)
+
+
+def in_doubt(reason: str) -> OutcomeError:
+    """Return 503 for a write of which nobody knows whether it is done; `reason` is for the log."""
+    text = "It may have been written, which is not known: read it before you send it again."
+    return outcomes.unavailable(reason, text=text)

@@ -3,6 +3,7 @@
 A single write is a transaction of one. After a conflict with another write, all of it is prepared anew.
 """
 
+import math
 import time
 import uuid
 from collections import Counter, defaultdict
@@ -21,8 +22,6 @@ from careconnect.oauth.scopes import Letter
 from careconnect.storage.quota import UNITS_PER_EVENT, Bill, Quota
 from careconnect_records.items.references import references_of
 from careconnect_records.multi_step.states import STATE_ACTIONS
-from careconnect_records.multi_step.write import SECONDS as SECONDS_OF_ONE
-from careconnect_records.multi_step.write import SECONDS_TOGETHER
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.plan import MAX_ACTIONS, plan_holding
 from careconnect_records.writes.target import Target
@@ -41,7 +40,7 @@ from record_writer.find_references import find_references
 from record_writer.judge_write import Judgement
 from record_writer.prepare import ORDER, Preparation, Prepared, RequireValid, limits_refused, require_match
 from record_writer.price import UNITS_PER_LOOKUP, first_price, second_price
-from record_writer.record_store import ConflictError, NotTakenError, RecordStore
+from record_writer.record_store import ConflictError, EventActions, NotTakenError, RecordStore
 from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
@@ -51,8 +50,11 @@ MAX_PATIENTS: Final = MAX_ACTIONS - STATE_ACTIONS
 SECONDS: Final = 9.0
 """How long a write is tried again after conflicts: the last attempt of a single one ends within ten seconds."""
 
-_SECONDS_TO_COMMIT: Final = 15.0
-"""The time after which no attempt commits: the function of Bundles has 26 seconds."""
+_SECONDS_OF_ONE: Final = 10.0
+"""The time after which no attempt of a single write commits."""
+
+COMMIT_SECONDS: Final = 20.0
+"""The time after which no write of a request commits, from its receipt by the gateway: at 25 it is answered."""
 
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
@@ -64,7 +66,10 @@ Begin = Callable[[], Disclosures]
 
 @dataclass(frozen=True, slots=True)
 class ResourceWriter:
-    """Writes resources. `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start."""
+    """Writes resources. `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start.
+
+    No write commits once `elapsed` is over `commits_until`.
+    """
 
     store: RecordStore
     quota: Quota
@@ -73,6 +78,16 @@ class ResourceWriter:
     sleep: Callable[[float], None] = time.sleep
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     random: Callable[[], float] = SystemRandom().random
+    commits_until: float = math.inf
+
+    def of_request(self, events: EventActions, begun: float) -> "ResourceWriter":
+        """Return the writer of a request with its events, which the gateway received at `begun` by `elapsed`."""
+        return replace(self, store=self.store.recorded_by(events), commits_until=begun + COMMIT_SECONDS)
+
+    def require_time(self) -> None:
+        """Raise the 503 outcome if it is too late to commit."""
+        if self.elapsed() > self.commits_until:
+            raise refusals.out_of_time()
 
     def write(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None], bill: Bill) -> WriteResult:
         """Do a single write, as `write_all` does several."""
@@ -96,8 +111,14 @@ class ResourceWriter:
             if refused:
                 raise refused.error
             return []
-        results = self._until_done(self._attempt(entries, begin, bill, refused), _Attempt.write, begin, on_conflict)
+        writer = self._of_one() if entries[0].is_alone else self
+        attempt = writer._attempt(entries, begin, bill, refused)
+        results = writer._until_done(attempt, _Attempt.write, begin, on_conflict)
         return [results[each.position] for each in entries]
+
+    def _of_one(self) -> "ResourceWriter":
+        """Return the writer of a single write, which has less time."""
+        return replace(self, commits_until=min(self.commits_until, self.elapsed() + _SECONDS_OF_ONE))
 
     def judge(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None], bill: Bill) -> list[Issue]:
         """Return all that a single write would be refused for or warned of, and write nothing (`judge_write`).
@@ -107,7 +128,7 @@ class ResourceWriter:
         entries = [WriteEntry(request)]
         paid = self._first_prices(entries, bill)
         self._charge(entries, paid, bill)
-        attempt = _Attempt(self, entries, {}, (), bill, paid, self.elapsed() + _SECONDS_TO_COMMIT)
+        attempt = _Attempt(self, entries, {}, (), bill, paid)
         return self._until_done(attempt, _Attempt.judge, begin, on_conflict)
 
     def _attempt(
@@ -117,10 +138,9 @@ class ResourceWriter:
 
         First that of the first entry which would be refused alone, then those of what the entries are together.
         """
-        begun = self.elapsed()
         ordered = sorted(entries, key=lambda each: ORDER.index(each.request.kind))
         paid = self._first_prices(entries, bill)
-        invalid, breaking = judge_each(entries, resources_to_be(entries), refused)
+        invalid, breaking = judge_each(entries, resources_to_be(entries), refused, self.require_time)
         if invalid:
             if entries[0].is_alone and are_readable(invalid[0]):
                 self._charge(entries, paid, bill)
@@ -131,7 +151,7 @@ class ResourceWriter:
         require_distinct(entries, _known_keys(entries))
         conditional = conditional_references(entries)
         self._charge(entries, paid, bill)
-        return _Attempt(self, ordered, conditional, breaking, bill, paid, begun + _SECONDS_TO_COMMIT)
+        return _Attempt(self, ordered, conditional, breaking, bill, paid)
 
     def _first_prices(self, entries: Sequence[WriteEntry], bill: Bill) -> dict[int, int]:
         """Return the first price of each entry, by position; raises the 429 outcome for a client that owes."""
@@ -185,7 +205,7 @@ class ResourceWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """What each attempt to do some writes begins with; `end` is the time after which none commits.
+    """What each attempt to do some writes begins with.
 
     `breaking` are the positions of updates that break invariants, as the stored version may do.
     """
@@ -196,7 +216,6 @@ class _Attempt:
     breaking: Collection[int]
     bill: Bill
     paid: Mapping[int, int]
-    end: float
 
     @property
     def caller(self) -> Caller:
@@ -234,7 +253,7 @@ class _Attempt:
 
     def _preparation(self, met: Disclosures, require_valid: RequireValid, breaking: Collection[int]) -> Preparation:
         now = int(self.writer.clock() * 1000)
-        return Preparation(self.store, self.writer.new_id, now, require_valid, met, breaking)
+        return Preparation(self.store, self.writer.new_id, now, require_valid, met, self.writer.require_time, breaking)
 
     def write(self, met: Disclosures) -> dict[int, WriteResult]:
         """Prepare, check, charge and commit the writes, and return their results by position.
@@ -255,9 +274,8 @@ class _Attempt:
             full = self.store.full_locks(plans[0]) if len(plans) == 1 and not held else ()
         met.versions = _versions_referring(prepared, preparation.matches)
         if plans:
-            several = len(plans) + len(held) > 1
-            seconds = min(SECONDS_TOGETHER if several else SECONDS_OF_ONE, self.end - writer.elapsed())
-            self.store.write([*plans, *held], made, full, seconds)
+            writer.require_time()
+            self.store.write([*plans, *held], made, full, writer.commits_until - writer.elapsed())
         # A transaction has no room for the events of all that its resources may refer to: only these are in it.
         met.disclose(patient for each in prepared for patient in each.patients)
         return {each.entry.position: _result(each) for each in prepared}

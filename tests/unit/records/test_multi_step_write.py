@@ -21,7 +21,7 @@ from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.release import MAX_SECONDS, Release
 from careconnect_records.multi_step.resolve import ABANDONED_SECONDS, IntentResolver, StillAtWorkError
 from careconnect_records.multi_step.states import WriteStates
-from careconnect_records.multi_step.write import SECONDS, MultiStepWrite, OvertakenError
+from careconnect_records.multi_step.write import SECONDS, InDoubtError, MultiStepWrite, OutOfTimeError, OvertakenError
 from careconnect_records.writes import plan
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
@@ -432,7 +432,7 @@ def test_one_that_takes_too_long_gives_up(empty: Reader) -> None:
         clock.now += SECONDS + 1
 
     at_call(reader, 3, late)
-    with pytest.raises(OvertakenError):
+    with pytest.raises(OutOfTimeError):
         MultiStepWrite(reader.tables, resolver).write([made], strict=True)
 
     assert [state.done for _, state in WriteStates(reader.tables).all()] == [False]
@@ -472,7 +472,7 @@ def test_a_commit_without_an_answer_was_done_if_its_state_says_so(empty: Reader)
     assert released(reader) == wanted
 
 
-def test_a_commit_of_which_nobody_can_tell_keeps_its_error(empty: Reader) -> None:
+def test_a_commit_of_which_nobody_can_tell_is_in_doubt(empty: Reader) -> None:
     reader = empty
     written(reader, FIRST)
     before = saved(reader.tables)
@@ -484,8 +484,9 @@ def test_a_commit_of_which_nobody_can_tell_keeps_its_error(empty: Reader) -> Non
             unreachable()
 
     reader.faults.append(down)
-    with lost(reader, commit), pytest.raises(ReadTimeoutError):
+    with lost(reader, commit), pytest.raises(InDoubtError) as raised:
         write(reader, SECOND, START + MINUTE)
+    assert isinstance(raised.value.__cause__, ReadTimeoutError)
 
 
 def test_what_is_deleted_meanwhile_is_not_referred_to(empty: Reader) -> None:

@@ -31,7 +31,13 @@ from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.reading import read_items
 from careconnect_records.multi_step.resolve import IntentResolver, StillAtWorkError
-from careconnect_records.multi_step.write import SECONDS_TOGETHER, MultiStepWrite, OvertakenError
+from careconnect_records.multi_step.write import (
+    SECONDS_TOGETHER,
+    InDoubtError,
+    MultiStepWrite,
+    OutOfTimeError,
+    OvertakenError,
+)
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.plan_write import plan_write
@@ -141,7 +147,7 @@ class RecordWriter:
             self._pauses.before(attempt)
             try:
                 return self._attempt(requests)
-            except (StillAtWorkError, OvertakenError):
+            except (StillAtWorkError, OvertakenError, OutOfTimeError):
                 code = "another writer is at work on it"
             except TooLargeError as error:
                 return failed(len(requests), str(error))
@@ -201,12 +207,18 @@ class RecordWriter:
                 with self._locks.taken(plans):
                     self._transact(write_actions(plans[0], self._tables, strict=False, full=full))
             else:
-                self._steps.write(plans, strict=False, seconds=SECONDS_TOGETHER)
-        except (ClientError, OvertakenError, StillAtWorkError):
+                self._write_in_steps(plans)
+        except (ClientError, OvertakenError, OutOfTimeError, StillAtWorkError):
             for plan in plans:
                 with suppress(ClientError, StillAtWorkError):
                     self._resolver.release_hidden(plan)
             raise
+
+    def _write_in_steps(self, plans: Sequence[WritePlan]) -> None:
+        try:
+            self._steps.write(plans, strict=False, seconds=SECONDS_TOGETHER)
+        except InDoubtError as error:
+            raise error.__cause__ or error from None
 
     def _resolved(self, target: Target) -> Target:
         """Return a target with its index record as its last write left it; raises `StillAtWorkError`."""

@@ -5,6 +5,7 @@ import time
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
+from careconnect.runtime.call_limit import CALL_LIMIT
 from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import Settings
 
@@ -28,4 +29,5 @@ def pipeline_of(
         clock=time.time,
         origin=Origin(settings.optional("ORIGIN_SECRET")),
         auditing=auditing,
+        limit_calls=CALL_LIMIT.of_request,
     )

@@ -7,7 +7,7 @@ metrics and CORS. The authorizer does not use it, since it answers with policies
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
@@ -21,6 +21,9 @@ from careconnect.storage.quota import BundleShare
 
 PREFLIGHT: Final = "preflight"
 """The action of a CORS preflight, which a browser sends before another request and which accesses nothing."""
+
+_GATEWAY_SECONDS: Final = 29.0
+"""The time that API Gateway waits for a function."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,15 @@ class RequestContext:
     metrics: list[Metric] = field(default_factory=list)
     recorder: EventRecorder = field(default_factory=EventRecorder)
     share: BundleShare | None = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds from the request's receipt by the gateway to its arrival here.
+
+        0 if it cannot be so long ago, as of an event that is sent again, or of clocks that differ.
+        """
+        seconds = self.now - self.request.received_at
+        return seconds if 0 < seconds < _GATEWAY_SECONDS else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class RequestPipeline:
     """Turns a REST proxy event into API Gateway's response format; never raises. `clock` returns epoch seconds.
 
     With `auditing`, no answer leaves before the events of its request are stored (`audit.md`, Before the answer
-    leaves).
+    leaves). `limit_calls` limits the calls of AWS within a request that has waited for some seconds.
     """
 
     endpoint: Endpoint
@@ -115,6 +127,7 @@ class RequestPipeline:
     clock: Callable[[], float]
     origin: Origin = field(default_factory=Origin)
     auditing: Auditing | None = None
+    limit_calls: Callable[[float], AbstractContextManager[None]] = lambda _waited: nullcontext()
 
     def __call__(self, event: Mapping[str, Any], lambda_context: Any = None) -> dict[str, Any]:
         """Answer an event; only the request id of `lambda_context` is read."""
@@ -124,7 +137,8 @@ class RequestPipeline:
                 if self.origin.secret:
                     request = self.origin.seen_by(request)
                 context = self._context(request)
-                return self._rendered(self._response(context), context)
+                with self.limit_calls(context.waited):
+                    return self._rendered(self._response(context), context)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             function_request_id = str(getattr(lambda_context, "aws_request_id", ""))
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})

@@ -223,12 +223,14 @@ def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
     return error
 
 
-def unavailable(reason: str, *metrics: Metric) -> OutcomeError:
+def unavailable(
+    reason: str, *metrics: Metric, text: str = "Temporarily unavailable: try again shortly."
+) -> OutcomeError:
     """Return the 503 when a backing service throttles or is down; `metrics` are counted besides `Unavailable`."""
     return OutcomeError(
         503,
         "transient",
-        "Temporarily unavailable: try again shortly.",
+        text,
         {"Retry-After": "2"},
         reason=reason,
         metrics=("Unavailable", *metrics),

@@ -48,8 +48,8 @@ class Request:
     """One HTTP request as a function sees it.
 
     `headers` have lower-cased names, the values of a repeated one joined by commas (RFC 9110 §5.3); `query`
-    holds decoded (name, value) pairs, each name's values together and in order. `stage`, `api_id` and
-    `source_ip` come from the gateway, not from the caller.
+    holds decoded (name, value) pairs, each name's values together and in order. `stage`, `api_id`, `source_ip` and
+    `received_at`, in epoch seconds, come from the gateway, not from the caller.
     """
 
     method: str
@@ -63,6 +63,7 @@ class Request:
     stage: str
     source_ip: str
     gateway_request_id: str
+    received_at: float = 0.0
 
     @property
     def request_id(self) -> str:
@@ -150,6 +151,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
         stage=str(context.get("stage", "")),
         source_ip=str(identity.get("sourceIp", "")),
         gateway_request_id=str(context.get("requestId", "")),
+        received_at=int(context.get("requestTimeEpoch") or 0) / 1000,
     )
 
 

@@ -3,8 +3,9 @@
 The clients come from botocore's session, which boto3 uses too. boto3 adds resources and S3 transfers: sixty modules
 that no function uses and every start would import.
 
-A request has 29 s at API Gateway, and a function 20 s. One request to AWS may take 1 s to connect and 2 s to answer,
-and is tried twice. A function therefore answers 503 itself even if three of them in a row time out.
+A request has 29 s at API Gateway, and a function 20 s, that of Bundles 26. One request to AWS may take 1 s to connect
+and 2 s to answer, and is tried twice, but not after `CALL_SECONDS` of the function's own request. A function therefore
+answers 503 itself, however many of them time out.
 
 Work that boto3 does for each request by default, and that no request of ours needs, is switched off (ADR 29).
 """
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session  # noqa: TID251 - here alone
+
+from careconnect.runtime.call_limit import CALL_LIMIT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +42,13 @@ _CONFIG: Final = Config(
 _BINARY: Final = b'"B'
 """The start of a binary attribute's type name in a DynamoDB answer; a text may contain the same bytes."""
 
+
+class NoTimeLeftError(BotoCoreError):
+    """A call was not sent, because the request has no time left for it."""
+
+    fmt = "The request has no time left for another call."
+
+
 # ConnectionError, TimeoutError and the like are BotoCoreErrors; errors returned by the service are ClientErrors.
 SERVICE_ERRORS: Final = (BotoCoreError, ClientError)
 
@@ -52,6 +62,7 @@ def session() -> Session:
 def dynamodb() -> "DynamoDBClient":
     """Create the DynamoDB client; endpoint, region and credentials come from the environment."""
     client = cast("DynamoDBClient", session().create_client("dynamodb", config=_CONFIG))
+    client.meta.events.register("before-send.dynamodb", _require_time)
     client.meta.events.register("before-parse.dynamodb", _take_as_it_is)
     return client
 
@@ -64,6 +75,12 @@ def kms() -> "KMSClient":
 def s3() -> "S3Client":
     """Create the S3 client; endpoint, region and credentials come from the environment."""
     return cast("S3Client", session().create_client("s3", config=_CONFIG))
+
+
+def _require_time(**_: Any) -> None:
+    """Raise `NoTimeLeftError` instead of a first or second attempt for which the request has no time left."""
+    if CALL_LIMIT.is_over:
+        raise NoTimeLeftError
 
 
 def _take_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:

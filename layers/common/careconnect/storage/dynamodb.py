@@ -137,9 +137,13 @@ class FormatCheckedClient:
 
     def _read(self, operation: Callable[..., Any], /, **request: Any) -> Any:
         looks = self._looks_at(request)
-        answer = operation(**request)
-        for look in looks:
-            look.result()
+        try:
+            answer = operation(**request)
+        finally:
+            # No check may outlive the request: Lambda freezes the instance then.
+            failures = [look.exception() for look in looks]
+        for failure in filter(None, failures):
+            raise failure
         return answer
 
     def _write(self, operation: Callable[..., Any], /, **request: Any) -> Any:

@@ -57,7 +57,6 @@ _LARGEST_ITEM: Final = 390_000
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
 _SECONDS_OF_RELEASE: Final = 1.0
-_FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError)
 
 # Reasons for which a transaction was not done, and may be done as it is.
 _PASSING: Final = frozenset(("None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"))
@@ -68,7 +67,18 @@ class TooManyKeysError(TooLargeError):
 
 
 class OvertakenError(Exception):
-    """Another write has changed the items that this one was planned on, or this one took too long."""
+    """Another write has changed the items that this one was planned on."""
+
+
+class OutOfTimeError(Exception):
+    """A write has taken all its time, and may not commit any more."""
+
+
+class InDoubtError(Exception):
+    """A write has failed, and nobody knows whether it is done or will be. Its cause is the error."""
+
+
+_FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError, OvertakenError, OutOfTimeError)
 
 
 def fit_together(items: int, size: int) -> bool:
@@ -95,12 +105,12 @@ class MultiStepWrite:
     def write(
         self, plans: Sequence[WritePlan], *, strict: bool, events: Sequence[Item] = (), seconds: float = SECONDS
     ) -> None:
-        """Write plans of different resources within `seconds`, and put audit events with them.
+        """Write plans of different resources, and put audit events with them; no commit begins after `seconds`.
 
         A `strict` write fails if it would refer to a deleted resource, or delete one that is referred to. Raises
-        `TooCostlyError` and `TooManyKeysError` before anything is written, `EventsNotTakenError`, `OvertakenError`,
-        `StillAtWorkError`, and otherwise what botocore raises. After any of them nothing is written, unless the last
-        call was not answered.
+        `TooCostlyError`, `TooManyKeysError` and `StillAtWorkError` before anything is written, `InDoubtError`, and if
+        its state says that it will never be done, `EventsNotTakenError`, `OvertakenError`, `OutOfTimeError`, and
+        otherwise what botocore raises.
         """
         name, end = new_name(self._tables.own_states), self._elapsed() + seconds
         held = _Held(self._tables, self._resolver, plans, name, strict=strict)
@@ -120,10 +130,10 @@ class MultiStepWrite:
             for number, step in enumerate(_steps(groups)):
                 guards = self._states.step_actions(name) if number else [self._states.begin_action(name)]
                 self._transact([*guards, *step], end)
-        except (*_FAILURES, OvertakenError):
+        except _FAILURES as error:
             # The next writer of the resources need not wait until it is abandoned.
-            with suppress(*_FAILURES):
-                self._states.abort(name)
+            if self._ended_as(name) is None:
+                raise InDoubtError from error
             raise
         self._commit(name, list(held.release_actions()), events, end)
 
@@ -132,16 +142,28 @@ class MultiStepWrite:
         room = max(0, _AT_ONCE - len(events))
         try:
             self._transact([*self._states.commit_actions(name), *releases[:room]], end, events)
-        except (*_FAILURES, OvertakenError) as error:
+        except _FAILURES as error:
             # A call without an answer may have been done, or come yet: the state alone decides.
-            with suppress(*_FAILURES):
-                if not self._states.abort(name) and (state := self._states.read(name)) and state.done:
-                    return
+            done = self._ended_as(name)
+            if done:
+                return
+            if done is None:
+                raise InDoubtError from error
             raise error from None
         end = self._elapsed() + _SECONDS_OF_RELEASE
-        with suppress(*_FAILURES, OvertakenError):
+        with suppress(*_FAILURES):
             for step in _steps([action] for action in releases[room:]):
                 self._transact(step, end)
+
+    def _ended_as(self, name: str) -> bool | None:
+        """Abort a write that has failed; return whether it was done all the same, None if its state is not known."""
+        with suppress(*_FAILURES):
+            if self._states.abort(name):
+                return False
+            state = self._states.read(name)
+            # Without a state it was not begun, or others have undone and released it.
+            return state.done if state else False
+        return None
 
     def _transact(self, actions: Sequence[Item], end: float, events: Sequence[Item] = ()) -> None:
         """Do a transaction, again if it was cancelled for reasons that pass."""
@@ -161,7 +183,7 @@ class MultiStepWrite:
 
     def _require_time(self, end: float) -> None:
         if self._elapsed() > end:
-            raise OvertakenError
+            raise OutOfTimeError
 
 
 class _Held:

@@ -42,9 +42,14 @@ class Exchange:
         return self.answer.status if self.answer else 0
 
     @property
+    def has_failed(self) -> bool:
+        """Return True for a request that may be sent again: it has no answer, or a server's error."""
+        return self.answer is None or self.answer.status >= 500
+
+    @property
     def is_in_doubt(self) -> bool:
         """Return True if a write may have been done although nobody said so."""
-        return self.answer is None or self.answer.status >= 500
+        return self.has_failed and not (self.answer and "nothing was written" in self.answer.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Actor:
         for attempt in range(ATTEMPTS):
             sent = Sent(method, f"{FHIR_PATH}/{path}", _pairs(query), given, text, self.token)
             done = self._exchange(step, sent)
-            if not done.is_in_doubt or step.kind not in _SAFE_TO_REPEAT or attempt + 1 == ATTEMPTS:
+            if not done.has_failed or step.kind not in _SAFE_TO_REPEAT or attempt + 1 == ATTEMPTS:
                 return
             self.scheduler.pause(1.0)
 
@@ -168,7 +168,7 @@ class Actor:
         attempt = 1
         while True:
             done = self._exchange(step, Sent("GET", f"{FHIR_PATH}/{path}", _pairs(query), headers, None, self.token))
-            if not done.is_in_doubt or attempt == ATTEMPTS:
+            if not done.has_failed or attempt == ATTEMPTS:
                 return done
             attempt += 1
             self.scheduler.pause(1.0)

@@ -45,7 +45,7 @@ def _group(exchange: Exchange, ledger: Ledger) -> Group:
         for commit in commits
         if exchange.began < commit.place < end and commit.task == exchange.client
     }
-    if 400 <= exchange.status < 500 and made:
+    if made and exchange.status >= 400 and not exchange.is_in_doubt:
         raise BrokenPromiseError(f"{exchange.step} was refused, and made {sorted(made)}")
     places = sorted(commit.place for commit in made.values())
     if places and places[-1] - places[0] != len(places) - 1:
