@@ -98,23 +98,21 @@ _ADDED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """R4's elements for which STU3 has none."""
 
-_CODEABLE: Final[Mapping[str, tuple[str, ...]]] = {
-    "AllergyIntolerance": ("clinicalStatus", "verificationStatus"),
-    "Condition": ("clinicalStatus", "verificationStatus"),
-}
-"""Elements that are a CodeableConcept in R4 and a code in STU3."""
+_CODEABLE: Final = "is a CodeableConcept, which is R4's: STU3 has a code"
+_REPEATING: Final = "is an array, which is R4's: STU3 has one element"
 
-_REPEATING: Final[Mapping[str, tuple[str, ...]]] = {
-    "Condition": ("stage",),
-    "Encounter": ("appointment",),
-    "Goal": ("target",),
-    "HealthcareService": ("category", "eligibility"),
-    "Location": ("type",),
-    "MedicationRequest": ("category",),
-    "Observation": ("interpretation",),
-    "ObservationComponent": ("interpretation",),
+FORMS: Final[Mapping[str, Mapping[str, str]]] = {
+    "AllergyIntolerance": {"clinicalStatus": _CODEABLE, "verificationStatus": _CODEABLE},
+    "Condition": {"clinicalStatus": _CODEABLE, "stage": _REPEATING, "verificationStatus": _CODEABLE},
+    "Encounter": {"appointment": _REPEATING},
+    "Goal": {"target": _REPEATING},
+    "HealthcareService": {"category": _REPEATING, "eligibility": _REPEATING},
+    "Location": {"type": _REPEATING},
+    "MedicationRequest": {"category": _REPEATING},
+    "Observation": {"interpretation": _REPEATING},
+    "ObservationComponent": {"interpretation": _REPEATING},
 }
-"""Elements that repeat in R4 and not in STU3."""
+"""The elements that have another form in R4, by type; each with a predicate for that form."""
 
 
 def stu3_instead_of(type_name: str, name: str) -> str:
@@ -125,11 +123,14 @@ def stu3_instead_of(type_name: str, name: str) -> str:
 
 
 def form_of_r4(type_name: str, key: str, value: Any) -> str:
-    """Return a predicate for a value in the form of R4, empty for any other; `key` is a name, perhaps with a `_`."""
-    if isinstance(value, list):
-        return "is an array, which is R4's: STU3 has one element" if key in _REPEATING.get(type_name, ()) else ""
-    if not isinstance(value, dict) or key.removeprefix("_") not in _CODEABLE.get(type_name, ()):
-        return ""
+    """Return a predicate for the value of one of `FORMS` in the form of R4, empty for any other.
+
+    `key` is the element's name, perhaps with a `_`.
+    """
+    name = key.removeprefix("_")
+    predicate = FORMS[type_name][name]
+    if predicate == _REPEATING:
+        return predicate if key == name and isinstance(value, list) else ""
     # XML adds what is no value beside it.
-    is_concept = key[0] != "_" or not {"coding", "text"}.isdisjoint(value)
-    return "is a CodeableConcept, which is R4's: STU3 has a code" if is_concept else ""
+    is_concept = isinstance(value, dict) and (key == name or not {"coding", "text"}.isdisjoint(value))
+    return predicate if is_concept else ""

@@ -18,7 +18,7 @@ from careconnect.fhir.nearest_name import nearest_name
 from careconnect_records.parsing.exact_json import MAX_NESTED, nests_too_deeply
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
 from careconnect_records.stu3.invariants import EMPTY, broken_invariants
-from careconnect_records.stu3.r4_elements import form_of_r4, stu3_instead_of
+from careconnect_records.stu3.r4_elements import FORMS, form_of_r4, stu3_instead_of
 from careconnect_records.stu3.schema import Element, model_beside_primitive, model_of, shape_of
 from careconnect_records.stu3.value_forms import value_fault
 
@@ -98,7 +98,7 @@ def _faults(node: Any, model: Any, path: str, own: tuple[str, ...] = ()) -> Iter
     if not node:
         yield Fault.at(path, "invalid", EMPTY)
         return
-    shape = shape_of(model)
+    shape, forms = shape_of(model), FORMS.get(model.__name__, ())
     for key in node:
         name = key.removeprefix("_")
         element = shape.get(name)
@@ -106,7 +106,7 @@ def _faults(node: Any, model: Any, path: str, own: tuple[str, ...] = ()) -> Iter
             continue
         if element is None or (key != name and not element.primitive):
             yield _misplaced(path, node[key], shape) if key == OUT_OF_ORDER else _unknown(path, key, model)
-        elif not element.repeats and (predicate := form_of_r4(model.__name__, key, node[key])):
+        elif name in forms and (predicate := form_of_r4(model.__name__, key, node[key])):
             yield Fault.at(f"{path}.{name}", "value" if element.primitive else "invalid", predicate)
         elif key != name and not element.extends:
             yield Fault.at(f"{path}.{name}", "invalid", "cannot be extended")
