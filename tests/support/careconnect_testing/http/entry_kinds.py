@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -255,4 +255,5 @@ def alone(writer: Writer, given: Entry) -> Answer:
     is_read = request["method"] in ("GET", "HEAD") or (
         request["method"] == "POST" and below and not below.endswith("$validate")
     )
-    return writer.reader.send(event) if is_read else writer.answer(event)
+    app = writer.reader.app(type_.table) if is_read else writer.app(type_.table)
+    return Answer.of(replace(app, auditing=writer.auditing)(event))
