@@ -1,15 +1,16 @@
 """The HTTP side of Bundles: the entries of a batch are answered one by one, those of a transaction all or none."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from bundle_processor import refusals
+from bundle_processor.bundle_answer import BundleAnswer
 from bundle_processor.bundle_request import Entry, entries_in
 from bundle_processor.entry_price import is_read, price_of
 from bundle_processor.entry_request import nothing_stale, request_of
-from bundle_processor.entry_response import entry_of, full_url_of, refused, without_body
+from bundle_processor.entry_response import refused
 from bundle_processor.refused_entry import refusal_of
 from careconnect.audit.disclosures import Disclosures
 from careconnect.endpoint.interaction_endpoint import (
@@ -23,7 +24,7 @@ from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import BATCH, TRANSACTION, WRITES, Interaction
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
+from careconnect.fhir.rendering.bundle import BundleType
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
 from careconnect.fhir.request import BASE, FhirPath, parse_path
@@ -90,7 +91,7 @@ class BundleEndpoint(InteractionEndpoint):
         else:
             context.recorder.facts = replace(context.recorder.facts, is_by_entries=True)
             responses = (self._in_time(entry, request, share, begun + SECONDS) for entry in entries)
-            text = _Answer(context.base_url.fhir, view, BundleType.BATCH_RESPONSE).text(entries, responses)
+            text = BundleAnswer(context.base_url.fhir, view, BundleType.BATCH_RESPONSE).text(entries, responses)
         return fhir_response(200, text, format_, {"Cache-Control": "no-store"})
 
     handlers: ClassVar[Mapping[Interaction, Handler]] = {BATCH: _bundle}
@@ -145,7 +146,7 @@ class BundleEndpoint(InteractionEndpoint):
             done[number] if number in done else self._in_time(entry, nothing_stale(request), share, begun + SECONDS)
             for number, entry in enumerate(entries)
         )
-        return _Answer(fhir_base, view, BundleType.TRANSACTION_RESPONSE).text(entries, responses)
+        return BundleAnswer(fhir_base, view, BundleType.TRANSACTION_RESPONSE).text(entries, responses)
 
     def _in_time(self, entry: Entry, request: Request, share: BundleShare, end: float) -> Response:
         """Answer an entry by itself; it is not begun after `end`."""
@@ -183,44 +184,3 @@ def _names_of(full_url: str, fhir_base: str) -> tuple[tuple[str, ...], str]:
     if "://" in full_url:
         return (full_url,), "/".join(full_url.split("/")[:-2])
     return ((full_url,) if full_url.startswith("urn:") else ()), ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """The answer to a Bundle, in which each entry's response has its place."""
-
-    fhir_base: str
-    view: View
-    type: BundleType
-
-    def text(self, entries: Sequence[Entry], responses: Iterable[Response]) -> str:
-        """Return the text of the answer, with the response to each entry."""
-        room = BUNDLE_BYTES
-        texts = []
-        versions: set[tuple[str, str]] = set()
-        for number, (entry, response) in enumerate(zip(entries, responses, strict=True)):
-            # The entries that follow have room for their least.
-            text = self._entry(entry, response, room - _LEAST_BYTES * (len(entries) - 1 - number), versions)
-            room -= bytes_of(text)
-            texts.append(text)
-        return Bundle(None, (), texts, self.type).text(self.view)
-
-    def _entry(self, entry: Entry, response: Response, room: int, versions: set[tuple[str, str]]) -> str:
-        """Return the entry of a response; without room, a refusal in place of a read, or a write without its body.
-
-        `versions` are those that entries before it show: a full URL with the same version would be there twice
-        (STU3 `bdl-7`).
-        """
-        full_url = full_url_of(entry, response, self.fhir_base)
-        version = full_url, response.headers.get("ETag", "")
-        text = entry_text(entry_of(response, "" if version in versions else full_url), self.view)
-        if bytes_of(text) <= room:
-            versions.add(version)
-            return text
-        is_lost = entry.method == "GET" and response.status < 400
-        left = refused(refusals.no_room_left()) if is_lost else without_body(response)
-        return entry_text(entry_of(left), self.view)
-
-
-_LEAST_BYTES: Final = 500
-"""Bytes of an entry without a resource and an outcome: its status and its location."""
