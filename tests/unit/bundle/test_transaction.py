@@ -144,6 +144,16 @@ def test_k_a_reference_to_a_full_url_of_no_entry_is_refused_with_the_nearest(
     assert answer.json["issue"][0]["diagnostics"] == f"performer[0] refers to a full URL that no entry has{hint}."
 
 
+def test_k_the_first_five_of_a_resource_are_told_the_nearest(bundles: Bundles) -> None:
+    """Each is compared with up to 500 full URLs."""
+    misspelt = [{"reference": f"{A[:-1]}{digit}"} for digit in "0123456"]
+
+    answer = refused(bundles, created(A, patient("1")), created("", observation(A, performer=misspelt)))
+
+    ends = [each["diagnostics"].partition("that no entry has")[2] for each in answer.json["issue"]]
+    assert ends == [f"; the nearest is {A}."] * 5 + ["."] * 2
+
+
 def test_k_an_update_of_a_transaction_that_breaks_an_invariant_has_the_fault_too(bundles: Bundles) -> None:
     broken = {"resourceType": "Condition", "id": "c", "subject": {"reference": B}}
 
