@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -13,6 +13,7 @@ from careconnect.fhir.resource_types import resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.oauth.client_record import AuthMethod
+from careconnect.storage.quota import Quota
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.http.writes import JSON, XML, Resource, observation, patient
@@ -21,7 +22,8 @@ from careconnect_testing.parts.issuer import ASSERTION_TYPE, RSA_KEY, Issuer, bu
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.record_writers import Writer, module_writer, writer
 from careconnect_testing.parts.stores import BASE
-from careconnect_testing.running.bundle_service import Bundles, batch, entry, transaction
+from careconnect_testing.parts.usage_counters import UsageCounters
+from careconnect_testing.running.bundle_service import Bundles, Entry, batch, entry, transaction
 from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
 from token_issuer.errors import ASSERTION_NOT_PROVEN
@@ -347,6 +349,104 @@ BUNDLES = [
     (batch({"resource": patient(), "request": {}}), "structure", NO_REQUEST),
     (transaction({"fullUrl": NEW, "resource": patient()}), "structure", NO_REQUEST),
 ]
+
+
+ENTRIES = [
+    (entry("GET", "metadata"), 404, f"That is not offered in a Bundle: send it by itself. {LISTED}"),
+    (entry("GET", "AuditEvent"), 404, f"That is not offered in a Bundle: send it by itself. {LISTED}"),
+    (
+        entry("PATCH", "Patient/4", patient()),
+        405,
+        "An entry's method is GET, POST, PUT or DELETE: send another by itself.",
+    ),
+    (
+        entry("PUT", "Patient", patient()),
+        412,
+        "Give the id in the path: PUT /Patient/{id}. Or give a condition: identifier=system|value.",
+    ),
+    (entry("PUT", "Patient?identifier=1", patient()), 412, NO_SYSTEM),
+    (entry("DELETE", "Patient?family=x"), 400, f"family: {ONE_CRITERION}"),
+    (
+        entry("POST", "Bundle", batch()),
+        404,
+        f"A Bundle is not stored as one: send it to the FHIR base, POST {FHIR_PATH}. {LISTED}",
+    ),
+    (entry("DELETE", "Patient/4/"), 404, f"The path ends with a slash: leave it out. {LISTED}"),
+    (
+        entry("POST", "https://x.example/Patient", patient()),
+        400,
+        "An entry's URL is below this FHIR base: a path such as Patient/4 or Patient?name=x, or the whole URL.",
+    ),
+    (
+        entry("POST", "Observation", observation(NEW)),
+        422,
+        "subject refers to an entry of a Bundle by its full URL: only a transaction's entries refer to each other.",
+    ),
+]
+NO_MATCH = "No resource meets the condition: create it before, or refer to an entry that creates it by its full URL."
+
+IN_A_TRANSACTION = [
+    (
+        [entry("POST", "Patient/$validate", patient())],
+        405,
+        "A transaction takes no operation: send it by itself, or in a batch.",
+    ),
+    (
+        [CREATED, entry("POST", "Observation", observation(f"{NEW[:-1]}2"))],
+        422,
+        f"subject refers to a full URL that no entry has; the nearest is {NEW}.",
+    ),
+    (
+        [entry("POST", "Observation", observation("Patient?identifier=1"))],
+        412,
+        f"subject is a conditional reference. {NO_SYSTEM}",
+    ),
+    (
+        [entry("POST", "Observation", observation("Patient?identifier=urn:x|1"))],
+        412,
+        f"subject is a conditional reference. {NO_MATCH}",
+    ),
+]
+
+
+@each_of(("sent", "status", "text"), ENTRIES)
+def test_an_entry_of_a_batch_and_the_refusal_of_a_transaction_say_what_to_do(
+    service: Service, sent: Entry, status: int, text: str
+) -> None:
+    bundles = Bundles(service.writer)
+    [answered] = bundles.batch(sent)
+    [issue] = answered["response"]["outcome"]["issue"]
+
+    assert (answered["response"]["status"][:3], issue["diagnostics"]) == (str(status), text)
+    # A read fails by itself there, and a full URL could be meant.
+    if sent["request"]["method"] != "GET" and status != 422:
+        refused = bundles.send(transaction(sent))
+        assert (refused.status, said_by(refused)) == (status, [(issue["code"], text)])
+
+
+@each_of(("entries", "status", "text"), IN_A_TRANSACTION)
+def test_a_transaction_says_what_to_do(service: Service, entries: list[Entry], status: int, text: str) -> None:
+    answer = Bundles(service.writer).send(transaction(*entries))
+
+    assert (answer.status, answer.diagnostics) == (status, text)
+
+
+def test_a_client_without_quota_is_told_what_it_owes_and_until_when(service: Service) -> None:
+    counters = UsageCounters()
+    for minute, units in enumerate((100_000, 60_000)):
+        counters.add("client-1", int(service.writer.now() // 60) + minute, units, 100_000)
+    answer = Bundles(replace(service.writer, quota=Quota(counters, 100_000))).send(batch(*[CREATED] * 50))
+
+    wait = answer.headers["Retry-After"]
+    assert (answer.status, answer.issue["code"]) == (429, "throttled")
+    assert f"owes 60,000 units of the next: try again in {wait} seconds." in answer.diagnostics
+
+
+def test_a_token_that_only_reads_is_told_to_send_its_reads_one_by_one(service: Service) -> None:
+    answer = Bundles(service.writer.as_caller("system/*.rs")).send(batch(entry("GET", "Patient/4")))
+
+    assert (answer.status, answer.issue["code"]) == (403, "forbidden")
+    assert answer.diagnostics.endswith("send its reads one by one.")
 
 
 @each_of(

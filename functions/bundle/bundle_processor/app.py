@@ -171,6 +171,8 @@ def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosur
     path = entry.parsed or parse_path(entry.path)
     # Also an entry that may not be done is about the patient in its path.
     met.disclose(filter(None, (path.patient,)))
+    if path.operation and context.request.method in path.allowed:
+        raise refusals.operation_in_a_transaction()
     interaction = interaction_of(path, context.request, WRITES)
     write, presentation = write_request_of(permitted(context, requested.caller, path, interaction), met)
     names, base = _names_of(entry.full_url, f"{context.base_url.fhir}/")

@@ -65,6 +65,11 @@ def method_not_in_a_bundle() -> OutcomeError:
     return OutcomeError(405, "not-supported", text)
 
 
+def operation_in_a_transaction() -> OutcomeError:
+    """Return 405 for an entry of a transaction that is an operation, such as `$validate`."""
+    return OutcomeError(405, "not-supported", "A transaction takes no operation: send it by itself, or in a batch.")
+
+
 def no_time_left() -> OutcomeError:
     """Return 503 for an entry that was not begun, because those before it took all of the request's time."""
     return OutcomeError(

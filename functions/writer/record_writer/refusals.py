@@ -105,7 +105,9 @@ def profile_not_checked(profile: object) -> OutcomeError:
     """Return 400 for a profile whose rules are not all checked; the outcome echoes a plain URL alone."""
     is_plain = isinstance(profile, str) and _PLAIN_URL.fullmatch(profile)
     named = profile if is_plain else "the profile"
-    return outcomes.invalid_parameter("profile", f"not all rules of {named} are checked.", code="not-supported")
+    return outcomes.invalid_parameter(
+        "profile", f"not all rules of {named} are checked: leave it out.", code="not-supported"
+    )
 
 
 def faulty_parameters(issues: Sequence[Issue]) -> OutcomeError:
@@ -163,7 +165,8 @@ def too_many_conditions(limit: int) -> OutcomeError:
 
 def nothing_matches() -> OutcomeError:
     """Return 412 for a conditional reference that leads to no resource."""
-    return OutcomeError(412, "not-found", "No resource meets the condition.", metrics=_REFUSED)
+    text = "No resource meets the condition: create it before, or refer to an entry that creates it by its full URL."
+    return OutcomeError(412, "not-found", text, metrics=_REFUSED)
 
 
 def neither_id_nor_condition(method: str, type_: ResourceType) -> OutcomeError:

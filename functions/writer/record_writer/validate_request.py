@@ -37,7 +37,7 @@ def judged_write_of(requested: Requested, met: Disclosures) -> WriteRequest:
         return WriteRequest(kind=kind, type=path.type, caller=requested.caller, root=root, id=path.id)
     resource = given.get("resource")
     if not isinstance(resource, dict):
-        raise outcomes.invalid_request("There is no resource to validate.")
+        raise outcomes.invalid_request("There is no resource to validate: send it, or Parameters with it.")
     if resource.get("resourceType") != path.type.name:
         raise refusals.another_type()
     patients = patients_in_body(path.type, resource, root)
