@@ -89,7 +89,7 @@ def test_a_bundle_that_is_refused_is_marked_and_a_broken_one_is_not_sent(desk: D
     desk.main.get_by_role("heading", name="This is no JSON yet.").wait_for()
     assert _posts(desk) == 0
 
-    _write(desk, ("GET", "Patient/4", None), ("FETCH", "Patient/4", None))
+    _write(desk, ("GET", "Patient/4", None), ("", "Patient/4", None))
     desk.press("Send")
 
     desk.main.get_by_role("heading", name="The server takes no such Bundle.").wait_for()
