@@ -276,19 +276,18 @@ OF_R4 = [
     ),
 ]
 
+NUMBER, ACTIVE = '<identifier><value value="1"/></identifier>', '<active value="true"/>'
+NAME, GENDER = '<name><family value="A"/></name>', '<gender value="male"/>'
+GENDER_LATER = "gender is out of order: it has to follow name."
+
+# In the order of STU3: identifier, active, name, gender, birthDate.
 OUT_OF_ORDER = [
-    (
-        xml("Patient", '<gender value="male"/><name><family value="A"/></name>'),
-        "gender is out of order: it has to follow name.",
-    ),
-    (
-        xml("Patient", '<active value="true"/><gender value="male"/><name><family value="A"/></name>'),
-        "name is out of order: it has to follow active.",
-    ),
-    (
-        xml("Patient", '<name><family value="A"/></name><gender value="male"/><name><family value="B"/></name>'),
-        "gender is out of order: it has to follow name.",
-    ),
+    (xml("Patient", GENDER + NAME), GENDER_LATER),
+    (xml("Patient", f'{GENDER}<birthDate value="2000"/>{NAME}'), GENDER_LATER),
+    (xml("Patient", GENDER + NAME + ACTIVE), GENDER_LATER),
+    (xml("Patient", NAME + GENDER + NAME), GENDER_LATER),
+    (xml("Patient", ACTIVE + NAME + GENDER + NAME), GENDER_LATER),
+    (xml("Patient", NUMBER + ACTIVE + GENDER + NAME), "name is out of order: it has to follow active."),
     (
         xml("Patient", '<name><family value="A"/><use value="usual"/></name>'),
         "name[0].family is out of order: it has to follow use.",
@@ -350,6 +349,20 @@ BUNDLES = [
     (transaction({"fullUrl": NEW, "resource": patient()}), "structure", NO_REQUEST),
 ]
 
+
+RESOURCE = f"<resource><Patient>{GENDER}{NAME}</Patient></resource>"
+TO_PATIENT = '<request><method value="POST"/><url value="Patient"/></request>'
+
+
+def in_xml(*elements: str) -> Sent:
+    """Return a transaction in XML, with one entry."""
+    return Sent("POST", "", xml("Bundle", f'<type value="transaction"/><entry>{"".join(elements)}</entry>'), XML)
+
+
+IN_XML = [
+    (in_xml(RESOURCE, TO_PATIENT), 422, "invalid", GENDER_LATER),
+    (in_xml(TO_PATIENT, RESOURCE), 400, "structure", "entry[0].request is out of order: it has to follow resource."),
+]
 
 ENTRIES = [
     (entry("GET", "metadata"), 404, f"That is not offered in a Bundle: send it by itself. {LISTED}"),
@@ -456,6 +469,7 @@ def test_a_token_that_only_reads_is_told_to_send_its_reads_one_by_one(service: S
         *SEARCHES,
         *CONDITIONS,
         *TO_ANOTHER_PLACE,
+        *IN_XML,
         *((Sent("POST", "", body), 400, code, text) for body, code, text in BUNDLES),
     ],
 )

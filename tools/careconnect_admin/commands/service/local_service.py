@@ -97,7 +97,7 @@ def tell_logs(folder: Path) -> None:
 def tell_ready(seconds: float, fhir_url: str, page: str = "") -> None:
     """Print the last lines of a start; `page` is the URL to open in a browser, if there is one.
 
-    The last line is what a browser shows: the FHIR base alone answers 404.
+    The last line is what a browser shows: the FHIR base takes no GET.
     """
     print(f"\nReady in {seconds:.1f} s: {fhir_url}  (Ctrl-C ends it)", flush=True)
     if page:
