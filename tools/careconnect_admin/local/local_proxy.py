@@ -36,7 +36,7 @@ HOST: Final = "127.0.0.1"
 # API Gateway's limits: REST API payload, request line and headers, integration time-out.
 MAX_BODY: Final = 10 * 1024 * 1024
 MAX_HEAD: Final = 10_240
-TIMEOUT_SECONDS: Final = 30.0
+TIMEOUT_SECONDS: Final = 29.0
 # Requests in flight at the emulator; further requests wait in the proxy. The emulator starts one Python process per
 # function and concurrent request, so a burst would be answered late, after dozens of cold starts.
 MAX_IN_FLIGHT: Final = 8
@@ -70,7 +70,9 @@ _NOT_FORWARDED: Final = _HOP_BY_HOP | {
     "x-forwarded-port",
     "x-forwarded-proto",
 }
-_ISSUE_CODES: Final = {400: "invalid", 413: "too-long", 502: "transient", 504: "timeout"}
+_ISSUE_CODES: Final = {400: "invalid", 413: "too-long", 502: "transient", 503: "transient", 504: "timeout"}
+_OF_AN_ANSWER: Final = "X-Correlation-Id"
+"""A header of each answer of a function, and of each response that the template gives the gateway."""
 
 
 class _RefusalError(Exception):
@@ -233,6 +235,9 @@ class Front:
             raise _RefusalError(504, "The request took too long.") from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise _RefusalError(502, "The local API cannot be reached.") from None
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and _OF_AN_ANSWER not in received:
+            # The emulator says in words of its own that a function was killed, or took too long (INTEGRATION_FAILURE).
+            raise _RefusalError(503, "Temporarily unavailable: try again shortly.")
         # Content-Length is passed on too: for HEAD it is the size of the GET response.
         passed = CIMultiDict((k, v) for k, v in received.items() if k.lower() not in _HOP_BY_HOP)
         content = compressed(passed, content, request.headers.get("Accept-Encoding", ""))
@@ -293,8 +298,7 @@ def _outcome(status: int, diagnostics: str) -> web.Response:
         "resourceType": "OperationOutcome",
         "issue": [{"severity": "error", "code": _ISSUE_CODES[status], "diagnostics": diagnostics}],
     }
-    return web.Response(
-        status=status,
-        body=json.dumps(body).encode(),
-        headers={"Content-Type": "application/fhir+json", "Access-Control-Allow-Origin": "*"},
-    )
+    headers = {"Content-Type": "application/fhir+json", "Access-Control-Allow-Origin": "*"}
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
+        headers["Retry-After"] = "2"
+    return web.Response(status=status, body=json.dumps(body).encode(), headers=headers)

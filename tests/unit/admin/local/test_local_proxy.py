@@ -63,6 +63,11 @@ class Upstream:
                 if line.split(" ")[1].endswith("/held"):
                     self.held += 1
                     await self._go_on.wait()
+                if "/failed" in line:
+                    own = b"" if "?emulator" in line else b"X-Correlation-Id: x\r\n"
+                    body = b'{"message": "Sandbox.Timedout"}'
+                    writer.write(b"HTTP/1.1 502 Bad\r\n%sContent-Length: %d\r\n\r\n%s" % (own, len(body), body))
+                    continue
                 seen = json.dumps({"line": line, "headers": headers, "body": len(body)}).encode()
                 writer.write(b"HTTP/1.1 201 Made\r\nX-Twice: a\r\nX-Twice: b\r\nContent-Length: %d\r\n\r\n" % len(seen))
                 writer.write(b"" if line.startswith("HEAD") else seen)
@@ -94,6 +99,16 @@ def target(proxy: Front, raw: str) -> str:
     method, path, _ = seen["line"].split(" ")
     assert method == "GET"
     return str(path.removeprefix(PREFIX))
+
+
+def test_what_the_emulator_says_of_a_function_that_did_not_answer_is_an_operation_outcome(proxy: Front) -> None:
+    answer = httpx.get(f"{proxy.base_url}/failed?emulator")
+    of_a_function = httpx.get(f"{proxy.base_url}/failed")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert (answer.json()["resourceType"], answer.json()["issue"][0]["code"]) == ("OperationOutcome", "transient")
+    assert "Sandbox" not in answer.text
+    assert (of_a_function.status_code, of_a_function.json()) == (502, {"message": "Sandbox.Timedout"})
 
 
 @pytest.mark.parametrize(
