@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import ClassVar, Final
 
 from bundle_processor import refusals
@@ -166,9 +167,7 @@ class BundleEndpoint(InteractionEndpoint):
 def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosures) -> tuple[WriteEntry, Presentation]:
     """Return the write that an entry of a transaction asks for; raises the outcomes that refuse it alone."""
     context = replace(requested.context, request=request_of(entry, requested.request))
-    if refusal := refusal_of(context.request):
-        raise refusal
-    path = entry.parsed or parse_path(entry.path)
+    path = _path_of(entry, context.request)
     # Also an entry that may not be done is about the patient in its path.
     met.disclose(filter(None, (path.patient,)))
     if path.operation and context.request.method in path.allowed:
@@ -177,6 +176,17 @@ def _write_entry(number: int, entry: Entry, requested: Requested, met: Disclosur
     write, presentation = write_request_of(permitted(context, requested.caller, path, interaction), met)
     names, base = _names_of(entry.full_url, f"{context.base_url.fhir}/")
     return WriteEntry(write, number, names, base), presentation
+
+
+def _path_of(entry: Entry, alone: Request) -> FhirPath:
+    """Return the path of an entry's request; raises the outcomes that refuse it, with the element at fault named."""
+    try:
+        if refusal := refusal_of(alone):
+            raise refusal
+        return entry.parsed or parse_path(entry.path)
+    except OutcomeError as error:
+        error.where = "method" if error.status == HTTPStatus.METHOD_NOT_ALLOWED else "url"
+        raise
 
 
 def _names_of(full_url: str, fhir_base: str) -> tuple[tuple[str, ...], str]:

@@ -76,11 +76,12 @@ def _at_entry(position: int, type_name: str) -> Iterator[None]:
         raise error from None
 
 
-_HEADERS: Final = {
+_OF_REQUEST: Final = {
     "http.If-Match": "request.ifMatch",
     "http.If-None-Exist": "request.ifNoneExist",
     "http.If-None-Match": "request.ifNoneMatch",
     "id": "resource.id",
+    "method": "request.method",
     "resourceType": "resource",
 }
 
@@ -94,4 +95,4 @@ def place_in(expression: str, position: int, type_name: str) -> str:
         return entry
     if type_name and (expression == type_name or expression.startswith(f"{type_name}.")):
         return f"{entry}.resource{expression.removeprefix(type_name)}"
-    return f"{entry}.{_HEADERS.get(expression, 'request.url')}"
+    return f"{entry}.{_OF_REQUEST.get(expression, 'request.url')}"
