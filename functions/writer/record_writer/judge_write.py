@@ -1,4 +1,4 @@
-"""Judge a write without doing it: all that it would be refused for, and all that it would warn of (`write.md`).
+"""Judge a write without doing it: all that it would be refused for, and all that it would warn of (`write.md`; ADR 47).
 
 A write stops at its first refusal. A judgement collects those of each check, and goes on as far as the next one can
 judge what is left.
