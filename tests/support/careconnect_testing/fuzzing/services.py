@@ -140,7 +140,7 @@ class Services:
             self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, self._new_id
         )
         refuse = self._pipeline(RefusedEntries()).respond
-        self.bundles = self._pipeline(BundleEndpoint(endpoints, refuse, no_limit(), together))
+        self.bundles = self._pipeline(BundleEndpoint(endpoints, refuse, no_limit(), together, self.clock))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)
