@@ -161,6 +161,28 @@ SEARCHES = [
     ),
 ]
 
+BODIES = [
+    (
+        Sent("POST", "Patient", "{}", "text/plain"),
+        415,
+        "not-supported",
+        "A resource is sent with the Content-Type application/fhir+json or application/fhir+xml, uncompressed UTF-8.",
+    ),
+    (
+        Sent("PATCH", "Patient/4", "[]"),
+        415,
+        "not-supported",
+        "A patch is sent with the Content-Type application/json-patch+json (RFC 6902), uncompressed.",
+    ),
+    (Sent("POST", "Observation", patient()), 400, "structure", "The body's resourceType has to be that of the path."),
+    (
+        Sent("PUT", "Patient/4", patient()),
+        400,
+        "value",
+        "The body's id has to be that of the resource that is updated.",
+    ),
+]
+
 NO_SYSTEM = "The identifier lacks its system: send identifier=system|value, or identifier=|value if it has none."
 NO_VALUE = "The identifier lacks its value: send identifier=system|value."
 EXACTLY_ONE = "A condition is one identifier=system|value: send exactly one."
@@ -467,6 +489,7 @@ def test_a_token_that_only_reads_is_told_to_send_its_reads_one_by_one(service: S
     [
         *PATHS,
         *SEARCHES,
+        *BODIES,
         *CONDITIONS,
         *TO_ANOTHER_PLACE,
         *IN_XML,

@@ -19,13 +19,19 @@ _REFUSED: Final = ("WriteRefused",)
 def unsupported_body() -> OutcomeError:
     """Return 415 for a body in another format than FHIR's."""
     return OutcomeError(
-        415, "not-supported", "A resource is sent as application/fhir+json or application/fhir+xml, in UTF-8."
+        415,
+        "not-supported",
+        "A resource is sent with the Content-Type application/fhir+json or application/fhir+xml, uncompressed UTF-8.",
     )
 
 
 def unsupported_patch() -> OutcomeError:
     """Return 415 for a patch in another format than RFC 6902's."""
-    return OutcomeError(415, "not-supported", "A patch is sent as application/json-patch+json (RFC 6902).")
+    return OutcomeError(
+        415,
+        "not-supported",
+        "A patch is sent with the Content-Type application/json-patch+json (RFC 6902), uncompressed.",
+    )
 
 
 def too_large() -> OutcomeError:

@@ -86,15 +86,18 @@ def _reads(served: ResourceType) -> Json:
             [its_id, *parameters("Prefer")],
             answers,
         )
-        paths[name + rest]["post"] = posted | _parameters_body()
+        paths[name + rest]["post"] = posted | _parameters_body(served)
     return paths
 
 
-def _parameters_body() -> Json:
+def _parameters_body(served: ResourceType) -> Json:
     """Return a body of Parameters, which have the parameters that the query may have."""
     example = {
         "resourceType": "Parameters",
-        "parameter": [{"name": "start", "valueDate": "2017-01-01"}, {"name": "_type", "valueCode": "Observation"}],
+        "parameter": [
+            {"name": "start", "valueDate": "2017-01-01"},
+            {"name": "_type", "valueCode": next(iter(served.members))},
+        ],
     }
     content = {Format.JSON.value: {"schema": {"type": "object"}, "example": example}}
     return {"requestBody": {"required": False, "content": content | {Format.XML.value: {"schema": {"type": "string"}}}}}
