@@ -42,6 +42,17 @@ XML_WORDS: Final = tuple(
     )
 )
 
+PARAMETERS: Final = tuple(
+    json.dumps({"resourceType": "Parameters", "parameter": parameters}).encode()
+    for parameters in (
+        [{"name": "resource", "resource": json.loads(PATIENT)}, {"name": "mode", "valueCode": "update"}],
+        [{"name": "mode", "valueCode": "delete"}, {"name": "profile", "valueUri": "http://a.example/p"}],
+        [{"name": "start", "valueDate": "2017"}, {"name": "_count", "valueInteger": 1}],
+        [{"name": "_type", "valueCode": "Observation"}, {"name": "_since", "valueInstant": "2017-10-19T08:00:00Z"}],
+    )
+)
+"""The Parameters of `$validate` and of `$everything`."""
+
 PATCHES: Final = tuple(
     json.dumps(operations).encode()
     for operations in (

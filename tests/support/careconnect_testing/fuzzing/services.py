@@ -197,7 +197,9 @@ class Services:
             return "discovery", self.discovery
         if len(below) > 2 and below[0] == "Patient":
             type_ = resource_type(below[2]) or type_
-        if method in ("GET", "HEAD") or below[-1] == "_search":
+        # A POST below a type is a read, but for the one operation that has a path of its own.
+        is_read = method == "POST" and len(below) > 1 and below[-1] != "$validate"
+        if method in ("GET", "HEAD") or is_read:
             return ("auditor", self.auditor) if type_ is None else ("reader", self.readers[type_.table])
         return ("writer", self.writers[type_.table if type_ else Table.RECORD])
 

@@ -186,6 +186,11 @@ def _bundle(data: bytes) -> None:
     _send_body(b"POST \n%b" % _JSON, data)
 
 
+def _operation(data: bytes) -> None:
+    _send_body(b"POST Patient/4/$validate\n%b" % _JSON, data)
+    _send_body(b"POST Patient/4/$everything\n%b" % _JSON, data)
+
+
 def _search_parameters(data: bytes) -> None:
     """Parse the parameters of a search, of the type before the question mark."""
     name, _, query = data.decode(errors="replace").partition("?")
@@ -248,6 +253,7 @@ TARGETS: Final = (
     Target("xml text", _xml_text, partial(edited, bodies.XML, bodies.XML_WORDS)),
     Target("patch", _patch, partial(edited_json, bodies.PATCHES, bodies.POINTERS)),
     Target("bundle", _bundle, partial(edited_json, bodies.BUNDLES, requests.CONDITION_WORDS)),
+    Target("operation", _operation, partial(edited_json, bodies.PARAMETERS)),
     Target("narrative", _narrative, partial(edited, bodies.DIVS, bodies.DIV_WORDS)),
     Target("narrative text", _div, partial(edited, bodies.DIVS, bodies.DIV_WORDS)),
 )
