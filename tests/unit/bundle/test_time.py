@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.runtime.aws import NoTimeLeftError
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_records.parsing.exact_json import json_text
@@ -14,6 +15,7 @@ from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import rest_event
 from careconnect_testing.http.writes import JSON, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer
+from careconnect_testing.parts.recorded_writes import with_record
 from careconnect_testing.records.stored import stored
 from careconnect_testing.running.bundle_service import Bundles, batch, entry, statuses, transaction
 
@@ -172,6 +174,29 @@ def test_an_answer_says_nothing_was_written_only_if_the_state_says_aborted(
             WriteStates(writer.reader.tables).abort(name)
     Release(writer.reader.tables).release_all()
     assert (stored(writer.reader.tables) != before) is done
+
+
+def test_what_is_in_doubt_is_said_to_be_although_no_event_can_be_stored(writer: Writer) -> None:
+    """The commit had no answer, and there is no time for a further call."""
+    recorded, record = with_record(writer)
+    bundles = Bundles(recorded)
+    recorded.made({**patient(), "id": "4"})
+    bundles.transaction(*CREATES)
+    commit = writer.calls.count(WRITE) - 1
+    Release(writer.reader.tables).release_all()
+    met: list[str] = []
+
+    def no_time_left(name: str) -> None:
+        if name == WRITE:
+            met.append(name)
+        if len(met) >= commit:
+            raise NoTimeLeftError
+
+    writer.faults.append(no_time_left)
+    record.forget()
+
+    assert refusal(bundles.send(transaction(*CREATES))) == IN_DOUBT
+    assert "AuditEventNotWritten" in bundles.observer.counts
 
 
 def test_only_what_was_lost_to_other_writes_is_said_to_be(bundles: Bundles, writer: Writer) -> None:

@@ -170,7 +170,9 @@ class RequestPipeline:
             self.observer.failure(context.action, failed, ids=ids)
             error = self.endpoint.errors.internal()
             response = self._refuse(error, context)
-        if not_audited := self._finish_audit(response.status, error, context, ids):
+        not_audited = self._finish_audit(response.status, error, context, ids)
+        # An answer that is unavailable already may say what became of a write.
+        if not_audited and not (error and error.status == not_audited.status):
             error = not_audited
             response = self._refuse(error, context)
         for metric in context.metrics:
