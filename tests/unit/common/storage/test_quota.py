@@ -114,6 +114,21 @@ def test_the_further_charges_of_a_request_are_not_refused_for_its_first_ones() -
     assert sum(counters.used("client-1", range(MINUTE, MINUTE + 12), 3_000)) == 8_100
 
 
+def test_nothing_is_owed_to_more_than_ten_minutes() -> None:
+    counters = UsageCounters()
+    for ahead in range(1, 10):
+        counters.add("client-1", MINUTE + ahead, 3_000, 3_000)
+    quota = Quota(counters, 3_000)
+
+    quota.consume("client-1", 10_000, NOW)
+
+    assert [counters.held["client-1", MINUTE + ahead] for ahead in (9, 10, 11)] == [3_000, 7_000, 0]
+    for instance in (quota, Quota(counters, 3_000)):
+        refused = refusal(instance, 1, NOW)
+        assert refused.headers == {"Retry-After": "620"}
+        assert "owes 30,000 units of the next" in refused.text
+
+
 def test_the_debts_of_requests_at_the_turn_of_a_minute_add_up() -> None:
     """Another instance charges the next minute before the first one has come to it."""
     counters = UsageCounters()
