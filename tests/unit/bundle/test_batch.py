@@ -126,27 +126,31 @@ def test_an_entry_that_fails_is_answered_as_alone_and_fails_no_other(
     assert failed.keys() == {"response"}
 
 
-REFUSED: dict[str, tuple[Entry, int, str]] = {
-    "the service's description": (entry("GET", "metadata"), 404, "not-supported"),
-    "the base": (entry("GET", f"{FHIR_BASE}"), 404, "not-supported"),
-    "a Bundle": (entry("POST", "/", batch()), 404, "not-supported"),
-    "the audit trail": (entry("GET", "AuditEvent?patient=4"), 404, "not-supported"),
-    "a patch": (entry("PATCH", "Patient/4", {"resourceType": "Binary", "contentType": "x"}), 405, "not-supported"),
-    "the headers of a read": (entry("HEAD", "Patient/4"), 405, "not-supported"),
-    "a method that is none": (entry("GRAB", "Patient/4"), 405, "not-supported"),
-    "another server": (entry("GET", "https://elsewhere.example/careconnect-ri/STU3/Patient/4"), 400, "structure"),
-    "a URL that is no address": (entry("DELETE", "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"), 400, "structure"),
+ALONE_ONLY = (404, "not-supported", "That is not offered in a Bundle: send it by itself.")
+NO_METHOD = (405, "not-supported", "An entry's method is GET, POST, PUT or DELETE: send another by itself.")
+ELSEWHERE = (400, "structure", "An entry's URL is below this FHIR base: a path such as Patient/4")
+TOO_MANY = (400, "invalid", "There are too many parameters")
+REFUSED: dict[str, tuple[Entry, tuple[int, str, str]]] = {
+    "the service's description": (entry("GET", "metadata"), ALONE_ONLY),
+    "the configuration of SMART": (entry("GET", ".well-known/smart-configuration"), ALONE_ONLY),
+    "the base": (entry("GET", FHIR_BASE), ALONE_ONLY),
+    "a Bundle": (entry("POST", "/", batch()), ALONE_ONLY),
+    "the audit trail": (entry("GET", "AuditEvent?patient=4"), ALONE_ONLY),
+    "a patch": (entry("PATCH", "Patient/4", {"resourceType": "Binary", "contentType": "x"}), NO_METHOD),
+    "the headers of a read": (entry("HEAD", "Patient/4"), NO_METHOD),
+    "a method that is none": (entry("GRAB", "Patient/4"), NO_METHOD),
+    "another server": (entry("GET", "https://elsewhere.example/careconnect-ri/STU3/Patient/4"), ELSEWHERE),
+    "a URL that is no address": (entry("DELETE", "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"), ELSEWHERE),
     "a criterion after too many": (
         entry("DELETE", f"Patient?identifier=urn:x%7C7&{'_format=json&' * 1_000}name=x"),
-        400,
-        "invalid",
+        TOO_MANY,
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_an_entry_of_what_no_bundle_offers_fails_by_itself_and_is_audited(case: str, writer: Writer) -> None:
-    given, status, code = REFUSED[case]
+    given, (status, code, text) = REFUSED[case]
     recorded, record = with_record(writer)
     recorded.made({**patient(identifier=[{"system": "urn:x", "value": "7"}]), "id": "4"})
     bundles = Bundles(recorded)
@@ -157,6 +161,7 @@ def test_an_entry_of_what_no_bundle_offers_fails_by_itself_and_is_audited(case: 
     assert statuses([failed, last]) == [status, 200]
     (issue,) = failed["response"]["outcome"]["issue"]
     assert (issue["severity"], issue["code"]) == ("error", code)
+    assert issue["diagnostics"].startswith(text)
     refused, _ = sorted(record.all(), key=lambda event: event.interaction == "read")
     named = "4" if given["request"]["url"] == "Patient/4" else ""
     assert (refused.interaction, refused.outcome.value, refused.patient) == ("unknown", "4", named)
