@@ -10,7 +10,7 @@ from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.parts.stores import FHIR_BASE
 from careconnect_testing.records.generated import cases
 from careconnect_testing.records.generated_resources import generated_resources
-from record_writer.request.bundle_references import with_references
+from record_writer.request.bundle_references import is_condition, with_references
 
 NAMES = {"Patient/1": "Patient/new", "https://other.example/Device/1": "Device/new", "urn:uuid:1": "Location/new"}
 
@@ -28,6 +28,52 @@ def test_in_any_resource_all_references_that_are_names_are_replaced_and_nothing_
         assert json_text(resource) == before
         changed += expected != before
     assert changed > cases(2_000) // 10
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("Patient?identifier=urn:x|1", True),
+        ("Patient?name=x", True),
+        ("Patient/1", False),
+        ("Patient?", False),
+        ("https://other.example/Patient?identifier=a|b", False),
+    ],
+)
+def test_a_reference_with_a_query_after_its_type_is_a_condition(text: str, condition: bool) -> None:
+    assert is_condition(text) is condition
+
+
+def test_every_element_of_type_uri_that_is_a_full_url_leads_to_its_resource() -> None:
+    signature = {"whoReference": {"display": "x"}, "onBehalfOfUri": "https://other.example/Device/1"}
+    resource = {
+        "resourceType": "Observation",
+        "implicitRules": "urn:uuid:1",
+        "extension": [{"url": "urn:x", "valueSignature": signature}, {"url": "urn:x", "valueUri": "Patient/1"}],
+    }
+
+    assert with_references(resource, NAMES, FHIR_BASE) == {
+        "resourceType": "Observation",
+        "implicitRules": "Location/new",
+        "extension": [
+            {"url": "urn:x", "valueSignature": {**signature, "onBehalfOfUri": "Device/new"}},
+            {"url": "urn:x", "valueUri": "Patient/1"},
+        ],
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_that_are_names_and_no_links_stay(name: str) -> None:
+    resource = {
+        "resourceType": "Observation",
+        "comment": name,
+        "subject": {"display": name, "identifier": {"system": name, "value": name}},
+        "valueSampledData": {"data": name},
+        "text": {"status": name, "div": name},
+        "extension": [{"url": name, "valueString": name}, {"url": "urn:x", "valueOid": name}],
+    }
+
+    assert with_references(resource, NAMES, FHIR_BASE) == resource
 
 
 ANYTHING = st.recursive(

@@ -13,9 +13,6 @@ from careconnect_records.stu3.schema import Element, model_beside_primitive, mod
 _HREF: Final = re.compile(r"""(<a\s(?:[^<>]*?\s)?href\s*=\s*)("[^"]*"|'[^']*')""")
 _CONDITION: Final = re.compile(r"([A-Z][A-Za-z]*)\?(.+)")
 
-_NO_LINKS: Final = frozenset({("Extension", "url"), ("Meta", "profile")})
-"""Elements of type uri that name a definition; those called `system` name a set of codes or identifiers."""
-
 
 def is_condition(text: str) -> bool:
     """Return True if a reference's text is a condition."""
@@ -70,13 +67,18 @@ class _Names:
         return self.in_resource(value) if contains else self._in_object(value, element.type_class)
 
     def _in_text(self, text: str, element: Element, owner: str) -> str:
-        if (owner, element.name) == ("Reference", "reference"):
-            return self._reference(text)
-        if element.primitive == "xhtml":
-            return _HREF.sub(self._link, text)
-        is_link = element.primitive == "uri" and element.name != "system" and (owner, element.name) not in _NO_LINKS
-        # Of the names only full URLs are absolute.
-        return self.keys.get(text, text) if is_link and ABSOLUTE_URI.fullmatch(text) else text
+        match owner, element.name, element.primitive:
+            case "Reference", "reference", _:
+                return self._reference(text)
+            case _, _, "xhtml":
+                return _HREF.sub(self._link, text)
+            case ("Extension", "url", _) | ("Meta", "profile", _) | (_, "system", _):
+                # Names of definitions, and of sets of codes or identifiers.
+                return text
+            case _, _, "uri" if ABSOLUTE_URI.fullmatch(text):
+                # Of the names only full URLs are absolute.
+                return self.keys.get(text, text)
+        return text
 
     def _reference(self, text: str) -> str:
         if text in self.keys:
