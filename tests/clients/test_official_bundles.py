@@ -25,7 +25,7 @@ EXAMPLES: Final = FOLDER / "node_modules/hl7.fhir.r3.examples"
 
 Resource = dict[str, Any]
 Refused = list[tuple[int, str, str]]
-"""The status, the issue code and the place of each fault."""
+"""The status, the issue code, and the entry or the element of its resource, of each fault."""
 
 BATCHES: dict[str, Refused] = {
     "bundle-request-medsallergies": [
@@ -85,7 +85,8 @@ def refused(http: httpx.Client, headers: dict[str, str], bundle: Resource, media
     text = json_text(bundle) if media_type == JSON else xml_text(bundle)
     answer = http.post(FHIR_PATH, content=text.encode(), headers=headers | {"Content-Type": media_type})
     if answer.status_code != 200:
-        return [(answer.status_code, each["code"], each["expression"][0]) for each in answer.json()["issue"]]
+        faults = [(each["code"], each["expression"][0]) for each in answer.json()["issue"]]
+        return [(answer.status_code, code, place.partition(".request")[0]) for code, place in faults]
     responses = [each["response"] for each in answer.json()["entry"]]
     found = [
         (int(each["status"][:3]), str(issue["code"]), f"entry[{number}]")
