@@ -170,11 +170,11 @@ class RequestPipeline:
             self.observer.failure(context.action, failed, ids=ids)
             error = self.endpoint.errors.internal()
             response = self._refuse(error, context)
-        not_audited = self._finish_audit(response.status, error, context, ids)
-        # An answer that is unavailable already may say what became of a write.
-        if not_audited and not (error and error.status == not_audited.status):
+        if not_audited := self._finish_audit(response.status, error, context, ids):
+            # An answer that is unavailable already may say what became of a write.
+            if not (error and error.status == not_audited.status):
+                response = self._refuse(not_audited, context)
             error = not_audited
-            response = self._refuse(error, context)
         for metric in context.metrics:
             self.observer.count(metric)
         self.observer.request(
