@@ -20,7 +20,7 @@ from record_writer.check_entries import require_own_resource
 from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
 from record_writer.checks.references import reference_faults, targets_among
 from record_writer.checks.valid_resource import newly_broken, require_writable, resource_faults
-from record_writer.complete_faults import are_readable, is_too_much
+from record_writer.complete_faults import is_too_much
 from record_writer.find_references import find_references
 from record_writer.prepare import Prepared, limits_refused
 from record_writer.record_store import RecordStore
@@ -51,7 +51,7 @@ class Judgement:
         """Return the errors and warnings, with one information if there is no error.
 
         `prepare` raises the outcomes that refuse what is valid, `referring_types` returns the types of the resources
-        that refer to one that is deleted. Raises the outcomes that are about no write: 429 and 503.
+        that refer to one that is deleted. Raises the outcome that is about no write: 503.
         """
         request = self._request
         self._collect(lambda: require_writable(request.caller, request.type, request.kind))
@@ -83,8 +83,8 @@ class Judgement:
 
     @property
     def breaking(self) -> Collection[int]:
-        """The position of an update that breaks invariants, as the stored version may do."""
-        return (ALONE,) if self._broken and self._request.kind is Kind.UPDATE else ()
+        """The position of a write that breaks invariants: of an update, the stored version may do so, too."""
+        return (ALONE,) if self._broken else ()
 
     def _collect(self, check: Callable[[], _T]) -> _T | None:
         """Return what a check returns, or None if it refuses the write."""
@@ -92,7 +92,7 @@ class Judgement:
             with limits_refused():
                 return check()
         except OutcomeError as refused:
-            if refused.status == 429 or refused.status >= 500:
+            if refused.status >= 500:
                 raise
             self._errors += outcome_of(refused).issues
             return None
@@ -104,25 +104,27 @@ class Judgement:
         prepared = self._prepared(prepare)
         if prepared is None:
             return
-        readable = {each.name for each in RESOURCE_TYPES if caller.may(each, Letter.READ)}
-        if known := readable.intersection(referring_types(prepared)):
+        unreadable = {each.name for each in RESOURCE_TYPES if not caller.may(each, Letter.READ)}
+        if known := set(referring_types(prepared)).difference(unreadable):
             self._errors += outcome_of(refusals.still_referred_to(known, others=False)).issues
-        elif len(readable) < len(RESOURCE_TYPES):
+        elif unreadable:
             self._untold.append(Issue("suppressed", _REFERRING_UNTOLD, "information"))
 
     def _judge_resource(self, prepare: Callable[[], Prepared]) -> None:
         request = self._request
         found = self._collect(lambda: resource_faults(request.resource))
-        faults, self._broken = found or ([], [])
+        if found is None:
+            self._met.disclose(request.named)
+            return
+        faults, self._broken = found
         self._errors += faults
-        if found is not None and not faults:
+        if not faults:
             if not self._errors:
                 self._collect(lambda: require_own_resource(request))
             self._warnings += warnings_of(request.resource)
         prepared = self._prepared(prepare)
         self._errors += self._broken
-        if found is not None and are_readable(faults):
-            self._judge_references(prepared)
+        self._judge_references(prepared)
 
     def _prepared(self, prepare: Callable[[], Prepared]) -> Prepared | None:
         """Return the write as it would be done, None if something refuses it."""
@@ -144,12 +146,13 @@ class Judgement:
             return
         own = f"{request.type.name}/{request.id}" if request.id else ""
         told = {key: each for key, each in referenced.items() if request.caller.may(each.type, Letter.READ)}
-        stored = self._store.read_summaries(each for key, each in told.items() if key != own)
+        untold = {key for key in referenced if key not in told and key != own}
+        stored = self._store.read_summaries(told.values())
         found = find_references(request.caller, stored.values(), prepared.target.references if prepared else ())
         self._met.disclose(found.patients)
-        there = {own, *found.keys, *(referenced.keys() - told.keys())}
+        there = {own, *found.keys, *untold}
         self._errors += reference_faults(request.resource, references, there, request.root)
-        self._untold += _untold_of(references, referenced.keys() - told.keys() - {own}, request.root)
+        self._untold += _untold_of(references, untold, request.root)
 
 
 def _untold_of(references: Iterable[FoundReference], keys: Collection[str], root: str) -> Iterator[Issue]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.storage.quota import Quota
@@ -70,7 +71,7 @@ def test_an_update_is_judged_below_an_id_and_may_be_asked_for_by_mode(writer: Wr
 def test_a_deletion_is_judged_by_what_still_refers_to_the_resource(writer: Writer) -> None:
     made = writer.made(patient())
     delete = parameters(mode="delete")
-    assert told(validate(writer, f"Patient/{made['id']}", delete))[0][0] == "information"
+    assert told(validate(writer, f"Patient/{made['id']}", delete)) == [("information", "informational", "")]
 
     writer.made(observation(f"Patient/{made['id']}"))
 
@@ -192,6 +193,9 @@ def test_what_the_stored_version_breaks_as_well_is_a_warning(writer: Writer) -> 
     # A token that may neither change nor read it is not told what is stored.
     others = writer.as_caller("user/Condition.c user/Patient.r")
     assert told(validate(others, "Condition/c", BROKEN))[0] == ("error", "invariant", "Condition")
+    for letter in "ru":
+        known = writer.as_caller(f"user/Condition.c user/Condition.{letter} user/Patient.r")
+        assert told(validate(known, "Condition/c", BROKEN))[1] == ("warning", "invariant", "Condition")
 
 
 def test_it_warns_of_what_a_write_would_warn_of(writer: Writer) -> None:
@@ -218,6 +222,70 @@ def test_a_reference_is_told_as_existing_only_if_the_token_reads_its_type(writer
     ]
 
 
+def test_what_is_too_large_is_told_alone(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    large = observation("Patient/nobody", comment="x" * 360_000)
+
+    (event,) = record.since(lambda: validate(recorded, "Observation", large))
+    assert event.patient == "nobody"
+    assert told(validate(writer, "Observation", large)) == [("error", "too-long", "")]
+
+
+def test_a_reference_to_the_resource_itself_leads_there(writer: Writer) -> None:
+    own = {"resourceType": "Organization", "id": "o", "name": "A", "partOf": {"reference": "Organization/o"}}
+    for scope in ("system/*.cruds", "user/Organization.u"):
+        caller = writer.as_caller(scope)
+        assert told(validate(caller, "Organization/o", own)) == [("information", "informational", "")], scope
+    two = [{"reference": "Practitioner/p"}, {"reference": "Organization/x"}]
+    mixed = writer.as_caller("user/Observation.c user/Organization.r")
+    assert told(validate(mixed, "Observation", observation("urn:x:1", performer=two))) == [
+        ("error", "not-found", "Observation.performer[1]"),
+        ("information", "suppressed", "Observation.performer[0]"),
+    ]
+
+
+def test_a_bound_clients_update_is_judged_by_its_references_beside_the_stored_version(writer: Writer) -> None:
+    for each in ("4", "5"):
+        writer.made({**patient(), "id": each})
+    hidden = [{"reference": "Patient/5"}]
+    writer.made(observation("Patient/4", id="o", performer=hidden))
+    bound = writer.as_caller("user/*.cruds", patient="4")
+
+    def of(*performers: str, **elements: str) -> list[tuple[str, str, str]]:
+        listed = [{"reference": each} for each in performers]
+        return told(validate(bound, "Observation/o", observation("Patient/4", id="o", performer=listed, **elements)))
+
+    # What the stored version refers to may stay.
+    assert of("Patient/5")[0][0] == "information"
+    assert of("Patient/5", "Organization/x") == [("error", "not-found", "Observation.performer[1]")]
+    # Of an invalid update the stored version is not read.
+    assert of("Patient/5", "Organization/x", status="odd") == [("error", "code-invalid", "Observation.status")]
+    assert told(validate(bound, "Observation/never", observation("Patient/4", id="never"))) == [
+        ("error", "not-found", "")
+    ]
+
+
+def test_what_is_about_no_write_is_an_answer_of_its_own(writer: Writer) -> None:
+    writer.made({**patient(), "id": "4"})
+
+    def throttled(_operation: str) -> None:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem")
+
+    writer.faults.append(throttled)
+    try:
+        answers = [
+            validate(writer, path, body)
+            for path, body in (
+                ("Patient/4", {**patient(), "id": "4"}),
+                ("Observation", observation("Patient/4")),
+                ("Patient/4", parameters(mode="delete")),
+            )
+        ]
+    finally:
+        writer.faults.clear()
+    assert [answer.status for answer in answers] == [503] * 3
+
+
 def test_a_deletion_is_told_of_the_types_that_the_token_reads(writer: Writer) -> None:
     made = writer.made(patient())
     delete = parameters(mode="delete")
@@ -229,7 +297,9 @@ def test_a_deletion_is_told_of_the_types_that_the_token_reads(writer: Writer) ->
     assert before == told(validate(caller, path, delete)) == [("information", "suppressed", "")]
     writer.made(observation(path))
     assert told(validate(caller, path, delete)) == [("error", "conflict", "")]
-    assert "Condition" not in validate(caller, path, delete).text
+    text = validate(caller, path, delete).text
+    assert "Condition" not in text
+    assert "others" not in text
 
 
 @pytest.mark.parametrize("wrap", [lambda each: each, parameters], ids=["resource", "Parameters"])
