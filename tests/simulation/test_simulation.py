@@ -400,6 +400,23 @@ def test_a_client_that_is_refused_before_its_quota_is_used_up_is_found() -> None
         Charges().judge(done, database, 101, Counter())
 
 
+def test_a_client_that_is_refused_for_longer_than_it_owes_is_found() -> None:
+    sent = Sent("PUT", "/Observation/o1", token="x")
+    database = beginning().database.copy()
+    for minute, units in ((0, "100"), (1, "350"), (2, "250"), (3, "150")):
+        used = {"pk": {"S": f"editor-1#{minute}"}, "units": {"N": units}, "expires_at": {"N": "0"}}
+        database.execute("put_item", {"TableName": USAGE, "Item": used})
+
+    def judge(seconds: int) -> None:
+        answer = Answer(429, {"Retry-After": str(seconds)}, "")
+        done = Exchange(1, "editor-1", Step("put"), sent, "r", 0, 0.0, 1, 50.0, answer)
+        Charges().judge(done, database, 100, Counter())
+
+    judge(190)
+    with pytest.raises(BrokenPromiseError, match="the minute 4 has room before"):
+        judge(310)
+
+
 OF_ONE: Plan = (Line(1, EDITOR, (Step("bundle", ("put Observation/o1 p1;create p1",)),)),)
 CREATE: Plan = (Line(1, EDITOR, (Step("create", ("Observation", "p1")),)),)
 PUT: Plan = (Line(1, EDITOR, (Step("put", ("Observation/o1", "new", "", "p1")),)),)

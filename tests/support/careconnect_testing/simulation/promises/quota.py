@@ -1,5 +1,6 @@
 """Promise of the quota: each attempt of a write is charged to its client, whatever becomes of it."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +8,13 @@ from typing import Any, Final
 
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM
-from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_WRITE_UNIT
+from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_WRITE_UNIT, WINDOW
 from careconnect_records.multi_step.states import PENDING
 from careconnect_records.multi_step.write_set import listed_in
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import Exchange
-from careconnect_testing.simulation.world.names import AUDIT
-from careconnect_testing.simulation.world.system import BrokenPromiseError, System
+from careconnect_testing.simulation.world.names import AUDIT, USAGE
+from careconnect_testing.simulation.world.system import SKEWS, BrokenPromiseError, System
 from careconnect_testing.simulation.world.usage import used_in
 
 _ITEM_UNITS: Final = 2 * UNITS_PER_WRITE_UNIT
@@ -22,6 +23,8 @@ _UNITS_IN_STEPS: Final = 3 * UNITS_PER_WRITE_UNIT
 """That of an item of a write in steps, which is put in a transaction and released by itself."""
 
 _UNLIMITED: Final = 10**12
+MAX_SKEW: Final = max(map(abs, SKEWS)) + 1
+"""Seconds that an instance's clock may be off, and one for rounding."""
 
 
 @dataclass
@@ -69,14 +72,21 @@ class Charges:
                 raise BrokenPromiseError(f"{client} owes {units} units at least, and was charged {charged[client]}")
 
     def judge(self, done: Exchange, database: Database, quota: int, spent: Counter[str]) -> None:
-        """Check that a client is refused for its quota only if it has used a minute's."""
-        if done.status != 429 or not done.sent.token:
+        """Check that a client is refused for its quota only if it has used a minute's, and as long as it owes."""
+        if done.answer is None or done.status != 429 or not done.sent.token:
             return
         charged = spent[done.client] + used_in(database, quota)[done.client]
         if charged < quota:
             raise BrokenPromiseError(
                 f"{done.step} was answered 429, and {done.client} was charged {charged} of {quota}"
             )
+        # A whole minute until then that has room, whatever clock the instance has.
+        first = math.ceil((done.ended_at + MAX_SKEW) / WINDOW)
+        paid = int((done.ended_at + int(done.answer.headers.get("Retry-After", "0")) - MAX_SKEW) / WINDOW)
+        used = {item["pk"]["S"]: int(item["units"]["N"]) for item in database.items(USAGE)}
+        for window in range(first, paid):
+            if used.get(f"{done.client}#{window}", 0) < quota:
+                raise BrokenPromiseError(f"{done.step} was answered 429, and the minute {window} has room before")
 
 
 def _begun(kind: str, action: Mapping[str, Any]) -> str:
