@@ -237,6 +237,18 @@ def test_an_event_says_what_was_asked(reader: Reader) -> None:
     assert one(reader).unknown_parameters == 1
 
 
+@pytest.mark.parametrize("name", ["subject:not", "subject:missing", "subject:exact", "encounter.patient:contains"])
+def test_f_an_id_by_a_modifier_that_is_refused_is_in_the_events_of_its_own_patient_alone(
+    reader: Reader, name: str
+) -> None:
+    assert ask(reader, f"Observation?patient=4&{name}=5") == 400
+
+    assert {each.patient: each.query for each in reader.kept.events} == {
+        "4": f"patient=4&{name}=***",
+        "5": f"patient=***&{name}=5",
+    }
+
+
 @pytest.mark.parametrize("asked", ["Patient/4", "Observation/o1"])
 def test_what_was_not_modified_is_disclosed_as_it_would_be_by_a_body(reader: Reader, asked: str) -> None:
     assert reader.get(asked, If_None_Match='W/"1"').status == 304

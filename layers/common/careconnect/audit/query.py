@@ -39,6 +39,8 @@ PATIENT: Final = next(each for each in RESOURCE_TYPES if each.is_patient)
 _HAS: Final = "_has"
 _INCLUDES: Final = ("_include", "_revinclude")
 _FOLLOWING: Final = ("", "iterate", "recurse")
+_ABSENCE: Final = ("true", "false")
+"""What `:missing` takes: no ids there."""
 _OF_RESULT: Final = frozenset((*SEARCH_PARAMETERS, *HISTORY_PARAMETERS, "_cursor"))
 _MAX_STEPS: Final = 4
 """References that a chained name is followed along: more than any search supports."""
@@ -187,24 +189,26 @@ def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) ->
     if len({type_.name for type_, _, _ in leaves}) > 1:
         leaves = [leaf for leaf in leaves if leaf[1] is not ID_PARAMETER]
     for type_, parameter, modifier in leaves:
-        if modifier == Modifier.MISSING:
-            continue
         for value in values:
+            if modifier == Modifier.MISSING and value in _ABSENCE:
+                continue
             if patient := _named(type_, parameter, modifier, unescape(value), fhir_base):
                 yield patient
 
 
 def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value: str, fhir_base: str) -> str:
-    """Return the id of the patient that a parameter's value names, or an empty text."""
+    """Return the id of the patient that a parameter's value names, or an empty text.
+
+    It names him also where the search is refused for its modifier, or the parameter takes no reference to a patient.
+    """
     if parameter is ID_PARAMETER:
         # As a token, an id may have an empty system.
         resource_id = value.removeprefix("|")
         return resource_id if type_ is PATIENT and valid_id(resource_id) else ""
-    if parameter.type is not ParameterType.REFERENCE or PATIENT.name not in parameter.targets:
+    if parameter.type is not ParameterType.REFERENCE:
         return ""
     if valid_id(value):
-        is_patients = modifier == PATIENT.name or (not modifier and parameter.targets == (PATIENT.name,))
-        return value if is_patients else ""
+        return value if modifier == PATIENT.name or parameter.targets == (PATIENT.name,) else ""
     relative = RELATIVE_REFERENCE.fullmatch(value.removeprefix(fhir_base + "/"))
     named, resource_id = relative.groups() if relative else ("", "")
     return resource_id if named == PATIENT.name else ""

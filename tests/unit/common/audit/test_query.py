@@ -26,6 +26,10 @@ PERSONAL = [
     *(("Observation", name) for name in ("encounter.patient.birthdate", "identifier", "encounter.identifier")),
     *(("Patient", name) for name in ("_has:Observation:patient:identifier", "organization.identifier")),
     ("Patient", "_has:Observation:patient:encounter.identifier"),
+    *(
+        ("Patient", name)
+        for name in ("death-date", "death-date:missing", "_has:Observation:patient:patient.death-date")
+    ),
 ]
 
 
@@ -64,7 +68,6 @@ def test_what_the_server_does_not_know_is_counted_and_never_quoted(type_: str, n
         ("Patient", "_elements", "identifier,name"),
         ("Patient", "_cursor", "abc-_"),
         ("Patient", "_since", "2017-10-19T08:00:00Z"),
-        ("Patient", "death-date", "2017"),
         ("Patient", "gender", ""),
         ("Observation", "patient:Patient", "4"),
         ("Observation", "encounter.status", "\ud800"),
@@ -107,6 +110,25 @@ def test_every_identifier_and_every_parameter_of_a_persons_name_and_place_is_per
         ("Observation", "code", "4", ()),
         ("Observation", "_id", "4", ()),
         ("Observation", "nothing", "4", ()),
+        *(
+            (type_, name, "5", ("5",))
+            for type_, name in (
+                *(("Observation", each) for each in ("subject:not", "patient:missing", "subject:exact")),
+                *(("Observation", each) for each in ("patient:contains", "encounter.patient:not")),
+                *(("Observation", each) for each in ("encounter.patient:missing", "patient._id:missing")),
+                *(("Patient", f"_has:Observation:patient:{each}") for each in ("subject:not", "patient:contains")),
+                ("Patient", "_id:missing"),
+            )
+        ),
+        ("Observation", "performer:not", "Patient/5", ("5",)),
+        ("Encounter", "participant", "Patient/5", ("5",)),
+        ("Encounter", "participant", "5", ()),
+        ("Patient", "general-practitioner", "Patient/5", ("5",)),
+        ("Patient", "general-practitioner:missing", "Patient/5", ("5",)),
+        ("Observation", "patient.general-practitioner", "Patient/5", ("5",)),
+        ("Patient", "_has:Encounter:patient:participant", "Patient/5", ("5",)),
+        ("Organization", "partof", "Patient/5", ("5",)),
+        ("Patient", "_id:missing", "true", ()),
         ("Observation", "subject:Patient._id", "4", ("4",)),
         ("Observation", "patient._id", "4", ("4",)),
         ("Observation", "encounter.patient", "4", ("4",)),
@@ -172,6 +194,24 @@ def test_a_value_is_stored_in_the_events_of_those_whom_alone_it_names() -> None:
         ("code", "1"),
     ]
     assert asked("Observation", *parameters)[0] == parameters
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "value"),
+    [
+        *(("Observation", f"subject:{modifier}", "5") for modifier in ("not", "missing", "exact", "contains")),
+        ("Patient", "_id:missing", "5"),
+        ("Patient", "_has:Observation:patient:subject:not", "5"),
+        ("Observation", "encounter.patient:not", "5"),
+        ("Encounter", "participant", "Patient/5"),
+        ("Patient", "general-practitioner", f"{BASE}/Patient/5"),
+    ],
+)
+def test_f_the_event_of_one_patient_holds_no_id_of_another_by_any_modifier_or_reference(
+    type_: str, name: str, value: str
+) -> None:
+    assert asked(type_, (name, value), patient="4") == ([(name, LEFT_OUT)], 0)
+    assert asked(type_, (name, value), patient="5") == ([(name, value)], 0)
 
 
 def test_h1_of_a_query_that_is_too_long_the_longest_values_are_left_out_and_then_names_are_counted() -> None:

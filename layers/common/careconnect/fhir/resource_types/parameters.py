@@ -101,7 +101,7 @@ class Follow(Flag):
 
 _PERSONAL: Final = frozenset(
     (
-        *("name", "family", "given", "birthdate", "telecom", "phone", "email"),
+        *("name", "family", "given", "birthdate", "death-date", "telecom", "phone", "email"),
         *("address", "address-city", "address-country", "address-postalcode", "address-state"),
     )
 )
