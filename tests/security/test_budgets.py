@@ -170,13 +170,13 @@ def test_everything_reads_a_page_and_not_the_whole_compartment(reader: HttpReade
 
 
 @pytest.mark.long
-def test_a_page_of_what_the_token_does_not_open_is_empty_and_has_a_next(api: Api) -> None:
+def test_everything_does_not_examine_what_the_token_does_not_open(api: Api) -> None:
+    """It had empty pages, each with a next one, for thousands of Observations that it may not show."""
     reader = _reader(api, "budget-patients-alone", "system/Patient.rs system/Procedure.rs")
 
     pages = walk(reader, reader.get("Patient/crowded/$everything", [("_count", "10")]))
 
-    assert [page.ids() for page in pages] == [["crowded"], [], [], []]
-    assert pages[-1].link("next") == ""
+    assert [page.ids() for page in pages] == [["crowded"]]
 
 
 @pytest.mark.long
