@@ -14,6 +14,7 @@ from careconnect_testing.parts.stores import Reader
 __all__ = ["module_writer", "writer"]
 
 PATH = "Patient/4/$everything"
+OF_XML = '<Parameters xmlns="http://hl7.org/fhir"><parameter>'
 DATES: dict[str, dict[str, Any]] = {
     "in-2017": {"effectiveDateTime": "2017"},
     "in-june": {"effectiveDateTime": "2018-06-15T10:00:00+02:00"},
@@ -63,6 +64,8 @@ def found(answer: Answer) -> set[str]:
         ("", {"Condition/c", *DATES}),
         ("start=2018-06", {"Condition/c", "in-june", "long", "open-end", "undated"}),
         ("start=2018-06-16", {"Condition/c", "long", "open-end", "undated"}),
+        ("start=2018", {"Condition/c", "in-june", "long", "open-end", "undated"}),
+        ("end=2016", {"long", "open-start", "undated"}),
         ("end=2017", {"in-2017", "long", "open-start", "undated"}),
         ("end=2018-06-14", {"in-2017", "long", "open-start", "undated"}),
         ("start=2018-06-15&end=2018-06-15", {"in-june", "long", "undated"}),
@@ -139,6 +142,33 @@ def test_parameters_are_posted_as_they_are_asked_for(record: Reader, type_: str)
     assert posted.found() == asked.found()
 
 
+@pytest.mark.parametrize(
+    ("body", "type_"),
+    [
+        ('{"resourceType": "Parameters", "id": "a", "meta": {}, "parameter": [%s]}', JSON),
+        (
+            '<Parameters xmlns="http://hl7.org/fhir"><id value="a"/><meta><tag id="b"/></meta>%s</Parameters>',
+            XML,
+        ),
+    ],
+)
+def test_values_are_texts_numbers_and_booleans(record: Reader, body: str, type_: str) -> None:
+    given = [
+        ("_type", "valueCode", '"Condition"'),
+        ("_pretty", "valueBoolean", "true"),
+        ("_count", "valueInteger", "7"),
+    ]
+    as_json = ",".join(f'{{"name": "{name}", "{kind}": {text}}}' for name, kind, text in given)
+    as_xml = "".join(
+        f"<parameter>\n<name value='{name}'/>\n<{kind} value='{text.strip(chr(34))}'/></parameter>"
+        for name, kind, text in given
+    )
+    answer = record.post(PATH, body % (as_json if type_ == JSON else as_xml), Content_Type=type_)
+
+    assert answer.found() == ["Condition/c"]
+    assert answer.text.startswith("{\n")
+
+
 def test_the_pages_of_what_is_posted_are_read_by_their_links(record: Reader) -> None:
     first = record.post(PATH, json.dumps(parameters(end="2017", _count="2")), Content_Type=JSON)
     pages = [first]
@@ -167,7 +197,29 @@ def test_an_empty_body_asks_for_all(record: Reader) -> None:
         ('{"resourceType": "Parameters", "parameter": [{"name": "a", "valueDecimal": 1.5}]}', JSON, 400, "invalid"),
         ('{"resourceType": "Parameters", "parameter": [{"name": "x", "resource": {}}]}', JSON, 400, "invalid"),
         ('{"resourceType": "Parameters", "parameter": {}}', JSON, 400, "invalid"),
+        ('{"resourceType": "Parameters", "text": {}}', JSON, 400, "invalid"),
+        ('{"resourceType": "Parameters", "parameter": [{"value": "a", "b": "c"}]}', JSON, 400, "invalid"),
+        ('{"resourceType": "Parameters", "parameter": [{"name": "a", "b": "c"}]}', JSON, 400, "invalid"),
+        (
+            '{"resourceType": "Parameters", "parameter": [{"name": "a", "valueCode": "b", "id": "c"}]}',
+            JSON,
+            400,
+            "invalid",
+        ),
         ("<Parameters/>", XML, 400, "invalid"),
+        ('<a:Parameters xmlns:a="http://hl7.org/fhir" a="b"/>', XML, 400, "invalid"),
+        ('<Parameters xmlns="http://hl7.org/fhir"><text value="a"/></Parameters>', XML, 400, "invalid"),
+        ('<Parameters xmlns="http://hl7.org/fhir"><parameter id="a"/></Parameters>', XML, 400, "invalid"),
+        (
+            f"{OF_XML}<name value='a'/><name value='b'/><valueCode value='c'/></parameter></Parameters>",
+            XML,
+            400,
+            "invalid",
+        ),
+        (f"{OF_XML}<name value='a'/><valueCode/></parameter></Parameters>", XML, 400, "invalid"),
+        (f"{OF_XML}<name value='a'/></parameter></Parameters>", XML, 400, "invalid"),
+        (f"{OF_XML}<name value='a'/><valueCode xmlns='' value='b'/></parameter></Parameters>", XML, 400, "invalid"),
+        (f"{OF_XML}<name value='a'/><valueCode value='b'/></parameter>", XML, 400, "invalid"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><Parameters xmlns="http://hl7.org/fhir"/>', XML, 400, "invalid"),
         ('<Parameters xmlns="http://hl7.org/fhir"><parameter><part/></parameter></Parameters>', XML, 400, "invalid"),
         ('<Parameters xmlns="http://hl7.org/fhir">start</Parameters>', XML, 400, "invalid"),

@@ -12,6 +12,8 @@ from careconnect.fhir.rendering.formats import Format
 Pairs = list[tuple[str, str]]
 
 _NAMESPACE: Final = "http://hl7.org/fhir "
+_IGNORED: Final = ("id", "meta", "language")
+"""The elements of every resource that say nothing about the values."""
 
 
 class ParametersError(ValueError):
@@ -31,7 +33,7 @@ def _of_json(data: bytes) -> Pairs:
     if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
         raise ParametersError
     listed = resource.get("parameter", [])
-    if not isinstance(listed, list) or not resource.keys() <= {"resourceType", "parameter"}:
+    if not isinstance(listed, list) or not resource.keys() <= {"resourceType", "parameter", *_IGNORED}:
         raise ParametersError
     return [_pair(each) for each in listed]
 
@@ -61,6 +63,8 @@ def _of_xml(data: bytes) -> Pairs:
         path.append(name)
         match path:
             case ["Parameters"] if name != tag and not attributes:
+                pass
+            case ["Parameters", first, *_] if name != tag and first in _IGNORED:
                 pass
             case ["Parameters", "parameter"] if name != tag and not attributes:
                 found.append({})
