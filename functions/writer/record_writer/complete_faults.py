@@ -11,7 +11,7 @@ from careconnect_records.writes.plan_write import MAX_REFERENCES
 from careconnect_records.writes.target import Target
 from record_writer.checks.compartment import patients_in_body
 from record_writer.checks.references import reference_faults, targets_among
-from record_writer.find_references import find_references
+from record_writer.find_references import find_references, patients_referred_to
 from record_writer.record_store import RecordStore
 from record_writer.request.write_request import Kind, WriteRequest
 
@@ -49,5 +49,8 @@ def missing_references(
     own = f"{request.type.name}/{request.id}" if request.id else ""
     stored = store.read_summaries(each for key, each in referenced.items() if key != own)
     found = find_references(request.caller, stored.values(), previous)
-    met.disclose((*patients_in_body(request.type, resource, request.root), *found.patients))
-    return reference_faults(resource, references, {own, *found.keys}, request.root, full_urls)
+    patients = patients_referred_to([found])
+    if len(patients) > MAX_PATIENTS:
+        return []
+    met.disclose((*patients_in_body(request.type, resource, request.root), *patients))
+    return reference_faults(resource, references, {own, *found}, request.root, full_urls)

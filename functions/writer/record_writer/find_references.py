@@ -1,27 +1,26 @@
 """Find the resources of this server that resources refer to, within the caller's compartment."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from careconnect.oauth.caller import Caller
 from careconnect_records.writes.target import Target
+from record_writer.checks.compartment import stored_patients
 from record_writer.find_target import sees
 
-
-@dataclass(frozen=True, slots=True)
-class FoundReferences:
-    """The keys of the resources that exist for the caller, and the ids of the patients among them."""
-
-    keys: frozenset[str]
-    patients: tuple[str, ...]
+FoundReferences = dict[str, tuple[str, ...]]
+"""The patients whose record each resource is that exists for the caller, by its key."""
 
 
 def find_references(caller: Caller, stored: Iterable[Target], previous: Collection[str] = ()) -> FoundReferences:
-    """Return which of the `stored` resources that a resource refers to exist for the caller.
+    """Return which of the `stored` resources that a resource refers to exist for the caller, with their patients.
 
     `previous` are the keys that the stored version refers to. They may stay: a bound client can neither see the
     resource nor always remove the reference.
     """
-    visible = [each for each in stored if each.exists and (each.key in previous or sees(caller, each))]
-    patients = tuple(each.id for each in visible if each.type.is_patient)
-    return FoundReferences(frozenset(each.key for each in visible), patients)
+    visible = (each for each in stored if each.exists and (each.key in previous or sees(caller, each)))
+    return {each.key: stored_patients(each, each.index) for each in visible}
+
+
+def patients_referred_to(found: Iterable[FoundReferences]) -> list[str]:
+    """Return the patients whose records the found resources are, each once."""
+    return sorted({patient for each in found for patients in each.values() for patient in patients})

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from careconnect.audit.disclosures import Disclosures
+from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir.outcomes import Issue, OutcomeError, outcome_of
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.oauth.scopes import Letter
@@ -21,7 +22,7 @@ from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
 from record_writer.checks.references import reference_faults, targets_among
 from record_writer.checks.valid_resource import newly_broken, require_writable, resource_faults
 from record_writer.complete_faults import is_too_much
-from record_writer.find_references import find_references
+from record_writer.find_references import find_references, patients_referred_to
 from record_writer.prepare import Prepared, limits_refused
 from record_writer.record_store import RecordStore
 from record_writer.request.write_entry import ALONE
@@ -149,8 +150,12 @@ class Judgement:
         untold = {key for key in referenced if key not in told and key != own}
         stored = self._store.read_summaries(told.values())
         found = find_references(request.caller, stored.values(), prepared.target.references if prepared else ())
-        self._met.disclose(found.patients)
-        there = {own, *found.keys, *untold}
+        patients = patients_referred_to([found])
+        if len(patients) > MAX_PATIENTS:
+            self._errors += outcome_of(refusals.refers_to_too_many_patients(request.type)).issues
+            return
+        self._met.disclose(patients)
+        there = {own, *found, *untold}
         self._errors += reference_faults(request.resource, references, there, request.root)
         self._untold += _untold_of(references, untold, request.root)
 

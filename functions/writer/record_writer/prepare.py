@@ -92,8 +92,6 @@ class Preparation:
         self._require_time = require_time
         self._breaking = breaking
         self._unread: dict[int, tuple[str, ...]] = {}
-        self.matches: dict[str, tuple[str, ...]] = {}
-        """The patients of the resources that conditional references lead to, by key."""
 
     def prepare_all(
         self, entries: Sequence[WriteEntry], conditional: Mapping[str, ConditionalReference]
@@ -175,8 +173,7 @@ class Preparation:
             if not target.exists:
                 raise refusals.nothing_matches()
         # The answer tells that it exists.
-        self.matches[target.key] = _patients(target)
-        self._met.disclose(self.matches[target.key])
+        self._met.disclose(_patients(target))
         return target.key
 
     def _prepare(self, entry: WriteEntry, target: Target) -> Prepared:

@@ -71,6 +71,11 @@ def too_many_patients() -> OutcomeError:
     )
 
 
+def refers_to_too_many_patients(type_: ResourceType) -> OutcomeError:
+    """Return 422 for a resource that refers to resources in the records of more patients than one request may tell."""
+    return too_costly(type_.name, "The resources that this one refers to are in the records of more than 100 patients.")
+
+
 def unreadable(text: str) -> OutcomeError:
     """Return 400 for a body that does not match its Content-Type; `text` is a fixed reason."""
     return OutcomeError(400, "structure", f"{text[:1].upper()}{text[1:]}.")

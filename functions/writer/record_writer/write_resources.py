@@ -7,13 +7,14 @@ import math
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Any, Final, TypeVar
 
 from careconnect.audit.disclosures import NOBODY, Disclosures
+from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import resource_type
@@ -36,7 +37,7 @@ from record_writer.check_entries import (
 from record_writer.checks.references import require_references, targets_among
 from record_writer.checks.valid_resource import newly_broken, resource_faults
 from record_writer.complete_faults import are_readable, missing_references
-from record_writer.find_references import find_references
+from record_writer.find_references import FoundReferences, find_references, patients_referred_to
 from record_writer.judge_write import Judgement
 from record_writer.prepare import ORDER, Preparation, Prepared, RequireValid, limits_refused, require_match
 from record_writer.price import UNITS_PER_LOOKUP, first_price, second_price
@@ -44,7 +45,7 @@ from record_writer.record_store import ConflictError, EventActions, NotTakenErro
 from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
-MAX_PATIENTS: Final = MAX_ACTIONS - STATE_ACTIONS
+MAX_PATIENTS_TOGETHER: Final = MAX_ACTIONS - STATE_ACTIONS
 """Patients of one transaction: the transaction of its commit has room for so many audit events."""
 
 SECONDS: Final = 9.0
@@ -267,12 +268,14 @@ class _Attempt:
         self._require_room_for(prepared, made, met)
         plans = [each.plan for each in prepared if each.plan]
         held = [plan_holding(each.target) for each in prepared if each.is_held] if plans else []
+        priced = {*met.disclosed, *(patient for each in prepared for patient in each.named)}
         # With the look-ups, so that no write waits for the charge alone.
         with self._charged(prepared, met, in_steps=len(plans) + len(held) > 1):
-            self._require_references(prepared, met)
+            referred = self._require_references(prepared, made, met)
             self._require_unreferred(prepared)
             full = self.store.full_locks(plans[0]) if len(plans) == 1 and not held else ()
-        met.versions = _versions_referring(prepared, preparation.matches)
+        self._charge_events(len({*met.disclosed} - priced))
+        met.versions = _versions_referring(prepared, referred)
         if plans:
             writer.require_time()
             self.store.write([*plans, *held], made, full, writer.commits_until - writer.elapsed())
@@ -298,15 +301,16 @@ class _Attempt:
         if faults:
             raise outcomes.invalid_resource(faults[:MAX_FAULTS])
 
-    def _require_room_for(
-        self, prepared: Sequence[Prepared], made: Mapping[str, Sequence[str]], met: Disclosures
-    ) -> None:
-        """Raise the 400 outcome for a transaction about more patients than its commit has room for events."""
+    def _require_room_for(self, prepared: Sequence[Prepared], others: Iterable[str], met: Disclosures) -> None:
+        """Raise the 400 outcome for a transaction about more patients than its commit has room for events.
+
+        It holds also for those whose events follow the commit.
+        """
         if self.ordered[0].is_alone:
             return
-        everybody = {*made, *met.disclosed, *(patient for each in prepared for patient in each.named)}
-        if len(everybody) > MAX_PATIENTS:
-            raise refusals.too_many_patients_together(MAX_PATIENTS)
+        everybody = {*others, *met.disclosed, *(patient for each in prepared for patient in each.named)}
+        if len(everybody) > MAX_PATIENTS_TOGETHER:
+            raise refusals.too_many_patients_together(MAX_PATIENTS_TOGETHER)
 
     def _charged(
         self, prepared: Sequence[Prepared], met: Disclosures, *, in_steps: bool
@@ -322,31 +326,51 @@ class _Attempt:
         self.writer.require_payable(units + sum(self.paid.values()), self.ordered)
         return units
 
+    def _charge_events(self, events: int) -> None:
+        """Charge the client for events that follow the commit; raises the 429 outcome."""
+        if events:
+            units = UNITS_PER_EVENT * events
+            self.bill.cost += units
+            self.writer.quota.charge(self.caller.client_id, units, self.writer.clock(), self.bill)
+
     def _paying(self, units: int) -> AbstractContextManager[None]:
         writer, bill = self.writer, self.bill
         bill.cost += units
         return writer.quota.charged(self.caller.client_id, units, writer.clock(), bill) if units else nullcontext()
 
-    def _require_references(self, prepared: Sequence[Prepared], met: Disclosures) -> None:
-        """Raise the 422 and 409 outcomes of references and If-Match."""
+    def _require_references(
+        self, prepared: Sequence[Prepared], made: Mapping[str, Sequence[str]], met: Disclosures
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the patients whose records the writes and what they refer to are, by key, and add them to `met`.
+
+        Raises the 422 and 409 outcomes of references and If-Match, and 400 for too many patients.
+        """
         written = {
-            each.target.key
+            each.target.key: each.patients
             for each in prepared
             if each.entry.request.kind is not Kind.DELETE and each.target.hidden is None
         }
         judged = [(each, each.resource) for each in prepared if each.resource is not None]
         others = {key: other for each, _ in judged for key, other in each.referenced.items() if key not in written}
         stored = self.store.read_summaries(others.values())
+        found: dict[int, FoundReferences] = {}
+        for each, _ in judged:
+            there = [stored[key] for key in each.referenced if key in stored]
+            found[each.entry.position] = find_references(self.caller, there, previous=each.target.references)
+        patients = patients_referred_to(found.values())
+        if self.ordered[0].is_alone and len(patients) > MAX_PATIENTS:
+            raise refusals.refers_to_too_many_patients(self.ordered[0].request.type)
+        self._require_room_for(prepared, [*made, *patients], met)
+        # From here on the answer tells that these resources exist, also if it is a refusal.
+        met.disclose(patients)
         full_urls = self.full_urls
         for each, resource in sorted(judged, key=lambda one: one[0].entry.position):
-            request, target = each.entry.request, each.target
+            request = each.entry.request
             with at_entry(each.entry.position, request.type.name):
-                there = [stored[key] for key in each.referenced if key in stored]
-                found = find_references(request.caller, there, previous=target.references)
-                # From here on the answer tells that these patients exist, also if it is a refusal.
-                met.disclose(found.patients)
-                require_references(resource, each.references, {*found.keys, *written}, request.root, full_urls)
-                require_match(request, target)
+                there_are = {*found[each.entry.position], *written}
+                require_references(resource, each.references, there_are, request.root, full_urls)
+                require_match(request, each.target)
+        return written | {key: patients for each in found.values() for key, patients in each.items()}
 
     def _require_unreferred(self, prepared: Sequence[Prepared]) -> None:
         """Raise the 409 outcome if a deleted resource would still be referred to once all is done."""
@@ -408,13 +432,13 @@ def _versions_made(prepared: Sequence[Prepared]) -> dict[str, list[str]]:
     return made
 
 
-def _versions_referring(prepared: Sequence[Prepared], matches: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-    """Return for each patient the versions that will refer to it, or to a conditional match of its record."""
+def _versions_referring(prepared: Sequence[Prepared], referred: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """Return for each patient the versions that will refer to their record; `referred` are the patients by key."""
     referring: defaultdict[str, list[str]] = defaultdict(list)
     for each in prepared:
         if each.plan:
-            met = {patient for key in each.referenced for patient in matches.get(key, ())}
-            for patient in sorted((each.named | met) - {*each.patients}):
+            patients = {patient for key in each.referenced for patient in referred.get(key, ())}
+            for patient in sorted(patients - {*each.patients}):
                 referring[patient].append(f"{each.target.key}/_history/{each.plan.version}")
     return referring
 

@@ -661,6 +661,33 @@ def test_a_transaction_refers_to_as_many_patients_as_its_events_have_room_for(bu
     assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
 
 
+def test_promise_9_plain_references_are_events_of_whose_records_they_lead_to_and_limited(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    targets = []
+    for number in range(99):
+        recorded.made({**patient(str(number)), "id": f"p{number}"})
+        recorded.made({**observation(f"Patient/p{number}"), "id": f"of-p{number}"})
+        targets.append({"target": {"reference": f"Observation/of-p{number}"}})
+    record.forget()
+    alone: Resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    dangling = created("", {**alone, "subject": {"reference": "Group/none"}})
+    referring = [created("", {**alone, "related": each}) for each in (targets[:2], targets[1:3])]
+
+    Bundles(recorded).transaction(*referring)
+    assert {each.patient: each.ids for each in record.all() if each.patient} == {
+        "p0": ("Observation/new-0/_history/1",),
+        "p1": ("Observation/new-0/_history/1", "Observation/new-1/_history/1"),
+        "p2": ("Observation/new-1/_history/1",),
+    }
+    record.forget()
+    assert Bundles(recorded).send(transaction(dangling, *referring)).status == 422
+    assert {(each.patient, each.outcome) for each in record.all()} == {
+        (id_, Outcome.REFUSED) for id_ in ("p0", "p1", "p2")
+    }
+    answer = refused(Bundles(recorded), created("", {**alone, "related": targets}))
+    assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
+
+
 def test_a_deletion_of_a_patient_that_is_not_there_is_an_event_of_that_id(writer: Writer) -> None:
     recorded, record = with_record(writer)
 

@@ -292,6 +292,129 @@ def test_l11_the_event_of_who_is_referred_to_names_no_other_patient(recorded: tu
     ]
 
 
+OF_OTHER_TOO: Resource = {
+    "resourceType": "Encounter",
+    "id": "of-other",
+    "status": "finished",
+    "subject": {"reference": OTHER},
+}
+REFERRING: Resource = observation(OWN, context={"reference": "Encounter/of-other"})
+NEVER = [{"reference": "Patient/never"}]
+CONTAINED: Resource = {
+    "resourceType": "Observation",
+    "id": "c",
+    "status": "final",
+    "code": {"text": "x"},
+    "context": {"reference": "Encounter/of-other"},
+}
+REFERS: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
+    "a create": (lambda one: one.create(REFERRING), 201, ""),
+    "an update": (lambda one: one.update({**REFERRING, "id": "of-own"}), 200, ""),
+    "a patch": (
+        lambda one: one.patch(
+            "Observation/of-own", {"op": "add", "path": "/context", "value": {"reference": "Encounter/of-other"}}
+        ),
+        200,
+        "",
+    ),
+    "from what is contained": (
+        lambda one: one.create(observation(OWN, contained=[CONTAINED], related=[{"target": {"reference": "#c"}}])),
+        201,
+        "",
+    ),
+    "from an extension": (
+        lambda one: one.create(
+            observation(OWN, extension=[{"url": "urn:x", "valueReference": {"reference": "Encounter/of-other"}}])
+        ),
+        201,
+        "",
+    ),
+    "without a scope for its type": (
+        lambda one: one.as_caller("system/Observation.cruds").create(REFERRING),
+        201,
+        "",
+    ),
+    "beside a reference that leads nowhere": (lambda one: one.create({**REFERRING, "performer": NEVER}), 422, "4"),
+    "from an invalid resource": (lambda one: one.create({**REFERRING, "status": "none such"}), 422, "4"),
+    "in place of another version": (
+        lambda one: one.update({**REFERRING, "id": "of-own"}, If_Match='W/"9"'),
+        409,
+        "4",
+    ),
+    "judged": (lambda one: one.send("POST", "Observation/$validate", REFERRING), 200, ""),
+    "judged beside a reference that leads nowhere": (
+        lambda one: one.send("POST", "Observation/$validate", {**REFERRING, "performer": NEVER}),
+        200,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFERS)
+def test_promise_9_whose_record_a_reference_leads_to_has_an_event(recorded: tuple[Writer, Record], name: str) -> None:
+    writer, record = recorded
+    writer.made(OF_OTHER_TOO)
+    act, status, refused = REFERS[name]
+    answers: list[Answer] = []
+    events = record.since(lambda: answers.append(act(writer)))
+
+    assert answers[0].status == status, answers[0].text
+    assert [(event.patient, event.outcome.value) for event in sorted(events, key=lambda each: each.patient)] == [
+        ("other", refused or "0"),
+        ("own", refused or "0"),
+    ]
+
+
+def test_promise_9_the_event_of_whose_record_is_referred_to_names_the_version_that_refers(
+    recorded: tuple[Writer, Record],
+) -> None:
+    writer, record = recorded
+    writer.made(OF_OTHER_TOO)
+
+    events = record.since(lambda: writer.create(REFERRING))
+    made = ("Observation/new-0/_history/1",)
+    assert sorted((event.patient, event.ids) for event in events) == [("other", made), ("own", made)]
+
+
+def test_promise_9_a_reference_to_what_is_absent_or_deleted_is_of_nobody(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    writer.made(OF_OTHER_TOO)
+    assert writer.delete("Encounter/of-other").status == 204
+
+    assert outcomes_of(record.since(lambda: writer.create(REFERRING))) == [("own", "4", "bad request")]
+
+
+def test_promise_9_what_a_bound_client_may_not_see_is_as_absent_unless_the_stored_version_refers_to_it(
+    recorded: tuple[Writer, Record],
+) -> None:
+    writer, record = recorded
+    writer.made(OF_OTHER_TOO)
+    kept = {**REFERRING, "id": "of-own"}
+
+    assert outcomes_of(record.since(lambda: bound(writer).create(REFERRING))) == [("own", "4", "bad request")]
+    assert writer.update(kept).status == 200
+    amended = {**kept, "status": "amended"}
+    assert outcomes_of(record.since(lambda: bound(writer).update(amended))) == [("other", "0", ""), ("own", "0", "")]
+
+
+@pytest.mark.parametrize("path", ["Observation", "Observation/$validate"])
+def test_a_resource_that_refers_into_the_records_of_more_than_a_hundred_patients_tells_of_none(
+    recorded: tuple[Writer, Record], path: str
+) -> None:
+    writer, record = recorded
+    targets = []
+    for number in range(101):
+        one = writer.made({**patient(), "id": f"p{number}"})
+        targets.append(writer.made({**observation(f"Patient/{one['id']}"), "id": f"of-p{number}"}))
+    related = [{"target": {"reference": f"Observation/{each['id']}"}} for each in targets]
+    answers: list[Answer] = []
+    events = record.since(lambda: answers.append(writer.send("POST", path, observation(OWN, related=related))))
+
+    assert answers[0].issue["code"] == "too-costly"
+    assert [event.patient for event in events] == ["own"]
+    assert writer.create(observation(OWN, related=related[:99])).status == 201
+
+
 def test_l11_a_bound_clients_reference_to_another_patient_is_no_event(recorded: tuple[Writer, Record]) -> None:
     writer, record = recorded
     body = observation(OWN, performer=[{"reference": OTHER}, {"reference": "Patient/never"}])
