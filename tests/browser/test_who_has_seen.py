@@ -29,7 +29,7 @@ def test_the_auditor_is_shown_who_asked_for_what_when_and_what_came_of_it(
     asked = ("Patient/6", "Patient/6/Observation?code=29463-7", "Patient?_id=6&name=x", "Patient/6/$everything")
     for path in asked:
         assert http.get(f"{FHIR_PATH}/{path}", headers=reading).is_success
-    assert http.get(f"{FHIR_PATH}/Patient/6/$everything?_type=Procedure", headers=others).status_code == 400
+    assert http.get(f"{FHIR_PATH}/Patient/6/$everything?_type=Practitioner", headers=others).status_code == 400
 
     tab = visit(scheme=scheme, width=width)
     page = _as_auditor(tab, "6")
