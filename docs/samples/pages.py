@@ -6,7 +6,7 @@ import requests
 
 headers = {"Authorization": f"Bearer {os.environ['TOKEN']}"}
 
-url = f"{os.environ['FHIR']}/Observation?patient=4&_count=5"
+url = f"{os.environ['FHIR']}/Observation?patient=4&_count=5&_total=accurate"
 ids, pages = [], 0
 while url:
     bundle = requests.get(url, headers=headers, timeout=30).json()

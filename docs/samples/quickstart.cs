@@ -24,8 +24,8 @@ http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer
 
 Console.WriteLine((await Call($"{fhir}/Patient/4")).Json["name"]![0]!["family"]);
 
-// The total; the matches come a page at a time, and `link` leads to the next one.
-Console.WriteLine($"{(await Call($"{fhir}/Observation?patient=4")).Json["total"]} observations");
+// The total, if asked for; the matches come a page at a time, and `link` leads to the next one.
+Console.WriteLine($"{(await Call($"{fhir}/Observation?patient=4&_total=accurate")).Json["total"]} observations");
 
 // On condition of an identifier of your own, so that it may be sent again: 201, then 200.
 http.DefaultRequestHeaders.Add("If-None-Exist", "identifier=https://my-app.example.org/quickstart%7Ccs");

@@ -28,7 +28,7 @@ func main() {
 	header.Set("Authorization", fmt.Sprint("Bearer ", token["access_token"]))
 	_, patient := call("GET", base+"/careconnect-ri/STU3/Patient/4", "", header)
 	fmt.Println(patient["name"].([]any)[0].(map[string]any)["family"])
-	_, page := call("GET", base+"/careconnect-ri/STU3/Observation?patient=4", "", header)
+	_, page := call("GET", base+"/careconnect-ri/STU3/Observation?patient=4&_total=accurate", "", header)
 	fmt.Println(page["total"], "observations") // they come a page at a time, and `link` leads to the next one
 	header.Set("Content-Type", "application/fhir+json")
 	header.Set("If-None-Exist", "identifier=https://my-app.example.org/quickstart%7Cgo") // 201, then 200

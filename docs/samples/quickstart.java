@@ -24,8 +24,8 @@ class Quickstart {
         var token = call(base + "/token?grant_type=client_credentials", "", "Authorization", basic).body();
         var bearer = "Bearer " + first("access_token", token);
         System.out.println(first("family", call(fhir + "/Patient/4", null, "Authorization", bearer).body()));
-        // The total; the matches come a page at a time, and `link` leads to the next one.
-        var page = call(fhir + "/Observation?patient=4", null, "Authorization", bearer).body();
+        // The total, if asked for; the matches come a page at a time, and `link` leads to the next one.
+        var page = call(fhir + "/Observation?patient=4&_total=accurate", null, "Authorization", bearer).body();
         System.out.println(first("total", page) + " observations");
         // On condition of an identifier of your own, so that it may be sent again: 201, then 200.
         var reading = """

@@ -15,8 +15,9 @@ headers = {"Authorization": f"Bearer {granted.json()['access_token']}"}
 patient = requests.get(f"{FHIR}/Patient/4", headers=headers, timeout=30).json()
 print(patient["name"][0]["family"])
 
-# The total; the matches come a page at a time, and `link` leads to the next one.
-page = requests.get(f"{FHIR}/Observation", params={"patient": "4"}, headers=headers, timeout=30).json()
+# The total, if asked for; the matches come a page at a time, and `link` leads to the next one.
+wanted = {"patient": "4", "_total": "accurate"}
+page = requests.get(f"{FHIR}/Observation", params=wanted, headers=headers, timeout=30).json()
 print(page["total"], "observations")
 
 # On condition of an identifier of your own, so that it may be sent again: 201, then 200.

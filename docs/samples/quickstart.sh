@@ -10,8 +10,8 @@ AUTHORIZATION="Authorization: Bearer $TOKEN"
 
 curl -fsS "$FHIR/Patient/4" -H "$AUTHORIZATION" | jq -r '.name[0].family'
 
-# The total; the matches come a page at a time, and `link` leads to the next one.
-curl -fsS "$FHIR/Observation?patient=4" -H "$AUTHORIZATION" | jq -r '"\(.total) observations"'
+# The total, if asked for; the matches come a page at a time, and `link` leads to the next one.
+curl -fsS "$FHIR/Observation?patient=4&_total=accurate" -H "$AUTHORIZATION" | jq -r '"\(.total) observations"'
 
 # On condition of an identifier of your own, so that it may be sent again: 201, then 200.
 written=$(curl -fsS "$FHIR/Observation" -H "$AUTHORIZATION" -H 'Content-Type: application/fhir+json' \

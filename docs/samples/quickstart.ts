@@ -16,8 +16,8 @@ const headers = { Authorization: `Bearer ${granted.json.access_token}` };
 const patient = await call(`${FHIR}/Patient/4`, { headers });
 console.log(patient.json.name[0].family);
 
-// The total; the matches come a page at a time, and `link` leads to the next one.
-const page = await call(`${FHIR}/Observation?patient=4`, { headers });
+// The total, if asked for; the matches come a page at a time, and `link` leads to the next one.
+const page = await call(`${FHIR}/Observation?patient=4&_total=accurate`, { headers });
 console.log(page.json.total, 'observations');
 
 // On condition of an identifier of your own, so that it may be sent again: 201, then 200.

@@ -104,7 +104,7 @@ def test_a_record_search_follows_its_next_link_to_the_end(
     http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...], base_url: str
 ) -> None:
     headers = bearer(_explorer(clients))
-    url, seen, total = f"{base_url}{_FHIR}/Observation?patient=4&_count=5", [], -1
+    url, seen, total = f"{base_url}{_FHIR}/Observation?patient=4&_count=5&_total=accurate", [], -1
     while url:
         page = http.get(url, headers=headers).json()
         seen += [entry["resource"]["id"] for entry in page["entry"]]

@@ -254,8 +254,8 @@ def test_access_md_a_search_below_a_patient_takes_the_scope_of_the_type_alone(ap
     """The scope opens nothing else of the patient, and a scope for Patient does not open the search below it."""
     searches = api.register("below-searches", "user/Observation.s")
     reads = api.register("below-reads", "user/Patient.read")
-    found = api.get("Observation?patient=4&_count=100", searches).json()
-    below = api.get("Patient/4/Observation?_count=100", searches).json()
+    found = api.get("Observation?patient=4&_count=100&_total=accurate", searches).json()
+    below = api.get("Patient/4/Observation?_count=100&_total=accurate", searches).json()
     assert found["total"] == below["total"] > 0
     assert found["entry"] == below["entry"]
 
@@ -280,12 +280,12 @@ def test_access_md_a_bound_client_finds_its_own_patients_record_below_it_and_no_
         if (reference := each["resource"]["subject"]["reference"].removeprefix("Patient/")) != "4"
     )
 
-    assert api.get(f"Patient/{other}/Observation", everyone).json()["total"] > 0
+    assert api.get(f"Patient/{other}/Observation?_total=accurate", everyone).json()["total"] > 0
     assert api.get(f"Patient/{other}/Observation", bound).json()["total"] == 0
     assert (
-        api.get("Patient/4/Observation", bound).json()["total"]
-        == api.get("Observation", bound).json()["total"]
-        == api.get("Patient/4/Observation", everyone).json()["total"]
+        api.get("Patient/4/Observation?_total=accurate", bound).json()["total"]
+        == api.get("Observation?_total=accurate", bound).json()["total"]
+        == api.get("Patient/4/Observation?_total=accurate", everyone).json()["total"]
         > 0
     )
 

@@ -113,7 +113,7 @@ def test_nine_revincludes_of_a_hundred_patients_make_the_page_shorter(reader: Ht
 
     first = ask(reader, "Patient", [("_count", "100"), ("birthdate", "1970-01-01"), *reverse])
 
-    assert (first.status, first.total) == (200, PATIENTS)
+    assert first.status == 200
     assert 0 < len(first.ids()) < 100
     ids = [id_ for page in walk(reader, first) for id_ in page.ids()]
     assert sorted(ids) == sorted(f"b{number}" for number in range(PATIENTS))

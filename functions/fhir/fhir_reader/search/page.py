@@ -30,23 +30,34 @@ class FilledPage:
 
 
 def fill_page(
-    matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+    matches: Sequence[Entry],
+    includes: Sequence[Include],
+    reverse: Sequence[Include],
+    context: SearchContext,
+    *,
+    following: Sequence[Entry] | None = None,
 ) -> FilledPage:
     """Fill a page with as many of `matches` as fit, each with its included resources.
 
     Included resources are found from index entries. So the patients of the page are known before any body is read, and
     the bodies and the audit events of all are requested at the same time. Raises the 400 outcome if one match alone
     includes more than an answer can hold, costs more than a request may, or is about more patients than one may audit.
+
+    `following` holds the next match, if there is one, of a search with a criterion that names persons; else it is None.
+    That there is a next match tells of its patient, who is disclosed too.
     """
     read = page_entries(matches)
     name = "_revinclude" if reverse else "_include"
-    followed = _followed(read, includes, reverse, context)
-    bodies = _bodies(followed, name, context)
+    spare = 0 if following is None else 1
+    followed = _followed(read, includes, reverse, context, spare)
+    # The page may also end early, and then one of its own matches is the next.
+    next_ = [] if following is None else (read + page_entries(following))[len(followed) :][:1]
+    bodies = _bodies(followed, name, context, next_)
     lost = [match for match, _ in followed if _visible_body(match, bodies, context) is None]
     if lost and (includes or reverse):
         # A resource that a lost match included first may be included by another match too, or else by none.
         there = [match for match, _ in followed if match not in lost]
-        again = _followed(there, includes, reverse, context)
+        again = _followed(there, includes, reverse, context, spare)
         included = {(match.type, match.id): more for match, more in again}
         # The matches are not read again: one that was deleted only now would be lost with what it includes first.
         bodies = {**_bodies(again, name, context, known=bodies), **bodies}
@@ -57,9 +68,16 @@ def fill_page(
 
 
 def _followed(
-    matches: Sequence[PageEntry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+    matches: Sequence[PageEntry],
+    includes: Sequence[Include],
+    reverse: Sequence[Include],
+    context: SearchContext,
+    spare: int,
 ) -> list[_Followed]:
-    """Return matches with their included resources, as many as one page may include and audit."""
+    """Return matches with their included resources, as many as one page may include and audit.
+
+    Room for `spare` more patients is left, for the next match.
+    """
     if includes or reverse:
         found = follow_references(matches, includes, reverse, context)
         followed = list(zip(matches, found, strict=False))
@@ -70,22 +88,27 @@ def _followed(
         more = {*match.patients, *(patient for one in included for patient in _patients_of(one, context))} - patients
         if more:
             patients |= more
-            if not context.found.has_room_for(patients):
+            if not context.found.has_room_for(patients, spare):
                 if not position:
+                    context.found.disclose(match.patients[:spare])
                     raise outcomes.too_many_patients()
                 return followed[:position]
     return followed
 
 
 def _bodies(
-    followed: Sequence[_Followed], name: str, context: SearchContext, known: Collection[NamedId] = ()
+    followed: Sequence[_Followed],
+    name: str,
+    context: SearchContext,
+    following: Sequence[PageEntry] = (),
+    known: Collection[NamedId] = (),
 ) -> dict[NamedId, StoredResource]:
     """Return the bodies of matches and of included resources, but for `known` ones.
 
-    The audit events of all are written meanwhile.
+    The audit events of all are written meanwhile, and those of the match that is `following`.
     """
     found = [one for _, included in followed for one in included]
-    patients = {patient for match, _ in followed for patient in match.patients}
+    patients = {patient for match in (*(match for match, _ in followed), *following) for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one, context))
     context.found.disclose(sorted(patients))
     keys = [(match.type, match.id) for match, _ in followed] + [one.key for one in found]

@@ -17,9 +17,10 @@ from careconnect.fhir.resource_types import (
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.search.criteria import Criterion, parse_criterion
+from careconnect.search.persons import names_persons
 from careconnect.search.result_parameters import Handling, Offer, sort_parameters
 from careconnect.search.values import SearchValueError, date_range
-from fhir_reader.search.chains.criteria import HAS, ChainedCondition, parse_chained
+from fhir_reader.search.chains.criteria import HAS, ChainedCondition, criteria_of, parse_chained
 
 HISTORY: Final = "_history"
 SINCE: Final = "_since"
@@ -57,6 +58,12 @@ class SearchQuery:
     cursor: str = ""
     used: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
+
+    @property
+    def names_persons(self) -> bool:
+        """True if a criterion names persons, at the end of a chain or a `_has` too."""
+        conditions = (*self.criteria, *self.chained)
+        return any(names_persons(*each) for condition in conditions for each in criteria_of(self.type, condition))
 
 
 def parse_search(

@@ -1,12 +1,13 @@
 """Scan ranges of the index for matches, up to the limit of a page (ADR 21)."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Final, Protocol
 
+from careconnect.audit.disclosures import Disclosures
 from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
 from careconnect.search.values import order_key
 from careconnect.storage.keys import SHARDS
@@ -21,7 +22,10 @@ MAX_ENTRIES_OF_PAGE: Final = 1_000
 """Most index entries that a page examines; the query planner may examine as many again to find a short access path."""
 
 MAX_COUNTED_PATIENTS: Final = 20
-"""A total over at most so many patients is audited for each; over more, for no patient (`audit.md`, Whose)."""
+"""A total over at most so many patients is audited for each; over more, for no patient (`audit.md`, Whose).
+
+It is only so without a criterion that names persons.
+"""
 
 _SPARE: Final = 2
 """A page's entries are spread unevenly over several ranges: each range is asked for twice its share."""
@@ -69,14 +73,43 @@ class Lookups(Protocol):
         """Return True if the budget allows lookups for this number of entries."""
 
 
+class CountedPatients:
+    """The patients of a total, for the audit trail (`audit.md`, Whose).
+
+    With `all_or_none`, they are disclosed if they are at most `MAX_COUNTED_PATIENTS`, and else nobody is. Without it,
+    they are collected until they and those that are disclosed already are the most of a request: then they are full,
+    and the total is not told. So it is told of at most one less, and nobody can be the one who makes the difference.
+    """
+
+    def __init__(self, found: Disclosures, *, all_or_none: bool) -> None:
+        self._found = found
+        self._all_or_none = all_or_none
+        self._patients: dict[str, None] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """True if no more patients can be counted."""
+        return not self._all_or_none and not self._found.has_room_for(self._patients, spare=1)
+
+    @property
+    def to_disclose(self) -> Collection[str]:
+        """The patients that the total discloses."""
+        is_told = len(self._patients) <= MAX_COUNTED_PATIENTS and self._found.has_room_for(self._patients)
+        return self._patients if is_told or not self._all_or_none else ()
+
+    def add(self, patients: Iterable[str]) -> None:
+        """Add the patients of one match."""
+        if not self._all_or_none or len(self._patients) <= MAX_COUNTED_PATIENTS:
+            self._patients |= dict.fromkeys(patients)
+
+
 @dataclass(slots=True)
 class ScanResult:
     """The first matches of a scan, the number of all, and where it ended.
 
     `last` is the entry that was examined last, None if there was none; `is_end` is True if nothing comes after it.
     `examined_for_page` counts the entries that were examined until there were as many matches as wanted, or all.
-    `patients` are those whose resources are counted in `found`, if that is asked for: all of them, or more than
-    `MAX_COUNTED_PATIENTS`.
+    `patients` collects those whose resources are counted in `found`, None if that is not asked for.
     """
 
     matches: list[Entry] = field(default_factory=list)
@@ -84,13 +117,15 @@ class ScanResult:
     last: Entry | None = None
     is_end: bool = False
     examined_for_page: int = 0
-    patients: set[str] | None = None
+    patients: CountedPatients | None = None
 
-    def count(self, entry: Entry) -> None:
-        """Count a match, and its patients if that is asked for."""
+    def count(self, entry: Entry) -> bool:
+        """Count a match, and its patients if that is asked for; return False if no more may be counted."""
         self.found += 1
-        if self.patients is not None and len(self.patients) <= MAX_COUNTED_PATIENTS:
-            self.patients.update(entry.patients)
+        if self.patients is None:
+            return True
+        self.patients.add(entry.patients)
+        return not self.patients.is_full
 
 
 def entries_of(stream: EntryStream, budget: RequestBudget) -> Iterator[Entry]:
@@ -158,16 +193,15 @@ def scan_index(
     wanted: int,
     *,
     count_all: bool,
-    count_patients: bool = False,
+    patients: CountedPatients | None = None,
 ) -> ScanResult:
     """Collect matches until there are as many as `wanted`, or the whole share is examined.
 
     Without `matches` each candidate is one. With `count_all` it goes on to the end, unless there are certainly more
-    candidates than share or lookups allow.
-    `count_patients` collects the patients of the matches.
+    candidates than share or lookups allow. It ends before the end if `patients`, those of the matches, are full.
     """
     count_all = count_all and candidates.lower_bound <= share.left
-    result = ScanResult(patients=set() if count_patients else None)
+    result = ScanResult(patients=patients)
     if lookups is None:
         _scan(candidates, matches, share, wanted, count_all=count_all, result=result)
     else:
@@ -196,9 +230,11 @@ def _scan(
         if is_short:
             result.examined_for_page = share.examined
         if matches is None or matches(entry):
-            result.count(entry)
+            may_go_on = result.count(entry)
             if is_short:
                 found.append(entry)
+            if not may_go_on:
+                return
             if len(found) >= wanted and not count_all:
                 return
     result.is_end = True
@@ -240,7 +276,8 @@ def _look_up(result: ScanResult, pending: list[Entry], last: Entry | None, looku
     """Add the matches among the pending entries to a result; False if the request cannot afford all lookups."""
     filtered = lookups.filter(pending, required=1 if result.last is None else 0)
     for entry in filtered.entries:
-        result.count(entry)
+        if not result.count(entry):
+            return False
     result.matches += filtered.entries[: wanted - len(result.matches)]
     if filtered.decided < len(pending):
         result.last = pending[filtered.decided - 1] if filtered.decided else result.last

@@ -3,7 +3,7 @@
 The stages are the modules of this folder: `parse` → `chains` → `plan_query` → `scan` and `filter` → `page`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from careconnect.fhir import outcomes
@@ -25,9 +25,9 @@ from fhir_reader.search.parse import SearchQuery
 from fhir_reader.search.plan_query import candidate_entries, plan_query
 from fhir_reader.search.result_order import ResultOrder
 from fhir_reader.search.scan import (
-    MAX_COUNTED_PATIENTS,
     MAX_ENTRIES_OF_PAGE,
     Candidates,
+    CountedPatients,
     PageShare,
     ScanResult,
     candidates_of,
@@ -42,8 +42,9 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
 
     A resource that the caller may not search, or that is outside its compartment, is not matched, not counted, not
     included and not referred to. A page in an index order reads only what it needs itself; it has the total if the
-    scan reached the end, or if the total is asked for. Raises the outcomes 403 for a chain that the token does not
-    allow, 400 for the cursor of another search or for a search that is too costly.
+    scan reached the end, or if the total is asked for. If a criterion names persons, an unasked total is only on a page
+    with all matches, and the patient of the next match is disclosed too. Raises the outcomes 403 for a chain that the
+    token does not allow, 400 for the cursor of another search or for a search that is too costly.
     """
     if query.chained:
         authorise(query.type, query.chained, context.caller)
@@ -63,16 +64,25 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
             context.budget,
             scan.wanted,
             count_all=scan.counts,
-            count_patients=scan.counts_patients,
+            patients=scan.counted_patients(),
         )
         total = _total(query, cursor, scan, result, context)
         links = [("self", context.links.url(query.used))]
         if not scan.wanted:
             entries: Sequence[str] = ()
         else:
-            page = fill_page(result.matches[: context.result.count], query.includes, query.reverse_includes, context)
+            matches, after = result.matches[: context.result.count], result.matches[context.result.count :]
+            page = fill_page(
+                matches,
+                query.includes,
+                query.reverse_includes,
+                context,
+                following=after if query.names_persons else None,
+            )
             entries = page.entries
             is_cut = page.taken < len(result.matches)
+            if is_cut and not scan.counts:
+                total = cursor.total if cursor else None
             last = result.matches[page.taken - 1] if is_cut else result.last
             if last is not None and (is_cut or not result.is_end):
                 position = Cursor(
@@ -115,6 +125,11 @@ def _total(
     if cursor is not None:
         return cursor.total
     asked = context.result.exact_total
+    if result.patients is not None:
+        # They are disclosed also if the number is not told: that it is not tells of them too.
+        context.found.disclose(result.patients.to_disclose)
+        if result.patients.is_full:
+            raise outcomes.too_many_patients()
     if asked and not result.is_end:
         spent = (
             f"{MAX_CALLS} lookups would be made"
@@ -122,15 +137,7 @@ def _total(
             else f"{MAX_ENTRIES:,} entries would be examined"
         )
         raise outcomes.too_costly("_total", f"more than {spent}")
-    if asked:
-        _disclose_counted(result.patients or (), context)
     return result.found if result.is_end and context.result.wants_total else None
-
-
-def _disclose_counted(patients: Collection[str], context: SearchContext) -> None:
-    """Disclose the patients in a total, if they are few enough."""
-    if len(patients) <= MAX_COUNTED_PATIENTS and context.found.has_room_for(patients):
-        context.found.disclose(patients)
 
 
 _Scan = tuple[Candidates, Sequence[Criterion], Sequence[ChainedCondition]]
@@ -146,16 +153,24 @@ class _PageScan:
         result, is_first = context.result, cursor is None
         self._type = query.type
         self._chained = query.chained
+        self._names_persons = query.names_persons
         self._criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
         self._index = index
         self._cursor = cursor
         self._context = context
-        self.counts = is_first and result.wants_total
-        self.counts_patients = is_first and result.exact_total
-        self._limit = MAX_ENTRIES if self.counts_patients else MAX_ENTRIES_OF_PAGE
+        self._counts_exactly = is_first and result.exact_total
+        self._may_tell_total = is_first and result.wants_total
+        self.counts = self._counts_exactly or (self._may_tell_total and not query.names_persons)
+        self._limit = MAX_ENTRIES if self._counts_exactly else MAX_ENTRIES_OF_PAGE
         self.wanted = 0 if result.only_total else result.count + 1
         self.share = PageShare(self._limit)
         self.path_number = 0
+
+    def counted_patients(self) -> CountedPatients | None:
+        """Return what collects the patients of a requested total; None if no total is requested."""
+        if not self._counts_exactly:
+            return None
+        return CountedPatients(self._context.found, all_or_none=not self._names_persons)
 
     def position(self, entry: Entry) -> Position:
         """Return the cursor position of a result."""
@@ -182,10 +197,13 @@ class _PageScan:
         if not isinstance(plan.found, AccessPath):
             return self._in_memory(plan.found), criteria, chained
         before = cursor.examined if cursor else 0
-        expected = self._limit if self.counts else estimated_entries(plan.found, self.wanted, before)
+        left = [one for one in criteria if one is not plan.found.satisfies]
+        # A filtered first page reads as if it counted: a second query would take longer than the entries cost.
+        reads_on = self.counts or (self._may_tell_total and bool(left or chained))
+        expected = self._limit if reads_on else estimated_entries(plan.found, self.wanted, before)
         after = cursor.position if cursor else None
         candidates = candidates_of(self._type, plan.found, order, after, context, self.share, expected=expected)
-        return candidates, [one for one in criteria if one is not plan.found.satisfies], chained
+        return candidates, left, chained
 
     def in_requested_order(self) -> _Scan:
         """Choose all entries that match, for an order that no index has."""

@@ -61,8 +61,13 @@ class Disclosures:
         """Add patients of resources that the answer treats as absent, with a fixed word for the reason."""
         self.hidden |= dict.fromkeys(patients, why)
 
-    def has_room_for(self, patients: Collection[str]) -> bool:
-        """Return True if the request may tell of these patients besides those that it discloses already."""
+    def has_room_for(self, patients: Collection[str], spare: int = 0) -> bool:
+        """Return True if the request may tell of these patients besides those that it discloses already.
+
+        If any of them is new, room for so many others (`spare`) has to be left.
+        """
         self.settle()
-        few = len(self._disclosed) + len(patients) <= MAX_PATIENTS
-        return few or len({*self._disclosed, *patients} - {NOBODY}) <= MAX_PATIENTS
+        if len(self._disclosed) + len(patients) + spare <= MAX_PATIENTS:
+            return True
+        new = [patient for patient in dict.fromkeys(patients) if patient not in self._disclosed]
+        return not new or len(self._disclosed.keys() - {NOBODY}) + len(new) + spare <= MAX_PATIENTS

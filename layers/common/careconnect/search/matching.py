@@ -22,11 +22,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class DateBound:
-    """A prefix and the range of its date, in epoch milliseconds."""
+    """A prefix and the range of its date, in epoch milliseconds; `is_instant` says that it is given to the second."""
 
     prefix: str
     low: int
     high: int
+    is_instant: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,14 +72,14 @@ TRIPS = {
     "History of a Patient, two versions": Trip("BatchExecuteStatement + GetItem → Query", 2, 2, "GetItem (0)"),
     "History of an Observation, one version": Trip("GetItem → BatchExecuteStatement", 1, 2, "GetItem (0)"),
     "Search in a patient's record, 20 of 116": Trip(
-        "BatchExecuteStatement + Query → BatchGetItem", 14, 2, "GetItem (0)"
+        "BatchExecuteStatement + Query → BatchGetItem", 11, 2, "GetItem (0)"
     ),
     "… the second page, by its `next` link": Trip("BatchExecuteStatement + Query → BatchGetItem", 11, 2, "GetItem (1)"),
     "… and by a code, 20 of 52": Trip("BatchExecuteStatement + Query → BatchGetItem", 14, 2, "GetItem (0)"),
     "… the number alone, `_summary=count`": Trip("BatchExecuteStatement + Query", 4, 2, "GetItem (0)"),
-    "… with the patient, `_include`": Trip("BatchExecuteStatement + Query → BatchGetItem", 14.5, 2, "GetItem (0)"),
+    "… with the patient, `_include`": Trip("BatchExecuteStatement + Query → BatchGetItem", 11.5, 2, "GetItem (0)"),
     "… by the patient's identifier, chained": Trip(
-        "2 Query → BatchExecuteStatement + Query → BatchGetItem", 15, 2, "GetItem (0)"
+        "2 Query → BatchExecuteStatement + Query → BatchGetItem", 12, 2, "GetItem (0)"
     ),
     "Search of a Patient by id": Trip("BatchExecuteStatement + BatchGetItem → BatchGetItem", 1, 2, "GetItem (0)"),
     "Search of a Patient by identifier": Trip("2 Query → BatchExecuteStatement + BatchGetItem", 1.5, 2, "GetItem (0)"),

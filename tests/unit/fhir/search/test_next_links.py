@@ -40,7 +40,10 @@ def test_pages_are_complete_disjoint_and_ordered(reader: Reader, query: str, cou
     pages = reader.walk("Observation", f"{query}&_count={count}")
 
     assert [id_ for page in pages for id_ in page.ids()] == read_all.ids()
-    assert {page.total for page in pages} == {read_all.total} == {13}
+    # A search that names patients tells its total only on a page with all matches.
+    is_told = count >= 13 or not query.startswith(("patient", "_id"))
+    assert read_all.total == 13
+    assert {page.total for page in pages} == ({13} if is_told else {None})
     assert all(len(page.ids()) == count for page in pages[:-1])
     assert [page.link("self") for page in pages] == [pages[0].link("self")] * len(pages)
 

@@ -82,6 +82,18 @@ def parameters_of(type_: ResourceType, condition: SearchCondition) -> Iterator[t
             yield from parameters_of(condition.source, condition.inner)
 
 
+def criteria_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tuple[ResourceType, Criterion]]:
+    """Yield the criteria at the ends of a condition on a type, each with its own type."""
+    match condition:
+        case Criterion():
+            yield type_, condition
+        case Chain():
+            for branch in condition.branches:
+                yield from criteria_of(branch.type, branch.condition)
+        case Has():
+            yield from criteria_of(condition.source, condition.inner)
+
+
 def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]:
     """Return the references to resources of a type by which `_has` may search."""
     return [

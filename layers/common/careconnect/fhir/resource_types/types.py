@@ -146,6 +146,11 @@ class ResourceType:
         """Return True for the type that has a compartment."""
         return bool(self.members)
 
+    @cached_property
+    def has_patients(self) -> bool:
+        """Return True if its resources are in patients' records: it is Patient, or refers to one."""
+        return self.is_patient or self.patient_parameter is not None
+
     def patients_of(self, resource_id: str, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
         """Return the patient ids of the compartments that a resource with such search values is in."""
         if self.is_patient:

@@ -1,0 +1,159 @@
+"""Totals and `next` links of searches that name persons: all of whom they tell are recorded (`audit.md`, Whose)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from careconnect.audit.query import MAX_PATIENTS
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.parts.stores import Reader, load, reader_in_memory
+from careconnect_testing.records.few_records import Resource, write_records
+
+SMITHS = 300
+COMMON = 130
+"""Patients of common names, none of whom is a Smith."""
+
+
+def patient(patient_id: str, family: str, **more: object) -> Resource:
+    return {"resourceType": "Patient", "id": patient_id, "name": [{"family": family}], "gender": "female", **more}
+
+
+def encounter(encounter_id: str, whose: str) -> Resource:
+    return {
+        "resourceType": "Encounter",
+        "id": encounter_id,
+        "status": "finished",
+        "subject": {"reference": f"Patient/{whose}"},
+    }
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    crowd = [
+        *(patient(f"s{number:03}", "Smith", birthDate="1990-01-01") for number in range(SMITHS)),
+        *(patient(f"c{number:03}", f"Common{number:03}", birthDate="2020-01-01") for number in range(COMMON)),
+        patient("antic", "Antić", birthDate="1971-05-17"),
+        patient("norgaard", "Nørgaard", birthDate="2021"),
+        *(encounter(f"e{number:03}", f"s{number:03}") for number in range(30)),
+        encounter("visit", "antic"),
+    ]
+    with reader_in_memory() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("crowd"), crowd))
+        yield reader
+
+
+@pytest.fixture
+def reader(loaded: Reader) -> Reader:
+    loaded.kept.events.clear()
+    return loaded
+
+
+def ask(reader: Reader, path: str, query: str) -> tuple[Answer, set[str]]:
+    """Return the answer, and the patients of its events."""
+    reader.kept.events.clear()
+    answer = reader.get(path, query)
+    patients = [event.patient for event in reader.kept.events]
+    assert len(patients) == len(set(patients))
+    return answer, set(patients)
+
+
+def test_a_name_that_many_have_has_no_total_and_records_the_page_and_the_next_match(reader: Reader) -> None:
+    answer, recorded = ask(reader, "Patient", "name=smith")
+
+    assert answer.total is None
+    assert len(answer.ids()) == 20
+    assert answer.link("next")
+    assert recorded == {*answer.ids(), *reader.follow(answer.link("next")).ids()[:1]}
+
+
+def test_a_later_page_records_its_next_match_too(reader: Reader) -> None:
+    first = reader.get("Patient", "name=smith&_count=2")
+    reader.kept.events.clear()
+    second = reader.follow(first.link("next"))
+    recorded = {event.patient for event in reader.kept.events}
+
+    assert recorded == {*second.ids(), *reader.follow(second.link("next")).ids()[:1]}
+
+
+@pytest.mark.parametrize("query", ["family=Antić,Nørgaard", "family=Antić,Nørgaard&_sort=family"])
+def test_an_unasked_total_is_told_only_by_a_page_with_all_matches(reader: Reader, query: str) -> None:
+    answer, recorded = ask(reader, "Patient", query)
+    assert (answer.total, recorded) == (2, {"antic", "norgaard"})
+
+    answer, recorded = ask(reader, "Patient", f"{query}&_count=1")
+    assert (answer.total, recorded) == (None, {"antic", "norgaard"})
+    assert reader.follow(answer.link("next")).total is None
+
+
+def test_a_search_that_names_no_person_records_its_page_alone_and_has_its_total(reader: Reader) -> None:
+    answer, recorded = ask(reader, "Patient", "gender=female&_count=5")
+
+    assert answer.total == SMITHS + COMMON + 2
+    assert recorded == set(answer.ids())
+
+
+def families(number: int) -> str:
+    return "family=" + ",".join(f"Common{each:03}" for each in range(number))
+
+
+@pytest.mark.parametrize("asked", ["_summary=count", "_count=0", "_total=accurate&_count=1"])
+def test_d_a_total_is_told_of_fewer_patients_than_a_request_may_record(reader: Reader, asked: str) -> None:
+    """At the threshold the answers with and without one patient differ only if that patient is recorded."""
+    told, recorded = ask(reader, "Patient", f"{families(98)},Antić&{asked}")
+    assert (told.total, len(recorded)) == (99, 99)
+
+    refused, recorded = ask(reader, "Patient", f"{families(99)},Antić&{asked}")
+    assert refused.issue["code"] == "too-costly"
+    assert len(recorded) == MAX_PATIENTS
+    assert "antic" in recorded
+
+
+@pytest.mark.parametrize("asked", ["_summary=count", "_count=0", "_total=accurate"])
+def test_beyond_the_hundredth_patient_nobody_makes_a_difference(reader: Reader, asked: str) -> None:
+    answer, recorded = ask(reader, "Patient", f"name=smith&{asked}")
+
+    assert answer.issue["code"] == "too-costly"
+    assert len(recorded) == MAX_PATIENTS
+    assert "s0" not in answer.text
+
+
+@pytest.mark.parametrize("asked", ["_summary=count", "_count=1", "_count=1&_total=accurate", "_count=1&_sort=family"])
+@pytest.mark.parametrize("common", [0, 1, 35, 98])
+def test_d_a_birth_year_cannot_be_told_by_differences_of_counts(reader: Reader, asked: str, common: int) -> None:
+    """A bisection, by pairs of searches with and without a patient, records the patient wherever it tells a year."""
+    others = families(common) + ",Nørgaard"
+    for year in range(1968, 1975):
+        without, _ = ask(reader, "Patient", f"{others}&birthdate=ge{year}&{asked}")
+        with_antic, recorded = ask(reader, "Patient", f"{others},Antić&birthdate=ge{year}&{asked}")
+        assert "antic" in recorded or told_by(without) == told_by(with_antic)
+
+
+def told_by(answer: Answer) -> tuple[object, ...]:
+    return answer.status, answer.total, answer.ids() if answer.status == 200 else (), bool(answer.link("next"))
+
+
+def test_a_number_of_many_resources_by_their_ids_is_of_all_their_patients(reader: Reader) -> None:
+    ids = ",".join(f"e{number:03}" for number in range(22))
+    answer, recorded = ask(reader, "Encounter", f"_id=visit,{ids}&_summary=count")
+
+    assert answer.total == len(recorded) == 23
+    assert "antic" in recorded
+
+
+def test_a_page_keeps_a_place_for_the_next_match(reader: Reader) -> None:
+    answer, recorded = ask(reader, "Patient", "name=smith&_count=100")
+
+    assert len(answer.ids()) == MAX_PATIENTS - 1
+    assert len(recorded) == MAX_PATIENTS
+    assert recorded > set(answer.ids())
+
+
+def test_what_another_request_names_leaves_less_room(reader: Reader) -> None:
+    named = ",".join(f"n{number}" for number in range(90))
+    answer, recorded = ask(reader, "Patient", f"name=smith&_id:not={named}&_count=20")
+
+    assert len(answer.ids()) == 9
+    assert len(recorded) == MAX_PATIENTS
+
+    answer, recorded = ask(reader, "Patient", f"family=Antić&_id:not={named}&_summary=count")
+    assert (answer.total, len(recorded)) == (1, 91)
