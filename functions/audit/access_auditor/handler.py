@@ -9,6 +9,7 @@ from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.quotas import quota_of
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import look, prepare
@@ -20,7 +21,7 @@ _audit_table: Final = _settings.required("AUDIT_TABLE")
 
 lambda_handler: Final = pipeline_of(
     _settings,
-    AuditEndpoint(DynamoDbEventStore(_dynamodb, _audit_table)),
+    AuditEndpoint(DynamoDbEventStore(_dynamodb, _audit_table), quota_of(_settings, _dynamodb)),
     auditing_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of `AuditEvent`."""

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from access_auditor.event_store import CONCURRENT, EventStore, PartRequest, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
+from careconnect.storage.read_charges import ReadCharges
 
 MAX_EVENTS: Final = 3_000
 """Events that one page examines. The page of a selective search may therefore be short, and have a next page."""
@@ -40,12 +41,16 @@ class SpentError(Exception):
 
 @dataclass(slots=True)
 class Effort:
-    """The remaining effort of a request: events to examine, queries to make, `seconds` of the clock `elapsed`."""
+    """The remaining effort of a request: events to examine, queries to make, `seconds` of the clock `elapsed`.
+
+    `charges` are what the client pays for them.
+    """
 
     events: int = MAX_EVENTS
     queries: int = MAX_QUERIES
     seconds: float = MAX_SECONDS
     elapsed: Callable[[], float] = time.monotonic
+    charges: ReadCharges = field(default_factory=lambda: ReadCharges(0, lambda _units: None))
     _ends_at: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,16 +58,18 @@ class Effort:
         self._ends_at = self.elapsed() + self.seconds
 
     def query(self, times: int) -> None:
-        """Count queries before they are made; raises `SpentError`."""
+        """Count queries before they are made; raises `SpentError`, and the 429 outcome."""
         self.queries -= times
         if self.queries < 0 or self.elapsed() > self._ends_at:
             raise SpentError
+        self.charges.call(times)
 
     def examine(self) -> None:
-        """Count one event; raises `SpentError`."""
+        """Count one event; raises `SpentError`, and the 429 outcome."""
         self.events -= 1
         if self.events < 0:
             raise SpentError
+        self.charges.examine()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,12 @@ from careconnect.fhir.resource_types import AUDIT_EVENT
 from careconnect.oauth.caller import Caller
 from careconnect.search.links import Cursor, Links
 from careconnect.search.result_parameters import ResultParameters
+from careconnect.storage.read_charges import ReadCharges
 
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """The store, caller, result parameters and links of a search.
+    """The store, caller, result parameters, links and charges of a search.
 
     `now` is in epoch milliseconds; `elapsed` gives seconds since an arbitrary start.
     """
@@ -41,6 +42,7 @@ class EventContext:
     links: Links
     now: int
     elapsed: Callable[[], float]
+    charges: ReadCharges
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
     A caller that is bound to a patient finds only that patient's events. Without a patient and a start time, a search
     covers the last seven days. A page may be short, or empty, and still have a `next` link: it ends at the limits of
     one request. The Bundle has a total if the first page reached the end, or if the total is requested. Raises the 400
-    outcome for a foreign cursor, for another order, and for a total that is too costly.
+    outcome for a foreign cursor, for another order, and for a total that is too costly; and the 429 outcome.
     """
     require_order(context.result.sort)
     if context.caller.patient:
@@ -89,7 +91,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
         window = Window(window.low, cursor.position[0])
     wanted = context.result.count + 1
     events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EVENTS, MAX_QUERIES)
-    effort = Effort(events, queries, elapsed=context.elapsed)
+    effort = Effort(events, queries, elapsed=context.elapsed, charges=context.charges)
     scan = EventScan(context.store, window, MAX_COUNTED if counts else wanted, effort)
     tests = [(criterion.parameter.name, criterion.compiled()) for criterion in query.criteria]
     matches: list[AuditEvent] = []

@@ -34,7 +34,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
 from careconnect.storage.quota import Bill, BundleShare, Quota
-from fhir_reader.budget import FREE_UNITS, free_units
+from careconnect.storage.read_charges import FREE_UNITS, free_units
 from record_writer.read_request import write_request_of
 from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
 from record_writer.response import Presentation, is_pretty, response_to

@@ -5,7 +5,7 @@ from typing import Final
 from bundle_processor.bundle_request import Entry
 from careconnect.fhir.interactions import Agent, Shape
 from careconnect.storage.quota import UNITS_PER_EVENT
-from fhir_reader.budget import UNITS_PER_CALL
+from careconnect.storage.read_charges import UNITS_PER_CALL
 from record_writer.price import first_price
 
 _OF_ONE: Final = frozenset({Shape.INSTANCE, Shape.VERSION})

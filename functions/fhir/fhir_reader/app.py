@@ -31,7 +31,8 @@ from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion
 from careconnect.storage.quota import Bill, Quota
-from fhir_reader.budget import MAX_SECONDS, RequestBudget, free_units
+from careconnect.storage.read_charges import free_units
+from fhir_reader.budget import MAX_SECONDS, RequestBudget
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource

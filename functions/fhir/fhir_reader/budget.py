@@ -2,10 +2,8 @@
 
 A request has one `RequestBudget` for its search, its chains, its includes and its pages: index entries, calls to
 DynamoDB and seconds are counted before the work is done. A page then ends early, or the request is refused by the name
-of the parameter that cost it, and no function runs into its time-out.
-
-Only expensive requests are charged to their client's quota, in steps and before they go on, so a cheap request costs no
-call, and several expensive ones at once stop when the quota is used up.
+of the parameter that cost it, and no function runs into its time-out. What is expensive is charged to the client's
+quota (`read_charges`).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +11,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from careconnect.fhir import outcomes
-from careconnect.storage.quota import UNITS_PER_EVENT, Quota
+from careconnect.storage.quota import UNITS_PER_EVENT
+from careconnect.storage.read_charges import UNITS_PER_CALL, Charge, ReadCharges
 
 MAX_ENTRIES: Final = 20_000
 """Index entries that one request may examine: at 1 MB to a query, about a dozen queries."""
@@ -27,29 +26,6 @@ MAX_SECONDS: Final = 8.0
 COMPARISONS_PER_ENTRY: Final = 8
 """Comparisons that the price of an entry covers; as many more cost as much as another entry."""
 
-UNITS_PER_CALL: Final = 50
-"""Price of a call where an index entry costs one unit: the ratio of their times in a function."""
-
-UNITS_PER_CHARGE: Final = 2_000
-"""Units charged to the client's quota at once: one small write for a tenth of a second of work."""
-
-FREE_UNITS: Final = 3_000
-"""Units of each read that are not charged: as much as all of a type with two thousand resources."""
-
-FREE_UNITS_WHEN_SPENT: Final = 160
-"""Free units of a read by a client without any quota left: two calls, fifty entries and an event.
-
-Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
-"""
-
-Charge = Callable[[int], None]
-"""Charges units to the client's quota; raises the 429 outcome if the quota is used up."""
-
-
-def free_units(quota: Quota, client_id: str, now: float) -> int:
-    """Return the units that a read of a client may cost before it is charged; `now` is in epoch seconds."""
-    return FREE_UNITS_WHEN_SPENT if quota.owes(client_id, now) else FREE_UNITS
-
 
 class RequestBudget:
     """Counts the cost of one request. `free` units are not charged to the client; `clock` gives seconds.
@@ -62,12 +38,11 @@ class RequestBudget:
 
     def __init__(self, free: int, charge: Charge, clock: Callable[[], float], ends_at: float | None = None) -> None:
         self.examined = 0
-        self._charge = charge
+        self._charges = ReadCharges(free, charge)
         self._clock = clock
         self._ends_at = clock() + MAX_SECONDS if ends_at is None else ends_at
         self._calls = 0
         self._other_units = 0
-        self._paid = free
         self._next_look_at_clock = 0
         self._name = ""
 
@@ -93,7 +68,7 @@ class RequestBudget:
     @property
     def entries_paid(self) -> int:
         """Index entries that may be examined before the client's quota is charged."""
-        return self._paid - self.examined - self._other_units
+        return self._charges.paid - self.examined - self._other_units
 
     @property
     def calls_left(self) -> int:
@@ -126,9 +101,7 @@ class RequestBudget:
             self._next_look_at_clock = spent + UNITS_PER_CALL
             if self._clock() > self._ends_at:
                 raise outcomes.too_costly(self._name, f"it takes more than {MAX_SECONDS:g} seconds")
-        while spent > self._paid:
-            self._charge(UNITS_PER_CHARGE)
-            self._paid += UNITS_PER_CHARGE
+        self._charges.cover(spent)
 
     def call(self, calls: int = 1) -> None:
         """Count calls that are about to be made; raises as `examine` does."""

@@ -17,6 +17,7 @@ SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "access_auditor",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AUDIT_TABLE": "events",
+    "USAGE_TABLE": "usage",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",

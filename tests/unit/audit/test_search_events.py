@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from careconnect.storage.quota import UNITS_PER_MINUTE, Quota
+from careconnect.storage.read_charges import UNITS_PER_CHARGE
 from careconnect_testing.aws.altered import Altered
 from careconnect_testing.parts.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
+from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
 IDS = [event.id for event in sorted(KEPT, key=lambda event: event.id, reverse=True)]
@@ -428,3 +431,45 @@ def test_a_key_of_links_that_is_not_taken_signs_nothing(empty: Auditor) -> None:
     empty = replace(empty, client=Altered(empty.client, batch_execute_statement=refuse))
     answer = empty.get("AuditEvent", "patient=4&_count=1")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+
+
+def _charged(auditor: Auditor) -> tuple[Auditor, UsageCounters]:
+    """Return the auditor with a quota, and what is charged to it."""
+    counters = UsageCounters()
+    return replace(auditor, quota=Quota(counters, UNITS_PER_MINUTE)), counters
+
+
+def test_j_totals_again_and_again_use_up_the_quota_and_pages_of_a_patient_go_on(auditor: Auditor) -> None:
+    auditor, counters = _charged(auditor)
+    total = "date=ge2026-11-01&_total=accurate"
+    answers = [auditor.get("AuditEvent", total) for _ in range(12)]
+
+    # 26 days of 16 queries each, at fifty units, and a few events: more than 20,000 units, of which 3,000 are free.
+    assert [each.status for each in answers] == [200] * 6 + [429] * 6
+    assert set(counters.charges[:-1]) == {UNITS_PER_CHARGE}
+    assert answers[-1].issue["code"] == "throttled"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert auditor.get("AuditEvent", "patient=4&_count=20").status == 200
+    assert auditor.get("AuditEvent", "").status == 429
+    other = replace(auditor, client_id="other")
+    assert other.get("AuditEvent", total).status == 200
+
+
+def test_j_a_search_that_is_refused_on_its_way_is_recorded_for_whom_it_names(auditor: Auditor) -> None:
+    auditor, _ = _charged(auditor)
+    auditor.quota.consume(auditor.client_id, 2 * UNITS_PER_MINUTE, auditor.now())
+    patients = ",".join(f"p{number}" for number in range(3))
+
+    answer = auditor.get("AuditEvent", f"patient={patients}")
+
+    assert answer.status == 429
+    assert sorted(each.patient for each in auditor.own_events()) == ["p0", "p1", "p2"]
+
+
+def test_j_a_cheap_search_and_a_read_are_free(auditor: Auditor) -> None:
+    auditor, counters = _charged(auditor)
+
+    assert auditor.get("AuditEvent", "patient=4").status == 200
+    assert auditor.get(f"AuditEvent/{IDS[0]}").status == 200
+
+    assert counters.charges == []

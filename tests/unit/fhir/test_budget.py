@@ -6,18 +6,20 @@ import pytest
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.storage.quota import Quota
+from careconnect.storage.read_charges import (
+    FREE_UNITS,
+    FREE_UNITS_WHEN_SPENT,
+    UNITS_PER_CALL,
+    UNITS_PER_CHARGE,
+    free_units,
+)
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.usage_counters import UsageCounters
 from fhir_reader.budget import (
-    FREE_UNITS,
-    FREE_UNITS_WHEN_SPENT,
     MAX_CALLS,
     MAX_ENTRIES,
     MAX_SECONDS,
-    UNITS_PER_CALL,
-    UNITS_PER_CHARGE,
     RequestBudget,
-    free_units,
 )
 
 FREE = 1_000

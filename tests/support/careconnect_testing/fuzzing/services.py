@@ -141,7 +141,7 @@ class Services:
         )
         refuse = self._pipeline(RefusedEntries()).respond
         self.bundles = self._pipeline(BundleEndpoint(endpoints, refuse, no_limit(), together, self.clock))
-        self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit")))
+        self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit"), no_limit()))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)
         self.authorizers: list[Authorize] = [

@@ -20,12 +20,14 @@ from careconnect.audit.event import Action, AuditEvent, Outcome, event_of
 from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
+from careconnect.storage.quota import Quota
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import Database, InMemoryClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.usage_counters import no_limit
 
 BASE = "https://care.example"
 FHIR_BASE = BASE + FHIR_PATH
@@ -90,6 +92,7 @@ class Auditor:
     patient: str = ""
     client_id: str = "auditor"
     now: Clock = field(default_factory=lambda: Clock.at(NOW))
+    quota: Quota = field(default_factory=no_limit)
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     faults: list[Callable[[str], None]] = field(default_factory=list)
@@ -98,7 +101,7 @@ class Auditor:
     def __post_init__(self) -> None:
         """Build the function."""
         self._app = RequestPipeline(
-            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table), self.now),
+            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table), self.quota, self.now),
             BASE,
             "eu-west-2",
             Cors(("*",)),

@@ -76,6 +76,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         ("dynamodb:GetItem", "AuditTable"),
         ("dynamodb:Query", "AuditTable"),
         ("dynamodb:Query", "AuditTable/by-patient"),
+        ("dynamodb:UpdateItem", "UsageTable"),
     }
     | RECORDS,
     # Lambda polls the stream under this role; the function itself only puts objects.

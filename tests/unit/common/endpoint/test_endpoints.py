@@ -20,7 +20,7 @@ NOTHING = cast("Any", None)
 ENDPOINTS: list[tuple[Endpoint, str]] = [
     (FhirEndpoint(NOTHING, Table.RECORD, NOTHING), "forbidden"),
     (WriterEndpoint(NOTHING, Table.RECORD), "forbidden"),
-    (AuditEndpoint(NOTHING), "forbidden"),
+    (AuditEndpoint(NOTHING, NOTHING), "forbidden"),
     (DiscoveryEndpoint(NOTHING), "forbidden"),
     (ConsoleEndpoint(NOTHING, is_on=True), "forbidden"),
     (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600), "access_denied"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.storage import read_charges
 from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import LOINC, Resource, write_records
 from fhir_reader import budget
@@ -99,7 +100,7 @@ def test_chains_that_go_through_many_leave_calls_for_the_page(alike: Reader) -> 
 def test_what_many_share_is_a_walk(alike: Reader, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one request may examine, and more than is known from the first part of the range."""
     monkeypatch.setattr(budget, "MAX_ENTRIES", MANY - SHARE)
-    monkeypatch.setattr(budget, "FREE_UNITS", budget.UNITS_PER_CALL + SHARE)
+    monkeypatch.setattr(read_charges, "FREE_UNITS", read_charges.UNITS_PER_CALL + SHARE)
 
     assert ids(alike, "Patient", f"email=ward@care.example{sort}") == sorted(f"p{number}" for number in range(MANY))
 

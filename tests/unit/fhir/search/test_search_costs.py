@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.storage import read_charges
 from careconnect_testing.parts.stores import Reader
 from fhir_reader import budget
 
@@ -73,7 +74,7 @@ def queries_of(reader: Reader) -> Iterator[list[dict[str, Any]]]:
 def test_the_first_pages_of_a_search_hold_no_more_than_is_paid_for(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    monkeypatch.setattr(budget, "FREE_UNITS", 300)
+    monkeypatch.setattr(read_charges, "FREE_UNITS", 300)
 
     with queries_of(reader) as asked:
         assert reader.get("Observation", query).status == 200
@@ -96,7 +97,7 @@ def test_each_entry_of_a_patients_record_is_accounted_for(reader: Reader, monkey
 def test_what_is_not_paid_for_is_not_begun(reader: Reader, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """Of several expensive requests at once, none finds the quota exceeded only after its work is done."""
     overdrawn = Reader(reader.client, reader.tables, quota=0, calls=reader.calls)
-    monkeypatch.setattr(budget, "FREE_UNITS", 0)
+    monkeypatch.setattr(read_charges, "FREE_UNITS", 0)
     path, _, query = path.partition("?")
 
     answer = overdrawn.get(path, query)

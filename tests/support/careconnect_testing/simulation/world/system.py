@@ -241,7 +241,7 @@ class System:
             endpoint = self._issuer(dynamodb_, SimulatedKms(self.aws, instance), clock)
         else:
             events: Any = dynamodb_
-            endpoint = AuditEndpoint(DynamoDbEventStore(events, AUDIT), clock)
+            endpoint = AuditEndpoint(DynamoDbEventStore(events, AUDIT), self._quota(dynamodb_), clock)
         return self._pipeline(endpoint, dynamodb_, clock, function)
 
     def _pipeline(self, endpoint: Endpoint, client: Any, clock: Callable[[], float], function: str) -> RequestPipeline:
