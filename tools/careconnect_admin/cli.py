@@ -20,6 +20,7 @@ from careconnect_admin.commands.service.sample import sample
 from careconnect_admin.commands.service.smoke import smoke
 from careconnect_admin.commands.service.tokens import app as tokens_app
 from careconnect_admin.commands.service.tokens import token
+from careconnect_admin.commands.shared.terminal import say
 
 app = typer.Typer(
     name="careconnect",
@@ -50,7 +51,7 @@ app.add_typer(tokens_app)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"careconnect {__version__}")
+        say(f"careconnect {__version__}")
         raise typer.Exit
 
 

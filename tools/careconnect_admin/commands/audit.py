@@ -2,8 +2,6 @@
 
 import inspect
 import itertools
-import json
-import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -16,6 +14,7 @@ from careconnect_admin.commands.audit_lines import FORGED, instant, outcome, pri
 from careconnect_admin.commands.shared.listing import print_pairs
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
 from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark, say, say_json
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -98,14 +97,14 @@ def list_(
     asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
     _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
     if len(found) > max_events:
-        print(f"careconnect: these are the newest {max_events}: give --max or days for more", file=sys.stderr)
+        remark(f"careconnect: these are the newest {max_events}: give --max or days for more")
         del found[max_events:]
     if as_json:
-        print(json.dumps([_as_json(each) for each in found], indent=2))
+        say_json([_as_json(each) for each in found])
     elif found:
         print_events(found, _client_names(target, found), is_wide=wide)
     else:
-        print("careconnect: no event", file=sys.stderr)
+        remark("careconnect: no event")
 
 
 def _alone(ctx: typer.Context, **given: Any) -> None:
@@ -142,7 +141,7 @@ def show(
     _recording(target).looked("read", {"_id": event_id}, found.event.patient if found.event else "")
     members = _as_json(found)
     if as_json:
-        print(json.dumps(members, indent=2))
+        say_json(members)
         return
     texts = {name: " ".join(value) if isinstance(value, list) else str(value) for name, value in members.items()}
     print_pairs([(name.replace("_", " "), text) for name, text in texts.items()])
@@ -177,9 +176,9 @@ def verify(
         with working(f"Verifying {day}"):
             verdicts.append(verify_day(trail, archive, day, int(time.time() * 1000), retention_days))
         if not as_json:
-            print("\n".join([f"{day}  {_sentence(verdicts[-1])}", *_named(verdicts[-1])]), flush=True)
+            say(f"{day}  {_sentence(verdicts[-1])}", *_named(verdicts[-1]))
     if as_json:
-        print(json.dumps([_verdict(each) for each in verdicts], indent=2))
+        say_json([_verdict(each) for each in verdicts])
     if not all(each.stands for each in verdicts):
         raise typer.Exit(_BROKEN)
 
@@ -211,7 +210,7 @@ def _client_names(target: "StackTarget", found: "Sequence[Recorded]") -> dict[st
             try:
                 record = registry.find(client_id)
             except SERVICE_ERRORS as error:
-                print(f"careconnect: without the clients' names ({error_code(error)})", file=sys.stderr)
+                remark(f"careconnect: without the clients' names ({error_code(error)})")
                 break
             names[client_id] = record.name if record else ""
     return names

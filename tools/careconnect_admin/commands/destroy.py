@@ -1,12 +1,12 @@
 """`careconnect destroy`: destroy a deployed stack and all its data, after two confirmations."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from careconnect_admin.commands.shared.on_stack import on_stack
 from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark, say
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ def destroy(
     if yes and yes != target.name:
         raise OperatorError(f"--yes {yes} does not name the stack {target.name}: nothing was destroyed")
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    teardown = Teardown(target, tell=say)
+    teardown = Teardown(target, tell=remark)
     remains = teardown.remains()
     if not yes:
         _ask(target, remains)
@@ -57,27 +54,27 @@ def destroy(
             raise
         # An earlier, interrupted run has deleted the audit table: the archive has that run's event.
         destroy_it()
-    print(f"Destroyed {target.name}")
+    say(f"Destroyed {target.name}")
     date = deletion_date(target, remains.keys)
     if date is not None:
-        say(f"KMS deletes its keys on {date:%Y-%m-%d}: until then `aws kms cancel-key-deletion` keeps one.")
-    say(
+        remark(f"KMS deletes its keys on {date:%Y-%m-%d}: until then `aws kms cancel-key-deletion` keeps one.")
+    remark(
         f"The bucket {remains.bucket} stays, locked until {remains.locked_until:%Y-%m-%d}: S3 then deletes its objects "
         "by itself, and `aws s3 rb` the bucket."
     )
-    say("DynamoDB keeps a last backup of the retained tables for 35 days, by itself: nothing deletes it sooner.")
+    remark("DynamoDB keeps a last backup of the retained tables for 35 days, by itself: nothing deletes it sooner.")
 
 
 def _ask(target: "StackTarget", remains: "Remains") -> None:
     """Show the resources to destroy, and ask for a yes and the stack's name; raises `OperatorError` otherwise."""
-    print(f"This destroys the stack {target.name} ({target.place}) and with it:", file=sys.stderr)
+    remark(f"This destroys the stack {target.name} ({target.place}) and with it:")
     for name, table in remains.tables.items():
-        print(f"  the table {name} ({table}) with all that it holds", file=sys.stderr)
+        remark(f"  the table {name} ({table}) with all that it holds")
     for key, use in remains.keys.items():
-        print(f"  the {use}, {key}", file=sys.stderr)
-    print("Without its key no token is good any more.", file=sys.stderr)
+        remark(f"  the {use}, {key}")
+    remark("Without its key no token is good any more.")
     until = f"{remains.locked_until:%Y-%m-%d}"
-    print(f"It leaves the bucket {remains.bucket}, whose objects are locked until {until}.", file=sys.stderr)
+    remark(f"It leaves the bucket {remains.bucket}, whose objects are locked until {until}.")
     if not typer.confirm("Destroy them?", err=True):
         raise OperatorError("nothing was destroyed")
     if typer.prompt("Type the stack's name", err=True) != target.name:

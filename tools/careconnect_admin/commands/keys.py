@@ -1,7 +1,5 @@
 """`careconnect keys`: list, rotate and retire the signing keys of a stack."""
 
-import json
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +8,7 @@ import typer
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, key_ring, on_stack
 from careconnect_admin.commands.shared.progress import count_down
+from careconnect_admin.commands.shared.terminal import remark, say_json
 
 if TYPE_CHECKING:
     from careconnect_admin.signing.key_ring import KeyRing, KeyState
@@ -58,7 +57,7 @@ def rotate_(
         ring,
         wait=wait,
         sleep=lambda seconds: count_down(seconds, "It signs in"),
-        tell=lambda text: print(text, file=sys.stderr, flush=True),
+        tell=remark,
     )
     _print(ring, as_json=as_json)
 
@@ -75,14 +74,14 @@ def retire(
     """Stop trusting the previous key once all its tokens have expired, and schedule its deletion in KMS."""
     ring = key_ring(target)
     key_id, deletion = ring.retire(now=time.time(), force=force)
-    print(f"Retired {key_id}; KMS deletes it on {deletion:%Y-%m-%d} unless that is cancelled", file=sys.stderr)
+    remark(f"Retired {key_id}; KMS deletes it on {deletion:%Y-%m-%d} unless that is cancelled")
     _print(ring, as_json=as_json)
 
 
 def _print(ring: "KeyRing", *, as_json: bool) -> None:
     states = ring.list()
     if as_json:
-        print(json.dumps([_shown(state) for state in states], indent=2))
+        say_json([_shown(state) for state in states])
         return
     rows = [
         (shown["place"], shown["kid"], shown["key_id"], shown["state"], shown["since"] or "")

@@ -1,8 +1,6 @@
 """`careconnect load`: load records into the local stack or a deployment."""
 
-import json
 import re
-import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from careconnect_admin.commands.shared.on_stack import (
     found_stack,
     given_by,
 )
+from careconnect_admin.commands.shared.terminal import remark, say_json
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -70,10 +69,9 @@ def _destination(
             if not dry_run:
                 raise
             target = None
-            print(
+            remark(
                 "careconnect: no stack is up: nothing is compared with what is stored, "
-                "and references are looked up in these files alone",
-                file=sys.stderr,
+                "and references are looked up in these files alone"
             )
         yield Destination(target, dry_run)
 
@@ -142,9 +140,9 @@ def load(
     else:
         report = recorded_load(operator_record(target), load_them, find_sources(paths or ()), len(deletions))
     if dry_run:
-        print("Nothing was written: this is what would be done.", file=sys.stderr)
+        remark("Nothing was written: this is what would be done.")
     if as_json:
-        print(json.dumps(_as_object(report, dry_run=dry_run), indent=2, ensure_ascii=False))
+        say_json(_as_object(report, dry_run=dry_run))
     else:
         print_report(report)
     raise typer.Exit(report.exit_code)
@@ -187,21 +185,21 @@ def _ask(count: int, stack: str, paths: "Iterable[Path]") -> None:
 def print_report(report: "loading.LoadReport") -> None:
     """Print the counts on standard output, all else on standard error."""
     for problem in report.problems[:_MAX_SHOWN]:
-        print(problem, file=sys.stderr)
+        remark(str(problem))
     if len(report.problems) > _MAX_SHOWN:
-        print(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems", file=sys.stderr)
+        remark(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems")
     for kind, places in report.skipped.items():
         shown = ", ".join(map(str, places.first))
         more = ", …" if places.count > len(places.first) else ""
-        print(f"skipped: {kind}, {places.count:,} in all: {shown}{more}", file=sys.stderr)
+        remark(f"skipped: {kind}, {places.count:,} in all: {shown}{more}")
     for key, broken in report.accepted.items():
         first = f"{broken.first} ({broken.expression})"
-        print(f"accepted: {key} is broken, {broken.count:,} in all: {first}", file=sys.stderr)
+        remark(f"accepted: {key} is broken, {broken.count:,} in all: {first}")
     if report.dangling:
         references = sum(each.count for each in report.dangling)
         shown = ", ".join(f"{each.target} (from {each.source})" for each in report.dangling[:_MAX_DANGLING])
         more = ", …" if len(report.dangling) > _MAX_DANGLING else ""
-        print(f"warning: references to what is not here, {references:,} in all: {shown}{more}", file=sys.stderr)
+        remark(f"warning: references to what is not here, {references:,} in all: {shown}{more}")
     rows = [
         (name, *(f"{number:,}" for number in _numbers(counts)))
         for name, counts in (*report.counts.items(), ("total", report.total))

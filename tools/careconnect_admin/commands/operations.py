@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,6 +11,7 @@ import typer
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
 from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark, say, say_json
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.project import function_names
 
@@ -58,11 +58,11 @@ def logs(
     with working("Reading the logs"):
         lines = reader.new_lines()
     if not lines and not follow:
-        print(f"careconnect: no such line within {since}", file=sys.stderr)
+        remark(f"careconnect: no such line within {since}")
     try:
         while True:
             for line in lines:
-                print(_as_json(line) if as_json else _text(line), flush=True)
+                say(_as_json(line) if as_json else _text(line))
             if not follow:
                 return
             time.sleep(_PAUSE)
@@ -106,7 +106,7 @@ def alarms(target: "StackTarget", as_json: JsonOption = False) -> None:
     found.sort(key=lambda alarm: (states.index(alarm["StateValue"]), alarm["AlarmName"]))
     shown = [_alarm(alarm, target.name) for alarm in found]
     if as_json:
-        print(json.dumps(shown, indent=2))
+        say_json(shown)
         return
     rows = [
         (each["alarm"], _STATES[each["state"]], each["since"], each["runbook"], each["raised_when"]) for each in shown

@@ -1,7 +1,5 @@
 """`careconnect reindex`: rebuild everything in the tables except the bodies, while the API answers 503."""
 
-import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ import typer
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
 from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark, say_json
 
 if TYPE_CHECKING:
     from careconnect_admin.loading.reindex import ReindexReport
@@ -43,7 +42,7 @@ def reindex(
             "reindex", Action.EXECUTE, {}, lambda: rebuilding.reindex(tables, tell, base_url=target.output("BaseUrl"))
         )
     if as_json:
-        print(json.dumps({"types": report.rebuilt, "problems": report.problems}, indent=2, ensure_ascii=False))
+        say_json({"types": report.rebuilt, "problems": report.problems})
     else:
         _print(report)
     raise typer.Exit(report.exit_code)
@@ -51,9 +50,9 @@ def reindex(
 
 def _print(report: "ReindexReport") -> None:
     for problem in report.problems[:_MAX_SHOWN]:
-        print(f"found by no search: {problem}", file=sys.stderr)
+        remark(f"found by no search: {problem}")
     if len(report.problems) > _MAX_SHOWN:
-        print(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems", file=sys.stderr)
+        remark(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems")
     total = sum(report.rebuilt.values())
     rows = [(name, f"{number:,}") for name, number in (*sorted(report.rebuilt.items()), ("total", total))]
     print_table(("", "rebuilt"), rows, numbers_from=1)

@@ -1,7 +1,5 @@
 """`careconnect restore`: bring the records, the directory and the references back to a point in time."""
 
-import json
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,6 +8,7 @@ import typer
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
 from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark, say, say_json
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -63,10 +62,6 @@ def restore(
         _restore(target, record, to)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def _chosen(target: "StackTarget", to: str) -> "TableSet":
     """Return the complete restored tables to compare or to switch to: those of an unfinished switch first."""
     from careconnect_admin.restoring.own_item import switch_of
@@ -94,14 +89,14 @@ def _restore(target: "StackTarget", record: "OperatorEvents", to: str) -> None:
             Action.CREATE,
             {"step": "to", "to": suffix_of(instant)},
             lambda: restore_tables(
-                target, instant, tell=_say, progress=lambda part, done: show(f"{part}: {done:,}" if done else part)
+                target, instant, tell=remark, progress=lambda part, done: show(f"{part}: {done:,}" if done else part)
             ),
         )
     for problem in report.problems[:_MAX_SHOWN]:
-        _say(f"found by no search: {problem}")
+        remark(f"found by no search: {problem}")
     if len(report.problems) > _MAX_SHOWN:
-        _say(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems")
-    print(f"Restored {sum(report.rebuilt.values()):,} resources to {suffix_of(instant)}, beside the tables in service")
+        remark(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems")
+    say(f"Restored {sum(report.rebuilt.values()):,} resources to {suffix_of(instant)}, beside the tables in service")
     raise typer.Exit(report.exit_code)
 
 
@@ -122,7 +117,7 @@ def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSe
         found = record.done(RESTORE, Action.READ, about, lambda: list(differences(*sides)))
     listed = sorted((each.key, each.effect.value) for each in found if each.type_name == ids and each.effect.value)
     if as_json:
-        print(json.dumps(_as_object(restored, found, listed), indent=2))
+        say_json(_as_object(restored, found, listed))
     elif ids:
         print_table(("", "effect"), listed)
     else:
@@ -162,11 +157,11 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
             target,
             restored,
             RestoredPatients(record).announce,
-            _say,
+            remark,
             lambda done: show(f"Carrying versions over: {done:,}"),
         )
         carried = record.done(RESTORE, Action.UPDATE, {"step": "switch", "to": restored.suffix}, work.run)
-    print(f"In service: the tables of {restored.suffix}. {carried:,} resources were carried over")
+    say(f"In service: the tables of {restored.suffix}. {carried:,} resources were carried over")
 
 
 def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None:
@@ -176,14 +171,14 @@ def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None
 
     remove = out_of_service(target)
     for table in remove.restored:
-        _say(f"To delete: {table}")
+        remark(f"To delete: {table}")
     for table in remove.own:
-        _say(f"To empty: {table}, which is a resource of the stack")
+        remark(f"To empty: {table}, which is a resource of the stack")
     if not (remove.restored or remove.own):
-        print("No table is out of service")
+        say("No table is out of service")
         return
     if not yes:
         typer.confirm("DynamoDB keeps a last backup for 35 days. Remove them?", abort=True, err=True)
     with working("Removing"):
-        record.done(RESTORE, Action.DELETE, {"step": "drop"}, lambda: drop_tables(target, remove, tell=_say))
-    print("Removed")
+        record.done(RESTORE, Action.DELETE, {"step": "drop"}, lambda: drop_tables(target, remove, tell=remark))
+    say("Removed")

@@ -275,6 +275,18 @@ def test_console_markup_in_a_files_name_is_only_text(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == '[red]in.json:1: "[bold]"\n'
 
 
+def test_g_a_files_name_moves_no_cursor_and_begins_no_line(
+    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("careconnect_admin.stack.running_stack.LOCAL_FOLDER", tmp_path)
+    (tmp_path / "\x1b[31mevil\n.json").write_text("{}", encoding="utf-8")
+    result = CliRunner().invoke(command, [str(tmp_path), "--dry-run"])
+
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+    assert [line for line in result.stderr.splitlines() if "/\\u001b[31mevil\\u000a.json" in line]
+
+
 def test_a_dry_run_needs_no_stack_and_says_what_it_did_without(
     command: typer.Typer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """The commands of `careconnect clients` that disable, enable, update and remove a client."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from careconnect_admin.clients.registration import enable_client, found_client
 from careconnect_admin.commands.client.output import client_shown, print_done, print_with_secret, warn_of_idle_scopes
 from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
+from careconnect_admin.commands.shared.terminal import escaped, remark
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
@@ -54,10 +54,9 @@ def disable(
     """Disable a client and revoke its tokens. The API refuses them within 60 seconds."""
     disable_client(client_registry(target), token_revocations(target), client_id)
     print_done({"client_id": client_id, "enabled": False}, f"Disabled {client_id}", as_json=as_json)
-    print(
+    remark(
         "careconnect: its tokens are revoked for good, also if it is enabled again: introspection calls them inactive "
-        "now, the API refuses them within 60 seconds",
-        file=sys.stderr,
+        "now, the API refuses them within 60 seconds"
     )
 
 
@@ -133,7 +132,7 @@ def update(
     if patient:
         warn_of_absent_patient(target, patient)
     if update.has_ended and not as_json:
-        print("Its tokens of before are ended: the API refuses them within 60 seconds.", file=sys.stderr)
+        remark("Its tokens of before are ended: the API refuses them within 60 seconds.")
 
 
 @on_stack
@@ -146,7 +145,7 @@ def remove(
     """Remove a client permanently and revoke its tokens. The API refuses them within 60 seconds."""
     registry = client_registry(target)
     record = found_client(registry, client_id)
-    if not yes and not typer.confirm(f"Remove {record.name} ({client_id})?", err=True):
+    if not yes and not typer.confirm(escaped(f"Remove {record.name} ({client_id})?"), err=True):
         raise RegistrationError("nothing was removed")
     remove_client(registry, token_revocations(target), client_id)
     print_done({"client_id": client_id, "removed": True}, f"Removed {client_id}", as_json=as_json)

@@ -1,6 +1,5 @@
 """`careconnect clients`: add, list, show, change and remove the OAuth clients of a stack."""
 
-import json
 import time
 import uuid
 from typing import TYPE_CHECKING, Annotated, Final
@@ -29,6 +28,7 @@ from careconnect_admin.commands.client.output import client_shown, print_members
 from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
+from careconnect_admin.commands.shared.terminal import say_json
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
@@ -109,7 +109,7 @@ def list_(
     if last_use:
         add_last_use(target, shown)
     if as_json:
-        print(json.dumps(shown, indent=2))
+        say_json(shown)
         return
     rows = [
         (

@@ -1,7 +1,6 @@
 """Output of the client commands, for people or as JSON."""
 
 import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from careconnect.oauth.client_record import ClientRecord
 from careconnect_admin.clients.registration import idle_scopes
 from careconnect_admin.commands.shared.listing import print_pairs
+from careconnect_admin.commands.shared.terminal import remark, say, say_json
 
 
 def client_shown(record: ClientRecord) -> dict[str, Any]:
@@ -40,13 +40,13 @@ def print_with_secret(shown: dict[str, Any], secret: str | None, *, as_json: boo
         shown["client_secret"] = secret
     print_members(shown, as_json=as_json)
     if secret is not None and not as_json:
-        print("The secret is stored nowhere: keep it now.", file=sys.stderr)
+        remark("The secret is stored nowhere: keep it now.")
 
 
 def print_members(shown: dict[str, Any], *, as_json: bool) -> None:
     """Print a client, one line for each member that is not empty."""
     if as_json:
-        print(json.dumps(shown, indent=2))
+        say_json(shown)
         return
     texts = {name.replace("_", " "): _text(value) for name, value in shown.items()}
     print_pairs([(name, text) for name, text in texts.items() if text])
@@ -66,9 +66,12 @@ def warn_of_idle_scopes(scopes: Sequence[str], *, bound: bool) -> None:
     """Warn of a client's scopes that give no access, because the operator may expect them to."""
     idle = idle_scopes(scopes, bound=bound)
     if idle:
-        print(f"careconnect: allowed, but opening no record here: {', '.join(idle)}", file=sys.stderr)
+        remark(f"careconnect: allowed, but opening no record here: {', '.join(idle)}")
 
 
 def print_done(done: dict[str, Any], sentence: str, *, as_json: bool) -> None:
     """Print the result of a command: one sentence, or JSON."""
-    print(json.dumps(done, indent=2) if as_json else sentence)
+    if as_json:
+        say_json(done)
+    else:
+        say(sentence)

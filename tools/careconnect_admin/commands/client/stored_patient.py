@@ -1,7 +1,8 @@
 """Warn of a patient's id that no stored patient has, because it may be a typing error."""
 
-import sys
 from typing import TYPE_CHECKING
+
+from careconnect_admin.commands.shared.terminal import remark
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
@@ -31,4 +32,4 @@ def warn_of_absent_patient(target: "StackTarget", patient: str) -> None:
     else:
         warning = "" if Target(PATIENT, patient, answer.get("Item")).exists else f"no {key} is stored: is the id right?"
     if warning:
-        print(f"careconnect: {warning}", file=sys.stderr)
+        remark(f"careconnect: {warning}")

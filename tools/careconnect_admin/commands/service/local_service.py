@@ -1,7 +1,6 @@
 """Common parts of `careconnect run` and `careconnect sam-local`: their end and their messages."""
 
 import base64
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.commands.shared.terminal import remark, say
 from careconnect_admin.errors import OperatorError, SettingError
 from careconnect_admin.project import relative
 
@@ -40,10 +40,10 @@ def in_foreground() -> Iterator[None]:
         with stopping_in_order():
             yield
     except (PortTakenError, SettingError) as error:
-        print(f"careconnect: {error}", file=sys.stderr)
+        remark(f"careconnect: {error}")
         raise typer.Exit(_WRONG_SETTING) from None
     except (DeploymentError, OperatorError, PackagingError) as error:
-        print(f"careconnect: {error}", file=sys.stderr)
+        remark(f"careconnect: {error}")
         raise typer.Exit(_FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
@@ -52,24 +52,23 @@ def in_foreground() -> Iterator[None]:
 def tell_clients(clients: "Sequence[DemoClient]") -> None:
     """Print the clients with their secrets, which are public or generated for this run."""
     for demo in clients:
-        print(f"\n{demo.name}\n  client id  {demo.client_id}\n  secret     {demo.secret}")
-        print(f"  scope      {' '.join(demo.scopes)}")
+        say("", demo.name, f"  client id  {demo.client_id}", f"  secret     {demo.secret}")
+        say(f"  scope      {' '.join(demo.scopes)}")
 
 
 def tell_stories(tellers: "Sequence[StoryTeller]") -> None:
     """Print the sample patients with a story, if there are any."""
     if tellers:
-        print("\nPatients to look at, with two years of monthly vital signs each:")
+        say("", "Patients to look at, with two years of monthly vital signs each:")
     for each in tellers:
-        print(f"  Patient/{each.patient_id}  {each.name:22}  NHS number {each.nhs_number}  {each.title}")
+        say(f"  Patient/{each.patient_id}  {each.name:22}  NHS number {each.nhs_number}  {each.title}")
 
 
 def tell_calls(base_url: str, demo: "DemoClient", path: str) -> None:
     """Print two requests for a terminal, as on the page; `path` is the resource that the second one reads."""
     what = "a patient" if path.startswith("Patient/") else path
     basic = base64.b64encode(f"{demo.client_id}:{demo.secret}".encode()).decode()
-    print(
-        f"""
+    text = f"""
 A token, then {what}; paste as they are:
 
 TOKEN=$(curl -sS -X POST '{base_url}/token?grant_type=client_credentials&client_id={demo.client_id}' \\
@@ -79,19 +78,19 @@ TOKEN=$(curl -sS -X POST '{base_url}/token?grant_type=client_credentials&client_
 
 curl -sS '{base_url}{FHIR_PATH}/{path}' -H "Authorization: Bearer $TOKEN"
 """
-    )
+    say(*text.split("\n"))
 
 
 def tell_commands(environment: Path) -> None:
     """Print how to use the stack from another terminal; `environment` is the file that points AWS's tools at it."""
-    print("Other commands, in another terminal:  .venv/bin/careconnect --help")
-    print(f"AWS's own tools there, after:  . {relative(environment)}")
+    say("Other commands, in another terminal:  .venv/bin/careconnect --help")
+    say(f"AWS's own tools there, after:  . {relative(environment)}")
 
 
 def tell_logs(folder: Path) -> None:
     """Print how to read the logs."""
-    print("The functions' logs, there:  .venv/bin/careconnect logs --follow")
-    print(f"The emulator's own:  {relative(folder / 'emulator.log')}")
+    say("The functions' logs, there:  .venv/bin/careconnect logs --follow")
+    say(f"The emulator's own:  {relative(folder / 'emulator.log')}")
 
 
 def tell_ready(seconds: float, fhir_url: str, page: str = "") -> None:
@@ -99,6 +98,6 @@ def tell_ready(seconds: float, fhir_url: str, page: str = "") -> None:
 
     The last line is what a browser shows: the FHIR base takes no GET.
     """
-    print(f"\nReady in {seconds:.1f} s: {fhir_url}  (Ctrl-C ends it)", flush=True)
+    say("", f"Ready in {seconds:.1f} s: {fhir_url}  (Ctrl-C ends it)")
     if page:
-        print(f"Open it in a browser:  {page}/", flush=True)
+        say(f"Open it in a browser:  {page}/")

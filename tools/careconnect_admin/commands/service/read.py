@@ -1,7 +1,6 @@
 """`careconnect get` and `careconnect search`: read the API as a client."""
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,6 +15,7 @@ from careconnect_admin.commands.shared.service_access import (
     as_client,
     given_token,
 )
+from careconnect_admin.commands.shared.terminal import remark, say, say_xml
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -93,13 +93,16 @@ def _print(requests: "FhirRequests", url: str, *, xml: bool, every_page: bool) -
     if every_page:
         if xml:
             raise OperatorError("--all makes one Bundle of JSON: give it without --xml")
-        print(indented(json_text(_merged(pages(requests, url, parse_json)))))
+        _say_json(json_text(_merged(pages(requests, url, parse_json))))
         return
     with working("Waiting for the answer"):
         text = requests.text(url, XML if xml else JSON)
-    print(text if xml else indented(text))
+    if xml:
+        say_xml(text)
+    else:
+        _say_json(text)
     if not xml and next_url(parse_json(text)):
-        print("careconnect: there are more pages: --all follows them", file=sys.stderr)
+        remark("careconnect: there are more pages: --all follows them")
 
 
 def _merged(bundles: Iterator[dict[str, Any]]) -> dict[str, Any]:
@@ -114,6 +117,10 @@ def _merged(bundles: Iterator[dict[str, Any]]) -> dict[str, Any]:
             tell(f"Page {number}, {len(entries):,} entries")
     merged["link"] = [link for link in merged.get("link", ()) if link["relation"] == "self"]
     return merged
+
+
+def _say_json(text: str) -> None:
+    say(*indented(text).split("\n"))
 
 
 def indented(text: str) -> str:

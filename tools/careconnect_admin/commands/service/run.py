@@ -21,6 +21,7 @@ from careconnect_admin.commands.service.local_service import (
     tell_ready,
     tell_stories,
 )
+from careconnect_admin.commands.shared.terminal import say
 from careconnect_admin.errors import SettingError
 from careconnect_admin.project import LOCAL_FOLDER, relative
 
@@ -61,9 +62,9 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
     folder = LOCAL_FOLDER / str(port)
     kept = SavedTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
     # Closed until it is seeded: once `metadata` answers, the clients and all records have to be there.
-    with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=_tell) as local:
+    with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=say) as local:
         restored = kept is not None and kept.are_there()
-        _tell("Loading what an earlier run kept…" if restored else "Loading…")
+        say("Loading what an earlier run kept…" if restored else "Loading…")
         dynamodb = local.client("dynamodb")
         with loading_progress() as progress:
             report = seed(
@@ -96,7 +97,7 @@ def _keeping(local: "LocalStack", kept: "SavedTables | None") -> Iterator[None]:
     finally:
         if kept and local.is_running():
             kept.save(local.client("dynamodb"), local.stack.outputs)
-            _tell(f"\nKept in {relative(kept.file)} for the next KEEP=1; remove it to start anew.")
+            say("", f"Kept in {relative(kept.file)} for the next KEEP=1; remove it to start anew.")
 
 
 def _lifetime(given: str | None) -> Mapping[str, str]:
@@ -106,7 +107,3 @@ def _lifetime(given: str | None) -> Mapping[str, str]:
     if not (given.isascii() and given.isdigit() and MIN_LIFETIME <= int(given) <= MAX_LIFETIME):
         raise SettingError(f"TOKEN_LIFETIME is a number of seconds from {MIN_LIFETIME} to {MAX_LIFETIME}")
     return {"TokenLifetimeSeconds": given}
-
-
-def _tell(text: str) -> None:
-    print(text, flush=True)

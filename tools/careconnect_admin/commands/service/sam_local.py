@@ -19,6 +19,7 @@ from careconnect_admin.commands.service.local_service import (
     tell_ready,
     tell_stories,
 )
+from careconnect_admin.commands.shared.terminal import say
 from careconnect_admin.errors import SettingError
 from careconnect_admin.project import relative
 
@@ -61,14 +62,14 @@ def _serve(port: int, emulator_port: int, data: Sequence[str], image: str | None
         print_report(report)
         shown.append((stories_there(dynamodb, outputs), example_path(dynamodb, outputs, report)))
 
-    with sam_stack(ports, image, fill, lambda text: print(text, flush=True)) as stack:
+    with sam_stack(ports, image, fill, say) as stack:
         tell_clients(clients)
         stories, example = shown[0]
         tell_stories(stories)
         tell_calls(ports.base_url, clients[0], example)
         tell_commands(stack.exports)
         invoke = f"sam local invoke TokenFunction --env-vars {relative(stack.environment)} …"
-        print(f"One function by hand, there:  {invoke}")
+        say(f"One function by hand, there:  {invoke}")
         tell_ready(time.monotonic() - begun, ports.base_url + FHIR_PATH)
         stack.serve()
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from careconnect_admin.commands.shared.terminal import say
 from careconnect_admin.sample.records import write_sample
 
 
@@ -13,4 +14,4 @@ def sample(
 ) -> None:
     """Write the project's sample records, one NDJSON file per type."""
     for name, count in write_sample(folder).items():
-        print(f"{name:20} {count:5,}")
+        say(f"{name:20} {count:5,}")

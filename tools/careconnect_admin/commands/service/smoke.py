@@ -1,11 +1,12 @@
 """`careconnect smoke`: check a deployment from outside, and point out the checks that only a real one proves."""
 
 import os
-import sys
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
+
+from careconnect_admin.commands.shared.terminal import remark, say
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FAILED: Final = 1
@@ -32,18 +33,18 @@ def smoke(
             service.call(f"{service.fhir}/metadata")
         except CheckError as error:
             # Reported once here, not for each check.
-            print(f"careconnect: {base}: {error}: BASE is the stack's output BaseUrl", file=sys.stderr)
+            remark(f"careconnect: {base}: {error}: BASE is the stack's output BaseUrl")
             raise typer.Exit(_FAILED) from None
         for check in CHECKS:
             result, detail = run_check(check, service)
             failed += result is Result.FAILED
             if check.edge and (local or result is not Result.OK):
                 unproven.append(f"  {check.edge}: {check.name}")
-            print(f"{result:<7} {check.name}{f': {detail}' if detail else ''}", flush=True)
+            say(f"{result:<7} {check.name}{f': {detail}' if detail else ''}")
     if unproven:
-        print("\nOnly a real deployment can show this; this run has not:" if local else "\nNot shown by this run:")
-        print("\n".join(unproven))
-    print(f"\n{len(CHECKS)} checks, {failed} failed")
+        say("", "Only a real deployment can show this; this run has not:" if local else "Not shown by this run:")
+        say(*unproven)
+    say("", f"{len(CHECKS)} checks, {failed} failed")
     if failed:
         raise typer.Exit(_FAILED)
 
@@ -53,13 +54,13 @@ def _client(base: str) -> tuple[str, str, str]:
     try:
         client_id, secret = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]
     except KeyError as missing:
-        print(f"careconnect: set {missing.args[0]}, of a client from `careconnect clients add`", file=sys.stderr)
+        remark(f"careconnect: set {missing.args[0]}, of a client from `careconnect clients add`")
         raise typer.Exit(_USAGE) from None
     try:
         url = urlsplit(base)
     except ValueError:
         url = urlsplit("")
     if url.scheme not in {"http", "https"} or not url.hostname:
-        print("careconnect: BASE must be the root URL of the service: https://…", file=sys.stderr)
+        remark("careconnect: BASE must be the root URL of the service: https://…")
         raise typer.Exit(_USAGE)
     return client_id, secret, url.hostname

@@ -1,7 +1,6 @@
 """`careconnect token` obtains an access token as a client; `careconnect tokens` introspects and revokes tokens."""
 
 import json
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -20,6 +19,7 @@ from careconnect_admin.commands.shared.service_access import (
     as_client,
     given_token,
 )
+from careconnect_admin.commands.shared.terminal import remark, say, say_json
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def token(
         answer = request_token(access.root, authentication, scope=" ".join(scope or ()))
     said = decoded(answer["access_token"])
     if as_json:
-        print(json.dumps({**answer, **said}, indent=2))
+        say_json({**answer, **said})
         return
-    print(answer["access_token"])
+    say(answer["access_token"])
     for part in ("header", "claims"):
-        print(json.dumps(said[part], indent=2))
+        say_json(said[part])
 
 
 @app.command()
@@ -81,12 +81,12 @@ def introspect(
     with working("Asking about the token"):
         said = ask(access.root, authentication, token)
     if as_json:
-        print(json.dumps(said, indent=2))
+        say_json(said)
     else:
         print_pairs([(name, _shown(name, value)) for name, value in said.items()])
     if not said.get("active"):
         reason = f"not good: it has ended, is none of this service, or is not {client_id}'s to ask about"
-        print(f"careconnect: {reason}", file=sys.stderr)
+        remark(f"careconnect: {reason}")
         raise typer.Exit(1)
 
 

@@ -2,12 +2,15 @@
 
 import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from careconnect_admin.commands.shared.terminal import escaped, say
 
 _WIDEST: Final = 1_000_000
 _NARROWEST: Final = 20
@@ -21,6 +24,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbe
     ever truncated, so that ids can be copied.
     """
     console = Console(highlight=False)
+    rows = [[escaped(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="")
     for index, column in enumerate(zip(headings, *rows, strict=True)):
         is_number = numbers_from is not None and index >= numbers_from
@@ -39,13 +43,13 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbe
     if console.is_terminal and wanted.minimum > console.width:
         for row in rows:
             print_pairs([(heading, cell) for heading, cell in zip(headings, row, strict=True) if cell])
-            print()
+            say("")
         return
     console.width = console.width if console.is_terminal else wanted.maximum
     with console.capture() as printed:
         console.print(table, crop=False)
     for line in printed.get().splitlines():
-        print(line.rstrip())
+        say(line.rstrip())
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -54,6 +58,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     indent = max((len(name) for name, _ in pairs), default=0) + 2
     room = max(console.width - indent, _NARROWEST)
     for name, value in pairs:
-        folded = textwrap.wrap(value, room, break_long_words=False, break_on_hyphens=False)
-        lines = folded if console.is_terminal else [value]
-        print(f"{name:{indent}}" + f"\n{'':{indent}}".join(lines))
+        shown = escaped(value)
+        folded = textwrap.wrap(shown, room, break_long_words=False, break_on_hyphens=False)
+        lines = folded if console.is_terminal else [shown]
+        say(*(f"{head:{indent}}{line}" for head, line in zip_longest([name], lines, fillvalue="")))

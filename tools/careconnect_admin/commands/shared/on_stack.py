@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, TypeVar
 import typer
 
 from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def operator_errors() -> Iterator[None]:
     try:
         yield
     except OperatorError as error:
-        print(f"careconnect: {error}", file=sys.stderr)
+        remark(f"careconnect: {error}")
         raise typer.Exit(1) from None
 
 
@@ -57,7 +57,7 @@ def found_stack(
     with aws_remedies():
         with working("Finding the stack"):
             found = target.stack_target(stack, region, profile, port)
-        print(f"careconnect: on the stack {found.name} ({found.place})", file=sys.stderr, flush=True)
+        remark(f"careconnect: on the stack {found.name} ({found.place})")
         yield found
 
 
@@ -127,7 +127,7 @@ def token_revocations(target: "StackTarget") -> "RecordedRevocations":
     from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 
     def tell(text: str) -> None:
-        print(f"careconnect: {text}", file=sys.stderr)
+        remark(f"careconnect: {text}")
 
     def sleep(seconds: float) -> None:
         with working("Ending the tokens"):

@@ -1,12 +1,14 @@
 """Progress display for commands that take more than a second."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
+from rich.text import Text
+
+from careconnect_admin.commands.shared.terminal import escaped, remark
 
 _MINUTE: Final = 60
 
@@ -21,8 +23,9 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield lambda _text: None
         return
-    with console.status(text, spinner="line") as status:
-        yield status.update
+    # As `Text`, so that a name with rich's markup is shown unchanged.
+    with console.status(Text(escaped(text)), spinner="line") as status:
+        yield lambda new: status.update(Text(escaped(new)))
 
 
 def count_down(seconds: float, what: str) -> None:
@@ -33,7 +36,7 @@ def count_down(seconds: float, what: str) -> None:
         while left > 0:
             tell(f"{what} {left:.0f} s")
             if not is_terminal and left < seconds and left % _MINUTE == 0:
-                print(f"{what} {left:.0f} s", file=sys.stderr, flush=True)
+                remark(f"{what} {left:.0f} s")
             # The first step is the fraction, so that all others are whole seconds.
             step = left % 1 or 1.0
             time.sleep(step)

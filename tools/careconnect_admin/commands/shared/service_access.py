@@ -20,6 +20,7 @@ from careconnect_admin.commands.shared.on_stack import (
     found_stack,
     given_by,
 )
+from careconnect_admin.commands.shared.terminal import remark
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def service_access(
         if stack is not None or port is not None:
             raise OperatorError("--base names the service itself: give it without --stack and --port")
         root = base.rstrip("/")
-        print(f"careconnect: on the service {root}", file=sys.stderr, flush=True)
+        remark(f"careconnect: on the service {root}")
         yield ServiceAccess(root, secret_file, key, kid, alg)
         return
     with found_stack(stack, region, profile, port) as target:

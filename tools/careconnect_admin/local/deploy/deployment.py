@@ -200,7 +200,7 @@ def create_stack(cloudformation: "CloudFormationClient", name: str, **request: A
         )
     except WaiterError as error:
         reasons = _reasons(cloudformation, name) or [str(error)]
-        raise DeploymentError("\n  ".join([f"The stack {name} failed:", *reasons])) from error
+        raise DeploymentError(f"The stack {name} failed: {'; '.join(reasons)}") from error
 
 
 def _refused(name: str, error: ClientError) -> DeploymentError:
