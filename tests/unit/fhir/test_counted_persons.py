@@ -157,3 +157,68 @@ def test_what_another_request_names_leaves_less_room(reader: Reader) -> None:
 
     answer, recorded = ask(reader, "Patient", f"family=Antić&_id:not={named}&_summary=count")
     assert (answer.total, len(recorded)) == (1, 91)
+
+
+@pytest.fixture(scope="module")
+def crossing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader of observations of one patient during encounters of others, and of a medication that others take."""
+    observations = [
+        {
+            "resourceType": "Observation",
+            "id": f"o{number}",
+            "status": "final",
+            "code": {"text": "x"},
+            "subject": {"reference": "Patient/mine"},
+            "context": {"reference": f"Encounter/e{number}"},
+        }
+        for number in range(3)
+    ]
+    requests = [
+        {
+            "resourceType": "MedicationRequest",
+            "id": f"m{number}",
+            "status": "active",
+            "intent": "order",
+            "identifier": [{"value": f"rx{number}"}],
+            "subject": {"reference": f"Patient/p{number}"},
+            "medicationReference": {"reference": "Medication/shared"},
+        }
+        for number in range(3)
+    ]
+    resources: list[Resource] = [
+        *(patient(f"p{number}", f"Other{number}") for number in range(3)),
+        patient("mine", "Mine"),
+        *({**encounter(f"e{number}", f"p{number}"), "identifier": [{"value": f"v{number}"}]} for number in range(3)),
+        *observations,
+        *requests,
+        {"resourceType": "Medication", "id": "shared"},
+    ]
+    with reader_in_memory() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("crossing"), resources))
+        yield reader
+
+
+@pytest.mark.parametrize(
+    ("asked", "patients"),
+    [
+        ("Observation?encounter.identifier=v1", {"mine", "p1"}),
+        ("Observation?encounter.identifier=v1,v2", {"mine", "p1", "p2"}),
+        ("Observation?encounter.identifier=v1&_summary=count", {"mine", "p1"}),
+        ("Observation?encounter.identifier:not=v1&_sort=-_id&_count=1", {"mine", "p0", "p2"}),
+        ("Observation?encounter:Encounter.patient.family=Other2", {"mine", "p2"}),
+        ("Medication?_has:MedicationRequest:medication:identifier=rx1", {"p1"}),
+        ("Medication?_has:MedicationRequest:medication:identifier=rx1&_total=accurate&_count=0", {"p1"}),
+        ("Medication?_has:MedicationRequest:medication:patient.family=Other0", {"p0"}),
+        ("MedicationRequest?identifier=rx0&medication._has:MedicationRequest:medication:identifier=rx2", {"p0", "p2"}),
+        # Nobody is recorded through whose resources nothing was found.
+        ("Observation?encounter.identifier=v1&code=none", {""}),
+        ("Observation?encounter.status=finished&_count=1&_sort=_id", {"mine"}),
+    ],
+)
+def test_the_patients_through_whose_resources_a_chain_led_to_a_match_are_recorded(
+    crossing: Reader, asked: str, patients: set[str]
+) -> None:
+    answer, recorded = ask(crossing, *asked.split("?"))
+
+    assert answer.status == 200
+    assert recorded == patients

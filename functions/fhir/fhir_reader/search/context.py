@@ -8,6 +8,7 @@ from careconnect.search.links import Links
 from careconnect.search.result_parameters import ResultParameters
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.resource_store import ResourceStore
+from fhir_reader.store.stored import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class SearchContext:
 
     `store` is charged to `budget`. The request names patients by their ids (`named`) and by `identifiers`, which are
     looked up in the `uncharged` store for the audit trail alone. The stages add to `found` of whom the answer tells.
+    `met` keeps the resources through which chains lead, by condition and by key, if a criterion names persons.
     """
 
     store: ResourceStore
@@ -28,3 +30,4 @@ class SearchContext:
     found: Disclosures = field(default_factory=Disclosures)
     named: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
+    met: dict[int, dict[str, dict[str, Entry]]] | None = None

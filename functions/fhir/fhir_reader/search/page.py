@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, RenderedEntry, search_entries
 from careconnect.fhir.resource_types import ResourceType
+from fhir_reader.search.chains.criteria import ChainedCondition
+from fhir_reader.search.chains.led_through import led_through
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
 from fhir_reader.search.parse import Include
@@ -36,6 +38,7 @@ def fill_page(
     context: SearchContext,
     *,
     following: Sequence[Entry] | None = None,
+    chained: Sequence[ChainedCondition] = (),
 ) -> FilledPage:
     """Fill a page with as many of `matches` as fit, each with its included resources.
 
@@ -44,14 +47,15 @@ def fill_page(
     includes more than an answer can hold, costs more than a request may, or is about more patients than one may audit.
 
     `following` holds the next match, if there is one, of a search with a criterion that names persons; else it is None.
-    That there is a next match tells of its patient, who is disclosed too.
+    That there is a next match tells of its patient, who is disclosed too, and so are the patients through whose
+    resources the conditions `chained` led to a match.
     """
-    read = page_entries(matches)
+    read, after = (_with_led_through(page_entries(each), chained, context) for each in (matches, following or ()))
     name = "_revinclude" if reverse else "_include"
     spare = 0 if following is None else 1
     followed = _followed(read, includes, reverse, context, spare)
     # The page may also end early, and then one of its own matches is the next.
-    next_ = [] if following is None else (read + page_entries(following))[len(followed) :][:1]
+    next_ = [] if following is None else (read + after)[len(followed) :][:1]
     bodies = _bodies(followed, name, context, next_)
     lost = [match for match, _ in followed if _visible_body(match, bodies, context) is None]
     if lost and (includes or reverse):
@@ -65,6 +69,18 @@ def fill_page(
         with_room = takewhile(lambda one: one[0] in lost or (one[0].type, one[0].id) in included, followed)
         followed = [(match, included.get((match.type, match.id), [])) for match, _ in with_room]
     return _render(followed, bodies, name, context)
+
+
+def _with_led_through(
+    matches: list[PageEntry], chained: Sequence[ChainedCondition], context: SearchContext
+) -> list[PageEntry]:
+    """Return matches, each also with the patients through whose resources chains led to it."""
+    if context.met is None:
+        return matches
+    return [
+        replace(each, patients=tuple(dict.fromkeys((*each.patients, *led_through(chained, each, context)))))
+        for each in matches
+    ]
 
 
 def _followed(

@@ -1,7 +1,7 @@
 """Scan ranges of the index for matches, up to the limit of a page (ADR 21)."""
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -79,10 +79,18 @@ class CountedPatients:
     With `all_or_none`, they are disclosed if they are at most `MAX_COUNTED_PATIENTS`, and else nobody is. Without it,
     they are collected until they and those that are disclosed already are the most of a request: then they are full,
     and the total is not told. So it is told of at most one less, and nobody can be the one who makes the difference.
+    `behind` gives the patients through whose resources the search led to a match.
     """
 
-    def __init__(self, found: Disclosures, *, all_or_none: bool) -> None:
+    def __init__(
+        self,
+        found: Disclosures,
+        *,
+        all_or_none: bool,
+        behind: Callable[[Entry], Iterable[str]] | None = None,
+    ) -> None:
         self._found = found
+        self._behind = behind
         self._all_or_none = all_or_none
         self._patients: dict[str, None] = {}
 
@@ -97,10 +105,12 @@ class CountedPatients:
         is_told = len(self._patients) <= MAX_COUNTED_PATIENTS and self._found.has_room_for(self._patients)
         return self._patients if is_told or not self._all_or_none else ()
 
-    def add(self, patients: Iterable[str]) -> None:
+    def add(self, match: Entry) -> None:
         """Add the patients of one match."""
         if not self._all_or_none or len(self._patients) <= MAX_COUNTED_PATIENTS:
-            self._patients |= dict.fromkeys(patients)
+            self._patients |= dict.fromkeys(match.patients)
+            if self._behind:
+                self._patients |= dict.fromkeys(self._behind(match))
 
 
 @dataclass(slots=True)
@@ -124,7 +134,7 @@ class ScanResult:
         self.found += 1
         if self.patients is None:
             return True
-        self.patients.add(entry.patients)
+        self.patients.add(entry)
         return not self.patients.is_full
 
 

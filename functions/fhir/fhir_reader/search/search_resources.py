@@ -4,6 +4,7 @@ The stages are the modules of this folder: `parse` → `chains` → `plan_query`
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from careconnect.fhir import outcomes
@@ -16,6 +17,7 @@ from careconnect.search.result_parameters import Order
 from fhir_reader.budget import MAX_CALLS, MAX_ENTRIES
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.chains.criteria import ChainedCondition
+from fhir_reader.search.chains.led_through import led_through
 from fhir_reader.search.chains.lookups import ChainLookups
 from fhir_reader.search.chains.resolve import authorise, resolve, resolve_condition
 from fhir_reader.search.context import SearchContext
@@ -48,6 +50,8 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """
     if query.chained:
         authorise(query.type, query.chained, context.caller)
+        if query.names_persons:
+            context = replace(context, met={})
     index = _index_order(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     disclose_named_patients(query.type, context)
@@ -78,6 +82,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
                 query.reverse_includes,
                 context,
                 following=after if query.names_persons else None,
+                chained=query.chained,
             )
             entries = page.entries
             is_cut = page.taken < len(result.matches)
@@ -170,7 +175,8 @@ class _PageScan:
         """Return what collects the patients of a requested total; None if no total is requested."""
         if not self._counts_exactly:
             return None
-        return CountedPatients(self._context.found, all_or_none=not self._names_persons)
+        behind = partial(led_through, self._chained, context=self._context) if self._chained else None
+        return CountedPatients(self._context.found, all_or_none=not self._names_persons, behind=behind)
 
     def position(self, entry: Entry) -> Position:
         """Return the cursor position of a result."""

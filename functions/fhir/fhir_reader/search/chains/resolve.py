@@ -24,6 +24,7 @@ from fhir_reader.search.chains.criteria import (
     parameters_of,
     rank_of,
 )
+from fhir_reader.search.chains.led_through import note_met
 from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import FilterResult, Predicate, compiled, is_visible
@@ -87,6 +88,7 @@ def resolve_condition(
             found = _inner_matches(branch.type, branch.condition, context, limit)
             if found is None or len(targets) + len(found) > MAX_ALTERNATIVES:
                 return None
+            note_met(condition, found, context)
             targets += (resource_key(branch.type.name, entry.id) for entry in found)
         return Criterion(condition.reference, "", tuple(targets))
 
@@ -135,6 +137,7 @@ def _referred_to(condition: Has, context: SearchContext, limit: int) -> tuple[st
     found = _inner_matches(condition.source, condition.inner, context, limit)
     if found is None:
         return None
+    note_met(condition, found, context)
     references = (one for entry in found for one in entry.values.get(condition.reference.name, ()))
     keys = dict.fromkeys(reference.partition("/")[::2] for reference in references)
     ids = tuple(resource_id for name, resource_id in keys if name == condition.target.name)
@@ -179,6 +182,7 @@ def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchC
             found = _visible_targets(branch, wanted, context)
             must = sum((entry.type.name, entry.id) in needed_keys for entry in found)
             inner = _filter(branch.condition, found, context, must)
+            note_met(condition, inner.entries, context)
             met |= {(entry.type.name, entry.id) for entry in inner.entries}
             unknown |= {(entry.type.name, entry.id) for entry in found[inner.decided :]}
         for position, (entry, keys) in enumerate(zip(some, targets, strict=True)):
@@ -228,7 +232,10 @@ def _are_referred_to(
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
         meets = compiled(condition.source, [condition.inner], context)
-        return [_is_met(meets, stream, context, needed=position < required) for position, stream in enumerate(streams)]
+        return [
+            _is_met(condition, meets, stream, context, needed=position < required)
+            for position, stream in enumerate(streams)
+        ]
     met: dict[int, bool | None] = {}
     going_on = dict(enumerate(streams))
     size = _FIRST_GROUP
@@ -243,6 +250,7 @@ def _are_referred_to(
         sources = {source.id: source for some in looked_at.values() for source in some}
         needed = {source.id for position, some in looked_at.items() if position < required for source in some}
         inner = _filter(condition.inner, list(sources.values()), context, len(needed))
+        note_met(condition, inner.entries, context)
         good = {source.id for source in inner.entries}
         unknown = set(list(sources)[inner.decided :])
         for position, some in looked_at.items():
@@ -256,10 +264,13 @@ def _are_referred_to(
     return [met[position] for position in range(len(entries))]
 
 
-def _is_met(meets: Predicate, stream: Iterable[Entry], context: SearchContext, *, needed: bool) -> bool | None:
+def _is_met(
+    condition: Has, meets: Predicate, stream: Iterable[Entry], context: SearchContext, *, needed: bool
+) -> bool | None:
     """Return True if any entry of a stream meets a criterion; None if the budget is tight and it is not `needed`."""
     for source in stream:
         if meets(source):
+            note_met(condition, [source], context)
             return True
         if not needed and context.budget.is_tight(_ENTRIES_LEFT_FOR_PAGE):
             return None
