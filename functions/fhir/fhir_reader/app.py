@@ -1,7 +1,7 @@
 """The FHIR read API: the reader's rows of the table of interactions, each with its use case."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
@@ -25,11 +25,12 @@ from careconnect.fhir.interactions import (
 from careconnect.fhir.rendering.bundle import Bundle
 from careconnect.fhir.rendering.formats import fhir_response, render
 from careconnect.fhir.rendering.views import View, show
-from careconnect.fhir.resource_types import Table
+from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
 from careconnect.http.messages import Response, fits_answer
 from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion
+from careconnect.storage.keys import resource_key
 from careconnect.storage.quota import Bill, Quota
 from careconnect.storage.read_charges import free_units
 from fhir_reader.budget import MAX_SECONDS, RequestBudget
@@ -70,6 +71,16 @@ class FhirEndpoint(InteractionEndpoint):
     def client_quota(self) -> Quota:
         """The quota of the clients."""
         return self.quota
+
+    @property
+    def readable(self) -> Collection[Table]:
+        """The tables in which the endpoint can look resources up."""
+        return DATA_TABLES if self.table is Table.RECORD else (self.table,)
+
+    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources that there are or were: one BatchGetItem."""
+        found = self.store.consistent().at_one_moment(lambda store: store.read_all(resources))
+        return {resource_key(*each) for each in found}
 
     def _read(self, requested: Requested) -> Response:
         view = read_one_parameters(requested).view

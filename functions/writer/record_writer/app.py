@@ -1,6 +1,6 @@
 """The HTTP side of the FHIR API's writes: the writer's rows of the table of interactions, with one use case."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,9 +10,10 @@ from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir.interactions import VALIDATE, VALIDATE_ONE, WRITES, Interaction
 from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.formats import fhir_response, negotiate, render
-from careconnect.fhir.resource_types import Table
+from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
 from careconnect.http.messages import Response, last_value
 from careconnect.storage.quota import Bill, Quota
+from careconnect_records.writes.target import Target
 from record_writer.read_request import criteria_of, write_request_of
 from record_writer.request.write_request import WriteRequest
 from record_writer.response import is_pretty, response_to
@@ -31,6 +32,16 @@ class WriterEndpoint(InteractionEndpoint):
     def client_quota(self) -> Quota:
         """The quota of the clients."""
         return self.writer.quota
+
+    @property
+    def readable(self) -> Collection[Table]:
+        """The tables in which the endpoint can look resources up."""
+        return DATA_TABLES if self.table is Table.RECORD else (self.table,)
+
+    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources that there are or were: one BatchGetItem."""
+        found = self.writer.store.read_summaries(Target(*each) for each in resources)
+        return {key for key, target in found.items() if target.index}
 
     def _write(self, requested: Requested) -> Response:
         context, path = requested.context, requested.path

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,6 +248,69 @@ def test_f_an_id_by_a_modifier_that_is_refused_is_in_the_events_of_its_own_patie
         "4": f"patient=4&{name}=***",
         "5": f"patient=***&{name}=5",
     }
+
+
+NHS_NUMBER = "9990000050"
+"""Of no id here."""
+
+BY_NUMBER = [
+    (f"Patient/{NHS_NUMBER}", 404),
+    (f"Patient/{NHS_NUMBER}/_history/1", 404),
+    (f"Patient/{NHS_NUMBER}/$everything", 404),
+    (f"Patient/{NHS_NUMBER}/Observation", 200),
+    *((f"Patient?_id={value}", 200) for value in (NHS_NUMBER, "999-000-0050", f"|{NHS_NUMBER}")),
+    (f"POST Patient/_search?_id={NHS_NUMBER}", 200),
+    *((f"Observation?{name}={NHS_NUMBER}", 200) for name in ("_id", "patient", "patient._id", "subject:Patient")),
+    (f"Observation?subject=Patient/{NHS_NUMBER}", 200),
+    (f"Observation?performer={NHS_NUMBER}&code=none", 200),
+    (f"Observation?patient:not={NHS_NUMBER}", 400),
+    ("Patient?_id=999+000+0050", 200),
+]
+
+
+@pytest.mark.parametrize(("asked", "status"), BY_NUMBER)
+@pytest.mark.parametrize("patient", ["", "5"])
+def test_l_an_id_that_is_an_nhs_number_and_nobodys_is_in_no_event(
+    reader: Reader, asked: str, status: int, patient: str
+) -> None:
+    caller = reader.as_caller("patient/*.read", patient=patient) if patient else reader
+
+    assert ask(caller, asked) == status
+    assert {each.patient for each in reader.kept.events} <= {"", patient}
+    for each in reader.kept.events:
+        assert "999" not in f"{each.query} {each.ids}"
+        assert "***" in f"{each.query} {each.ids}"
+
+
+def test_l_an_nhs_number_that_is_the_id_of_a_patient_is_recorded_of_him(tmp_path: Path) -> None:
+    with reader_in_memory() as reader:
+        load(reader, write_records(tmp_path, [{"resourceType": "Patient", "id": NHS_NUMBER}]))
+        load(reader, write_deletion(tmp_path, "Patient", NHS_NUMBER))
+        assert reader.get(f"Patient/{NHS_NUMBER}").status == 410
+        assert reader.get("Patient", f"_id={NHS_NUMBER},999-000-0050").status == 200
+
+        assert {(each.patient, each.query or each.ids) for each in reader.kept.events} == {
+            (NHS_NUMBER, (f"Patient/{NHS_NUMBER}",)),
+            (NHS_NUMBER, "_id=***"),
+            ("", "_id=***"),
+        }
+
+
+def test_l_only_such_an_id_costs_a_round_trip_and_is_kept_if_that_fails(reader: Reader) -> None:
+    reader.get(f"Patient/{NHS_NUMBER}")
+    assert reader.calls == ["BatchGetItem", "GetItem"]
+    reader.calls.clear()
+    reader.get("Patient/9990000051")
+    assert reader.calls == ["GetItem"]
+    reader.kept.events.clear()
+
+    def refuse(operation: str) -> None:
+        if operation == "BatchGetItem":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
+
+    reader.faults.append(refuse)
+    assert reader.get(f"Patient/{NHS_NUMBER}").status == 404
+    assert (one(reader).patient, one(reader).ids) == (NHS_NUMBER, (f"Patient/{NHS_NUMBER}",))
 
 
 @pytest.mark.parametrize("asked", ["Patient/4", "Observation/o1"])

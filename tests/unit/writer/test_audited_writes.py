@@ -18,6 +18,7 @@ OWN, OTHER = "Patient/own", "Patient/other"
 OF_OWN = {**observation(OWN), "id": "of-own"}
 MATCHING = {**OF_OWN, "identifier": [{"system": "urn:x", "value": "9434765919"}]}
 CONDITION = [("identifier", "urn:x|9434765919")]
+ABSENT_NUMBER = "9990000050"
 AMEND = {"op": "replace", "path": "/status", "value": "amended"}
 
 Outcomes = list[tuple[str, str, str]]
@@ -510,3 +511,21 @@ def test_an_identifier_of_a_patient_is_never_in_the_record(recorded: tuple[Write
     (event,) = record.since(lambda: writer.send("PUT", "Patient", patient("9434765919", gender="male"), condition))
     assert (event.patient, event.ids) == ("own", ("Patient/own/_history/3",))
     assert "9434765919" not in str(event)
+
+
+def test_l_a_write_under_an_nhs_number_is_of_nobody_until_a_patient_has_that_id(
+    recorded: tuple[Writer, Record],
+) -> None:
+    writer, record = recorded
+    absent, invalid = f"Patient/{ABSENT_NUMBER}", {**patient(), "id": ABSENT_NUMBER, "gender": "nonsense"}
+
+    def whose(act: Callable[[], object]) -> list[tuple[str, tuple[str, ...]]]:
+        return [(each.patient, each.ids) for each in record.since(act)]
+
+    assert whose(lambda: writer.delete(absent)) == [("", ("Patient/***",))]
+    assert whose(lambda: writer.update(invalid)) == [("", ("Patient/***",))]
+    assert whose(lambda: writer.create(observation(absent))) == [("", ())]
+    assert whose(lambda: writer.update({**patient(), "id": ABSENT_NUMBER})) == [
+        (ABSENT_NUMBER, (f"{absent}/_history/1",))
+    ]
+    assert whose(lambda: writer.update(invalid)) == [(ABSENT_NUMBER, (absent,))]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from careconnect.audit.event import Action
+from careconnect.audit.nhs_numbers import is_nhs_number
 from careconnect.audit.query import NO_QUERY, AuditQuery
 
 
@@ -21,3 +22,14 @@ class Facts:
     query: AuditQuery = NO_QUERY
     patients: tuple[str, ...] = ()
     is_by_entries: bool = False
+
+    @property
+    def numbered(self) -> tuple[str, ...]:
+        """The keys of the resources that the request names by an id that is an NHS number, its target first."""
+        targets = (target_key(each) for each in self.ids)
+        return (*(each for each in targets if is_nhs_number(each.partition("/")[2])), *self.query.numbered)
+
+
+def target_key(target: str) -> str:
+    """Return the key of a requested resource (`Patient/4`), also of a version of it."""
+    return "/".join(target.split("/")[:2])

@@ -4,11 +4,12 @@ A name is recorded if the server knows it, and counted otherwise. A value is lef
 names another patient than the event's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from careconnect.audit.nhs_numbers import is_nhs_number
 from careconnect.fhir.resource_types import (
     ID_PARAMETER,
     RESOURCE_TYPES,
@@ -53,12 +54,14 @@ class AuditParameter:
     """A parameter as the audit trail records it.
 
     `patients` are the ids that its value names. `identifiers` are its values of `Patient.identifier`, as sent.
+    `numbers` holds, for each of its values with an id that is an NHS number, the keys of resources that may have it.
     """
 
     name: str
     value: str
     patients: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
+    numbers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,21 @@ class AuditQuery:
         """True if more values name patients than one request may have."""
         return sum(len(each.patients) + len(each.identifiers) for each in self.parameters) > MAX_PATIENTS
 
-    def text(self, patient: str) -> tuple[str, int]:
-        """Return the query of an event of a patient, or of no patient, as `bounded_query` does."""
+    @property
+    def numbered(self) -> tuple[str, ...]:
+        """The keys of the resources that may have an id that is an NHS number, each once."""
+        return tuple(dict.fromkeys(key for each in self.parameters for keys in each.numbers for key in keys))
+
+    def text(self, patient: str, absent: Collection[str] = ()) -> tuple[str, int]:
+        """Return the query of an event of a patient, or of no patient, as `bounded_query` does.
+
+        `absent` are those of `numbered` that no resource has or had.
+        """
         pairs = []
         for each in self.parameters:
             is_own = not patient or set(each.patients) <= {patient}
-            pairs.append((each.name, each.value if is_own else LEFT_OUT))
+            is_number = any(all(key in absent for key in keys) for keys in each.numbers)
+            pairs.append((each.name, each.value if is_own and not is_number else LEFT_OUT))
         return bounded_query(pairs)
 
 
@@ -114,6 +126,7 @@ def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> 
                 LEFT_OUT if text and any(parameter.personal for _, parameter, _ in leaves) else text,
                 tuple(_patients(leaves, values, fhir_base)),
                 tuple(values) if any(_identifies(*leaf) for leaf in leaves) else (),
+                tuple(keys for value in values if (keys := _numbered(leaves, unescape(value), fhir_base)) is not None),
             )
         )
     return AuditQuery(tuple(found), unknown)
@@ -212,6 +225,28 @@ def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value
     relative = RELATIVE_REFERENCE.fullmatch(value.removeprefix(fhir_base + "/"))
     named, resource_id = relative.groups() if relative else ("", "")
     return resource_id if named == PATIENT.name else ""
+
+
+def _numbered(leaves: Sequence[_Leaf], value: str, fhir_base: str) -> tuple[str, ...] | None:
+    """Return the keys of the resources that may have a value's id, if that is an NHS number; None if it is not.
+
+    Written in groups it may be no id at all, which no resource has.
+    """
+    keys: dict[str, None] = {}
+    is_number = False
+    for type_, parameter, modifier in leaves:
+        types: Sequence[str] = ()
+        resource_id = ""
+        if parameter is ID_PARAMETER:
+            types, resource_id = (type_.name,), value.rpartition("|")[2]
+        elif parameter.type is ParameterType.REFERENCE:
+            named, slash, rest = value.removeprefix(fhir_base + "/").partition("/")
+            types = (named,) if slash else (modifier,) if modifier in parameter.targets else parameter.targets
+            resource_id = rest.partition("/")[0] if slash else named
+        if is_nhs_number(resource_id):
+            is_number = True
+            keys |= dict.fromkeys(f"{each}/{resource_id}" for each in types if valid_id(resource_id))
+    return tuple(keys) if is_number else None
 
 
 def _identifies(type_: ResourceType, parameter: SearchParameter, modifier: str) -> bool:

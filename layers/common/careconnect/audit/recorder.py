@@ -5,6 +5,7 @@ patient is known. `finish` stores all others, and the answer waits for it.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -12,9 +13,10 @@ from urllib.parse import unquote
 
 from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
-from careconnect.audit.facts import Facts
+from careconnect.audit.facts import Facts, target_key
 from careconnect.audit.failures import one_a_minute
-from careconnect.audit.query import PATIENT
+from careconnect.audit.nhs_numbers import is_nhs_number
+from careconnect.audit.query import LEFT_OUT, MAX_PATIENTS, PATIENT
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request
@@ -34,8 +36,16 @@ _WHY: Final[Mapping[int, str]] = {
 }
 """The reason for a refusal by the status of the answer, where the error gives none."""
 
+WhichExist = Callable[[Collection[str]], Collection[str]]
+"""Returns those of the keys of resources (`Patient/4`) that one has or had, and those that it cannot look up."""
+
 Charge = Callable[[int], None]
 """Charges a number of events to somebody; raises the 429 error if that is too much."""
+
+
+def _all_exist(keys: Collection[str]) -> Collection[str]:
+    """Look up nothing."""
+    return keys
 
 
 def _free(_events: int) -> None:
@@ -80,8 +90,11 @@ class EventRecorder:
             service=service,
         )
         self.charge_refusal: Charge = _free
+        self.which_exist: WhichExist = _all_exist
+        self._numbered: tuple[str, ...] | None = None
+        self._existence: dict[str, bool] = {}
         self._facts = Facts()
-        self._texts: dict[str | None, tuple[str, int]] = {}
+        self._texts: dict[tuple[str | None, bool], tuple[str, int]] = {}
         self._stored: dict[str, None] = {}
         self._within: dict[str, AuditEvent] = {}
         self._made: Mapping[str, Collection[str]] = {}
@@ -99,7 +112,7 @@ class EventRecorder:
 
     @facts.setter
     def facts(self, facts: Facts) -> None:
-        self._facts, self._texts = facts, {}
+        self._facts, self._texts, self._numbered, self._existence = facts, {}, None, {}
 
     def identify(self, *, client_id: str = "", client_name: str = "", subject: str = "", jti: str = "") -> None:
         """Set the caller, or the token that the request is about, where the gateway does not know it."""
@@ -201,8 +214,33 @@ class EventRecorder:
     def _begin(self, patients: Collection[str]) -> None:
         """Begin to store events with outcome 0."""
         if self._store is not None and patients:
-            self._begun += self._store.begin([self._of(patient) for patient in patients])
-            self._stored |= dict.fromkeys(patients)
+            whose = [patient for patient in self._whose(patients) if patient not in self._stored]
+            self._begun += self._store.begin([self._of(patient) for patient in whose])
+            self._stored |= dict.fromkeys((*whose, *patients))
+
+    def _absent_numbers(self, patients: Collection[str] = ()) -> Collection[str]:
+        """Return the keys with an NHS number, of the request and of patients, that no resource has or had.
+
+        Each is looked up once, before its first event. If that fails, none is known to be absent. What a write makes,
+        or may have made, is not looked up: it was absent before.
+        """
+        if self._numbered is None:
+            self._numbered = self._facts.numbered
+        numbered = (*self._numbered, *(f"{PATIENT.name}/{each}" for each in patients if is_nhs_number(each)))
+        if not numbered or self._within:
+            return ()
+        new = [key for key in dict.fromkeys(numbered) if key not in self._existence][:MAX_PATIENTS]
+        if new:
+            exist: Collection[str] = new
+            with suppress(ApiError):
+                exist = self.which_exist(new)
+            self._existence |= {key: key in exist for key in new}
+        return frozenset(key for key, exists in self._existence.items() if not exists)
+
+    def _whose(self, patients: Collection[str]) -> list[str]:
+        """Return the patients of events, each once: nobody in place of an id that is an absent NHS number."""
+        absent = self._absent_numbers(patients)
+        return list(dict.fromkeys(NOBODY if f"{PATIENT.name}/{each}" in absent else each for each in patients))
 
     def _await(self) -> EventNotStoredError | None:
         """Wait for all events in progress, and return the error of one."""
@@ -227,7 +265,7 @@ class EventRecorder:
             self.identify(client_id=self._caller.client_id or refusal.claimed_client_id)
             about = refusal.patients or self.found.disclosed
             named = () if throttled else (*self.facts.patients, *about)
-            patients = dict.fromkeys((*named, *self._within))
+            patients = dict.fromkeys(self._whose((*named, *self._within)))
             is_hidden = bool(self.found.hidden) and not throttled
             for patient in patients or (() if is_hidden else (NOBODY,)):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
@@ -237,7 +275,8 @@ class EventRecorder:
                 ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
         for patient, why in self.found.hidden.items():
             if patient not in self._stored and not throttled:
-                ended[patient] = replace(self._of(patient), outcome=Outcome.REFUSED, why=why, status=status)
+                (whose,) = self._whose([patient])
+                ended[whose] = replace(self._of(whose), outcome=Outcome.REFUSED, why=why, status=status)
         return list(ended.values())
 
     def _of(self, patient: str, made: Collection[str] = ()) -> AuditEvent:
@@ -245,11 +284,11 @@ class EventRecorder:
 
         `made` are the versions that a write makes in the patient's record.
         """
-        facts = self.facts
+        facts, absent = self.facts, () if made else self._absent_numbers()
         # The query is the same for all patients that the request does not name.
-        key = patient if not patient or patient in facts.query.patients else None
+        key = patient if not patient or patient in facts.query.patients else None, bool(absent)
         if key not in self._texts:
-            self._texts[key] = facts.query.text(patient)
+            self._texts[key] = facts.query.text(patient, absent)
         query, parameters = self._texts[key]
         about = facts.ids if self.found.resources is None else self.found.resources
         ids = self._versions.get(patient, about)
@@ -260,7 +299,14 @@ class EventRecorder:
             action=facts.action or _ACTIONS.get(self._method, Action.READ),
             type=facts.type,
             patient=patient,
-            ids=tuple(made or (each for each in ids if not patient or not _is_another_patient(each, patient))),
+            ids=tuple(
+                made
+                or (
+                    _without_number(each, absent)
+                    for each in ids
+                    if not patient or not _is_another_patient(each, patient)
+                )
+            ),
             query=query,
             parameters=parameters,
             unknown_parameters=facts.query.unknown,
@@ -272,6 +318,12 @@ def outcome_of(status: int, refusal: ApiError) -> tuple[Outcome, str]:
     if status >= 500:
         return Outcome.FAILED, "error"
     return Outcome.REFUSED, refusal.why or _WHY.get(status, "bad request")
+
+
+def _without_number(target: str, absent: Collection[str]) -> str:
+    """Return a requested resource without its id, if that is an absent NHS number."""
+    key = target_key(target)
+    return f"{key.partition('/')[0]}/{LEFT_OUT}{target.removeprefix(key)}" if key in absent else target
 
 
 def _is_another_patient(reference: str, patient: str) -> bool:

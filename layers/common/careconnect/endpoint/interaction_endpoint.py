@@ -1,7 +1,7 @@
 """The prologue of every FHIR interaction: caller, path, row of the table, audit facts, letters; then its handler."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
@@ -13,7 +13,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import Interaction, Shape
 from careconnect.fhir.refused_method import refused_method
 from careconnect.fhir.request import FhirPath, parse_path
-from careconnect.fhir.resource_types import SERVED_TYPES, Table
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table, resource_type
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Letter
@@ -67,6 +67,7 @@ class InteractionEndpoint(OutcomeEndpoint):
         context.client_id = caller.client_id
         if quota := self.client_quota:
             context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+        context.recorder.which_exist = self.which_exist
         path = self.path_of(request)
         interaction = interaction_of(path, request, self.handlers)
         context.recorder.facts = facts_of(path, interaction)
@@ -74,6 +75,22 @@ class InteractionEndpoint(OutcomeEndpoint):
             context.action = f"{path.type.name}.{interaction.name}" if path.type.name else interaction.name
         requested = permitted(context, caller, path, interaction)
         return self.handlers[requested.interaction](self, requested)
+
+    @property
+    def readable(self) -> Collection[Table]:
+        """The tables in which the endpoint can look resources up."""
+        return ()
+
+    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources of readable tables that there are or were; raises `OutcomeError`."""
+        raise NotImplementedError
+
+    def which_exist(self, keys: Collection[str]) -> Collection[str]:
+        """Return those keys of resources that one has or had, and those of tables that are not readable."""
+        typed = {key: (type_, key.partition("/")[2]) for key in keys if (type_ := resource_type(key.partition("/")[0]))}
+        sought = {key: each for key, each in typed.items() if each[0].table in self.readable}
+        found = self.stored_keys(sought.values()) if sought else ()
+        return [key for key in typed if key in found or key not in sought]
 
     def path_of(self, request: Request) -> FhirPath:
         """Return the path of a request; raises the outcomes 404, also for a type of another table, and 400."""
