@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.page.browser import EACH_LOOK, Visit
 from careconnect_testing.stacks.deployed_tokens import expired_token
@@ -39,8 +40,9 @@ def _found(page: Page) -> Locator:
 
 def _asked(tab: Visit, type_name: str) -> list[tuple[str, str]]:
     """Return the parameters of the last search of a type, as the server has got them."""
-    urls = [urlsplit(each.url) for each in tab.requests]
-    return parse_qsl(next(each.query for each in reversed(urls) if each.path.endswith(f"/{type_name}")))
+    return parse_qsl(
+        next(each.post_data or "" for each in reversed(tab.requests) if each.url.endswith(f"/{type_name}/_search"))
+    )
 
 
 def _type(tab: Visit, name: str) -> Page:
@@ -71,7 +73,8 @@ def test_a_search_is_filled_in_and_what_it_finds_is_looked_at_with_what_came_wit
     page.get_by_text("Includes, order and page").click()
     page.get_by_label("Observation:patient").check()
     page.get_by_label("Observation:performer").check()
-    query = "GET Observation?patient=4&date=ge2024-06&_include=Observation:patient&_include=Observation:performer"
+    page.get_by_text("POST Observation/_search", exact=True).wait_for()
+    query = "patient=4&date=ge2024-06&_include=Observation:patient&_include=Observation:performer"
     page.get_by_text(query, exact=True).wait_for()
     _search(page)
 
@@ -199,13 +202,15 @@ def test_the_request_is_shown_as_it_went_and_its_copy_holds_no_token(visit: Visi
     _search(page)
 
     last = page.get_by_role("region", name="Last request")
-    url = f"{tab.base}/careconnect-ri/STU3/Patient?name=mu%C3%B1oz"
-    last.get_by_text(f"GET {url}", exact=True).wait_for()
+    url = f"{tab.base}{FHIR_PATH}/Patient/_search"
+    last.get_by_text(f"POST {url}", exact=True).wait_for()
+    last.get_by_text("name=mu%C3%B1oz", exact=True).wait_for()
     last.get_by_text("200", exact=True).wait_for()
     last.get_by_role("button", name="curl").click()
     page.get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"curl -sS '{url}'")
+    assert "--data-raw 'name=mu%C3%B1oz'" in copied
     assert 'Bearer \'"$TOKEN"' in copied
 
 
@@ -255,7 +260,7 @@ def test_what_is_malformed_is_said_in_the_servers_words_and_what_was_typed_stays
     assert _asked(tab, "Patient") == [("birthdate", "1971-08-23")]
     _row(page, "birthdate").get_by_label("Day").fill("1971-08-24")
     expect(born).to_have_value("1971-08-24")
-    page.get_by_text("GET Patient?birthdate=1971-08-24", exact=True).wait_for()
+    page.get_by_text("birthdate=1971-08-24", exact=True).wait_for()
 
 
 def test_a_closed_type_is_said_to_be_closed_and_the_servers_refusal_is_reported(visit: Visiting) -> None:

@@ -78,7 +78,7 @@ def test_a_clinicians_five_questions_are_answered_at_the_top(
         assert _bottom(answer) <= lowest, words
     assert "19 Jul 2023 Metformin 500mg tablets dose changed to one tablet, twice a day" in _text(changes)
     # Each look at the accesses is one of them.
-    assert len([each for each in tab.requests if "AuditEvent?" in each.url]) == 1
+    assert len([each for each in tab.requests if "AuditEvent/_search" in each.url]) == 1
     assert not tab.is_too_wide()
     assert tab.violations() == []
 

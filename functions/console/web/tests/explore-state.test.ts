@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { emptyForm } from "../src/rooms/explore/criteria.ts";
-import { formOf, foundOf, keepForm, keepFound, keepUrl, lastUrls } from "../src/rooms/explore/state.ts";
+import { formOf, foundOf, keepCall, keepForm, keepFound, lastCalls } from "../src/rooms/explore/state.ts";
 import { begin, end } from "../src/service/session.ts";
 
 const PATIENT = { type: "Patient", searchParam: [{ name: "name", type: "string" as const }] };
+const CALL = { url: "https://x/Patient/_search", body: "name=a" };
 const FOUND = { queries: ["Patient"], page: { resourceType: "Bundle" as const, type: "searchset" } };
 
 /** Has a session of a client's, with a token that nobody has signed. */
@@ -19,7 +20,7 @@ function fill() {
   const form = { ...emptyForm(PATIENT.searchParam), count: "5" };
   keepForm("Patient", form);
   keepFound("Patient", FOUND);
-  keepUrl("Patient", "https://x");
+  keepCall("Patient", CALL);
   return form;
 }
 
@@ -31,14 +32,14 @@ test("a new token of the same client and scope leaves what was typed and found",
   signIn("a");
   const form = fill();
   signIn("a");
-  assert.deepEqual([formOf(PATIENT), foundOf("Patient"), lastUrls.value["Patient"]], [form, FOUND, "https://x"]);
+  assert.deepEqual([formOf(PATIENT), foundOf("Patient"), lastCalls.value["Patient"]], [form, FOUND, CALL]);
 });
 
 test("another client's token leaves what was typed alone", () => {
   signIn("a");
   const form = fill();
   signIn("b");
-  assert.deepEqual([formOf(PATIENT), foundOf("Patient"), lastUrls.value], [form, null, {}]);
+  assert.deepEqual([formOf(PATIENT), foundOf("Patient"), lastCalls.value], [form, null, {}]);
   fill();
   signIn("b", "user/Patient.rs");
   assert.equal(foundOf("Patient"), null);
@@ -51,7 +52,7 @@ test("what was typed without a token is there once there is one, and signing out
   assert.equal(formOf(PATIENT), form);
   end();
   assert.notEqual(formOf(PATIENT), form);
-  assert.deepEqual([foundOf("Patient"), lastUrls.value], [null, {}]);
+  assert.deepEqual([foundOf("Patient"), lastCalls.value], [null, {}]);
 });
 
 test("a form that is emptied begins anew, and no other type's", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Patient } from "../src/fhir/clinical.ts";
-import { patientId } from "../src/fhir/reference-place.ts";
+import { noIdText, patientId } from "../src/fhir/reference-place.ts";
 import { isoDay } from "../src/fhir/typed-dates.ts";
 import { byShownName, otherFamilyNames, patientQueries } from "../src/rooms/record/patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "../src/rooms/record/patient-summary.ts";
@@ -11,7 +11,10 @@ const BY_NUMBER = "Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-numbe
 
 test("what is typed is an NHS number, an id or a name", () => {
   assert.deepEqual(patientQueries("999 000 0042", 12), [BY_NUMBER]);
-  assert.deepEqual(patientQueries("9990000042", 12), [BY_NUMBER, "Patient?_id=9990000042"]);
+  // Never as an id too, which would be recorded in plain.
+  assert.deepEqual(patientQueries("9990000042", 12), [BY_NUMBER]);
+  assert.deepEqual(patientQueries("Patient/9990000042", 12), [BY_NUMBER]);
+  assert.deepEqual(patientQueries("9990000043", 12), [BY_NUMBER.replace("42", "43"), "Patient?_id=9990000043"]);
   assert.deepEqual(patientQueries(" 4 ", 12), ["Patient?_id=4"]);
   assert.deepEqual(patientQueries("Patient/abc", 12), ["Patient?_id=abc"]);
   assert.deepEqual(patientQueries("Muñoz", 12), ["Patient?name=Mu%C3%B1oz&_sort=family&_count=12"]);
@@ -49,8 +52,15 @@ test("a name as the banner has it means its words, and no alternatives", () => {
   ]);
 });
 
-test("an id is one that FHIR allows", () => {
+test("an id is one that FHIR allows, and no NHS number", () => {
   assert.equal(patientId(" Patient/a-1.b "), "a-1.b");
+  assert.equal(patientId("9990000043"), "9990000043");
+  for (const number of ["9990000042", "Patient/9990000042", "999-000-0042"]) {
+    assert.equal(patientId(number), null);
+    assert.equal(noIdText(number), "An NHS number is no id.");
+  }
+  assert.equal(noIdText("999 000 0042"), "An NHS number is no id.");
+  assert.equal(noIdText("a b"), "This is no id.");
   assert.equal(patientId("../4"), null);
   assert.equal(patientId("a b"), null);
 });

@@ -1,5 +1,7 @@
 /** What a literal reference says (FHIR STU3 References §2.3.0.1). */
 
+import { isNhsNumber } from "./nhs-number.ts";
+
 export interface Place {
   readonly type: string;
   readonly id: string;
@@ -17,7 +19,16 @@ export function placeIn(reference: string | undefined, bases: readonly string[])
   return version ? { type, id, version } : { type, id };
 }
 
-/** Returns the id of a patient that was typed, by itself or as a reference; null for anything else. */
+/** Returns the id of a patient that was typed, by itself or as a reference; null for anything else.
+ *
+ * An NHS number is none, though it has the form of one: ids stand in URLs.
+ */
 export function patientId(typed: string): string | null {
-  return /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(typed.trim())?.[1] ?? null;
+  const id = /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(typed.trim())?.[1] ?? null;
+  return id === null || isNhsNumber(id) ? null : id;
+}
+
+/** Returns what to say of a text that is no patient's id. */
+export function noIdText(typed: string): string {
+  return isNhsNumber(typed.trim().replace(/^Patient\//, "")) ? "An NHS number is no id." : "This is no id.";
 }

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 
 import { type Exchange, KEPT_CHARACTERS, withExchange } from "./exchange.ts";
 import { BASE, FHIR_PATH, IS_LOCAL, ROOT } from "./place.ts";
+import { asPosted, type Outgoing, refuseNhsNumberAsId } from "./posted-search.ts";
 import { ProblemError, problemOf, silence } from "./problem.ts";
 import { clockSkew, session } from "./session.ts";
 
@@ -74,20 +75,31 @@ export function urlOf(to: string): string {
   throw new TypeError("That link leads to another service.");
 }
 
+/** Returns a request as it goes to the service: a search as a form, whoever asks. */
+export function asSent(request: Outgoing): Outgoing {
+  return asPosted(request, ROOT + FHIR_PATH);
+}
+
 let last = 0;
 
 async function sent(
-  url: string,
-  init: RequestInit,
+  to: string,
+  given: RequestInit,
 ): Promise<{ readonly response: Response; readonly text: string; readonly exchange: Exchange }> {
+  const outgoing = asSent({
+    method: given.method ?? "GET",
+    url: to,
+    headers: Object.fromEntries([...new Headers(given.headers)].map(([name, value]) => [titled(name), value])),
+    body: typeof given.body === "string" ? given.body : "",
+  });
+  refuseNhsNumberAsId(outgoing);
+  const { url, method, headers, body } = outgoing;
+  const init: RequestInit = { ...given, method, headers, body: body || (given.body ?? null) };
   const begun = performance.now();
   let exchange: Exchange = {
     id: ++last,
     at: Date.now(),
-    method: init.method ?? "GET",
-    url,
-    headers: Object.fromEntries([...new Headers(init.headers)].map(([name, value]) => [titled(name), value])),
-    body: typeof init.body === "string" ? init.body : "",
+    ...outgoing,
     status: 0,
     answerHeaders: {},
     answer: "",

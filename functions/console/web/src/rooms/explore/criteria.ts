@@ -140,7 +140,7 @@ export function queryOf(type: string, pairs: readonly Pair[]): string {
   return joined(type, pairs, (text) => encodeURIComponent(text).replace(/%(?:2C|3A|2F)/g, decodeURIComponent));
 }
 
-/** Returns a query to read, of which the browser encodes the signs that an address cannot have. */
+/** Returns a query to read, with only the signs encoded that would divide it otherwise. */
 export function readableQuery(type: string, pairs: readonly Pair[]): string {
   return joined(type, pairs, (text) => text.replace(/[%&#+=]/g, encodeURIComponent));
 }

@@ -14,8 +14,8 @@ import { ask } from "../../service/api.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf } from "../../shell/router.ts";
 import { nameOf } from "./included.ts";
-import { fhirUrl, LastRequest } from "./last-request.tsx";
-import { keepUrl } from "./state.ts";
+import { callOf, LastRequest } from "./last-request.tsx";
+import { keepCall } from "./state.ts";
 
 const MAX_INCLUDED = 50;
 
@@ -38,9 +38,9 @@ export function OpenResource({ type, id, shown, included = [] }: {
   const view = shown ? type : `${type}/${id}`;
   const load = () =>
     task.run(async (signal) => {
-      const to = fhirUrl(`${type}/${encodeURIComponent(id)}`);
-      keepUrl(view, to);
-      const answer = await ask({ to, headers: { Accept: "application/fhir+json" }, signal });
+      const call = callOf(`${type}/${encodeURIComponent(id)}`);
+      keepCall(view, call);
+      const answer = await ask({ to: call.url, headers: { Accept: "application/fhir+json" }, signal });
       setRead({ resource: JSON.parse(answer.text) as Resource, etag: answer.headers["etag"] });
       announce(`${type} ${id} was read.`);
     });

@@ -3,6 +3,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
+import { asPosted } from "../../service/posted-search.ts";
 import { type Criterion, emptyCriterion, pairsOf, readableQuery, type SearchForm } from "./criteria.ts";
 import { CriterionRow, WrittenRow } from "./criterion-row.tsx";
 import { ResultOptions } from "./result-options.tsx";
@@ -63,14 +64,22 @@ export function SearchFields({ capability, types, form, faults, onForm, onSearch
           <ResultOptions capability={capability} types={types} form={form} set={set} />
         </div>
       </details>
-      <p class="query">
-        <span class="quiet">It will ask</span> <code class="wrap">GET {readableQuery(type, pairsOf(form, searchParam))}</code>
-      </p>
+      <Asked query={readableQuery(type, pairsOf(form, searchParam))} />
       <div class="row">
         <button type="submit" class="main">Search</button>
         <button type="button" onClick={() => onForm(null)}>Begin anew</button>
       </div>
     </form>
+  );
+}
+
+function Asked({ query }: { readonly query: string }) {
+  const { method, url, body } = asPosted({ method: "GET", url: `/${query}`, headers: {}, body: "" }, "");
+  return (
+    <p class="query">
+      <span class="quiet">It will ask</span> <code class="wrap">{method} {url.slice(1)}</code>
+      {body && <> <span class="quiet">with the form</span> <code class="wrap">{body}</code></>}
+    </p>
   );
 }
 

@@ -13,11 +13,11 @@ import { announce } from "../../shell/announcements.tsx";
 import { addressOf, go } from "../../shell/router.ts";
 import { pairsOf, queryOf } from "./criteria.ts";
 import { faultsOf } from "./faults.ts";
-import { fhirUrl, LastRequest } from "./last-request.tsx";
+import { callOf, LastRequest } from "./last-request.tsx";
 import { Results } from "./results.tsx";
 import { SearchFields } from "./search-fields.tsx";
 import { countOf } from "./search-page.ts";
-import { formOf, foundOf, keepForm, keepFound, keepUrl } from "./state.ts";
+import { formOf, foundOf, keepCall, keepForm, keepFound } from "./state.ts";
 
 export function SearchPlace({ capability, types, selected }: {
   readonly capability: TypeCapability;
@@ -42,7 +42,7 @@ export function SearchPlace({ capability, types, selected }: {
     attempt.current = queries;
     task.run(async (signal) => {
       const query = queries.at(-1) ?? type;
-      keepUrl(type, fhirUrl(query));
+      keepCall(type, callOf(query));
       const page = await askFhir<Bundle>(query, { signal });
       isFresh.current = true;
       keepFound(type, { queries, page });

@@ -4,6 +4,7 @@ import { effect, signal } from "@preact/signals";
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
 import type { Bundle } from "../../fhir/datatypes.ts";
+import type { Outgoing } from "../../service/posted-search.ts";
 import { type Session, session } from "../../service/session.ts";
 import { emptyForm, type SearchForm } from "./criteria.ts";
 
@@ -16,8 +17,11 @@ export interface Found {
 const forms = signal<Readonly<Record<string, SearchForm>>>({});
 const results = signal<Readonly<Record<string, Found>>>({});
 
-/** The URL of the last call of each view: of a type, and of a resource that is read alone. */
-export const lastUrls = signal<Readonly<Record<string, string>>>({});
+/** What tells the last call of a view from others: searches differ in the form that they send. */
+export type LastCall = Pick<Outgoing, "url" | "body">;
+
+/** The last call of each view: of a type, and of a resource that is read alone. */
+export const lastCalls = signal<Readonly<Record<string, LastCall>>>({});
 
 /** The forms as they are before anything is typed: the same each time that they are drawn. */
 const empty = new Map<string, SearchForm>();
@@ -42,9 +46,9 @@ export function keepFound(type: string, found: Found | null): void {
   results.value = changed(results.value, type, found);
 }
 
-/** Keeps the URL that a view has called last. */
-export function keepUrl(view: string, url: string): void {
-  lastUrls.value = changed(lastUrls.value, view, url);
+/** Keeps what a view has called last. */
+export function keepCall(view: string, call: LastCall): void {
+  lastCalls.value = changed(lastCalls.value, view, call);
 }
 
 function changed<T>(all: Readonly<Record<string, T>>, type: string, one: T | null): Readonly<Record<string, T>> {
@@ -60,7 +64,7 @@ effect(() => {
   if (present === holder) return;
   holder = present;
   results.value = {};
-  lastUrls.value = {};
+  lastCalls.value = {};
   if (!present) forms.value = {};
 });
 

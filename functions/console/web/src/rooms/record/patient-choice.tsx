@@ -6,7 +6,7 @@ import type { Patient } from "../../fhir/clinical.ts";
 import type { Bundle } from "../../fhir/datatypes.ts";
 import { today } from "../../fhir/dates.ts";
 import { entriesOf, nextOf, resourcesOf } from "../../fhir/bundle.ts";
-import { patientId } from "../../fhir/reference-place.ts";
+import { noIdText, patientId } from "../../fhir/reference-place.ts";
 import { lettersOf, scopeFor } from "../../oauth/grants.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
@@ -106,22 +106,29 @@ function PatientLink({ patient }: { readonly patient: Patient }) {
 /** For a token that finds nobody: a record is opened by its id. */
 function PatientById({ missing }: { readonly missing: string }) {
   const [typed, setTyped] = useState("");
-  const id = patientId(typed);
+  const [fault, setFault] = useState("");
+  const open = () => {
+    const id = patientId(typed);
+    setFault(id === null ? noIdText(typed) : "");
+    if (id !== null) go("record", id);
+  };
   return (
     <section class="card" aria-labelledby="choice-heading">
       <h2 id="choice-heading">Whose record?</h2>
       <ClosedNote scope={missing}>
         This token does not search for patients; what else it opens of a record can be seen by the patient's id.
       </ClosedNote>
-      <SearchForm label="The patient's id" act="Open" value={typed} onValue={setTyped} onSubmit={() => id && go("record", id)} />
+      <SearchForm label="The patient's id" act="Open" value={typed} fault={fault} onValue={setTyped} onSubmit={open} />
     </section>
   );
 }
 
-function SearchForm({ label, act, value, onValue, onSubmit }: {
+function SearchForm({ label, act, value, fault = "", onValue, onSubmit }: {
   readonly label: string;
   readonly act: string;
   readonly value: string;
+  /** What is wrong with the value; empty if nothing is. */
+  readonly fault?: string;
   readonly onValue: (value: string) => void;
   readonly onSubmit: () => void;
 }) {
@@ -137,7 +144,17 @@ function SearchForm({ label, act, value, onValue, onSubmit }: {
     >
       <div class="field">
         <label for={id}>{label}</label>
-        <input id={id} type="search" autocomplete="off" spellcheck={false} value={value} onInput={(input) => onValue(input.currentTarget.value)} />
+        <input
+          id={id}
+          type="search"
+          autocomplete="off"
+          spellcheck={false}
+          value={value}
+          aria-invalid={fault !== ""}
+          aria-describedby={fault ? `${id}-fault` : undefined}
+          onInput={(input) => onValue(input.currentTarget.value)}
+        />
+        {fault && <p class="fault" id={`${id}-fault`} role="alert">{fault}</p>}
       </div>
       <button type="submit" class="main">{act}</button>
     </form>

@@ -10,7 +10,7 @@ import { patientName } from "./patient-summary.ts";
 export function patientQueries(typed: string, count: number): readonly string[] {
   const text = typed.trim();
   const id = patientId(text);
-  const digits = text.replaceAll(/[\s-]/g, "");
+  const digits = text.replace(/^Patient\//, "").replaceAll(/[\s-]/g, "");
   if (/^\d{10}$/.test(digits)) {
     const byNumber = `Patient?identifier=${encodeURIComponent(`${NHS_NUMBER}|${digits}`)}&_count=${count}`;
     return id ? [byNumber, `Patient?_id=${id}`] : [byNumber];

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
 import { TaskState, useTask } from "../../parts/task.tsx";
-import { ask, recordedFetch } from "../../service/api.ts";
+import { ask, asSent, recordedFetch } from "../../service/api.ts";
 import { ROOT, VIEWER_STYLE } from "../../service/place.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
@@ -32,7 +32,7 @@ export default function ReferenceRoom() {
         tryItOutEnabled: true,
         filter: true,
         validatorUrl: null,
-        requestInterceptor: withToken,
+        requestInterceptor: asThisPageCalls,
       });
     });
   useEffect(open, []);
@@ -69,9 +69,10 @@ interface ViewerRequest extends RequestInit {
   userFetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
-/** Has the viewer call as every room does, with the session's token where it brings none of its own. */
-function withToken(request: ViewerRequest): ViewerRequest {
+/** Has the viewer call as every room does: searches as forms, which it then shows and copies, and with the session's token. */
+function asThisPageCalls(request: ViewerRequest): ViewerRequest {
   request.userFetch = recordedFetch;
+  if (request.method === "GET") Object.assign(request, asSent({ method: "GET", url: request.url, headers: request.headers, body: "" }));
   const token = session.value?.token.text;
   if (token && !request.headers["Authorization"] && !request.headers["authorization"]) {
     request.headers["Authorization"] = `Bearer ${token}`;

@@ -2,6 +2,7 @@
 
 import { useId, useState } from "preact/hooks";
 
+import { noIdText, patientId } from "../../fhir/reference-place.ts";
 import { addressOf, go } from "../../shell/router.ts";
 import { Closed } from "./closed.tsx";
 import { unsaved } from "./editor/drafts.ts";
@@ -115,6 +116,7 @@ function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
   const readable = changeable.filter((each) => each.mayRead);
   const [chosen, setChosen] = useState("");
   const [given, setGiven] = useState("");
+  const [fault, setFault] = useState("");
   const [typeField, idField] = [useId(), useId()];
   const type = readable.some((each) => each.type.name === chosen) ? chosen : readable[0]?.type.name;
   // A reference as it was copied, `Patient/4`, names both.
@@ -131,7 +133,9 @@ function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
           class="opening"
           onSubmit={(submit) => {
             submit.preventDefault();
-            if (id) go("write", named, id);
+            const isWrong = named === "Patient" && patientId(id) === null;
+            setFault(isWrong ? noIdText(id) : "");
+            if (id && !isWrong) go("write", named, id);
           }}
         >
           <div class="field">
@@ -151,8 +155,11 @@ function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
               spellcheck={false}
               autocapitalize="none"
               autocomplete="off"
+              aria-invalid={fault !== ""}
+              aria-describedby={fault ? `${idField}-fault` : undefined}
               onInput={(input) => setGiven(input.currentTarget.value)}
             />
+            {fault && <p class="fault" id={`${idField}-fault`}>{fault}</p>}
           </div>
           <button type="submit" class="main">Open</button>
         </form>

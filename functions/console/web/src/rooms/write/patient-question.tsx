@@ -2,13 +2,13 @@
 
 import { useId, useState } from "preact/hooks";
 
-import { patientId } from "../../fhir/reference-place.ts";
+import { noIdText, patientId } from "../../fhir/reference-place.ts";
 import { addressOf, go } from "../../shell/router.ts";
 import { pathToWriteAbout } from "./place.ts";
 
 export function PatientQuestion({ type }: { readonly type?: string }) {
   const [given, setGiven] = useState("");
-  const [isWrong, setWrong] = useState(false);
+  const [fault, setFault] = useState("");
   const field = useId();
   return (
     <section class="card" aria-labelledby="question-heading">
@@ -22,7 +22,7 @@ export function PatientQuestion({ type }: { readonly type?: string }) {
         onSubmit={(submit) => {
           submit.preventDefault();
           const id = patientId(given);
-          setWrong(id === null);
+          setFault(id === null ? noIdText(given) : "");
           if (id !== null) go("write", ...pathToWriteAbout(id, type));
         }}
       >
@@ -35,11 +35,11 @@ export function PatientQuestion({ type }: { readonly type?: string }) {
             spellcheck={false}
             autocapitalize="none"
             autocomplete="off"
-            aria-invalid={isWrong}
-            aria-describedby={isWrong ? `${field}-fault` : undefined}
+            aria-invalid={fault !== ""}
+            aria-describedby={fault ? `${field}-fault` : undefined}
             onInput={(input) => setGiven(input.currentTarget.value)}
           />
-          {isWrong && <p class="fault" id={`${field}-fault`}>This is no id.</p>}
+          {fault && <p class="fault" id={`${field}-fault`}>{fault}</p>}
         </div>
         <button type="submit" class="main">Go on</button>
       </form>
