@@ -67,7 +67,8 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
 def _examples() -> Iterator[str]:
     yield "## Examples"
     yield ""
-    yield "Each finds something in the sample that `make run` serves."
+    yield "Each finds something in the sample that `make run` serves. Send what names a person as a form, by"
+    yield "`POST Type/_search`: URLs are logged."
     yield ""
     yield from _table(
         ("type", "a read", "a search"),
