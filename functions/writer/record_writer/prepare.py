@@ -153,14 +153,18 @@ class Preparation:
 
         A hidden target concerns its own patients alone, whatever the body names.
         """
-        own = self._unread.pop(entry.position, ())
         # All matches of a transaction are found before it is known whether it may hold so much.
         needs_body = entry.is_alone and (entry.request.kind is not Kind.CREATE or entry.request.representation)
-        target = find_target(self._store, entry.request, self._new_id, self._met, with_body=needs_body)
+        try:
+            target = find_target(self._store, entry.request, self._new_id, self._met, with_body=needs_body)
+        except OutcomeError as error:
+            if error.why == refusals.COMPARTMENT:
+                self._unread.pop(entry.position, None)
+            raise
         if target.hidden is not None:
+            self._unread.pop(entry.position, None)
             self._met.hide(target.hidden or (NOBODY,))
             return target
-        self._unread[entry.position] = own
         self._met.disclose(_patients(target))
         if entry.is_alone and target.index:
             self._met.resources = (target.key,)
