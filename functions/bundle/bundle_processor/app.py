@@ -121,7 +121,7 @@ class BundleEndpoint(InteractionEndpoint):
         writes: dict[int, tuple[WriteEntry, Presentation]] = {}
         refusal = None
         writer = self.writer.of_request(recorder, begun)
-        met = recorder.while_writing()
+        met = recorder.found
         for number, entry in enumerate(entries):
             if not is_read(entry):
                 writer.require_time()

@@ -48,7 +48,7 @@ class WriterEndpoint(InteractionEndpoint):
         if criteria := criteria_of(requested.interaction, requested.request):
             query = audit_query(path.type, criteria, context.base_url.fhir)
             context.recorder.facts = replace(context.recorder.facts, query=query)
-        write, presentation = write_request_of(requested, context.recorder.while_writing())
+        write, presentation = write_request_of(requested, context.recorder.found)
         write = _with_share(write, context)
         writer = self.writer.of_request(context.recorder, self.writer.elapsed() - context.waited)
         recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
@@ -59,7 +59,7 @@ class WriterEndpoint(InteractionEndpoint):
         context, request = requested.context, requested.request
         format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
         pretty = is_pretty(request.query)
-        write = _with_share(judged_write_of(requested, context.recorder.while_writing()), context)
+        write = _with_share(judged_write_of(requested, context.recorder.found), context)
         recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
         issues = self.writer.judge(write, recorder.while_writing, on_conflict, _bill_of(context))
         body = render(OperationOutcome(tuple(issues)).json(), format_, pretty=pretty)

@@ -109,6 +109,34 @@ def test_m5_a_write_is_charged_for_all_that_it_writes(
     assert sum(len(str(item)) for item in added.values()) / units * MAX_WRITE_UNITS <= MAX_STORED
 
 
+def test_promise_9_what_is_throttled_before_its_look_ups_is_of_nobody_and_afterwards_of_whom_they_found(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect.storage.quota.UNCOUNTED_UNITS", -1)
+    for each in ("own", "other"):
+        writer.made({**patient(), "id": each})
+    writer.made({**observation("Patient/own"), "id": "o"})
+    recorded, record = with_record(writer)
+    moved = {**observation("Patient/other"), "id": "o"}
+
+    class Spent(UsageCounters):
+        """Counters of a client that others charge too, once this request has been charged for the first time."""
+
+        def add(self, client_id: str, window: int, units: int, limit: int) -> int | None:
+            counted = super().add(client_id, window, units, limit)
+            if len(self.charges) == 1:
+                super().add(client_id, window, 1_000, limit)
+            return counted
+
+    throttled = replace(recorded, quota=Quota(Spent(), 200))
+    answers: list[Answer] = []
+    late = [record.since(lambda: answers.append(throttled.update(moved))) for _ in range(2)]
+
+    assert [each.status for each in answers] == [429, 429]
+    assert sorted((event.patient, event.why) for event in late[0]) == [("other", "throttled"), ("own", "throttled")]
+    assert [(event.patient, event.why) for event in late[1]] == [("", "throttled")]
+
+
 def test_m5_a_client_stores_and_takes_no_more_in_a_minute_than_the_contract_says() -> None:
     """A write unit stores at most 1 KB: a transaction takes two of them for each."""
     charged = UNITS_PER_MINUTE // UNITS_PER_WRITE_UNIT

@@ -4,7 +4,7 @@ Outcome 0 means that a request was allowed; its events are stored at the same ti
 patient is known. `finish` stores all others, and the answer waits for it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -56,7 +56,8 @@ class EventRecorder:
     """Makes the events of one request; without a `store` it stores none.
 
     `clock` returns epoch seconds. With `fails_open`, a request is carried out even if the store is down. `facts` may
-    be set again as more is known of the request. `charge_refusal` charges the events of a refusal, if they are several.
+    be set again as more is known of the request. `charge_refusal` charges several events of a request that is refused
+    before its work, and may refuse them. `owe` charges those of work that was done, and refuses nothing.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class EventRecorder:
             service=service,
         )
         self.charge_refusal: Charge = _free
+        self.owe: Charge = _free
         self.which_exist: WhichExist = _all_exist
         self._numbered: tuple[str, ...] | None = None
         self._existence: dict[str, bool] = {}
@@ -103,7 +105,10 @@ class EventRecorder:
         self._begun: list[Future[None]] = []
         self._was_read = False
         self.found = Disclosures()
+        """The disclosures of the request; at first those whom its path and its body name, before any look-up."""
+        self._has_begun = False
         self._is_allowed = False
+        self._owed = 0
 
     @property
     def facts(self) -> Facts:
@@ -124,17 +129,24 @@ class EventRecorder:
 
         Their events have outcome 0, and are charged and begun as soon as a patient is disclosed, beside the work. A
         request that is read again, on another snapshot, takes new ones: only from their first reading are events begun.
+        If the charge is refused, those whom the work has found are recorded all the same.
         """
         is_first, self._was_read = not self._was_read, True
 
         def on_new(patients: Collection[str]) -> None:
             new = [patient for patient in patients if patient not in self._stored]
             if new:
-                charge(len(new))
+                try:
+                    charge(len(new))
+                except ApiError:
+                    found = self._found_among(new)
+                    self._owed += len(found)
+                    self._begin(found)
+                    raise
                 if is_first:
                     self._begin(new)
 
-        self.found, self._is_allowed = Disclosures(on_new), True
+        self.found, self._is_allowed, self._has_begun = Disclosures(on_new), True, True
         return self.found
 
     def while_writing(self) -> Disclosures:
@@ -142,7 +154,7 @@ class EventRecorder:
 
         Another attempt takes new ones.
         """
-        self.found, self._is_allowed = Disclosures(), False
+        self.found, self._is_allowed, self._has_begun = Disclosures(), False, True
         self._within = {}
         return self.found
 
@@ -161,7 +173,8 @@ class EventRecorder:
         return [self._store.put_action(event) for event in self._within.values()]
 
     def committed(self) -> None:
-        """Note that a write has succeeded, and with it the events of `put_actions`."""
+        """Note that a write has succeeded, and with it the events of `put_actions`; the others have outcome 0, too."""
+        self._is_allowed = True
         self._versions = {**self.found.versions, **self._made}
         self.facts = replace(self.facts, ids=())
         self.found.resources = None
@@ -187,7 +200,17 @@ class EventRecorder:
 
         Raises `EventNotStoredError`, and the errors of the look-ups of patients and of `charge_refusal`.
         """
-        fault: ApiError | EventNotStoredError | None = None
+        try:
+            fault = self._keep_last(status, refusal)
+        finally:
+            # Whatever fails: no answer leaves before the events that the request has begun.
+            not_stored = self._await()
+        if raised := not_stored or fault:
+            raise raised
+
+    def _keep_last(self, status: int, refusal: ApiError | None) -> Exception | None:
+        """Store the remaining events of a request, and return the error that its answer then is."""
+        fault: Exception | None = None
         try:
             self.found.settle()
         except ApiError as error:
@@ -195,21 +218,35 @@ class EventRecorder:
         if self._is_allowed or refusal is None:
             self._begin([patient for patient in self.found.disclosed if patient not in self._stored])
         events = self._last(status, refusal)
-        if len(events) > 1 and status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._within:
-            # The events of patients that are merely named cost a client nothing else.
-            try:
-                self.charge_refusal(len(events))
-            except ApiError as error:
-                fault = fault or error
-                events = self._last(error.status, error)
+        try:
+            self._pay_for(events, status)
+        except ApiError as error:
+            fault = fault or error
+            events = self._last(error.status, error)
         if self._store is not None and events:
             try:
                 self._store.keep(events)
             except EventNotStoredError as error:
                 fault = error
-        fault = self._await() or fault
-        if fault is not None:
-            raise fault
+        return fault
+
+    def _pay_for(self, events: Collection[AuditEvent], status: int) -> None:
+        """Charge the client for several last events, which cost it nothing else; raises the errors of `charge_refusal`.
+
+        Only events of patients that the request merely names may be refused. Those of its work are owed.
+        """
+        owed = self._owed
+        if len(events) > 1 and status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._within:
+            if self._has_begun and self._found_among(event.patient for event in events):
+                owed += len(events)
+            else:
+                self.charge_refusal(len(events))
+        if owed:
+            self.owe(owed)
+
+    def _found_among(self, patients: Iterable[str]) -> list[str]:
+        """Return the patients that the request does not name itself."""
+        return [patient for patient in patients if patient != NOBODY and patient not in self.facts.patients]
 
     def _begin(self, patients: Collection[str]) -> None:
         """Begin to store events with outcome 0."""
@@ -242,20 +279,19 @@ class EventRecorder:
         absent = self._absent_numbers(patients)
         return list(dict.fromkeys(NOBODY if f"{PATIENT.name}/{each}" in absent else each for each in patients))
 
-    def _await(self) -> EventNotStoredError | None:
+    def _await(self) -> BaseException | None:
         """Wait for all events in progress, and return the error of one."""
-        fault = None
-        for each in self._begun:
-            try:
-                each.result()
-            except EventNotStoredError as error:
-                fault = error
-        return fault
+        errors = [each.exception() for each in self._begun]
+        return next(filter(None, errors), None)
 
     def _last(self, status: int, refusal: ApiError | None) -> list[AuditEvent]:
         """Return the events of refused and hidden patients, or the event of a request that discloses no patient."""
         ended: dict[str, AuditEvent] = {}
         throttled = status == HTTPStatus.TOO_MANY_REQUESTS
+        # A 429 tells of those whom the work has found, not of those whom the request names.
+        found = Disclosures() if throttled and not self._has_begun else self.found
+        only_named = self.facts.patients if throttled else ()
+        hidden = {patient: why for patient, why in found.hidden.items() if patient not in only_named}
         if refusal is None:
             if not self._stored and not self.found.hidden and not self.facts.is_by_entries:
                 ended[NOBODY] = self._of(NOBODY)
@@ -263,18 +299,17 @@ class EventRecorder:
             outcome, why = outcome_of(status, refusal)
             is_one_of_many = throttled or not self._caller.client_id
             self.identify(client_id=self._caller.client_id or refusal.claimed_client_id)
-            about = refusal.patients or self.found.disclosed
-            named = () if throttled else (*self.facts.patients, *about)
-            patients = dict.fromkeys(self._whose((*named, *self._within)))
-            is_hidden = bool(self.found.hidden) and not throttled
-            for patient in patients or (() if is_hidden else (NOBODY,)):
+            about = refusal.patients or found.disclosed
+            named = () if throttled else self.facts.patients
+            patients = dict.fromkeys(self._whose((*named, *about, *self._within)))
+            for patient in patients or (() if hidden else (NOBODY,)):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
                 if patient in self._within:
                     # The write may have been done. Its two events share an id, so if this is put, a late write fails.
                     event = replace(event, id=self._within[patient].id)
                 ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
-        for patient, why in self.found.hidden.items():
-            if patient not in self._stored and not throttled:
+        for patient, why in hidden.items():
+            if patient not in self._stored:
                 (whose,) = self._whose([patient])
                 ended[whose] = replace(self._of(whose), outcome=Outcome.REFUSED, why=why, status=status)
         return list(ended.values())

@@ -67,6 +67,7 @@ class InteractionEndpoint(OutcomeEndpoint):
         context.client_id = caller.client_id
         if quota := self.client_quota:
             context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+            context.recorder.owe = lambda events: quota.owe_events(caller.client_id, events, context.now)
         context.recorder.which_exist = self.which_exist
         path = self.path_of(request)
         interaction = interaction_of(path, request, self.handlers)

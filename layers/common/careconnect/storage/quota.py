@@ -36,6 +36,7 @@ UNCOUNTED_UNITS: Final = 800
 """Units of a client's writes that an instance lets come together before it charges them: several small writes."""
 
 _MAX_KNOWN: Final = 1_000
+_NO_LIMIT: Final = 2**53
 _Known = TypeVar("_Known")
 _UNAVAILABLE: Final = 503
 
@@ -123,7 +124,8 @@ class Quota:
         """Charge a client; raises the 429 outcome if it has no quota left in the minute, whatever the request costs."""
         bill = bill or Bill()
         self.require_any(client_id, now, bill)
-        if bill.counted + units > self.units_at_most or not self._add(client_id, int(now // WINDOW), units, bill):
+        limit = self.units_per_minute + bill.counted
+        if bill.counted + units > self.units_at_most or not self._add(client_id, int(now // WINDOW), units, limit):
             # Others may have charged it more since it was known to owe.
             self._debts.pop(client_id, None)
             raise self._refusal(client_id, now, bill)
@@ -146,6 +148,17 @@ class Quota:
     def consume_events(self, client_id: str, events: int, now: float) -> None:
         """Charge a client for the audit events of a request that is refused; raises as `consume` does."""
         self.consume(client_id, events * UNITS_PER_EVENT, now)
+
+    def owe_events(self, client_id: str, events: int, now: float) -> None:
+        """Charge a client for the audit events of work that was done, whatever it has left: the rest is owed.
+
+        If the counters cannot be written, they are charged with the client's next write.
+        """
+        units = events * UNITS_PER_EVENT
+        try:
+            self._add(client_id, int(now // WINDOW), units, _NO_LIMIT)
+        except OutcomeError:
+            _remember(self._uncounted, client_id, self._uncounted.get(client_id, 0) + units)
 
     @contextmanager
     def charged(
@@ -177,12 +190,12 @@ class Quota:
         if failure and not goes_on:
             raise failure
 
-    def _add(self, client_id: str, window: int, units: int, bill: Bill) -> bool:
+    def _add(self, client_id: str, window: int, units: int, limit: int) -> bool:
         """Add units to a window's counter, and those that it has no room for to the next ones, which are owed.
 
-        Returns False if the window had no room, but for what the same request has taken.
+        Returns False if the window's counter has reached `limit`.
         """
-        counted = self._counters.add(client_id, window, units, self.units_per_minute + bill.counted)
+        counted = self._counters.add(client_id, window, units, limit)
         if counted is None:
             return False
         beyond = min(units, counted - self.units_per_minute)

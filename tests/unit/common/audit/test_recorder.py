@@ -1,6 +1,9 @@
 """The events of a request are made of its facts and disclosures: each once, as soon as its patient is known."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,14 +118,88 @@ def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
     assert reported(stored) == [("4", outcome, why, refusal.status)]
 
 
-def test_a_throttled_request_is_an_event_of_nobody() -> None:
+@pytest.mark.parametrize("begin", [lambda _: None, lambda request: request.while_reading().hide(["4"])])
+def test_a_request_that_is_throttled_before_its_work_is_an_event_of_nobody(
+    begin: Callable[[EventRecorder], object],
+) -> None:
     stored = StoredEvents()
     request = recorder(stored)
     request.facts = NAMED
-    request.while_reading().hide(["5"])
+    request.found.disclose(["5"])
+    begin(request)
     request.finish(429, too_many_requests(1))
 
     assert reported(stored) == [("", "4", "throttled", 429)]
+
+
+def test_promise_9_a_request_that_is_throttled_after_its_work_is_an_event_of_each_that_it_found() -> None:
+    stored = StoredEvents()
+    for number in range(2):
+        request = recorder(stored, "PUT")
+        found = request.while_writing()
+        found.disclose([f"{number}-4"])
+        found.hide([f"{number}-5"])
+        request.finish(429, too_many_requests(1))
+
+    assert reported(stored) == [
+        ("0-4", "4", "throttled", 429),
+        ("0-5", "4", "compartment", 429),
+        ("1-4", "4", "throttled", 429),
+        ("1-5", "4", "compartment", 429),
+    ]
+
+
+def test_promise_9_events_of_work_are_stored_whatever_is_left_of_the_quota_and_owed() -> None:
+    def refuse(_events: int) -> None:
+        raise too_many_requests(1)
+
+    stored, owed = StoredEvents(), list[int]()
+    request = recorder(stored, "PUT")
+    request.charge_refusal, request.owe = refuse, owed.append
+    request.while_writing().disclose(["4", "5"])
+    request.finish(422, invalid_request("No."))
+
+    assert [each[0::3] for each in reported(stored)] == [("4", 422), ("5", 422)]
+    assert owed == [2]
+
+
+class _Slow(StoredEvents):
+    """A store that stores nothing before somebody waits for it."""
+
+    def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
+        return [ThreadPoolExecutor(1).submit(self._late, events)]
+
+    def _late(self, events: Sequence[AuditEvent]) -> None:
+        time.sleep(0.05)
+        self.keep(events)
+
+
+@pytest.mark.parametrize("error", [internal(), RuntimeError("unexpected")])
+def test_promise_9_no_answer_leaves_before_its_events_whatever_fails(error: Exception) -> None:
+    def fail() -> list[str]:
+        raise error
+
+    stored = _Slow()
+    request = recorder(stored)
+    found = request.while_reading()
+    found.disclose(["4"])
+    found.disclose_found(fail)
+    with pytest.raises(type(error)):
+        request.finish(200, None)
+
+    assert ("4", "0", "", 0) in reported(stored)
+
+
+def test_promise_9_whom_a_write_refers_to_is_recorded_also_if_its_answer_fails() -> None:
+    stored = StoredEvents()
+    request = recorder(stored, "PUT")
+    found = request.while_writing()
+    found.disclose(["4", "5"])
+    request.put_actions({"4": ["Observation/1/_history/1"]})
+    request.committed()
+    request.finish(500, internal())
+
+    assert reported(stored) == [("5", "0", "", 0)]
 
 
 def test_refusals_of_many_are_paid_for_or_are_nobodys() -> None:
@@ -247,9 +324,11 @@ def test_what_is_looked_up_beside_the_work_and_fails_refuses_the_request_and_is_
     assert reported(stored) == [("", "8", "error", 500)]
 
 
-def test_events_are_paid_for_before_they_are_written() -> None:
-    stored = StoredEvents()
+def test_events_are_paid_for_before_they_are_written_and_those_of_whom_the_work_found_are_owed() -> None:
+    stored, owed = StoredEvents(), list[int]()
     request = recorder(stored)
+    request.facts = replace(NAMED, patients=("7",))
+    request.owe = owed.append
     paid: list[int] = []
 
     def pay(events: int) -> None:
@@ -261,11 +340,11 @@ def test_events_are_paid_for_before_they_are_written() -> None:
     found.disclose(["4", "5"])
     found.disclose(["4"])
     with pytest.raises(ApiError):
-        found.disclose(["6"])
+        found.disclose(["6", "7"])
     request.finish(429, too_many_requests(1))
 
-    assert paid == [2, 1]
-    assert reported(stored) == [("4", "0", "", 0), ("5", "0", "", 0)]
+    assert (paid, owed) == ([2, 2], [1])
+    assert reported(stored) == [("4", "0", "", 0), ("5", "0", "", 0), ("6", "0", "", 0)]
 
 
 def test_a_request_that_is_read_again_stores_what_it_has_told_by_its_end_and_pays_for_it_once() -> None:

@@ -303,6 +303,27 @@ def test_small_writes_before_one_that_is_refused_are_charged_later() -> None:
     assert counters.charges[1:] == [900]
 
 
+def test_events_of_work_that_was_done_are_owed_whatever_is_left() -> None:
+    counters = UsageCounters()
+    quota = Quota(counters, 1_000)
+    quota.consume("client-1", 1_000, NOW)
+    quota.owe_events("client-1", 110, NOW)
+
+    assert counters.used("client-1", range(MINUTE, MINUTE + 3), 1_000) == [1_000, 1_000, 100]
+    assert refusal(Quota(counters, 1_000), 1, NOW).headers == {"Retry-After": "80"}
+
+
+def test_events_that_could_not_be_charged_are_charged_with_the_next_write() -> None:
+    counters = _Down()
+    quota = Quota(counters, 1_000)
+    quota.owe_events("client-1", 2, NOW)
+
+    counters.is_down = False
+    with quota.charged("client-1", 800, NOW, Bill()):
+        pass
+    assert counters.charges == [820]
+
+
 def test_a_client_whose_debt_cannot_be_found_is_429_until_the_minute_is_over() -> None:
     class Unread(UsageCounters):
         def add(self, client_id: str, window: int, units: int, limit: int) -> int | None:
