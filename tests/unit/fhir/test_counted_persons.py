@@ -58,11 +58,14 @@ def ask(reader: Reader, path: str, query: str) -> tuple[Answer, set[str]]:
 
 
 def test_a_name_that_many_have_has_no_total_and_records_the_page_and_the_next_match(reader: Reader) -> None:
+    reader.calls.clear()
     answer, recorded = ask(reader, "Patient", "name=smith")
 
+    assert reader.calls == ["Query", "BatchGetItem"]
     assert answer.total is None
     assert len(answer.ids()) == 20
     assert answer.link("next")
+    assert len(recorded) == 21
     assert recorded == {*answer.ids(), *reader.follow(answer.link("next")).ids()[:1]}
 
 
