@@ -9,6 +9,7 @@ import pytest
 from careconnect.audit.disclosures import Disclosures
 from careconnect.oauth.caller import Caller
 from careconnect_testing.pairs.run import broken, generated_pair, interfering, unrecorded, unseen_pair
+from fhir_reader.search import page, search_resources
 
 PAIRS = 2_000
 
@@ -35,6 +36,14 @@ def test_disclosed_patients_that_a_module_loses_are_missed(module: str) -> None:
         disclose(self, () if caller == module else patients)
 
     with patch.object(Disclosures, "disclose", lost):
+        assert next(broken(range(PAIRS), generated_pair, unrecorded), None) is not None
+
+
+def test_a_resource_that_a_chain_leads_through_unrecorded_is_missed() -> None:
+    with (
+        patch.object(page, "led_through", lambda *_: ()),
+        patch.object(search_resources, "led_through", lambda *_, **__: ()),
+    ):
         assert next(broken(range(PAIRS), generated_pair, unrecorded), None) is not None
 
 

@@ -27,18 +27,18 @@ def is_excepted(asked: Asked, one: Seen, other: Seen) -> bool:
     if {one[0], other[0]} & _LIMITS:
         return True
     if asked.entries and one[0] == other[0] == 200:
-        return all(mine == his or is_excepted(each, mine, his) for each, mine, his in by_entry(asked, one, other))
+        return all(mine == his or is_excepted(each, mine, his) for each, mine, his in _by_entry(asked, one, other))
     if 409 in (one[0], other[0]) and any(each.method == "DELETE" for each in (asked, *asked.entries)):
         return True
     if not asked.is_search or not asked.searched or names_persons(asked.searched, asked.query):
         return False
-    if without_numbers(asked, one) == without_numbers(asked, other):
+    if _without_numbers(asked, one) == _without_numbers(asked, other):
         return True
     is_led = any("." in name or name.startswith("_has:") for name, _ in asked.query)
-    return is_led and not shows_him(one) and not shows_him(other)
+    return is_led and not _shows_him(one) and not _shows_him(other)
 
 
-def by_entry(asked: Asked, one: Seen, other: Seen) -> list[tuple[Asked, Seen, Seen]]:
+def _by_entry(asked: Asked, one: Seen, other: Seen) -> list[tuple[Asked, Seen, Seen]]:
     """Return the entries of a Bundle, each with both answers to it."""
     both = zip(one[2].get("entry", ()), other[2].get("entry", ()), strict=True)
     return [(each, _of_entry(mine), _of_entry(his)) for each, (mine, his) in zip(asked.entries, both, strict=True)]
@@ -50,12 +50,12 @@ def _of_entry(entry: Mapping[str, Any]) -> Seen:
     return int(response["status"][:3]), headers, entry.get("resource", response.get("outcome"))
 
 
-def shows_him(answer: Seen) -> bool:
+def _shows_him(answer: Seen) -> bool:
     """Return True if an answer has a resource of his, or a reference to one."""
     return _HIS.search(json.dumps(answer[2])) is not None
 
 
-def without_numbers(asked: Asked, answer: Seen) -> Seen:
+def _without_numbers(asked: Asked, answer: Seen) -> Seen:
     """Return a search's answer without what only tells that there are more: an unasked total, and `next`."""
     status, headers, body = answer
     if not isinstance(body, dict) or body.get("resourceType") != "Bundle":

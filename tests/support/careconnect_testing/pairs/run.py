@@ -8,8 +8,7 @@ from random import Random
 from typing import Final
 
 from careconnect_testing.pairs.compare import Seen, legible_cursors, seen
-from careconnect_testing.pairs.contract import by_entry, is_excepted
-from careconnect_testing.pairs.gaps import is_known
+from careconnect_testing.pairs.contract import is_excepted
 from careconnect_testing.pairs.lives import HE, Life, lives
 from careconnect_testing.pairs.requests import BOUND_TO_OTHERS, NARROW, Asked, generated, shorter
 from careconnect_testing.pairs.stores import Stores
@@ -56,12 +55,7 @@ def unrecorded(pair: Pair) -> Difference | None:
     difference = _difference(pair)
     if difference is None or difference.is_recorded:
         return None
-    asked, (one, other) = pair.asked, difference.answers
-    if asked.entries and one[0] == other[0] == 200:
-        parts = [each for each in by_entry(asked, one, other) if each[1] != each[2]]
-    else:
-        parts = [(asked, one, other)]
-    return None if all(is_excepted(*each) or is_known(*each) for each in parts) else difference
+    return None if is_excepted(pair.asked, *difference.answers) else difference
 
 
 def interfering(pair: Pair) -> Difference | None:
