@@ -72,7 +72,10 @@ interface ViewerRequest extends RequestInit {
 /** Has the viewer call as every room does: searches as forms, which it then shows and copies, and with the session's token. */
 function asThisPageCalls(request: ViewerRequest): ViewerRequest {
   request.userFetch = recordedFetch;
-  if (request.method === "GET") Object.assign(request, asSent({ method: "GET", url: request.url, headers: request.headers, body: "" }));
+  const { url, headers } = request;
+  const outgoing = asSent({ method: request.method ?? "GET", url, headers, body: "" });
+  // What is no search keeps the body that it has, or has not.
+  if (outgoing.url !== url) Object.assign(request, outgoing);
   const token = session.value?.token.text;
   if (token && !request.headers["Authorization"] && !request.headers["authorization"]) {
     request.headers["Authorization"] = `Bearer ${token}`;
