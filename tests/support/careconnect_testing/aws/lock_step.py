@@ -19,6 +19,7 @@ STUCK_SECONDS = 120
 _Answer = TypeVar("_Answer")
 _submit = ThreadPoolExecutor.submit
 _result = Future.result
+_exception = Future.exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +123,21 @@ class LockStep:
         def submit(pool: ThreadPoolExecutor, do: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
             return self._submitted(pool, lambda: do(*args, **named))
 
-        def result(future: Future[Any], timeout: float | None = None) -> Any:
-            is_known = self._begin_waiting(future)
-            try:
-                return _result(future, timeout)
-            finally:
-                if is_known:
-                    self._end_waiting(future)
+        def waiting(end: Callable[[Future[Any], float | None], Any]) -> Callable[..., Any]:
+            def ended(future: Future[Any], timeout: float | None = None) -> Any:
+                is_known = self._begin_waiting(future)
+                try:
+                    return end(future, timeout)
+                finally:
+                    if is_known:
+                        self._end_waiting(future)
+
+            return ended
 
         with ExitStack() as patches:
             patches.enter_context(patch.object(ThreadPoolExecutor, "submit", submit))
-            patches.enter_context(patch.object(Future, "result", result))
+            patches.enter_context(patch.object(Future, "result", waiting(_result)))
+            patches.enter_context(patch.object(Future, "exception", waiting(_exception)))
             yield
 
     def _submitted(self, pool: ThreadPoolExecutor, do: Callable[[], Any]) -> Future[Any]:
