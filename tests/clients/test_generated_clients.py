@@ -41,7 +41,7 @@ client = AuthenticatedClient(base, token=granted.access_token, timeout=30)
 patient = read_patient.sync("4", client=client)
 print(patient.name[0].family)
 page = search_observation.sync(client=client, patient="4")
-print(page.total, page.entry[0].resource.status)
+print(len(page.entry), page.entry[0].resource.status)
 system = "https://my-app.example.org/generated"
 reading = models.Observation(
     resource_type=models.ObservationResourceType.OBSERVATION,

@@ -90,6 +90,8 @@ AUDIT = [
     read("AuditEvent", [("date", "ge2020"), ("unheard-of", "x")]),
     # With a next page: its link needs a key.
     read("AuditEvent", [("_count", "1"), ("date", "ge2020")]),
+    # Dear enough to be charged for: nothing ends it before its limit.
+    read("AuditEvent", [("user", "nobody"), ("date", "ge2020")]),
 ]
 DISCOVERY = [rest_event("GET", "/.well-known/jwks.json")]
 

@@ -20,7 +20,7 @@ const search = { params: { query: { patient: '4' } }, headers };
 const page = (await api.GET('/careconnect-ri/STU3/Observation', search)).data;
 for (const { resource } of page?.entry?.slice(0, 1) ?? []) {
   // The compiler knows by the type which elements there are.
-  if (resource?.resourceType === 'Observation') console.log(page?.total, resource.status);
+  if (resource?.resourceType === 'Observation') console.log(page?.entry?.length, resource.status);
 }
 
 const system = 'https://my-app.example.org/generated';
