@@ -567,3 +567,9 @@ def test_whatever_is_elsewhere_in_a_resource_it_is_judged_without_an_error() -> 
         place = random.choice([*node] if isinstance(node, dict) else range(len(node)))
         node[place] = deepcopy(random.choice(junk))
         faults_of(resource)
+
+
+def test_a_period_of_a_day_that_there_is_not_breaks_no_invariant() -> None:
+    name = {"family": "x", "period": {"start": "2019-02-31", "end": "2019-01-01"}}
+
+    assert list(broken_invariants({"resourceType": "Patient", "name": [name]})) == []

@@ -7,7 +7,13 @@ import pytest
 
 from careconnect_records.parsing.exact_json import parse_json
 from careconnect_records.stu3.schema import model_of
-from careconnect_records.stu3.validation import Fault, InvalidResourceError, _model_faults, validate
+from careconnect_records.stu3.validation import (
+    OUT_OF_ORDER,
+    Fault,
+    InvalidResourceError,
+    _model_faults,
+    validate,
+)
 from careconnect_testing.running.cases import each_of
 
 UNKNOWN = {"url": "urn:x", "valueCode": "unknown"}
@@ -317,3 +323,11 @@ def test_nesting_without_end_is_refused() -> None:
         with pytest.raises(InvalidResourceError, match="nested too deeply") as caught:
             validate(patient(extension=[extension]))
         assert [fault.code for fault in caught.value.faults] == ["structure"]
+
+
+@pytest.mark.parametrize("names", ["x", ["status"], ["status", "status"], [1, 2]])
+def test_the_key_of_elements_out_of_order_is_no_element_in_json(names: Any) -> None:
+    resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+
+    assert OUT_OF_ORDER not in faults_of({**resource, OUT_OF_ORDER: names})
+    assert faults_of({**resource, OUT_OF_ORDER: names})

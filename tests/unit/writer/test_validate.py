@@ -88,6 +88,7 @@ def test_a_bound_clients_limits_are_told(writer: Writer) -> None:
     assert told(validate(bound, "Observation", observation("Patient/4")))[0][0] == "information"
     assert told(validate(bound, "Observation", observation("Patient/5")))[0][:2] == ("error", "forbidden")
     assert told(validate(bound, "Patient", patient()))[0][:2] == ("error", "forbidden")
+    assert told(validate(bound, "Patient/4", parameters(mode="delete")))[0][:2] == ("error", "forbidden")
 
 
 @pytest.mark.parametrize(
@@ -348,3 +349,18 @@ def test_its_event_is_of_the_patients_of_whom_a_refused_write_would_be(writer: W
     (event,) = record.since(lambda: validate(recorded, "Observation", observation(f"Patient/{made['id']}")))
     assert (event.interaction, event.action.value, event.patient) == ("operation", "E", made["id"])
     assert (event.outcome.value, event.type, event.ids) == ("0", "Observation", ())
+
+
+def test_without_a_resource_there_is_nothing_to_judge(writer: Writer) -> None:
+    answer = validate(writer, "Observation", "", [("mode", "create")])
+
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "invalid")
+
+
+def test_too_many_references_are_the_only_ones_told_of(writer: Writer) -> None:
+    performers = [{"reference": f"Practitioner/{number}"} for number in range(1_001)]
+    resource = {**observation("Patient/nobody"), "performer": performers}
+
+    assert {code for severity, code, _ in told(validate(writer, "Observation", resource)) if severity == "error"} == {
+        "too-costly"
+    }
