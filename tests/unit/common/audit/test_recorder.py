@@ -490,3 +490,7 @@ def test_refusals_of_a_proven_client_are_events_each_but_for_those_that_are_thro
         for _ in range(3):
             recorder(stored).finish(refusal.status, refusal)
         assert len(stored.events) == events
+
+
+def test_without_a_look_up_each_id_counts_as_that_of_a_resource() -> None:
+    assert EventRecorder().which_exist(["Patient/9990000050"]) == ["Patient/9990000050"]
