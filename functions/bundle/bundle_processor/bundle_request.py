@@ -77,7 +77,7 @@ def _repeated(entries: Sequence[Entry]) -> Iterator[Issue]:
 
 
 def _faults(bundle: dict[str, Any]) -> list[Issue]:
-    """Return the faults of a Bundle but for what is judged with its entry: resources, methods and conditions."""
+    """Return the faults of a Bundle itself. Resources, methods and conditions are judged with their entries."""
     issues = []
     bare = {**bundle, "entry": list(map(_bare, bundle["entry"]))} if _has_entries(bundle) else bundle
     try:

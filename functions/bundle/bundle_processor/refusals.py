@@ -55,7 +55,7 @@ def another_server() -> OutcomeError:
 
 
 def not_in_a_bundle() -> OutcomeError:
-    """Return 404 for an entry of what is answered to single requests alone."""
+    """Return 404 for an entry with a path that only a single request may have."""
     return outcomes.not_supported("That is not offered in a Bundle: send it by itself.")
 
 

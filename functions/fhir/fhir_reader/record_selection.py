@@ -38,7 +38,7 @@ class RecordSelection:
 
 
 def selection_of(query: SearchQuery) -> RecordSelection:
-    """Return what the parameters of `$everything` select; raises the 400 outcomes of malformed ones.
+    """Return the selection by the parameters of `$everything`; raises the 400 outcomes of malformed ones.
 
     The last of several counts, but all types that are named.
     """

@@ -74,7 +74,7 @@ def fill_page(
 def _with_led_through(
     matches: list[PageEntry], chained: Sequence[ChainedCondition], context: SearchContext
 ) -> list[PageEntry]:
-    """Return matches, each also with the patients through whose resources chains led to it."""
+    """Return matches, each with the patients of the resources that its chains passed through as well."""
     if context.met is None:
         return matches
     return [

@@ -172,7 +172,7 @@ class _PageScan:
         self.path_number = 0
 
     def counted_patients(self) -> CountedPatients | None:
-        """Return what collects the patients of a requested total; None if no total is requested."""
+        """Return the collector of a requested total's patients, None if no total is requested."""
         if not self._counts_exactly:
             return None
         behind = partial(led_through, self._chained, context=self._context) if self._chained else None

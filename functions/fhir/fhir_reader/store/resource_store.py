@@ -84,11 +84,10 @@ class ResourceStore(Protocol):
     ) -> Iterator[list[tuple[str, Entry]]]:
         """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
 
-        `types` are the names of those whose entries are yielded.
-
-        The first entry is the one after the position `after`. If `after` is empty, the patient's own entry comes first,
-        at `OWN_POSITION`, and is requested at the same time. `expected` is the estimated number of entries that will be
-        needed (0: all of them). The entries are not charged, as for `entries`.
+        Only entries of the `types` with these names are yielded. The first entry is the one after the position `after`.
+        If `after` is empty, the patient's own entry comes first, at `OWN_POSITION`, and is requested at the same time.
+        `expected` is the estimated number of entries that will be needed (0: all of them). The entries are not charged,
+        as for `entries`.
         """
 
     def seal_key(self) -> bytes:

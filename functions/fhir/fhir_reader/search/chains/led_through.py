@@ -1,4 +1,4 @@
-"""Tell through whose resources chains and `_has` led to a match (`audit.md`, Whose)."""
+"""Find the patients of the resources between a match and the end of a chain or `_has` (`audit.md`, Whose)."""
 
 from collections.abc import Iterable, Iterator
 
