@@ -23,7 +23,7 @@ from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Response
 from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller
-from careconnect.storage.quota import Bill, Quota
+from careconnect.storage.quota import Quota
 from careconnect.storage.read_charges import ReadCharges, free_units
 
 # The list of readers of a patient's data is as confidential as the data: no cache may store it.
@@ -79,7 +79,7 @@ class AuditEndpoint(InteractionEndpoint):
         return fhir_response(200, bundle.text(result.view), result.view.format, _CACHING)
 
     def _charges(self, caller: Caller, context: RequestContext) -> ReadCharges:
-        quota, client_id, now, bill = self.quota, caller.client_id, context.now, Bill()
+        quota, client_id, now, bill = self.quota, caller.client_id, context.now, context.bill
         return ReadCharges(free_units(quota, client_id, now), lambda units: quota.consume(client_id, units, now, bill))
 
     handlers: ClassVar[Mapping[Interaction, Handler]] = {READ: _read, SEARCH: _search, POSTED_SEARCH: _search}

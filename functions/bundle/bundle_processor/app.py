@@ -33,7 +33,7 @@ from careconnect.fhir.resource_types import Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
-from careconnect.storage.quota import Bill, BundleShare, Quota
+from careconnect.storage.quota import BundleShare, Quota
 from careconnect.storage.read_charges import FREE_UNITS, free_units
 from record_writer.read_request import write_request_of
 from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
@@ -108,7 +108,8 @@ class BundleEndpoint(InteractionEndpoint):
         units = writes + max(0, reads - FREE_UNITS)
         if units > self.quota.units_at_most:
             raise refusals.too_costly(units, self.quota.units_at_most)
-        bill = Bill(units)
+        bill = context.bill
+        bill.cost = units
         if units:
             self.quota.charge(caller.client_id, units, context.now, bill)
         return BundleShare(max(0, free_units(self.quota, caller.client_id, context.now) - reads), bill)

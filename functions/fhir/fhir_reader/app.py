@@ -31,7 +31,7 @@ from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion
 from careconnect.storage.keys import resource_key
-from careconnect.storage.quota import Bill, Quota
+from careconnect.storage.quota import Quota
 from careconnect.storage.read_charges import free_units
 from fhir_reader.budget import MAX_SECONDS, RequestBudget
 from fhir_reader.patient_everything import patient_everything
@@ -140,8 +140,9 @@ class FhirEndpoint(InteractionEndpoint):
     def _budget(self, caller: Caller, context: RequestContext, ends_at: float) -> RequestBudget:
         share, client_id, now = context.share, caller.client_id, context.now
         free = share.left if share else free_units(self.quota, client_id, now)
-        bill = share.bill if share else Bill()
-        budget = RequestBudget(free, lambda units: self.quota.consume(client_id, units, now, bill), self.clock, ends_at)
+        budget = RequestBudget(
+            free, lambda units: self.quota.consume(client_id, units, now, context.bill), self.clock, ends_at
+        )
         if share:
             share.counts(lambda: budget.spent)
         return budget

@@ -12,7 +12,7 @@ from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.formats import fhir_response, negotiate, render
 from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
 from careconnect.http.messages import Response, last_value
-from careconnect.storage.quota import Bill, Quota
+from careconnect.storage.quota import Quota
 from careconnect_records.writes.target import Target
 from record_writer.read_request import criteria_of, write_request_of
 from record_writer.request.write_request import WriteRequest
@@ -52,7 +52,7 @@ class WriterEndpoint(InteractionEndpoint):
         write = _with_share(write, context)
         writer = self.writer.of_request(context.recorder, self.writer.elapsed() - context.waited)
         recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
-        result = writer.write(write, recorder.while_writing, on_conflict, _bill_of(context))
+        result = writer.write(write, recorder.while_writing, on_conflict, context.bill)
         return response_to(result, path.type, context.base_url.fhir, presentation)
 
     def _validate(self, requested: Requested) -> Response:
@@ -61,7 +61,7 @@ class WriterEndpoint(InteractionEndpoint):
         pretty = is_pretty(request.query)
         write = _with_share(judged_write_of(requested, context.recorder.found), context)
         recorder, on_conflict = context.recorder, lambda: context.metrics.append("WriteConflict")
-        issues = self.writer.judge(write, recorder.while_writing, on_conflict, _bill_of(context))
+        issues = self.writer.judge(write, recorder.while_writing, on_conflict, context.bill)
         body = render(OperationOutcome(tuple(issues)).json(), format_, pretty=pretty)
         return fhir_response(200, body, format_, {"Cache-Control": "no-store"})
 
@@ -75,8 +75,3 @@ class WriterEndpoint(InteractionEndpoint):
 def _with_share(write: WriteRequest, context: RequestContext) -> WriteRequest:
     """Return a write with the units that its Bundle has paid for it."""
     return replace(write, paid=context.share.paid) if context.share else write
-
-
-def _bill_of(context: RequestContext) -> Bill:
-    """Return the bill of a request, or of the Bundle whose entry it is."""
-    return context.share.bill if context.share else Bill()

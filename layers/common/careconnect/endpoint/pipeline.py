@@ -17,7 +17,7 @@ from careconnect.http.base_url import BaseUrl, base_url
 from careconnect.http.errors import ApiError, Metric
 from careconnect.http.messages import Cors, Request, Response, gateway_response, parse_request
 from careconnect.http.origin import Origin
-from careconnect.storage.quota import BundleShare
+from careconnect.storage.quota import Bill, BundleShare
 
 PREFLIGHT: Final = "preflight"
 """The action of a CORS preflight, which a browser sends before another request and which accesses nothing."""
@@ -32,7 +32,7 @@ class RequestContext:
 
     `now` is the time of its arrival, in epoch seconds. `action` is the interaction as the log names it, never a path.
     `client_id` is only set for an authenticated client. `metrics` are counted with the answer. `recorder` writes the
-    request's audit events. `share` is of the Bundle whose entry the request is.
+    request's audit events. `share` is of the Bundle whose entry the request is, and so is its `bill` then.
     """
 
     request: Request
@@ -43,6 +43,7 @@ class RequestContext:
     metrics: list[Metric] = field(default_factory=list)
     recorder: EventRecorder = field(default_factory=EventRecorder)
     share: BundleShare | None = None
+    bill: Bill = field(default_factory=Bill)
 
     @property
     def waited(self) -> float:
@@ -149,7 +150,8 @@ class RequestPipeline:
     def respond(self, request: Request, share: BundleShare | None = None) -> Response:
         """Answer a request that came within a Bundle: it is audited, counted and logged like any."""
         context = self._context(request)
-        context.share = share
+        if share:
+            context.share, context.bill = share, share.bill
         return self._response(context)
 
     def _response(self, context: RequestContext) -> Response:
