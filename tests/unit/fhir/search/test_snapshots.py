@@ -1,6 +1,7 @@
 """A request shows the old or the new version of what a multi-step write changes, never a mixture (ADR 43)."""
 
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -133,14 +134,26 @@ def meanwhile(reader: Reader, operation: str, number: int, do: Callable[[], None
     reader.faults.append(count)
 
 
+def once(do: Callable[[], None]) -> Callable[[], None]:
+    """Return what calls `do` the first time alone, whichever of a request's concurrent calls comes first."""
+    todo, one_at_a_time = [do], Lock()
+
+    def first() -> None:
+        with one_at_a_time:
+            if todo:
+                todo.pop()()
+
+    return first
+
+
 def after_states(reader: Reader, monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
     """Call `do` once, after the states of the writes that a request has met were read."""
-    read, todo = reader.client.batch_get_item, [do]
+    read, first = reader.client.batch_get_item, once(do)
 
     def then(**request: Any) -> Any:
         answer = read(**request)
-        if todo and reader.tables.transaction in request["RequestItems"]:
-            todo.pop()()
+        if reader.tables.transaction in request["RequestItems"]:
+            first()
         return answer
 
     monkeypatch.setattr(reader.client, "batch_get_item", then)
@@ -393,10 +406,12 @@ def test_a_chain_of_writes_that_are_left_out_is_followed_to_its_beginning(
             plans.append(plan_of(NEW, version, plans[-1], base=f"r0w{version - 1}", day=9))
             hold(reader, plans[-1], f"r0w{version}", DONE)
 
+    first = once(others)
+
     def then_others(**request: Any) -> Any:
         answer = query(**request)
-        if request["TableName"] == reader.tables.transaction and len(plans) == 2:
-            others()
+        if request["TableName"] == reader.tables.transaction:
+            first()
         return answer
 
     monkeypatch.setattr(reader.client, "query", then_others)
