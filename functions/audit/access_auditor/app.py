@@ -1,15 +1,16 @@
 """The `AuditEvent` API, the audit trail in FHIR: the reader's rows for events, each with its use case."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar, Final
 
-from access_auditor.event_query import parse_event_search
+from access_auditor.event_query import parse_event_search, patient_id
 from access_auditor.event_resource import VERSION, event_text
-from access_auditor.event_store import EventStore
+from access_auditor.event_store import EventStore, PartRequest, Source
 from access_auditor.read_event import read_event
+from access_auditor.scan_events import bound_at
 from access_auditor.search_events import EventContext, search_events
 from careconnect.audit.disclosures import NOBODY
 from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested
@@ -23,6 +24,7 @@ from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Response
 from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller
+from careconnect.search.values import LAST_INSTANT
 from careconnect.storage.quota import Quota
 from careconnect.storage.read_charges import ReadCharges, free_units
 
@@ -43,6 +45,14 @@ class AuditEndpoint(InteractionEndpoint):
     def client_quota(self) -> Quota:
         """The quota of the clients."""
         return self.quota
+
+    def which_exist(self, keys: Collection[str]) -> Collection[str]:
+        """Return those keys of patients of whom the trail has an event: this function reads no records."""
+        patients = {patient_id(key): key for key in keys}
+        patients.pop("", None)
+        low, before = bound_at(0), bound_at(LAST_INSTANT)
+        parts = self.store.parts([PartRequest(Source(each, is_patient=True), low, before, 1) for each in patients])
+        return [key for key, part in zip(patients.values(), parts, strict=True) if part.events]
 
     def _read(self, requested: Requested) -> Response:
         headers, type_ = requested.request.headers, requested.path.type

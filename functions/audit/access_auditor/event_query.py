@@ -74,7 +74,7 @@ class EventQuery:
         """Return the ids of the patients that matching events must have, or None if any event can match."""
         for criterion in self.criteria:
             if criterion.parameter is PATIENT and criterion.modifier != Modifier.MISSING:
-                return tuple(dict.fromkeys(id_ for id_ in map(_patient_id, criterion.values) if id_))
+                return tuple(dict.fromkeys(id_ for id_ in map(patient_id, criterion.values) if id_))
         return None
 
     def event_ids(self) -> tuple[str, ...] | None:
@@ -133,7 +133,7 @@ def patient_reference(patient: str) -> str:
     return resource_key(type_name, patient)
 
 
-def _patient_id(reference: str) -> str:
+def patient_id(reference: str) -> str:
     """Return the id in a reference to a patient of this server, else an empty text."""
     type_name, _, resource_id = reference.partition("/")
     return resource_id if type_name in PATIENT.targets else ""

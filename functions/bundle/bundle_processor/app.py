@@ -1,7 +1,7 @@
 """The HTTP side of Bundles: the entries of a batch are answered one by one, those of a transaction all or none."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import ClassVar, Final
@@ -29,7 +29,7 @@ from careconnect.fhir.rendering.bundle import BundleType
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
 from careconnect.fhir.request import BASE, FhirPath, parse_path
-from careconnect.fhir.resource_types import Table
+from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
@@ -72,6 +72,15 @@ class BundleEndpoint(InteractionEndpoint):
     def client_quota(self) -> Quota:
         """The quota of the clients."""
         return self.quota
+
+    @property
+    def readable(self) -> Collection[Table]:
+        """The tables in which the endpoint can look resources up."""
+        return DATA_TABLES
+
+    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources that there are or were: one BatchGetItem."""
+        return self.writer.stored_keys(resources)
 
     def path_of(self, request: Request) -> FhirPath:
         """Return the path of the FHIR base; raises the outcome 404 for any other."""

@@ -13,7 +13,6 @@ from careconnect.fhir.rendering.formats import fhir_response, negotiate, render
 from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
 from careconnect.http.messages import Response, last_value
 from careconnect.storage.quota import Quota
-from careconnect_records.writes.target import Target
 from record_writer.read_request import criteria_of, write_request_of
 from record_writer.request.write_request import WriteRequest
 from record_writer.response import is_pretty, response_to
@@ -40,8 +39,7 @@ class WriterEndpoint(InteractionEndpoint):
 
     def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
         """Return the keys of those resources that there are or were: one BatchGetItem."""
-        found = self.writer.store.read_summaries(Target(*each) for each in resources)
-        return {key for key, target in found.items() if target.index}
+        return self.writer.stored_keys(resources)
 
     def _write(self, requested: Requested) -> Response:
         context, path = requested.context, requested.path

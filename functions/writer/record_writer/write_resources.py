@@ -17,7 +17,7 @@ from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue
-from careconnect.fhir.resource_types import resource_type
+from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
 from careconnect.storage.quota import UNITS_PER_EVENT, Bill, Quota
@@ -89,6 +89,11 @@ class ResourceWriter:
         """Raise the 503 outcome if it is too late to commit."""
         if self.elapsed() > self.commits_until:
             raise refusals.out_of_time()
+
+    def stored_keys(self, resources: Iterable[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources that there are or were: one BatchGetItem."""
+        found = self.store.read_summaries(Target(*each) for each in resources)
+        return {key for key, target in found.items() if target.index}
 
     def write(self, request: WriteRequest, begin: Begin, on_conflict: Callable[[], None], bill: Bill) -> WriteResult:
         """Do a single write, as `write_all` does several."""

@@ -158,6 +158,40 @@ def test_a_search_is_one_event_with_the_patient_that_it_was_asked_for(
     assert event.query == query
 
 
+NHS_NUMBER = "9990000050"
+"""An NHS number, which is no id here."""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"patient={value}" for value in (NHS_NUMBER, f"Patient/{NHS_NUMBER}", "999-000-0050")),
+        *(f"entity={value}" for value in (NHS_NUMBER, f"Patient/{NHS_NUMBER}", f"Observation/{NHS_NUMBER}")),
+        f"patient={NHS_NUMBER}&outcome=9",
+        f"_id={NHS_NUMBER}",
+    ],
+)
+def test_l_an_nhs_number_typed_as_an_id_is_in_no_event_of_a_search_of_events(auditor: Auditor, query: str) -> None:
+    auditor.get("AuditEvent", query)
+
+    event = own(auditor)
+    assert event.patient == ""
+    assert "***" in event.query
+    assert "999" not in event.query
+
+
+def test_l_an_nhs_number_of_which_the_trail_has_an_event_is_a_patients_id(empty: Auditor) -> None:
+    empty.keep(an_event(NOW, patient=NHS_NUMBER))
+    empty.get("AuditEvent", f"patient={NHS_NUMBER},9434765919")
+
+    assert {(each.patient, each.query) for each in empty.own_events()} == {
+        (NHS_NUMBER, "patient=***"),
+        ("", "patient=***"),
+    }
+    assert empty.get("AuditEvent", f"entity=Patient/{NHS_NUMBER}").status == 200
+    assert empty.own_events()[-1].query == f"entity=Patient/{NHS_NUMBER}"
+
+
 def test_a_bound_clients_search_names_its_own_patient_or_the_one_that_was_asked_for(auditor: Auditor) -> None:
     bound = auditor.as_caller("patient/AuditEvent.read", "4")
     bound.get("AuditEvent")

@@ -118,3 +118,39 @@ def test_promise_9_who_meets_a_conditional_reference_has_an_event(
 
     assert answers[0].status == status, answers[0].text
     assert whom(events) == expected
+
+
+NHS_NUMBER: Final = "9990000050"
+"""An NHS number, which is no id here."""
+TYPED: dict[str, Entry] = {
+    "a deletion": entry("DELETE", f"Patient/{NHS_NUMBER}"),
+    "an invalid update": entry("PUT", f"Patient/{NHS_NUMBER}", {**patient(gender="none"), "id": NHS_NUMBER}),
+    "a reference": entry("POST", "Observation", observation(f"Patient/{NHS_NUMBER}")),
+    "a condition": entry("PUT", f"Patient?_id={NHS_NUMBER}", patient()),
+    "an updates condition": entry("PUT", f"Patient?{NONE}", {**patient(gender="none"), "id": NHS_NUMBER}),
+    "a conditional reference": entry("POST", "Observation", observation(f"Patient?_id={NHS_NUMBER}")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", TYPED)
+def test_l_an_nhs_number_typed_as_an_id_is_in_no_event_of_any_write(
+    recorded: tuple[Writer, Record], case: str, way: str
+) -> None:
+    writer, record = recorded
+    events = record.since(lambda: WAYS[way](writer, TYPED[case]))
+
+    assert events
+    assert whom(events) == set()
+    assert not any(NHS_NUMBER in str(event) for event in events)
+
+
+def test_l_an_nhs_number_that_is_the_id_of_a_patient_is_recorded_of_him_in_a_transaction(
+    recorded: tuple[Writer, Record],
+) -> None:
+    writer, record = recorded
+    writer.made({**patient(), "id": NHS_NUMBER})
+
+    assert whom(record.since(lambda: Bundles(writer).send(transaction(TYPED["an invalid update"])))) == {NHS_NUMBER}
+    assert whom(record.since(lambda: Bundles(writer).send(transaction(TYPED["a deletion"])))) == {NHS_NUMBER}
+    assert whom(record.since(lambda: Bundles(writer).send(transaction(TYPED["a reference"])))) == {NHS_NUMBER}

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.audit.event import AuditEvent
 from careconnect.audit.query import MAX_PATIENTS
+from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_EVENT
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.http.writes import LONG_TEXT
 from careconnect_testing.parts.stores import FHIR_BASE, Reader, load, reader_in_memory
@@ -265,6 +266,13 @@ BY_NUMBER = [
     (f"Observation?performer={NHS_NUMBER}&code=none", 200),
     (f"Observation?patient:not={NHS_NUMBER}", 400),
     ("Patient?_id=999+000+0050", 200),
+    *(
+        (f"Observation?subject={url}", 200)
+        for url in (f"https://else.where/Patient/{NHS_NUMBER}", f"urn:x:{NHS_NUMBER}")
+    ),
+    # The directory's function cannot look a patient up.
+    (f"PractitionerRole?practitioner=Patient/{NHS_NUMBER}", 200),
+    (f"Practitioner/{NHS_NUMBER}", 404),
 ]
 
 
@@ -294,6 +302,41 @@ def test_l_an_nhs_number_that_is_the_id_of_a_patient_is_recorded_of_him(tmp_path
             (NHS_NUMBER, "_id=***"),
             ("", "_id=***"),
         }
+
+
+def test_l_of_more_ids_than_are_looked_up_all_others_are_in_no_event(reader: Reader, tmp_path: Path) -> None:
+    numbers = [f"{each:09}{check}" for each in range(200) if (check := _check_digit(f"{each:09}")) < 10]
+    first, many, last = numbers[0], numbers[: MAX_PATIENTS + 1], numbers[-1]
+    load(reader, write_records(tmp_path, [{"resourceType": "Patient", "id": last}]))
+
+    reader.post("Observation/_search", f"_id={','.join(many)}&patient={first},{last}")
+
+    assert {each.patient for each in reader.kept.events} == {"", last}
+    assert {each.query for each in reader.kept.events} == {"_id=***&patient=***"}
+    load(reader, write_deletion(tmp_path, "Patient", last))
+
+
+def _check_digit(digits: str) -> int:
+    return -sum(weight * int(digit) for weight, digit in zip(range(10, 1, -1), digits, strict=True)) % 11
+
+
+def test_l_whom_a_page_finds_under_an_nhs_number_is_not_looked_up(tmp_path: Path) -> None:
+    with reader_in_memory() as reader:
+        load(reader, write_records(tmp_path, [{"resourceType": "Patient", "id": NHS_NUMBER, "gender": "male"}]))
+        reader.calls.clear()
+        reader.get("Patient", "gender=male")
+
+        assert reported(reader) == allowed(NHS_NUMBER)
+        # Its body alone.
+        assert reader.calls.count("BatchGetItem") == 1
+
+
+def test_l_each_id_that_is_looked_up_costs_the_client_as_much_as_an_event(tmp_path: Path) -> None:
+    with reader_in_memory() as reader:
+        for _ in range(UNCOUNTED_UNITS // (2 * UNITS_PER_EVENT) + 1):
+            assert reader.get("Observation", f"patient={NHS_NUMBER}&_id=9434765919").status == 200
+
+        assert reader.counters.charges == [UNCOUNTED_UNITS + 2 * UNITS_PER_EVENT]
 
 
 def test_l_only_such_an_id_costs_a_round_trip_and_is_kept_if_that_fails(reader: Reader) -> None:

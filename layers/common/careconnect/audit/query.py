@@ -4,6 +4,7 @@ A name is recorded if the server knows it, and counted otherwise. A value is lef
 names another patient than the event's.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -45,6 +46,9 @@ _ABSENCE: Final = ("true", "false")
 _OF_RESULT: Final = frozenset((*SEARCH_PARAMETERS, *HISTORY_PARAMETERS, "_cursor"))
 _MAX_STEPS: Final = 4
 """References that a chained name is followed along: more than any search supports."""
+
+_PARTS: Final = re.compile("[/:?#=|]")
+"""The characters between the parts of another server's URL, or of a URN."""
 
 _SAFE: Final = ":/,.-_~$|*"
 
@@ -230,7 +234,7 @@ def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value
 def _numbered(leaves: Sequence[_Leaf], value: str, fhir_base: str) -> tuple[str, ...] | None:
     """Return the keys of the resources that may have a value's id, if that is an NHS number; None if it is not.
 
-    Written in groups it may be no id at all, which no resource has.
+    Written in groups it may be no id at all, which no resource has, as of another server.
     """
     keys: dict[str, None] = {}
     is_number = False
@@ -240,9 +244,11 @@ def _numbered(leaves: Sequence[_Leaf], value: str, fhir_base: str) -> tuple[str,
         if parameter is ID_PARAMETER:
             types, resource_id = (type_.name,), value.rpartition("|")[2]
         elif parameter.type is ParameterType.REFERENCE:
-            named, slash, rest = value.removeprefix(fhir_base + "/").partition("/")
+            local = value.removeprefix(fhir_base + "/")
+            named, slash, rest = local.partition("/")
             types = (named,) if slash else (modifier,) if modifier in parameter.targets else parameter.targets
             resource_id = rest.partition("/")[0] if slash else named
+            is_number = is_number or (":" in local and any(map(is_nhs_number, _PARTS.split(local))))
         if is_nhs_number(resource_id):
             is_number = True
             keys |= dict.fromkeys(f"{each}/{resource_id}" for each in types if valid_id(resource_id))

@@ -37,7 +37,7 @@ _WHY: Final[Mapping[int, str]] = {
 """The reason for a refusal by the status of the answer, where the error gives none."""
 
 WhichExist = Callable[[Collection[str]], Collection[str]]
-"""Returns those of the keys of resources (`Patient/4`) that one has or had, and those that it cannot look up."""
+"""Returns those of the keys of resources (`Patient/4`) that one has or had, as far as it can look them up."""
 
 Charge = Callable[[int], None]
 """Charges a number of events to somebody; raises the 429 error if that is too much."""
@@ -135,6 +135,8 @@ class EventRecorder:
 
         def on_new(patients: Collection[str]) -> None:
             new = [patient for patient in patients if patient not in self._stored]
+            # Whom the work finds is there: only ids that the request names are looked up.
+            self._existence |= {_key(patient): True for patient in self._found_among(new)}
             if new:
                 try:
                     charge(len(new))
@@ -235,14 +237,13 @@ class EventRecorder:
 
         Only events of patients that the request merely names may be refused. Those of its work are owed.
         """
-        owed = self._owed
-        if len(events) > 1 and status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._within:
-            if self._has_begun and self._found_among(event.patient for event in events):
-                owed += len(events)
-            else:
-                self.charge_refusal(len(events))
+        is_charged = len(events) > 1 and status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._within
+        is_of_work = self._has_begun and bool(self._found_among(event.patient for event in events))
+        owed, self._owed = self._owed + (len(events) if is_charged and is_of_work else 0), 0
         if owed:
             self.owe(owed)
+        if is_charged and not is_of_work:
+            self.charge_refusal(len(events))
 
     def _found_among(self, patients: Iterable[str]) -> list[str]:
         """Return the patients that the request does not name itself."""
@@ -258,26 +259,29 @@ class EventRecorder:
     def _absent_numbers(self, patients: Collection[str] = ()) -> Collection[str]:
         """Return the keys with an NHS number, of the request and of patients, that no resource has or had.
 
-        Each is looked up once, before its first event. If that fails, none is known to be absent. What a write makes,
-        or may have made, is not looked up: it was absent before.
+        Each is looked up once, before its first event, and costs as much as an event: all patients, and of the others
+        so many that they are `MAX_PATIENTS` together. The rest counts as absent. If that fails, none is known to be
+        absent. What a write makes, or may have made, is not looked up: it was absent before.
         """
+        if self._within:
+            return ()
         if self._numbered is None:
             self._numbered = self._facts.numbered
-        numbered = (*self._numbered, *(f"{PATIENT.name}/{each}" for each in patients if is_nhs_number(each)))
-        if not numbered or self._within:
-            return ()
-        new = [key for key in dict.fromkeys(numbered) if key not in self._existence][:MAX_PATIENTS]
+        whose = [_key(each) for each in (*patients, *self._facts.patients) if is_nhs_number(each)]
+        new = [key for key in dict.fromkeys((*whose, *self._numbered)) if key not in self._existence]
         if new:
+            sought = new[: max(len(whose), MAX_PATIENTS)]
             exist: Collection[str] = new
             with suppress(ApiError):
-                exist = self.which_exist(new)
+                exist = self.which_exist(sought)
+                self._owed += len(sought)
             self._existence |= {key: key in exist for key in new}
         return frozenset(key for key, exists in self._existence.items() if not exists)
 
     def _whose(self, patients: Collection[str]) -> list[str]:
         """Return the patients of events, each once: nobody in place of an id that is an absent NHS number."""
         absent = self._absent_numbers(patients)
-        return list(dict.fromkeys(NOBODY if f"{PATIENT.name}/{each}" in absent else each for each in patients))
+        return list(dict.fromkeys(NOBODY if _key(each) in absent else each for each in patients))
 
     def _await(self) -> BaseException | None:
         """Wait for all events in progress, and return the error of one."""
@@ -297,7 +301,9 @@ class EventRecorder:
                 ended[NOBODY] = self._of(NOBODY)
         elif self._within or not self._stored:
             outcome, why = outcome_of(status, refusal)
-            is_one_of_many = throttled or not self._caller.client_id
+            # Before its work any 429 is like others; after it one is that found nobody, and names nobody.
+            is_like_others = throttled and not (self._has_begun and self.facts.patients)
+            is_one_of_many = is_like_others or not self._caller.client_id
             self.identify(client_id=self._caller.client_id or refusal.claimed_client_id)
             about = refusal.patients or found.disclosed
             named = () if throttled else self.facts.patients
@@ -353,6 +359,10 @@ def outcome_of(status: int, refusal: ApiError) -> tuple[Outcome, str]:
     if status >= 500:
         return Outcome.FAILED, "error"
     return Outcome.REFUSED, refusal.why or _WHY.get(status, "bad request")
+
+
+def _key(patient: str) -> str:
+    return f"{PATIENT.name}/{patient}"
 
 
 def _without_number(target: str, absent: Collection[str]) -> str:

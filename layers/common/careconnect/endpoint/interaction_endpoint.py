@@ -87,11 +87,10 @@ class InteractionEndpoint(OutcomeEndpoint):
         raise NotImplementedError
 
     def which_exist(self, keys: Collection[str]) -> Collection[str]:
-        """Return those keys of resources that one has or had, and those of tables that are not readable."""
-        typed = {key: (type_, key.partition("/")[2]) for key in keys if (type_ := resource_type(key.partition("/")[0]))}
-        sought = {key: each for key, each in typed.items() if each[0].table in self.readable}
-        found = self.stored_keys(sought.values()) if sought else ()
-        return [key for key in typed if key in found or key not in sought]
+        """Return those keys of resources that one has or had, as far as the endpoint can look them up."""
+        parts = [(resource_type(type_name), id_) for type_name, _, id_ in (key.partition("/") for key in keys)]
+        sought = [(type_, id_) for type_, id_ in parts if type_ and type_.table in self.readable]
+        return self.stored_keys(sought) if sought else ()
 
     def path_of(self, request: Request) -> FhirPath:
         """Return the path of a request; raises the outcomes 404, also for a type of another table, and 400."""

@@ -152,13 +152,17 @@ class Quota:
     def owe_events(self, client_id: str, events: int, now: float) -> None:
         """Charge a client for the audit events of work that was done, whatever it has left: the rest is owed.
 
-        If the counters cannot be written, they are charged with the client's next write.
+        Few come together, as small writes do. If the counters cannot be written, they are charged with the client's
+        next write.
         """
-        units = events * UNITS_PER_EVENT
+        units = self._uncounted.pop(client_id, 0) + events * UNITS_PER_EVENT
+        if units <= UNCOUNTED_UNITS:
+            _remember(self._uncounted, client_id, units)
+            return
         try:
             self._add(client_id, int(now // WINDOW), units, _NO_LIMIT)
         except OutcomeError:
-            _remember(self._uncounted, client_id, self._uncounted.get(client_id, 0) + units)
+            _remember(self._uncounted, client_id, units)
 
     @contextmanager
     def charged(

@@ -149,6 +149,22 @@ def test_promise_9_a_request_that_is_throttled_after_its_work_is_an_event_of_eac
     ]
 
 
+def test_promise_9_a_429_that_names_patients_shares_its_event_with_no_other_once_its_work_has_begun() -> None:
+    def refuse(_events: int) -> None:
+        raise too_many_requests(1)
+
+    stored = StoredEvents()
+    for begins in (False, False, True, True):
+        request = recorder(stored)
+        request.facts = NAMED
+        if begins:
+            with pytest.raises(ApiError):
+                request.while_reading(refuse).disclose(["4"])
+        request.finish(429, too_many_requests(1))
+
+    assert reported(stored) == [("", "4", "throttled", 429)] * 3
+
+
 def test_promise_9_events_of_work_are_stored_whatever_is_left_of_the_quota_and_owed() -> None:
     def refuse(_events: int) -> None:
         raise too_many_requests(1)

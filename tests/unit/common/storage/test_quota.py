@@ -313,6 +313,15 @@ def test_events_of_work_that_was_done_are_owed_whatever_is_left() -> None:
     assert refusal(Quota(counters, 1_000), 1, NOW).headers == {"Retry-After": "80"}
 
 
+def test_few_events_of_work_that_was_done_are_charged_together() -> None:
+    counters = UsageCounters()
+    quota = Quota(counters, 1_000)
+    for _ in range(3):
+        quota.owe_events("client-1", 30, NOW)
+
+    assert counters.charges == [900]
+
+
 def test_events_that_could_not_be_charged_are_charged_with_the_next_write() -> None:
     counters = _Down()
     quota = Quota(counters, 1_000)
