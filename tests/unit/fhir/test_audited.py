@@ -581,11 +581,22 @@ def test_a_page_ends_before_the_match_that_would_tell_of_one_patient_too_many(
     assert "Patient/" not in answer.text
 
 
-def test_an_identifier_that_too_many_have_is_refused_and_tells_of_none_of_them(many: Reader) -> None:
+def test_an_identifier_that_too_many_have_is_refused_and_records_as_many_as_it_may(many: Reader) -> None:
     many.kept.events.clear()
 
-    assert many.get("Patient", "identifier=ward").issue["code"] == "too-costly"
-    assert reported(many) == [("", "4", "bad request", 400)]
+    answer = many.get("Patient", "identifier=ward")
+    assert answer.issue["code"] == "too-costly"
+    assert "Patient/" not in answer.text
+    assert len({event.patient for event in many.kept.events} - {""}) == len(many.kept.events) == MAX_PATIENTS
+
+
+def test_a_bound_client_that_asks_for_an_identifier_of_many_makes_a_bounded_number_of_events(many: Reader) -> None:
+    many.kept.events.clear()
+    answer = many.as_caller("patient/*.read", patient="p5").get("Patient", "identifier=ward")
+
+    assert (answer.ids(), answer.total) == (["p5"], 1)
+    assert [each.patient for each in many.kept.events if each.outcome == "0"] == ["p5"]
+    assert len([each for each in many.kept.events if each.outcome == "4"]) == MAX_PATIENTS
 
 
 def test_a_number_that_counts_many_is_nobodys(many: Reader) -> None:

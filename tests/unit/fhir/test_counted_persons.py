@@ -1,6 +1,7 @@
 """Totals and `next` links of searches that name persons: all of whom they tell are recorded (`audit.md`, Whose)."""
 
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
@@ -8,6 +9,7 @@ from careconnect.audit.query import MAX_PATIENTS
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.stores import Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import Resource, write_records
+from fhir_reader.search import includes
 
 SMITHS = 300
 COMMON = 130
@@ -16,6 +18,18 @@ COMMON = 130
 
 def patient(patient_id: str, family: str, **more: object) -> Resource:
     return {"resourceType": "Patient", "id": patient_id, "name": [{"family": family}], "gender": "female", **more}
+
+
+def request(request_id: str, whose: str, medication: str) -> Resource:
+    return {
+        "resourceType": "MedicationRequest",
+        "id": request_id,
+        "status": "active",
+        "intent": "order",
+        "identifier": [{"value": request_id}],
+        "subject": {"reference": f"Patient/{whose}"},
+        "medicationReference": {"reference": f"Medication/{medication}"},
+    }
 
 
 def encounter(encounter_id: str, whose: str) -> Resource:
@@ -31,11 +45,21 @@ def encounter(encounter_id: str, whose: str) -> Resource:
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     crowd = [
         *(patient(f"s{number:03}", "Smith", birthDate="1990-01-01") for number in range(SMITHS)),
-        *(patient(f"c{number:03}", f"Common{number:03}", birthDate="2020-01-01") for number in range(COMMON)),
-        patient("antic", "Antić", birthDate="1971-05-17"),
+        *(
+            patient(
+                f"c{number:03}",
+                f"Common{number:03}",
+                birthDate="2020-01-01",
+                identifier=[{"value": f"first-{most}"} for most in (98, 99, 100, 101, COMMON) if number < most],
+            )
+            for number in range(COMMON)
+        ),
+        patient("antic", "Antić", birthDate="1971-05-17", identifier=[{"value": "antic"}]),
         patient("norgaard", "Nørgaard", birthDate="2021"),
         *(encounter(f"e{number:03}", f"s{number:03}") for number in range(30)),
         encounter("visit", "antic"),
+        *(request(f"r{number:03}", f"c{number:03}", "pill") for number in range(COMMON)),
+        {"resourceType": "Medication", "id": "pill"},
     ]
     with reader_in_memory() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("crowd"), crowd))
@@ -132,7 +156,7 @@ def test_d_a_birth_year_cannot_be_told_by_differences_of_counts(reader: Reader, 
 
 
 def told_by(answer: Answer) -> tuple[object, ...]:
-    return answer.status, answer.total, answer.ids() if answer.status == 200 else (), bool(answer.link("next"))
+    return (answer.status, answer.total, answer.ids(), bool(answer.link("next"))) if answer.status == 200 else (400,)
 
 
 def test_a_number_of_many_resources_by_their_ids_is_of_all_their_patients(reader: Reader) -> None:
@@ -162,6 +186,55 @@ def test_what_another_request_names_leaves_less_room(reader: Reader) -> None:
     assert (answer.total, len(recorded)) == (1, 91)
 
 
+def test_a_page_that_ends_before_a_match_that_includes_too_much_records_its_patient(reader: Reader) -> None:
+    """Without that patient the page would have a total and no next link."""
+    others, asked = "family=Common000,Norgaard", "_revinclude=Encounter:patient"
+    with patch.object(includes, "MAX_INCLUDED", 0):
+        without, _ = ask(reader, "Patient", f"{others}&{asked}")
+        with_antic, recorded = ask(reader, "Patient", f"{others},Antić&{asked}")
+
+    assert without.ids() == with_antic.ids()
+    assert told_by(without) != told_by(with_antic)
+    assert "antic" in recorded
+
+
+@pytest.mark.parametrize("asked", ["name=smith", "name=smith&_summary=count", "birthdate=1971-05-17", "name=nobody"])
+def test_a_request_that_names_a_hundred_has_no_place_for_another(reader: Reader, asked: str) -> None:
+    """A match would be a hundred and first, so whatever is stored the answer is the same."""
+    named = {f"n{number}" for number in range(MAX_PATIENTS)}
+    answer, recorded = ask(reader, "Patient", f"{asked}&_id:not={','.join(named)}")
+
+    assert answer.issue["code"] == "too-costly"
+    assert recorded == named
+
+
+@pytest.mark.parametrize("asked", ["Patient?_id=", "MedicationRequest?patient="])
+def test_a_hundred_whose_records_alone_are_asked_for_are_answered(reader: Reader, asked: str) -> None:
+    named = [f"c{number:03}" for number in range(MAX_PATIENTS)]
+    path, query = asked.split("?")
+    answer, recorded = ask(reader, path, f"{query}{','.join(named)}&_count=100")
+
+    assert (answer.status, answer.total, recorded) == (200, MAX_PATIENTS, set(named))
+
+
+@pytest.mark.parametrize("most", [98, 99, 100, 101])
+def test_an_identifier_that_many_have_tells_of_nobody_who_is_not_recorded(reader: Reader, most: int) -> None:
+    """A hundred decoys with one identifier told whether anybody has another: the refusal was of nobody."""
+    without, _ = ask(reader, "Patient", f"identifier=first-{most}&_count=1")
+    with_antic, recorded = ask(reader, "Patient", f"identifier=first-{most},antic&_count=1")
+
+    assert "antic" in recorded or told_by(without) == told_by(with_antic)
+    assert len(recorded) == min(most + 1, MAX_PATIENTS)
+
+
+@pytest.mark.parametrize("more", ["", "&_summary=count"])
+def test_a_match_to_which_more_than_a_hundred_led_is_of_the_first(reader: Reader, more: str) -> None:
+    """The answer would be the same without any other one."""
+    answer, recorded = ask(reader, "Medication", f"_has:MedicationRequest:medication:patient.family=common{more}")
+
+    assert (answer.total, len(recorded)) == (1, 1)
+
+
 @pytest.fixture(scope="module")
 def crossing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader of observations of one patient during encounters of others, and of a medication that others take."""
@@ -176,18 +249,7 @@ def crossing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         }
         for number in range(3)
     ]
-    requests = [
-        {
-            "resourceType": "MedicationRequest",
-            "id": f"m{number}",
-            "status": "active",
-            "intent": "order",
-            "identifier": [{"value": f"rx{number}"}],
-            "subject": {"reference": f"Patient/p{number}"},
-            "medicationReference": {"reference": "Medication/shared"},
-        }
-        for number in range(3)
-    ]
+    requests = [request(f"rx{number}", f"p{number}", "shared") for number in range(3)]
     resources: list[Resource] = [
         *(patient(f"p{number}", f"Other{number}") for number in range(3)),
         patient("mine", "Mine"),
@@ -225,3 +287,14 @@ def test_the_patients_through_whose_resources_a_chain_led_to_a_match_are_recorde
 
     assert answer.status == 200
     assert recorded == patients
+
+
+@pytest.mark.parametrize("more", ["", "&_summary=count"])
+def test_of_several_resources_that_led_to_a_match_one_is_enough(crossing: Reader, more: str) -> None:
+    """Only of whom no other one takes the place, the answer depends: that patient is the only one to record."""
+    path, asked = "Medication", "_has:MedicationRequest:medication:identifier="
+    both, recorded = ask(crossing, path, f"{asked}rx0,rx1{more}")
+    alone = [ask(crossing, path, f"{asked}rx{number}{more}") for number in (0, 1)]
+
+    assert [told_by(each) for each, _ in alone] == [told_by(both)] * 2
+    assert recorded in [of_one for _, of_one in alone] == [{"p0"}, {"p1"}]

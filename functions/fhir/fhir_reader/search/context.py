@@ -17,7 +17,8 @@ class SearchContext:
 
     `store` is charged to `budget`. The request names patients by their ids (`named`) and by `identifiers`, which are
     looked up in the `uncharged` store for the audit trail alone. The stages add to `found` of whom the answer tells.
-    `met` keeps the resources through which chains lead, by condition and by key, if a criterion names persons.
+    If a criterion names persons, `places` are kept among the patients of whom the request may tell, for those of the
+    match that makes a difference, and `met` holds the resources through which chains lead, by condition and by key.
     """
 
     store: ResourceStore
@@ -30,4 +31,5 @@ class SearchContext:
     found: Disclosures = field(default_factory=Disclosures)
     named: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
+    places: int = 0
     met: dict[int, dict[str, dict[str, Entry]]] | None = None

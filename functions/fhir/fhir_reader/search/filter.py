@@ -84,12 +84,15 @@ def compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Crite
 def disclose_named_patients(type_: ResourceType, context: SearchContext) -> None:
     """Disclose the patients that a valid request names, before any look-up.
 
-    Those that the caller may not see are hidden. A request to the directory is about no patient. Raises the 429
-    outcome.
+    Those that the caller may not see are hidden. A request to the directory is about no patient. Raises the outcomes
+    429, and 400 if those who are named leave no place for a match.
     """
     if type_.table is Table.DIRECTORY:
         context.found.disclose([NOBODY])
         return
+    if context.places and not context.found.has_room_for(context.named, context.places):
+        # Whatever is stored: a match would be of one patient too many to record.
+        raise outcomes.too_many_patients()
     context.found.disclose(_seen(context.named, context))
     if context.identifiers:
         _look_up(context)
@@ -111,7 +114,8 @@ def _look_up(context: SearchContext) -> None:
     def find() -> Sequence[str]:
         parts = (islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1) for stream in streams)
         patients = _seen([entry.id for entry in chain.from_iterable(parts) if matches(entry)], context)
-        if not context.found.has_room_for(patients):
+        if not context.found.has_room_for(patients, max(context.places, 1)):
+            context.found.disclose_first(patients)
             raise outcomes.too_many_patients()
         return patients
 

@@ -46,22 +46,21 @@ def fill_page(
     the bodies and the audit events of all are requested at the same time. Raises the 400 outcome if one match alone
     includes more than an answer can hold, costs more than a request may, or is about more patients than one may audit.
 
-    `following` holds the next match, if there is one, of a search with a criterion that names persons; else it is None.
-    That there is a next match tells of its patient, who is disclosed too, and so are the patients through whose
+    `following` holds the next match, if the scan knows one, of a search with a criterion that names persons; else it is
+    None. That there is a next match tells of its patient, who is disclosed too, and so are the patients through whose
     resources the conditions `chained` led to a match.
     """
     read, after = (_with_led_through(page_entries(each), chained, context) for each in (matches, following or ()))
     name = "_revinclude" if reverse else "_include"
-    spare = 0 if following is None else 1
-    followed = _followed(read, includes, reverse, context, spare)
-    # The page may also end early, and then one of its own matches is the next.
+    followed = _followed(read, includes, reverse, context)
+    # A page may end before a match that does not fit: without that match the answer would have no `next`.
     next_ = [] if following is None else (read + after)[len(followed) :][:1]
     bodies = _bodies(followed, name, context, next_)
     lost = [match for match, _ in followed if _visible_body(match, bodies, context) is None]
     if lost and (includes or reverse):
         # A resource that a lost match included first may be included by another match too, or else by none.
         there = [match for match, _ in followed if match not in lost]
-        again = _followed(there, includes, reverse, context, spare)
+        again = _followed(there, includes, reverse, context)
         included = {(match.type, match.id): more for match, more in again}
         # The matches are not read again: one that was deleted only now would be lost with what it includes first.
         bodies = {**_bodies(again, name, context, known=bodies), **bodies}
@@ -88,11 +87,10 @@ def _followed(
     includes: Sequence[Include],
     reverse: Sequence[Include],
     context: SearchContext,
-    spare: int,
 ) -> list[_Followed]:
     """Return matches with their included resources, as many as one page may include and audit.
 
-    Room for `spare` more patients is left, for the next match.
+    The places for the next match are kept free.
     """
     if includes or reverse:
         found = follow_references(matches, includes, reverse, context)
@@ -104,9 +102,9 @@ def _followed(
         more = {*match.patients, *(patient for one in included for patient in _patients_of(one, context))} - patients
         if more:
             patients |= more
-            if not context.found.has_room_for(patients, spare):
+            if not context.found.has_room_for(patients, context.places):
                 if not position:
-                    context.found.disclose(match.patients[:spare])
+                    context.found.disclose_first(match.patients if context.places else ())
                     raise outcomes.too_many_patients()
                 return followed[:position]
     return followed

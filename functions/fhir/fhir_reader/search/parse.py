@@ -9,6 +9,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import (
     COMMON_PARAMETERS,
+    ID_PARAMETER,
     RESOURCE_TYPES,
     Follow,
     ResourceType,
@@ -20,7 +21,7 @@ from careconnect.search.criteria import Criterion, parse_criterion
 from careconnect.search.persons import names_persons
 from careconnect.search.result_parameters import Handling, Offer, sort_parameters
 from careconnect.search.values import SearchValueError, date_range
-from fhir_reader.search.chains.criteria import HAS, ChainedCondition, criteria_of, parse_chained
+from fhir_reader.search.chains.criteria import HAS, ChainedCondition, criteria_of, hops_of, parse_chained
 
 HISTORY: Final = "_history"
 SINCE: Final = "_since"
@@ -64,6 +65,13 @@ class SearchQuery:
         """True if a criterion names persons, at the end of a chain or a `_has` too."""
         conditions = (*self.criteria, *self.chained)
         return any(names_persons(*each) for condition in conditions for each in criteria_of(self.type, condition))
+
+    @property
+    def new_patients(self) -> int:
+        """The most patients of one match whom the search does not name, with those that chains lead through."""
+        own = ID_PARAMETER if self.type.is_patient else self.type.patient_parameter
+        is_named = any(each.parameter is own and not each.modifier for each in self.criteria)
+        return (self.type.has_patients and not is_named) + sum(map(hops_of, self.chained))
 
 
 def parse_search(

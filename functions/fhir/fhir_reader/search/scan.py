@@ -73,44 +73,67 @@ class Lookups(Protocol):
         """Return True if the budget allows lookups for this number of entries."""
 
 
-class CountedPatients:
-    """The patients of a total, for the audit trail (`audit.md`, Whose).
+class CountedPatients(Protocol):
+    """The patients of a total that is asked for, for the audit trail (`audit.md`, Whose)."""
 
-    With `all_or_none`, they are disclosed if they are at most `MAX_COUNTED_PATIENTS`, and else nobody is. Without it,
-    they are collected until they and those that are disclosed already are the most of a request: then they are full,
-    and the total is not told. So it is told of at most one less, and nobody can be the one who makes the difference.
-    `behind` gives the patients through whose resources the search led to a match.
+    @property
+    def is_full(self) -> bool:
+        """True if no more patients may be counted: the total is not told."""
+
+    @property
+    def to_disclose(self) -> Collection[str]:
+        """The patients of whom the answer tells, with or without the total."""
+
+    def add(self, match: Entry) -> None:
+        """Add the patients of one match."""
+
+
+class CountedPersons:
+    """The patients of a total if a criterion names persons: each is disclosed, whatever is then answered.
+
+    They are full as soon as they and those who are disclosed already leave fewer than `places`, the most patients of
+    one match. So nobody can be the one who makes the difference and is not disclosed. `led_through` gives the patients
+    through whose resources the search led to a match.
     """
 
-    def __init__(
-        self,
-        found: Disclosures,
-        *,
-        all_or_none: bool,
-        behind: Callable[[Entry], Iterable[str]] | None = None,
-    ) -> None:
+    def __init__(self, found: Disclosures, places: int, led_through: Callable[[Entry], Iterable[str]]) -> None:
         self._found = found
-        self._behind = behind
-        self._all_or_none = all_or_none
+        self._places = places
+        self._led_through = led_through
         self._patients: dict[str, None] = {}
 
     @property
     def is_full(self) -> bool:
-        """True if no more patients can be counted."""
-        return not self._all_or_none and not self._found.has_room_for(self._patients, spare=1)
+        """True if there is no room for the patients of one more match."""
+        return not self._found.has_room_for(self._patients, self._places)
 
     @property
     def to_disclose(self) -> Collection[str]:
-        """The patients that the total discloses."""
-        is_told = len(self._patients) <= MAX_COUNTED_PATIENTS and self._found.has_room_for(self._patients)
-        return self._patients if is_told or not self._all_or_none else ()
+        """All patients that were counted."""
+        return self._patients
+
+    def add(self, match: Entry) -> None:
+        """Add the patients of one match, and of what led to it."""
+        self._patients |= dict.fromkeys((*match.patients, *self._led_through(match)))
+
+
+class CountedFew:
+    """The patients of a total if no criterion names persons: they are disclosed if they are few, and else nobody is."""
+
+    is_full = False
+
+    def __init__(self) -> None:
+        self._patients: dict[str, None] = {}
+
+    @property
+    def to_disclose(self) -> Collection[str]:
+        """The patients that were counted, nobody if they are more than `MAX_COUNTED_PATIENTS`."""
+        return self._patients if len(self._patients) <= MAX_COUNTED_PATIENTS else ()
 
     def add(self, match: Entry) -> None:
         """Add the patients of one match."""
-        if not self._all_or_none or len(self._patients) <= MAX_COUNTED_PATIENTS:
+        if len(self._patients) <= MAX_COUNTED_PATIENTS:
             self._patients |= dict.fromkeys(match.patients)
-            if self._behind:
-                self._patients |= dict.fromkeys(self._behind(match))
 
 
 @dataclass(slots=True)

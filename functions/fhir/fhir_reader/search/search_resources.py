@@ -29,7 +29,9 @@ from fhir_reader.search.result_order import ResultOrder
 from fhir_reader.search.scan import (
     MAX_ENTRIES_OF_PAGE,
     Candidates,
+    CountedFew,
     CountedPatients,
+    CountedPersons,
     PageShare,
     ScanResult,
     candidates_of,
@@ -50,8 +52,8 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """
     if query.chained:
         authorise(query.type, query.chained, context.caller)
-        if query.names_persons:
-            context = replace(context, met={})
+    if query.names_persons:
+        context = replace(context, places=query.new_patients, met={} if query.chained else None)
     index = _index_order(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     disclose_named_patients(query.type, context)
@@ -175,8 +177,10 @@ class _PageScan:
         """Return the collector of a requested total's patients, None if no total is requested."""
         if not self._counts_exactly:
             return None
-        behind = partial(led_through, self._chained, context=self._context) if self._chained else None
-        return CountedPatients(self._context.found, all_or_none=not self._names_persons, behind=behind)
+        if not self._names_persons:
+            return CountedFew()
+        context = self._context
+        return CountedPersons(context.found, context.places, partial(led_through, self._chained, context=context))
 
     def position(self, entry: Entry) -> Position:
         """Return the cursor position of a result."""

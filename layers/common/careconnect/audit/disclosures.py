@@ -57,9 +57,18 @@ class Disclosures:
         if find:
             self.disclose(find())
 
+    def disclose_first(self, patients: Iterable[str]) -> None:
+        """Add the first of the patients of whom a refusal tells, as many as one request may tell of."""
+        new = [patient for patient in dict.fromkeys(patients) if patient not in self._disclosed]
+        self.disclose(new[: MAX_PATIENTS - len(self._disclosed.keys() - {NOBODY})])
+
     def hide(self, patients: Iterable[str], why: str = COMPARTMENT) -> None:
-        """Add patients of resources that the answer treats as absent, with a fixed word for the reason."""
-        self.hidden |= dict.fromkeys(patients, why)
+        """Add patients of resources that the answer treats as absent, with a fixed word for the reason.
+
+        No answer depends on them, so those beyond the most of a request are left out.
+        """
+        new = [patient for patient in dict.fromkeys(patients) if patient not in self.hidden]
+        self.hidden |= dict.fromkeys(new[: max(MAX_PATIENTS - len(self.hidden), 0)], why)
 
     def has_room_for(self, patients: Collection[str], spare: int = 0) -> bool:
         """Return True if the request may tell of these patients besides those that it discloses already.

@@ -5,7 +5,7 @@ import pytest
 from careconnect.search.result_parameters import Handling
 from careconnect_testing.parts.entries_in_memory import served
 from careconnect_testing.parts.stores import FHIR_BASE
-from fhir_reader.search.parse import parse_search
+from fhir_reader.search.parse import SearchQuery, parse_search
 
 NAMES = [
     *(f"Patient?{name}=x" for name in ("identifier", "name", "family", "given", "telecom", "phone", "email")),
@@ -35,14 +35,35 @@ NAMES_NOBODY = [
 ]
 
 
+def parsed_search(asked: str) -> SearchQuery:
+    type_name, _, query = asked.partition("?")
+    parameters = [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&")) if name]
+    return parse_search(
+        served(type_name), parameters, handling=Handling.STRICT, fhir_base=FHIR_BASE, now=1_800_000_000_000
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"), [*((asked, True) for asked in NAMES), *((asked, False) for asked in NAMES_NOBODY)]
 )
 def test_a_criterion_names_persons_if_its_values_tell_them_apart(asked: str, expected: bool) -> None:
-    type_name, _, query = asked.partition("?")
-    parameters = [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&")) if name]
-    parsed = parse_search(
-        served(type_name), parameters, handling=Handling.STRICT, fhir_base=FHIR_BASE, now=1_800_000_000_000
-    )
+    assert parsed_search(asked).names_persons is expected
 
-    assert parsed.names_persons is expected
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("Patient?name=smith", 1),
+        ("Patient?_id=4&name=smith", 0),
+        ("Patient?_id:not=4", 1),
+        ("Encounter?patient=4", 0),
+        ("Encounter?patient.name=smith", 2),
+        ("Encounter?patient=4&location.name=ward", 1),
+        ("Medication?_id=m1", 0),
+        ("Medication?_has:MedicationRequest:medication:patient.name=smith", 2),
+    ],
+)
+def test_a_match_tells_of_its_own_patient_and_of_one_for_each_reference_that_leads_to_it(
+    asked: str, expected: int
+) -> None:
+    assert parsed_search(asked).new_patients == expected

@@ -94,6 +94,17 @@ def criteria_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tup
             yield from criteria_of(condition.source, condition.inner)
 
 
+def hops_of(condition: SearchCondition) -> int:
+    """Return the most resources through which a condition leads to one match."""
+    match condition:
+        case Criterion():
+            return 0
+        case Chain():
+            return 1 + max(hops_of(branch.condition) for branch in condition.branches)
+        case Has():
+            return 1 + hops_of(condition.inner)
+
+
 def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]:
     """Return the references to resources of a type by which `_has` may search."""
     return [

@@ -1,6 +1,7 @@
 """Find the patients of the resources between a match and the end of a chain or `_has` (`audit.md`, Whose)."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from careconnect.storage.keys import resource_key
 from fhir_reader.search.chains.criteria import Chain, ChainedCondition, Has, SearchCondition
@@ -23,14 +24,17 @@ def note_met(condition: ChainedCondition, met: Iterable[Entry], context: SearchC
 def led_through(
     conditions: Iterable[SearchCondition], match: Entry | PageEntry, context: SearchContext
 ) -> Iterator[str]:
-    """Yield the patients of the resources through which conditions led to a match, as far as they are kept."""
+    """Yield the patients of the resources through which conditions led to a match, of one resource for each reference.
+
+    If several led there, the match does not depend on any of them: the first is enough.
+    """
     for condition in conditions:
         if context.met is None or not isinstance(condition, Chain | Has):
             continue
         own = [resource_key(match.type.name, match.id)]
         keys = match.values.get(condition.reference.name, ()) if isinstance(condition, Chain) else own
         by_key = context.met.get(id(condition), {})
-        for through in (entry for key in keys for entry in by_key.get(key, {}).values()):
+        for through in islice((entry for key in keys for entry in by_key.get(key, {}).values()), 1):
             yield from through.patients
             yield from led_through(_behind(condition, through), through, context)
 
