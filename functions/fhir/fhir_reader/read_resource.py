@@ -29,7 +29,7 @@ def read_resource(
     if version and version != str(stored.version):
         stored = _replaced(store, caller, type_, resource_id, version, before=stored)
     if stored.deleted:
-        raise outcomes.gone(stored.patients)
+        raise outcomes.gone(patients_in(type_, resource_id, stored))
     return stored
 
 
@@ -39,7 +39,7 @@ def read_current(store: ResourceStore, caller: Caller, type_: ResourceType, reso
     if stored is None:
         raise outcomes.not_found()
     if not caller.sees(type_, resource_id, stored.patients):
-        raise outcomes.out_of_compartment(patients_in(type_, resource_id, stored))
+        raise outcomes.out_of_compartment(stored.patients)
     return stored
 
 
@@ -59,5 +59,5 @@ def _replaced(
     if kept is None:
         raise outcomes.not_found(patients_in(type_, resource_id, before))
     if not caller.sees(type_, resource_id, kept.patients):
-        raise outcomes.out_of_compartment(patients_in(type_, resource_id, kept))
+        raise outcomes.out_of_compartment(kept.patients)
     return kept

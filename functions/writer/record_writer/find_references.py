@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable
 
 from careconnect.oauth.caller import Caller
 from careconnect_records.writes.target import Target
-from record_writer.checks.compartment import stored_patients
 from record_writer.find_target import sees
 
 FoundReferences = dict[str, tuple[str, ...]]
@@ -18,7 +17,7 @@ def find_references(caller: Caller, stored: Iterable[Target], previous: Collecti
     resource nor always remove the reference.
     """
     visible = (each for each in stored if each.exists and (each.key in previous or sees(caller, each)))
-    return {each.key: stored_patients(each, each.index) for each in visible}
+    return {each.key: each.patients for each in visible}
 
 
 def patients_referred_to(found: Iterable[FoundReferences]) -> list[str]:

@@ -10,7 +10,6 @@ from careconnect.oauth.caller import Caller
 from careconnect_records.items.identifier_locks import lock_of, locks_among
 from careconnect_records.writes.target import Target
 from record_writer import refusals
-from record_writer.checks.compartment import stored_patients
 from record_writer.record_store import ConflictError, RecordStore
 from record_writer.request.preconditions import Identifier
 from record_writer.request.write_request import Kind, WriteRequest
@@ -33,7 +32,7 @@ def find_target(
     target = store.read_with_body(absent)
     if target.index is None or sees(request.caller, target):
         return target
-    return replace(absent, hidden=stored_patients(target, target.index))
+    return replace(absent, hidden=target.patients)
 
 
 def sees(caller: Caller, target: Target) -> bool:
@@ -86,4 +85,4 @@ def _matching(
 
 def _patients(targets: Iterable[Target]) -> tuple[str, ...]:
     """Return the patients of stored targets, each once."""
-    return tuple(dict.fromkeys(patient for target in targets for patient in stored_patients(target, target.index)))
+    return tuple(dict.fromkeys(patient for target in targets for patient in target.patients))

@@ -66,6 +66,14 @@ def keys(actions: list[dict[str, Any]], verb: str) -> list[tuple[str, str]]:
     return [(each["pk"]["S"], each["sk"]["S"]) for each in found]
 
 
+def test_what_never_moved_names_no_former_patients() -> None:
+    first = stored(patient(active=True))
+    for plan in (planned(patient(active=False), first, LATER), planned(None, first, LATER)):
+        assert plan.body
+        assert "former_patients" not in plan.index
+        assert "former_patients" not in plan.body
+
+
 def test_a_new_resource_is_written_whole_where_there_is_none() -> None:
     plan = planned(patient(name=[{"family": "Leach"}]))
     actions = actions_of(plan)

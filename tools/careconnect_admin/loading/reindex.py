@@ -43,6 +43,8 @@ _CHUNK: Final = 100
 _WRITERS: Final = 4
 # DynamoDB's quota for a batch.
 _BATCH: Final = 25
+_STAMP: Final = ("version", "updated", "patient", "former_patients")
+"""The attributes of a body that its index record has too."""
 
 
 @dataclass(slots=True)
@@ -233,7 +235,7 @@ class _Rebuild:
 
     def _leave_unindexed(self, target: Target, body: Item, digest: str) -> None:
         """Write an index record that holds the version of a body, and nothing that a search finds."""
-        stamp: Item = {name: body[name] for name in ("version", "updated", "patient") if name in body}
+        stamp: Item = {name: body[name] for name in _STAMP if name in body}
         self.tables.client.put_item(
             TableName=self.tables.name(target.type.table), Item=index_item(target.type, target.key, digest, stamp)
         )

@@ -17,7 +17,15 @@ from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_admin.restoring.differences import Difference, differences
 from careconnect_records.items.actions import Item
-from careconnect_records.items.resource_items import body_item, digest_of, epoch_milliseconds, index_item, with_version
+from careconnect_records.items.resource_items import (
+    body_item,
+    digest_of,
+    epoch_milliseconds,
+    former_patients_of,
+    index_item,
+    patients_of,
+    with_version,
+)
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.release import Release
 from careconnect_records.parsing.exact_json import parse_json
@@ -123,7 +131,7 @@ class _Carrier:
         body = _item(self._restored.client, self._restored.name(table), target.key) if then else {}
         resource = None if "body" not in body else parse_json(body["body"]["S"])
         self._replaced[target.key] = replaced
-        self._announce([id_ for item in (replaced, body) for id_ in item.get("patient", {}).get("S", "").split()])
+        self._announce([id_ for item in (replaced, body) for id_ in patients_of(item)])
         copies = self._versions_from(target, then.version if then else 1)
         if not _is_same(resource, replaced):
             copies.append({**replaced, "sk": {"S": version_item(JSON_ITEM, int(replaced["version"]["N"]))}})
@@ -151,9 +159,17 @@ class _Carrier:
         if target.version > version or (target.version, target.updated) == (version, updated):
             return None
         number, time, method, status = _next_version(resource, replaced, now)
-        patients = tuple(replaced.get("patient", {}).get("S", "").split())
+        patients = patients_of(replaced)
         return plan_version(
-            target, resource, number, time, base_url=self._base_url, method=method, status=status, patients=patients
+            target,
+            resource,
+            number,
+            time,
+            base_url=self._base_url,
+            method=method,
+            status=status,
+            patients=patients,
+            former=(*former_patients_of(replaced), *patients),
         )
 
     def _write_unindexed(self, target: Target, resource: dict[str, Any] | None) -> None:
@@ -161,7 +177,7 @@ class _Carrier:
         replaced = self._replaced[target.key]
         version, time, method, status = _next_version(resource, replaced, epoch_milliseconds(self._clock()))
         stamp: Item = {"version": {"N": str(version)}, "updated": {"N": str(time)}}
-        stamp |= {name: replaced[name] for name in ("patient",) if name in replaced}
+        stamp |= {name: replaced[name] for name in ("patient", "former_patients") if name in replaced}
         stamped = None if resource is None else with_version(resource, version, time)
         index = index_item(target.type, target.key, digest_of(resource), stamp)
         for item in (index, body_item(target.key, stamped, stamp, method, status)):

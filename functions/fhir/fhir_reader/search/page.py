@@ -187,6 +187,8 @@ def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: S
             if left < 0 and more and not entries:
                 raise outcomes.too_costly(name, "one match includes more than a page holds")
             if about and not context.found.has_room_for(patients | about):
+                # That it does not fit tells of those in whose record it was, who are few.
+                context.found.disclose(entry.patients)
                 if not entries:
                     raise outcomes.too_many_patients()
                 break

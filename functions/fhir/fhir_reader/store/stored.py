@@ -35,8 +35,9 @@ NamedId = tuple[str, str]
 class StoredResource:
     """One version of a resource: `body` is its JSON text, `updated` is in epoch milliseconds.
 
-    `patients` are the ids of the patients whose compartments hold it. A deleted resource has no body. `method` and
-    `status` are those of the request that created the version.
+    `patients` are the ids of the patients whose compartments hold it, `former_patients` of those whose compartments
+    held a version before, which its number tells of. A deleted resource has no body. `method` and `status` are those of
+    the request that created the version.
     """
 
     body: str
@@ -46,6 +47,7 @@ class StoredResource:
     deleted: bool = False
     method: str = "PUT"
     status: int = 200
+    former_patients: tuple[str, ...] = ()
 
 
 def item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:
@@ -63,12 +65,13 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
         deleted=bool(item.get("gone", {}).get("BOOL", False)),
         method=item["method"]["S"],
         status=int(item["status"]["S"]),
+        former_patients=tuple(item["former_patients"]["S"].split()) if "former_patients" in item else (),
     )
 
 
 def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
-    """Return the ids of the patients that a resource is about: its own id, or the owners of its compartments."""
-    return (resource_id,) if type_.is_patient else stored.patients
+    """Return the ids of the patients of whom a version tells: its own id, or those whose record it is or was in."""
+    return (resource_id,) if type_.is_patient else stored.patients + stored.former_patients
 
 
 @dataclass(frozen=True, slots=True)

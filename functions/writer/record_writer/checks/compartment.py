@@ -6,19 +6,21 @@ from typing import Any
 from careconnect.fhir.resource_types import ResourceType, valid_id
 from careconnect_records.items.actions import Item
 from careconnect_records.items.references import fhir_base_of, target_of
+from careconnect_records.items.resource_items import former_patients_of, patients_of
 from careconnect_records.writes.target import Target
 
 
 def stored_patients(target: Target, *items: Item | None) -> tuple[str, ...]:
-    """Return the ids of a target's patients, each once: a Patient's own id, or those that its `items` name.
+    """Return the ids of the patients of whom the versions in `items` tell, each once.
 
-    Without an item there are none.
+    They are a Patient's own id, or those whose record the target is or was in. Without an item there are none.
     """
     stored = [item for item in items if item]
     if stored and target.type.is_patient:
         return (target.id,)
-    texts = (item["patient"]["S"] for item in stored if "patient" in item)
-    return tuple(dict.fromkeys(patient for text in texts for patient in text.split()))
+    return tuple(
+        dict.fromkeys(patient for item in stored for patient in (*patients_of(item), *former_patients_of(item)))
+    )
 
 
 def patients_in_body(type_: ResourceType, resource: Mapping[str, Any], root: str) -> tuple[str, ...]:

@@ -102,6 +102,31 @@ def texts_text(texts: Iterable[str]) -> str:
     return _compact(sorted(texts))
 
 
+def patients_of(item: Item | None) -> tuple[str, ...]:
+    """Return the ids of the patients whose compartments hold a version, by its body or its index record."""
+    return _ids_in(item, "patient")
+
+
+def former_patients_of(item: Item | None) -> tuple[str, ...]:
+    """Return the ids of the patients whose compartments held a version before, and do not hold this one."""
+    return _ids_in(item, "former_patients")
+
+
+def patients_stamp(patients: Iterable[str], former: Iterable[str]) -> Item:
+    """Return the attributes of a version in the compartments of `patients`, and of `former` ones before.
+
+    Each is absent if there are none. A patient may be in both.
+    """
+    held = list(dict.fromkeys(patients))
+    left = [each for each in dict.fromkeys(former) if each not in held]
+    named = {"patient": held, "former_patients": left}
+    return {name: {"S": " ".join(ids)} for name, ids in named.items() if ids}
+
+
+def _ids_in(item: Item | None, attribute: str) -> tuple[str, ...]:
+    return tuple(item[attribute]["S"].split()) if item and attribute in item else ()
+
+
 def item_size(item: Item) -> int:
     """Return the approximate size of an item in DynamoDB, in bytes of its names and of its texts in UTF-8."""
     size = 0

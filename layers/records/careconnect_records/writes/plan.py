@@ -18,8 +18,11 @@ from careconnect_records.items.resource_items import (
     body_item,
     digest_of,
     entry_item,
+    former_patients_of,
     index_item,
     item_size,
+    patients_of,
+    patients_stamp,
     with_version,
 )
 from careconnect_records.writes.target import Target
@@ -66,7 +69,7 @@ class WritePlan:
     @property
     def patients(self) -> frozenset[str]:
         """The ids of the patients whose compartments hold the resource, before or after the write."""
-        return frozenset((*self.index.get("patient", {}).get("S", "").split(), *self.target.patients))
+        return frozenset((*patients_of(self.index), *self.target.patients))
 
     @property
     def restores(self) -> bool:
@@ -160,7 +163,8 @@ def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: s
         int(body["version"]["N"]),
         int(body["updated"]["N"]),
         base_url=base_url,
-        patients=tuple(body.get("patient", {}).get("S", "").split()),
+        patients=patients_of(body),
+        former=former_patients_of(body),
     )
     return replace(plan, body=None)
 
@@ -175,12 +179,14 @@ def plan_version(
     method: str = "PUT",
     status: int = 200,
     patients: tuple[str, ...] = (),
+    former: tuple[str, ...] = (),
     digest: str = "",
 ) -> WritePlan:
     """Return the plan that stores a resource as this `version`, written at `updated` (epoch milliseconds).
 
-    A deletion (`resource` None) belongs to `patients`, as the deleted resource did. `digest` is the resource's, if it
-    was computed already. Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    A deletion (`resource` None) belongs to `patients`, as the deleted resource did. `former` are the patients in whose
+    compartments it was before, those of this version perhaps among them. `digest` is the resource's, if it was computed
+    already. Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
     """
     values: dict[str, list[Any]] = {}
     keys: list[Key] = []
@@ -191,9 +197,8 @@ def plan_version(
         keys = index_keys(target.type, target.id, values)
         patients = target.type.patients_of(target.id, values)
         references = targets_of(stamped, base_url=base_url)
-    stamp: Item = {"version": {"N": str(version)}, "updated": {"N": str(updated)}}
-    if patients:
-        stamp["patient"] = {"S": " ".join(patients)}
+    numbers: Item = {"version": {"N": str(version)}, "updated": {"N": str(updated)}}
+    stamp = numbers | patients_stamp(patients, former)
     body = body_item(target.key, stamped, stamp, method, status)
     index = index_item(
         target.type,

@@ -6,7 +6,13 @@ from functools import partial
 from typing import Any, Final
 
 from careconnect_records.items.identifier_locks import locks_among
-from careconnect_records.items.resource_items import IndexTooLargeError, TooLargeError, digest_of, item_size
+from careconnect_records.items.resource_items import (
+    IndexTooLargeError,
+    TooLargeError,
+    digest_of,
+    former_patients_of,
+    item_size,
+)
 from careconnect_records.writes.plan import WritePlan, plan_version
 from careconnect_records.writes.target import Target
 
@@ -17,6 +23,9 @@ MAX_REFERENCES: Final = 200
 """Resources that a resource refers to: each takes a reference count, as a value takes an index entry."""
 
 MAX_IDENTIFIERS: Final = 50
+
+MAX_FORMER_PATIENTS: Final = 20
+"""Patients whose record a resource has left: whatever shows its version number is an event of each (`audit.md`)."""
 
 # Each entry has all values of its resource, so its stored bytes grow with the square of the number of values.
 STORED_PER_BYTE: Final = 20
@@ -61,9 +70,14 @@ def plan_write(
         method="DELETE" if resource is None else method,
         status=status,
         patients=target.patients,
+        former=(*target.former_patients, *target.patients),
         digest=digest,
     )
-    return versioned(resource=None) if resource is None else _affordable(resource, versioned)
+    plan = versioned(resource=None) if resource is None else _affordable(resource, versioned)
+    # A restored resource may have more: it stays where it is, or goes back.
+    if len(former_patients_of(plan.index)) > max(MAX_FORMER_PATIENTS, len(target.former_patients)):
+        raise TooCostlyError(target.type.name, _MOVED)
+    return plan
 
 
 def _affordable(
@@ -98,6 +112,7 @@ def _indexed(plan: WritePlan) -> int:
     return sum(map(item_size, (plan.index, *plan.entries.values())))
 
 
+_MOVED: Final = f"a resource leaves the records of at most {MAX_FORMER_PATIENTS} patients: create another one."
 _STORED: Final = "the index of a resource of n KB, and the resource itself, take at most 20 × n + 100 KB."
 _LIMITS: Final[tuple[tuple[_Measure, int, str], ...]] = (
     (_identifiers, MAX_IDENTIFIERS, f"a resource has at most {MAX_IDENTIFIERS} identifiers."),

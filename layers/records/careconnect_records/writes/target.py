@@ -10,7 +10,7 @@ from careconnect.storage.intents import TXN
 from careconnect.storage.keys import Key, entries_from, resource_key
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import IdentifierLock
-from careconnect_records.items.resource_items import DELETED
+from careconnect_records.items.resource_items import DELETED, former_patients_of, patients_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,12 @@ class Target:
     @property
     def patients(self) -> tuple[str, ...]:
         """The ids of the patients whose compartments hold the resource."""
-        return tuple(self.index.get("patient", {}).get("S", "").split()) if self.index else ()
+        return patients_of(self.index)
+
+    @property
+    def former_patients(self) -> tuple[str, ...]:
+        """The ids of the patients whose compartments held a former version, and do not hold the stored one."""
+        return former_patients_of(self.index)
 
     @property
     def condition(self) -> dict[str, Any]:

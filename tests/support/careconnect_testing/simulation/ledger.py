@@ -91,6 +91,10 @@ class Ledger:
         """Return the version that was current at a place, None if there was none yet."""
         return next((each for each in reversed(self.commits.get(key, ())) if each.place <= place), None)
 
+    def patients_before(self, key: str, version: int) -> set[str]:
+        """Return the patients in whose record a resource was before a version."""
+        return {patient for each in self.commits.get(key, ())[: version - 1] for patient in each.patients}
+
 
 def parts_of(batch: Exchange) -> Iterator[Exchange]:
     """Yield the entries of a batch as the exchanges that they would be alone; none if it was refused as a whole."""

@@ -1,5 +1,6 @@
 """Rebuilding everything but the bodies, while all other access to the tables is refused (ADR 31)."""
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -283,6 +284,31 @@ def test_a_write_in_steps_whose_state_is_lost_was_not_done(reader: Reader) -> No
     run(reader)
 
     assert held(reader) == before
+
+
+@pytest.mark.parametrize("date", ["2020-01-01", "0000-01-01"])
+def test_what_has_moved_tells_of_all_in_whose_record_it_was_also_if_it_cannot_be_indexed(
+    reader: Reader, date: str
+) -> None:
+    writer = Writer(reader)
+    for whose in ("4", "5"):
+        writer.made({**observation(f"Patient/{whose}"), "id": "moved"})
+    reader.client.update_item(
+        TableName=reader.tables.record,
+        Key={"pk": {"S": "Observation/moved"}, "sk": {"S": "#json"}},
+        UpdateExpression="SET body = :body",
+        ExpressionAttributeValues={
+            ":body": {"S": json.dumps({**observation("Patient/5"), "id": "moved", "effectiveDateTime": date})}
+        },
+    )
+
+    assert run(reader).exit_code == (date < "0001")
+
+    new = Writer(reader.as_caller())
+    assert new.delete("Observation/moved").status == 204
+    reader.kept.events.clear()
+    assert new.reader.get("Observation/moved").status == 410
+    assert {event.patient for event in reader.kept.events} == {"4", "5"}
 
 
 def test_what_cannot_be_indexed_is_reported_and_stays_readable_and_writable(reader: Reader) -> None:

@@ -7,6 +7,7 @@ import pytest
 from careconnect_admin.restoring.differences import differences
 from careconnect_testing.aws.restorable_stack import NAMED, Restorable, versions
 from careconnect_testing.http.writes import observation
+from careconnect_testing.parts.stores import Reader
 
 
 class Killed(BaseException):
@@ -37,7 +38,7 @@ def test_killed_anywhere_it_is_run_again(stack: Restorable, left: int) -> None:
 
 def test_a_resource_that_cannot_be_indexed_is_carried_over_unindexed(stack: Restorable) -> None:
     date = "0000-01-01"
-    assert stack.writer.update({**observation("Patient/4"), "id": "odd"}).status == 201
+    assert stack.writer.update({**observation("Patient/5"), "id": "odd"}).status == 201
     restored = stack.restore()
     assert stack.writer.update({**observation("Patient/4"), "id": "odd", "status": "amended"}).status == 200
     body = f'{{"resourceType":"Observation","id":"odd","status":"final","effectiveDateTime":"{date}"}}'
@@ -53,3 +54,26 @@ def test_a_resource_that_cannot_be_indexed_is_carried_over_unindexed(stack: Rest
     reader = stack.serving(restored)
     assert reader.get("Observation/odd").json["effectiveDateTime"] == date
     assert [etag for etag, _ in versions(reader, "Observation/odd")] == ['W/"3"', 'W/"2"', 'W/"1"']
+    assert whom_a_read_tells_of(reader, "Observation/odd") == {"4", "5"}
+
+
+def test_what_was_moved_since_tells_of_all_in_whose_record_it_was(stack: Restorable) -> None:
+    for whose, id_ in (("4", "back"), ("5", "back"), ("4", "made")):
+        assert stack.writer.update({**observation(f"Patient/{whose}"), "id": id_}).status in (200, 201)
+    restored = stack.restore()
+    for whose, id_ in (("6", "back"), ("6", "made")):
+        assert stack.writer.update({**observation(f"Patient/{whose}"), "id": id_}).status == 200
+    assert stack.writer.delete("Observation/made").status == 204
+
+    assert stack.carry(restored) == 2
+
+    reader = stack.serving(restored)
+    assert whom_a_read_tells_of(reader, "Observation/back") == {"4", "5", "6"}
+    assert whom_a_read_tells_of(reader, "Observation/made") == {"4", "6"}
+
+
+def whom_a_read_tells_of(reader: Reader, path: str) -> set[str]:
+    """Return the patients of the events of a read."""
+    reader.kept.events.clear()
+    assert reader.get(path).status == 200
+    return {event.patient for event in reader.kept.events}

@@ -116,6 +116,10 @@ class StoredVersions:
             kept = self._item(table, key, version_item(JSON_ITEM, former))
             if kept is None or kept.get("body", {}).get("S", "") != text:
                 raise BrokenPromiseError(f"version {former} of {key} is not in the history as it was")
+        patients = tuple(index.get("patient", {}).get("S", "").split())
+        former_patients = set(index.get("former_patients", {}).get("S", "").split())
+        if former_patients != self.ledger.patients_before(key, version).difference(patients):
+            raise BrokenPromiseError(f"version {version} of {key} names {sorted(former_patients)} as former patients")
         stored = body.get("body", {}).get("S", "")
         self.known[key] = (version, stored)
         self.ledger.commits.setdefault(key, []).append(
@@ -125,7 +129,7 @@ class StoredVersions:
                 key,
                 version,
                 json.loads(stored) if stored else None,
-                tuple(index.get("patient", {}).get("S", "").split()),
+                patients,
                 self.scheduler.current.name,
             )
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from careconnect.audit.event import AuditEvent, Outcome, event_of
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import BUNDLES, OPERATOR_TASK, Exchange, Ledger, Walk, parts_of
-from careconnect_testing.simulation.promises.answers import patients_shown
+from careconnect_testing.simulation.promises.answers import patients_shown, shown
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.names import AUDIT
 from careconnect_testing.simulation.world.system import BrokenPromiseError
@@ -71,7 +71,11 @@ class Trail:
         if not events and (statuses or {status}) - {503} and done.sent.token:
             raise BrokenPromiseError(f"{done.step} was answered {status} without an event")
         allowed = {event.patient for event in events if event.outcome is Outcome.ALLOWED}
-        if unrecorded := patients_shown(done.answer) - allowed:
+        before = (
+            self.ledger.patients_before(f"{each['resourceType']}/{each['id']}", int(each["meta"]["versionId"]))
+            for each in shown(done.answer)
+        )
+        if unrecorded := patients_shown(done.answer).union(*before) - allowed:
             raise BrokenPromiseError(f"{done.step} showed {sorted(unrecorded)} without an event of theirs")
         if (
             status < 300
@@ -103,8 +107,7 @@ class Trail:
                 if event.outcome is Outcome.ALLOWED and sent[request_id].sent.method not in ("GET", "HEAD"):
                     self._check_made(event, stored, by_version)
         for made, commit in stored.items():
-            before = self.ledger.commits[commit.key][commit.version - 2].patients if commit.version > 1 else ()
-            patients = {*before, *commit.patients}
+            patients = {*self.ledger.patients_before(commit.key, commit.version), *commit.patients}
             if commit.task not in ("outside", OPERATOR_TASK) and not patients <= by_version[made]:
                 raise BrokenPromiseError(f"{made} was stored without its event for each of {sorted(patients)}")
 
