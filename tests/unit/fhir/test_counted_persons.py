@@ -54,7 +54,15 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             )
             for number in range(COMMON)
         ),
-        patient("antic", "Antić", birthDate="1971-05-17", identifier=[{"value": "antic"}]),
+        patient(
+            "antic",
+            "Antić",
+            birthDate="1971-05-17",
+            identifier=[{"value": "antic"}],
+            managingOrganization={"reference": "Organization/ward"},
+        ),
+        {"resourceType": "Organization", "id": "ward", "name": "Ward", "partOf": {"reference": "Organization/trust"}},
+        {"resourceType": "Organization", "id": "trust", "name": "Trust"},
         patient("norgaard", "Nørgaard", birthDate="2021"),
         *(encounter(f"e{number:03}", f"s{number:03}") for number in range(30)),
         encounter("visit", "antic"),
@@ -225,6 +233,31 @@ def test_an_identifier_that_many_have_tells_of_nobody_who_is_not_recorded(reader
 
     assert "antic" in recorded or told_by(without) == told_by(with_antic)
     assert len(recorded) == min(most + 1, MAX_PATIENTS)
+
+
+@pytest.mark.parametrize("asked", ["_summary=count", "_total=accurate&_count=1", "_count=1"])
+@pytest.mark.parametrize("decoys", [0, 95, 97, 98, 99])
+def test_decoys_in_a_reference_of_the_directory_leave_nobody_unrecorded(
+    reader: Reader, asked: str, decoys: int
+) -> None:
+    """They took the room of those whom a number of at most twenty tells of."""
+    named = [f"Patient/d{number}" for number in range(decoys)]
+    query = f"organization.partof={','.join(['Organization/trust', *named])}&{asked}"
+    nobody, _ = ask(reader, "Patient", f"{query}&gender=male")
+    antic, recorded = ask(reader, "Patient", f"{query}&gender=female")
+
+    assert "antic" in recorded or (told_by(nobody) == told_by(antic) == (400,))
+
+
+@pytest.mark.parametrize("number", ["antic", "nobody"])
+def test_an_identifier_beside_ninety_nine_named_and_one_in_the_path_is_not_looked_up(
+    reader: Reader, number: str
+) -> None:
+    """The refusal told whether the number is anybody's, and recorded the named alone."""
+    named = ",".join(f"d{each}" for each in range(99))
+    answer, recorded = ask(reader, "Patient/d99/Encounter", f"patient={named}&patient.identifier={number}")
+
+    assert (answer.status, len(recorded)) == (400, MAX_PATIENTS)
 
 
 @pytest.mark.parametrize("more", ["", "&_summary=count"])

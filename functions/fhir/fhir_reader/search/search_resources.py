@@ -52,13 +52,15 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """
     if query.chained:
         authorise(query.type, query.chained, context.caller)
-    if query.names_persons:
+    # Who is named takes up room, also by a parameter that is ignored, or in a reference of the directory.
+    names_persons = query.names_persons or bool(context.named or context.identifiers)
+    if names_persons:
         context = replace(context, places=query.new_patients, met={} if query.chained else None)
     index = _index_order(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     disclose_named_patients(query.type, context)
     with context.budget.charged_to(_charged_parameter(query, context)):
-        scan = _PageScan(query, index, cursor, context)
+        scan = _PageScan(query, index, cursor, context, names_persons=names_persons)
         candidates, criteria, chained = scan.in_order(index) if index else scan.in_requested_order()
         # The identifiers were looked up meanwhile: the events of those who have them are stored beside the scan.
         context.found.settle()
@@ -83,7 +85,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
                 query.includes,
                 query.reverse_includes,
                 context,
-                following=after if query.names_persons else None,
+                following=after if names_persons else None,
                 chained=query.chained,
             )
             entries = page.entries
@@ -155,19 +157,25 @@ class _PageScan:
     """Chooses the entries that one page scans; `path_number` is the number of the access path that was chosen."""
 
     def __init__(
-        self, query: SearchQuery, index: IndexOrder | None, cursor: Cursor | None, context: SearchContext
+        self,
+        query: SearchQuery,
+        index: IndexOrder | None,
+        cursor: Cursor | None,
+        context: SearchContext,
+        *,
+        names_persons: bool,
     ) -> None:
         result, is_first = context.result, cursor is None
         self._type = query.type
         self._chained = query.chained
-        self._names_persons = query.names_persons
+        self._names_persons = names_persons
         self._criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
         self._index = index
         self._cursor = cursor
         self._context = context
         self._counts_exactly = is_first and result.exact_total
         self._may_tell_total = is_first and result.wants_total
-        self.counts = self._counts_exactly or (self._may_tell_total and not query.names_persons)
+        self.counts = self._counts_exactly or (self._may_tell_total and not names_persons)
         self._limit = MAX_ENTRIES if self._counts_exactly else MAX_ENTRIES_OF_PAGE
         self.wanted = 0 if result.only_total else result.count + 1
         self.share = PageShare(self._limit)
