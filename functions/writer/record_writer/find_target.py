@@ -72,14 +72,16 @@ def _matching(
     visible = [each for each in found if sees(request.caller, each)]
     if matches.more or len(visible) > 1:
         met.disclose(_patients(visible))
+        met.hide(_patients(each for each in found if each not in visible))
         raise refusals.cannot_be_met() if request.caller.patient else refusals.several_match()
     locks = {lock: matches.lock}
     if visible:
         return replace(visible[0], locks=locks)
     hidden = _patients(found) if found else None
-    if hidden is not None and request.kind is not Kind.DELETE:
+    if hidden is not None:
         met.hide(hidden or (NOBODY,))
-        raise refusals.cannot_be_met(why=refusals.COMPARTMENT)
+        if request.kind is not Kind.DELETE:
+            raise refusals.cannot_be_met(why=refusals.COMPARTMENT)
     return Target(type_, new_id(), locks=locks, hidden=hidden)
 
 

@@ -566,6 +566,28 @@ def test_conditional_references_are_events_of_whom_they_lead_to_and_limited(writ
     assert (answer.status, issues_in(answer)) == (400, [("too-costly", ("Bundle.entry",))])
 
 
+def test_whom_a_bound_clients_conditional_reference_meets_has_an_event_and_is_as_absent(writer: Writer) -> None:
+    recorded, record = with_record(writer)
+    for id_ in ("4", "9"):
+        recorded.made({**patient(id_), "id": id_})
+    encounter: Resource = {"resourceType": "Encounter", "status": "finished", "subject": {"reference": "Patient/9"}}
+    recorded.made({**encounter, "identifier": [{"system": "urn:hosp", "value": "SECRET"}], "id": "e"})
+    bound = Bundles(recorded.as_caller("patient/*.cruds", patient="4", identifier_systems=("urn:hosp",)))
+
+    def send() -> Answer:
+        return bound.send(transaction(hidden_by_reference()[0]))
+
+    record.forget()
+    hidden = send()
+    events = {(each.patient, each.why) for each in record.all()}
+    assert recorded.delete("Encounter/e").status == 204
+    absent = send()
+
+    assert (hidden.status, hidden.json) == (absent.status, absent.json)
+    assert hidden.status == 412
+    assert ("9", "compartment") in events
+
+
 SECRET = "identifier=urn:hosp|SECRET"
 
 

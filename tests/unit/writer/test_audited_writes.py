@@ -455,6 +455,41 @@ def bound(writer: Writer) -> Writer:
     return writer.as_caller(patient="own", identifier_systems=("urn:x",))
 
 
+def test_promise_9_a_bound_clients_condition_that_too_many_meet_is_of_them(recorded: tuple[Writer, Record]) -> None:
+    """With one holder less the deletion would find none."""
+    writer, record = recorded
+    for number in range(51):
+        writer.made({**observation(OTHER), "identifier": MATCHING["identifier"], "id": f"of-other-{number}"})
+    assert writer.delete("Observation/of-own").status == 204
+
+    answers: list[Answer] = []
+    events = record.since(lambda: answers.append(bound(writer).delete("Observation", CONDITION)))
+    assert answers[0].status == 412
+    assert outcomes_of(events) == [("other", "4", "compartment")]
+
+
+def test_promise_9_of_a_condition_that_too_many_meet_those_who_are_read_are_recorded(
+    recorded: tuple[Writer, Record],
+) -> None:
+    """Several meet it, with or without any one of the others."""
+    writer, record = recorded
+    for number in range(60):
+        writer.made({**patient("9434765919"), "id": f"p{number:02}"})
+
+    def create() -> None:
+        answers.append(writer.create(patient(), If_None_Exist=f"identifier={NHS_NUMBER}|9434765919"))
+
+    answers: list[Answer] = []
+    several = record.since(create)
+    unread = next(f"p{number:02}" for number in range(60) if f"p{number:02}" not in {each.patient for each in several})
+    assert writer.delete(f"Patient/{unread}").status == 204
+    without = record.since(create)
+
+    assert (answers[0].status, len(several)) == (412, 50)
+    assert (answers[1].status, answers[1].json) == (answers[0].status, answers[0].json)
+    assert {each.patient for each in without} == {each.patient for each in several}
+
+
 CLOSED: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
     "patch": (lambda one: one.patch("Observation/of-other", AMEND), 404, "other"),
     "update": (lambda one: one.update({**OF_OWN, "id": "of-other"}), 404, "other"),
