@@ -4,25 +4,22 @@ A write stops at its first refusal. A judgement collects those of each check, an
 judge what is left.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from careconnect.audit.disclosures import Disclosures
-from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir.outcomes import Issue, OutcomeError, outcome_of
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.oauth.scopes import Letter
-from careconnect_records.items.references import FoundReference, fhir_base_of, references_of, target_of
+from careconnect_records.items.references import fhir_base_of, references_of, target_of
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.check_entries import require_own_resource
 from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
-from record_writer.checks.references import reference_faults, targets_among
 from record_writer.checks.valid_resource import newly_broken, require_writable, resource_faults
-from record_writer.complete_faults import is_too_much
-from record_writer.find_references import find_references, patients_referred_to
+from record_writer.judge_references import judge_references
 from record_writer.prepare import Prepared, limits_refused
 from record_writer.record_store import RecordStore
 from record_writer.request.write_entry import ALONE
@@ -101,11 +98,10 @@ class Judgement:
     def _judge_deletion(
         self, prepare: Callable[[], Prepared], referring_types: Callable[[Prepared], Collection[str]]
     ) -> None:
-        caller = self._request.caller
         prepared = self._prepared(prepare)
         if prepared is None:
             return
-        unreadable = {each.name for each in RESOURCE_TYPES if not caller.may(each, Letter.READ)}
+        unreadable = self._unreadable
         if known := set(referring_types(prepared)).difference(unreadable):
             self._errors += outcome_of(refusals.still_referred_to(known, others=False)).issues
         elif unreadable:
@@ -137,32 +133,20 @@ class Judgement:
 
     def _judge_references(self, prepared: Prepared | None) -> None:
         """Judge the references to resources of types that the token may read, and tell nothing of the others."""
-        request = self._request
-        if prepared is None and request.kind is Kind.UPDATE and request.caller.patient:
-            # The stored version may keep references that a bound client cannot see.
-            return
-        references = list(references_of(request.resource))
-        referenced = targets_among(references, request.root)
-        if is_too_much(referenced.values()):
-            return
-        own = f"{request.type.name}/{request.id}" if request.id else ""
-        told = {key: each for key, each in referenced.items() if request.caller.may(each.type, Letter.READ)}
-        untold = {key for key in referenced if key not in told and key != own}
-        stored = self._store.read_summaries(told.values())
-        found = find_references(request.caller, stored.values(), prepared.target.references if prepared else ())
-        patients = patients_referred_to([found])
-        if len(patients) > MAX_PATIENTS:
-            self._errors += outcome_of(refusals.refers_to_too_many_patients(request.type)).issues
-            return
-        self._met.disclose(patients)
-        there = {own, *found, *untold}
-        self._errors += reference_faults(request.resource, references, there, request.root)
-        self._untold += _untold_of(references, untold, request.root)
+        request, untold = self._request, self._unreadable
+        previous = prepared.target.references if prepared else None
+        self._errors += judge_references(request, request.resource, self._store, self._met, previous, untold=untold)
+        self._untold += _untold_of(request, untold)
+
+    @property
+    def _unreadable(self) -> set[str]:
+        """The names of the types that the token may not read."""
+        return {each.name for each in RESOURCE_TYPES if not self._request.caller.may(each, Letter.READ)}
 
 
-def _untold_of(references: Iterable[FoundReference], keys: Collection[str], root: str) -> Iterator[Issue]:
-    """Yield an information for each reference that leads to one of the `keys`."""
-    for each in references:
-        target = target_of(each.text, fhir_base_of(root))
-        if target and target.key in keys and each.allows(target.type_name):
+def _untold_of(request: WriteRequest, types: Collection[str]) -> Iterator[Issue]:
+    """Yield an information for each reference to another resource of one of the types."""
+    for each in references_of(request.resource):
+        target = target_of(each.text, fhir_base_of(request.root))
+        if target and target.type_name in types and each.allows(target.type_name) and target.key != request.key:
             yield Issue("suppressed", _UNTOLD.format(target.type_name), "information", each.expression)

@@ -36,8 +36,8 @@ from record_writer.check_entries import (
 )
 from record_writer.checks.references import require_references, targets_among
 from record_writer.checks.valid_resource import newly_broken, resource_faults
-from record_writer.complete_faults import are_readable, missing_references
 from record_writer.find_references import FoundReferences, find_references, patients_referred_to
+from record_writer.judge_references import are_readable, judge_references
 from record_writer.judge_write import Judgement
 from record_writer.prepare import ORDER, Preparation, Prepared, RequireValid, limits_refused, require_match
 from record_writer.price import UNITS_PER_LOOKUP, first_price, second_price
@@ -150,9 +150,9 @@ class ResourceWriter:
         if invalid:
             if entries[0].is_alone and are_readable(invalid[0]):
                 self._charge(entries, paid, bill)
-                met = begin()
-                met.disclose(entries[0].request.named)
-                invalid[0] += missing_references(entries[0].request, entries[0].request.resource, self.store, met)
+                met, request = begin(), entries[0].request
+                met.disclose(request.named)
+                invalid[0] += judge_references(request, request.resource, self.store, met, None)
             raise refusals.invalid_resources(invalid)
         require_distinct(entries, _known_keys(entries))
         conditional = conditional_references(entries)
@@ -302,7 +302,8 @@ class _Attempt:
         if faults and are_readable(faults):
             units = UNITS_PER_LOOKUP * len(targets_among(references_of(resource), request.root))
             with self._paying(units):
-                faults += missing_references(request, resource, self.store, met, target.references, self.full_urls)
+                previous, full_urls = target.references, self.full_urls
+                faults += judge_references(request, resource, self.store, met, previous, full_urls=full_urls)
         if faults:
             raise outcomes.invalid_resource(faults[:MAX_FAULTS])
 
@@ -414,8 +415,7 @@ def _unpaid(entries: Sequence[WriteEntry], prices: Mapping[int, int]) -> int:
 
 def _known_keys(entries: Sequence[WriteEntry]) -> dict[int, str]:
     """Return the keys of the resources that entries name by their ids, by position."""
-    named = [each for each in entries if each.request.id and each.request.condition is None]
-    return {each.position: f"{each.request.type.name}/{each.request.id}" for each in named}
+    return {each.position: each.request.key for each in entries if each.request.id and each.request.condition is None}
 
 
 def _may_know(caller: Caller, type_name: str) -> bool:

@@ -409,10 +409,15 @@ def test_a_resource_that_refers_into_the_records_of_more_than_a_hundred_patients
         targets.append(writer.made({**observation(f"Patient/{one['id']}"), "id": f"of-p{number}"}))
     related = [{"target": {"reference": f"Observation/{each['id']}"}} for each in targets]
     answers: list[Answer] = []
-    events = record.since(lambda: answers.append(writer.send("POST", path, observation(OWN, related=related))))
+    for body, codes in (
+        (observation(OWN, related=related), ["too-costly"]),
+        (observation(OWN, related=related, status="odd"), ["code-invalid", "too-costly"]),
+    ):
+        events = record.since(lambda body=body: answers.append(writer.send("POST", path, body)))  # type: ignore[misc]
 
-    assert answers[0].issue["code"] == "too-costly"
-    assert [event.patient for event in events] == ["own"]
+        told = [each["code"] for each in answers[-1].json["issue"] if each["severity"] == "error"]
+        assert told == codes
+        assert [event.patient for event in events] == ["own"]
     assert writer.create(observation(OWN, related=related[:99])).status == 201
 
 

@@ -128,6 +128,16 @@ def test_a_bound_client_may_correct_its_own_and_learns_nothing_of_others(writer:
     assert [(answer.status, answer.text) for answer in others] == [(404, others[0].text)] * 2
 
 
+def test_a_bound_client_is_told_its_wrong_references_beside_those_that_the_stored_version_has(writer: Writer) -> None:
+    writer.made({**patient(), "id": "5"})
+    referring = {**BROKEN, "asserter": {"reference": "Patient/5"}}
+    writer.made({**referring, "clinicalStatus": "active"})
+    wrong = {**referring, "context": {"reference": "Encounter/never"}}
+
+    answer = writer.as_caller("patient/*.cruds", patient="4").update(wrong)
+    assert issues_in(answer) == [STATUS, ("not-found", ("Condition.context",))]
+
+
 def test_an_update_that_breaks_one_is_refused_before_anything_is_written(writer: Writer) -> None:
     writer.made({**BROKEN, "clinicalStatus": "active"})
     writer.calls.clear()

@@ -44,6 +44,11 @@ class WriteRequest:
     paid: int = 0
 
     @property
+    def key(self) -> str:
+        """The key of the resource that the path or the body names by its id, empty if neither does."""
+        return f"{self.type.name}/{self.id}" if self.id else ""
+
+    @property
     def named(self) -> tuple[str, ...]:
         """The patients that the path or the body names."""
         return ((self.id,) if self.id and self.type.is_patient else ()) + self.patients
