@@ -1,10 +1,15 @@
 """Find the resources of this server that resources refer to, within the caller's compartment."""
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
+from careconnect.audit.query import MAX_PATIENTS
 from careconnect.oauth.caller import Caller
 from careconnect_records.writes.target import Target
 from record_writer.find_target import sees
+
+DECIDING: Final = MAX_PATIENTS + 1
+"""The patients that are disclosed of more than a write may refer to: only if there are no more, one of them decides."""
 
 FoundReferences = dict[str, tuple[str, ...]]
 """The patients whose record each resource is that exists for the caller, by its key."""

@@ -10,7 +10,7 @@ from careconnect_records.items.references import references_of
 from careconnect_records.writes.plan_write import MAX_REFERENCES
 from record_writer import refusals
 from record_writer.checks.references import reference_faults, targets_among
-from record_writer.find_references import find_references, patients_referred_to
+from record_writer.find_references import DECIDING, find_references, patients_referred_to
 from record_writer.record_store import RecordStore
 from record_writer.request.write_request import Kind, WriteRequest
 
@@ -49,7 +49,7 @@ def judge_references(
     stored = store.read_summaries(each for key, each in referenced.items() if key not in there)
     found = find_references(caller, stored.values(), previous or ())
     patients = patients_referred_to([found])
+    met.disclose(patients[:DECIDING])
     if len(patients) > MAX_PATIENTS:
         return list(outcome_of(refusals.refers_to_too_many_patients(request.type)).issues)
-    met.disclose(patients)
     return reference_faults(resource, references, there.union(found), request.root, full_urls)

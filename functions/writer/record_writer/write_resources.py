@@ -36,7 +36,7 @@ from record_writer.check_entries import (
 )
 from record_writer.checks.references import require_references, targets_among
 from record_writer.checks.valid_resource import newly_broken, resource_faults
-from record_writer.find_references import FoundReferences, find_references, patients_referred_to
+from record_writer.find_references import DECIDING, FoundReferences, find_references, patients_referred_to
 from record_writer.judge_references import are_readable, judge_references
 from record_writer.judge_write import Judgement
 from record_writer.prepare import ORDER, Preparation, Prepared, RequireValid, limits_refused, require_match
@@ -364,11 +364,11 @@ class _Attempt:
             there = [stored[key] for key in each.referenced if key in stored]
             found[each.entry.position] = find_references(self.caller, there, previous=each.target.references)
         patients = patients_referred_to(found.values())
+        # From here on the answer tells that these resources exist, also if it is a refusal.
+        met.disclose(patients[:DECIDING])
         if self.ordered[0].is_alone and len(patients) > MAX_PATIENTS:
             raise refusals.refers_to_too_many_patients(self.ordered[0].request.type)
         self._require_room_for(prepared, [*made, *patients], met)
-        # From here on the answer tells that these resources exist, also if it is a refusal.
-        met.disclose(patients)
         full_urls = self.full_urls
         for each, resource in sorted(judged, key=lambda one: one[0].entry.position):
             request = each.entry.request
