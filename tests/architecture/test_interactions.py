@@ -37,9 +37,11 @@ from careconnect.fhir.resource_types import Table, served_type
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.http.messages import Response, parse_request
 from careconnect.oauth.scopes import READING, WRITING, Letter
+from careconnect.storage.quota import Quota
 from careconnect_admin.documents.api_paths import API, with_paths
 from careconnect_admin.documents.capability_statement import capability_statement
 from careconnect_admin.documents.openapi.document import openapi_document
+from careconnect_testing.parts.usage_counters import no_limit
 from fhir_reader.app import FhirEndpoint
 from record_writer.app import WriterEndpoint
 from scope_authorizer.policy_for import Direction, gateway_of, policy_for
@@ -87,8 +89,8 @@ class _Everyone(InteractionEndpoint):
     table = Table.RECORD
 
     @property
-    def client_quota(self) -> None:
-        return None
+    def client_quota(self) -> Quota:
+        return no_limit()
 
     def _answer(self, requested: Requested) -> Response:
         if requested.interaction.agent is Agent.READER:

@@ -46,10 +46,7 @@ Handler = Callable[[Any, Requested], Response]
 
 
 class InteractionEndpoint(OutcomeEndpoint):
-    """An endpoint that answers the rows of the table of interactions for which it has handlers, for types of `table`.
-
-    `quota` is charged with the events of a refusal that names several patients; None charges nothing.
-    """
+    """An endpoint that answers rows of the table of interactions by its `handlers`, for types of `table`."""
 
     __slots__ = ()
     handlers: ClassVar[Mapping[Interaction, Handler]]
@@ -57,17 +54,17 @@ class InteractionEndpoint(OutcomeEndpoint):
 
     @property
     @abstractmethod
-    def client_quota(self) -> Quota | None:
-        """The quota of the clients."""
+    def client_quota(self) -> Quota:
+        """The quota of the clients, which pays for the events of a refusal that names several patients, too."""
 
     def answer(self, context: RequestContext) -> Response:
         """Return the response to an interaction; raises `OutcomeError`."""
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
-        if quota := self.client_quota:
-            context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
-            context.recorder.owe = lambda events: quota.owe_events(caller.client_id, events, context.now)
+        quota = self.client_quota
+        context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+        context.recorder.owe = lambda events: quota.owe_events(caller.client_id, events, context.now)
         context.recorder.which_exist = self.which_exist
         path = self.path_of(request)
         interaction = interaction_of(path, request, self.handlers)

@@ -147,11 +147,10 @@ class RequestPipeline:
             internal = self.endpoint.errors.internal()
             return self._rendered(self._render(internal, context), context)
 
-    def respond(self, request: Request, share: BundleShare | None = None) -> Response:
+    def respond(self, request: Request, share: BundleShare) -> Response:
         """Answer a request that came within a Bundle: it is audited, counted and logged like any."""
         context = self._context(request)
-        if share:
-            context.share, context.bill = share, share.bill
+        context.share, context.bill = share, share.bill
         return self._response(context)
 
     def _response(self, context: RequestContext) -> Response:
