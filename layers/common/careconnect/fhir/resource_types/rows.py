@@ -106,9 +106,7 @@ TELECOM: Final = SearchParameter(
 
 def _completed(of: str, parameter: SearchParameter) -> SearchParameter:
     """Return a parameter with STU3's paths and targets, unless its row gives its own."""
-    defined = definition(of)["parameters"].get(parameter.name)
-    if defined is None:
-        return parameter
+    defined = definition(of)["parameters"][parameter.name]
     return replace(
         parameter,
         paths=parameter.paths or tuple(defined.get("paths", ())),
