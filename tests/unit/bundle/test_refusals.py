@@ -23,6 +23,7 @@ WHOLE: dict[str, tuple[Any, int, str, str]] = {
     "an entry that is none": (batch(MADE, []), 400, "structure", "Bundle.entry[1]"),  # type: ignore[arg-type]
     "an entry that is empty": (batch(MADE, {}), 400, "structure", "Bundle.entry[1]"),
     "no request": (batch(MADE, {"resource": patient()}), 400, "structure", "Bundle.entry[1].request"),
+    "a request that is none": (batch(MADE, {"request": "x"}), 400, "structure", "Bundle.entry[1].request"),
     "no method": (batch(MADE, {"request": {"url": "Patient"}}), 400, "structure", "Bundle.entry[1].request.method"),
     "a URL of an extension alone": (
         batch(MADE, {"request": {"method": "GET", "_url": {"extension": [{"url": "urn:x", "valueCode": "y"}]}}}),

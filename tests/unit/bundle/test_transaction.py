@@ -226,6 +226,13 @@ def test_a_faulty_conditional_reference_is_named_by_its_element(
     assert answer.json["issue"][0]["diagnostics"].startswith(f"performer[0] is a conditional reference. {text}")
 
 
+def test_a_condition_on_a_type_that_is_not_served_is_no_reference_that_is_looked_up(bundles: Bundles) -> None:
+    referring = observation("Patient/none", performer=[{"reference": f"Device?{CONDITION}"}])
+    answer = refused(bundles, created("", referring))
+
+    assert (answer.status, {code for code, _ in issues_in(answer)}) == (422, {"not-found"})
+
+
 def test_deletions_come_first_and_what_is_referred_to_is_judged_at_the_end(bundles: Bundles, writer: Writer) -> None:
     for id_ in ("a", "b"):
         writer.made({"resourceType": "Organization", "id": id_, "name": id_})

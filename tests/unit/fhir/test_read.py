@@ -339,7 +339,10 @@ def test_a_request_body_that_is_not_base64_is_a_bad_request(reader: Reader) -> N
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     request = fhir_event("POST", "Patient/_search", headers=form, body="é!", authorizer=reader.context)
 
-    assert reader.send(request | {"isBase64Encoded": True}).status == 400
+    as_json = {"Content-Type": "application/fhir+json"}
+    posted = fhir_event("POST", "Patient/4/$everything", headers=as_json, body="é!", authorizer=reader.context)
+
+    assert [reader.send(each | {"isBase64Encoded": True}).status for each in (request, posted)] == [400, 400]
 
 
 @pytest.mark.parametrize("name", event_names("PatientRecordFunction", "DirectoryFunction"))

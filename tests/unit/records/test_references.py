@@ -49,6 +49,10 @@ def test_a_reference_in_the_extension_of_one_repetition_of_a_primitive_is_found(
     }
 
 
+def test_what_is_beside_a_primitive_and_no_object_holds_no_reference() -> None:
+    assert found({"resourceType": "Observation", "_status": "Patient/4", "_comment": ["Patient/4", None]}) == {}
+
+
 def test_stu3_references_2_26_1_an_element_says_what_it_may_point_at() -> None:
     resource = {
         "resourceType": "Condition",

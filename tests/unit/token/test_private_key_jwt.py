@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import jwt
 import pytest
@@ -275,8 +275,24 @@ def test_rfc_8725_2_1_an_hmac_with_the_public_key_is_refused(keyed: Issuer) -> N
     assert keyed.assert_client(f"{head}.{body}.{mac}").status == 401
 
 
+HEADED: Final = jwt.encode({}, RSA_KEY, "RS256", {"kid": "key-1"}).partition(".")[0]
+
+
 @pytest.mark.parametrize(
-    "assertion", ["x", "a.b", "a.b.c.d", "....", "a.b.c", "e30.e30.e30", "e30=.e30.e30", "e30.W10.e30", "x" * 8000]
+    "assertion",
+    [
+        "x",
+        f"{HEADED}.W10.e30",
+        f"{HEADED}.e31.e30",
+        "a.b",
+        "a.b.c.d",
+        "....",
+        "a.b.c",
+        "e30.e30.e30",
+        "e30=.e30.e30",
+        "e30.W10.e30",
+        "x" * 8000,
+    ],
 )
 def test_rfc_7515_2_what_is_no_jwt_is_refused(keyed: Issuer, assertion: str) -> None:
     assert keyed.assert_client(assertion).status == 401

@@ -93,6 +93,12 @@ def test_a_conditional_update_creates_or_updates_the_one_that_matches(writer: Wr
     assert (other_id.status, issues_in(other_id)) == (400, [("value", ("id",))])
 
 
+def test_a_result_parameter_is_no_criterion(writer: Writer) -> None:
+    answer = conditional(writer, "PUT", [*ASKED, ("_format", "json"), ("_pretty", "true")])
+
+    assert (answer.status, answer.text[:2]) == (201, "{\n")
+
+
 def test_the_id_of_a_body_that_creates_is_the_servers_to_say(writer: Writer) -> None:
     assert conditional(writer, "PUT", ASKED, id="another").json["id"] == "new-0"
 

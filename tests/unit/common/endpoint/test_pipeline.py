@@ -1,7 +1,7 @@
 """The request pipeline of every function: its work for any endpoint, whatever that endpoint does."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -364,6 +364,17 @@ def test_h2_what_cannot_be_recorded_for_what_was_asked_is_not_answered_open_or_n
     for fails_open in (False, True):
         shelled = Recorded(_asks_of_4, "ValidationException", fails_open=fails_open)
         assert shelled.send(fhir_event("GET", "Patient/4"))["statusCode"] == 503
+
+
+def test_a_lookup_for_the_audit_trail_that_is_refused_is_the_answer() -> None:
+    def refuse() -> Collection[str]:
+        raise ApiError(503, "down", "Not found out.")
+
+    def do(context: RequestContext) -> Response:
+        context.recorder.while_reading().disclose_found(refuse)
+        return Response(200, "of somebody")
+
+    assert Recorded(do).send(fhir_event("GET", "Patient/4"))["statusCode"] == 503
 
 
 def test_what_should_not_happen_while_an_event_is_stored_is_logged_and_answers_nothing() -> None:
