@@ -18,6 +18,7 @@ from careconnect_records.stu3.validation import faults_of as all_faults_of
 from careconnect_records.stu3.validation import validate
 from careconnect_records.stu3.xml_source import parse_xml_body
 from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.records.generated import cases
 from careconnect_testing.running.cases import each_of
 
 FHIR, XHTML = "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml"
@@ -435,7 +436,7 @@ def test_what_a_narrative_may_not_hold_is_no_better_in_xml(div: str) -> None:
     assert [fault.expression for fault in faults_of(body)] == ["Patient.text.div"]
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(400))
 @given(made_up_resources())
 def test_what_is_written_as_xml_is_read_as_the_same_json(resource: dict[str, Any]) -> None:
     faults, _broken_invariants = all_faults_of(resource)
