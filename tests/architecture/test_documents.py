@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import pytest
 from jsonschema import Draft7Validator
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
+from careconnect.audit.query import LEFT_OUT, audit_query
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import Letter, grants_of
 from careconnect_admin.clients.demo import demo_clients
@@ -176,8 +177,32 @@ def test_collection_reads_a_type_and_searches_by_each_parameter(served: Resource
     folder = next(item for item in COLLECTION["item"] if item["name"] == served.name)
     urls = [item["request"]["url"] for item in requests(folder)]
     assert any(url["path"][:-1] == ["careconnect-ri", "STU3", served.name] for url in urls if isinstance(url, dict))
-    searched = {pair["key"] for url in urls if isinstance(url, dict) for pair in url.get("query", ())}
+    forms = [item["request"].get("body", {}).get("urlencoded", ()) for item in requests(folder)]
+    given = [url.get("query", ()) for url in urls if isinstance(url, dict)]
+    searched = {pair["key"] for pairs in (*forms, *given) for pair in pairs}
     assert searched >= {parameter.name for parameter in served.searchable} | {"_id", "_lastUpdated"}
+
+
+def is_personal(type_name: str, name: str) -> bool:
+    """Return True for a search by what identifies a person, of whom the type has data."""
+    served = resource_type(type_name)
+    if served is None or not served.has_patients:
+        return False
+    return any(each.value == LEFT_OUT for each in audit_query(served, [(name, "any")], FHIR_PATH).parameters)
+
+
+def test_l_no_url_of_a_search_in_the_collection_or_the_reference_holds_what_names_a_person() -> None:
+    asked = [item["request"] for item in requests(COLLECTION) if isinstance(item["request"]["url"], dict)]
+    given = [(each["url"]["path"][-1], each["url"].get("query", ())) for each in asked if each["method"] == "GET"]
+    shown = re.findall(r"`(\w+)\?([^`…]+)`", MADE[Path("api.md")])
+
+    in_collection = [(type_name, pair["key"]) for type_name, pairs in given for pair in pairs]
+    in_reference = [(type_name, pair.partition("=")[0]) for type_name, query in shown for pair in query.split("&")]
+    assert {"patient", "_id"} <= {name for _, name in in_collection}
+    assert {"patient", "date"} <= {name for _, name in in_reference}
+    assert not [each for each in (*in_collection, *in_reference) if is_personal(*each)]
+    assert is_personal("Patient", "family")
+    assert is_personal("Condition", "patient.identifier")
 
 
 def test_collection_tests_every_answer() -> None:
@@ -195,7 +220,7 @@ def test_collection_writes_and_deletes_what_it_wrote() -> None:
     (writing,) = (item for item in COLLECTION["item"] if item["name"] == "Writing")
     asked = [item["request"] for item in requests(writing)]
     posted = [each["url"]["path"][-1] for each in asked if each["method"] == "POST" and "body" in each]
-    made = [name for name in posted if not name.startswith("$")]
+    made = [name for name in posted if not name.startswith(("$", "_"))]
     ended = [each["url"]["path"][-2] for each in asked if each["method"] == "DELETE"]
 
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == {each["method"] for each in asked}

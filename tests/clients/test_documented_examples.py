@@ -19,16 +19,30 @@ from careconnect_testing.http.client_service import Service
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 API: Final = (DOCS / "api.md").read_text(encoding="utf-8")
-ROWS: Final = re.findall(r"^\| (\w+) \| `(\w+/[^`]+)` \| `(\w+\?[^`]+)` \|$", API, re.MULTILINE)
+ROWS: Final = re.findall(
+    r"^\| (\w+) \| `(\w+/[^`]+)` \| `((?:POST \w+/_search` with `|\w+\?)[^`]+)` \|$", API, re.MULTILINE
+)
 
 Bearer = Callable[[DemoClient], dict[str, str]]
 
 
 @pytest.fixture
 def fhir(service: Service, bearer: Bearer, http: httpx.Client) -> Callable[[str], httpx.Response]:
-    """Return a function that may read everything and gets a URL, or a path of the FHIR base as it is written."""
+    """Return a function that may read everything and gets a URL, or a path of the FHIR base as it is written.
+
+    A path after POST has its form after it.
+    """
     base = httpx.URL(f"{service.fhir_base}/")
-    return lambda url: http.get(base.join(url), headers=bearer(service.secret_client))
+
+    def ask(url: str) -> httpx.Response:
+        headers = bearer(service.secret_client)
+        path, _, form = url.removeprefix("POST ").partition("` with `")
+        if not form:
+            return http.get(base.join(url), headers=headers)
+        headers |= {"Content-Type": "application/x-www-form-urlencoded"}
+        return http.post(base.join(path), content=form, headers=headers)
+
+    return ask
 
 
 def test_the_reference_has_examples_of_every_type() -> None:

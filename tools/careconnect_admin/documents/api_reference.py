@@ -76,19 +76,24 @@ def _examples() -> Iterator[str]:
             (
                 each.type.name,
                 f"`{each.type.name}/{each.resource_id}`",
-                f"`{each.type.name}?{_query(each)}`",
+                _search(each),
             )
             for each in search_examples()
         ),
     )
 
 
-def _query(examples: TypeExamples) -> str:
+def _search(examples: TypeExamples) -> str:
     """Return a typical search: by the patient or else by the first parameter, and by the date."""
     served = examples.type
     own = [parameter for parameter in served.searchable if parameter.rank is not Rank.IDENTIFIER]
-    names = dict.fromkeys(name for name in ((served.patient_parameter or own[0]).name, served.order_by) if name)
-    return "&".join(f"{name}={quote(examples.together[name], safe='/:')}" for name in names)
+    first = served.patient_parameter or own[0]
+    names = dict.fromkeys(name for name in (first.name, served.order_by) if name)
+    pairs = "&".join(f"{name}={quote(examples.together[name], safe='/:')}" for name in names)
+    if served.has_patients and first.personal:
+        # URLs are logged.
+        return f"`POST {served.name}/_search` with `{pairs}`"
+    return f"`{served.name}?{pairs}`"
 
 
 def _parameters() -> Iterator[str]:

@@ -33,7 +33,10 @@ def refusals() -> list[Json]:
         ),
         request("No such patient", f"{FHIR_PATH}/Patient/no-such-patient", [*status(404), *outcome("not-found")]),
         request(
-            "A malformed date", f"{FHIR_PATH}/Patient", [*status(400), *outcome("value")], query=(("birthdate", "x"),)
+            "A malformed date",
+            f"{FHIR_PATH}/Patient",
+            [*status(400), *outcome("value")],
+            query=(("_lastUpdated", "x"),),
         ),
         request("An unknown format", patient, status(406), query=(("_format", "turtle"),)),
         request(

@@ -39,11 +39,11 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
         ),
         request(f"The versions of {served.with_article}", f"{one}/_history", [*status(200), *_is_history(examples)]),
         *(
-            request(
-                f"Search by {parameter.name}",
-                root,
-                _search_tests(served, parameter.name),
-                query=((parameter.name, value),),
+            _search(
+                served,
+                parameter.name,
+                value,
+                is_personal=served.has_patients and parameter.personal,
                 description=parameter.description,
             )
             for parameter, value in examples.searches
@@ -65,12 +65,7 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
         for owner in served.owners
     ]
     requests += [
-        request(
-            f"Search by {parameter.chain}",
-            root,
-            _search_tests(served, parameter.chain),
-            query=((parameter.chain, nhs_number),),
-        )
+        _search(served, parameter.chain, nhs_number, is_personal=True)
         for parameter in served.chained
         if served.patient_parameter and parameter.targets == served.patient_parameter.targets
     ]
@@ -89,6 +84,15 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
     if served.is_patient:
         requests += _patient_requests(root)
     return requests
+
+
+def _search(served: ResourceType, name: str, value: str, *, is_personal: bool, description: str = "") -> Json:
+    """Return a search by one parameter: as a form if its value is personal, since URLs are logged."""
+    root, pairs = f"{FHIR_PATH}/{served.name}", ((name, value),)
+    title, tests = f"Search by {name}", _search_tests(served, name)
+    if is_personal:
+        return request(title, f"{root}/_search", tests, method="POST", form=pairs, description=description)
+    return request(title, root, tests, query=pairs, description=description)
 
 
 def _patient_requests(root: str) -> list[Json]:

@@ -82,7 +82,7 @@ def _creates() -> list[Json]:
         request("Read it", _PATIENT, [*status(200), *_version(1), *_is_the_patient()]),
         request(
             "Find it at once",
-            _PATIENTS,
+            f"{_PATIENTS}/_search",
             [
                 *status(200),
                 *test(
@@ -91,7 +91,8 @@ def _creates() -> list[Json]:
                     "pm.expect(ids).to.eql([pm.collectionVariables.get('writtenPatient')]);",
                 ),
             ],
-            query=(("identifier", _IDENTIFIER),),
+            method="POST",
+            form=(("identifier", _IDENTIFIER),),
             headers=(("Cache-Control", "no-cache"),),
         ),
     ]
