@@ -148,6 +148,7 @@ def test_beyond_the_hundredth_patient_nobody_makes_a_difference(reader: Reader, 
     answer, recorded = ask(reader, "Patient", f"name=smith&{asked}")
 
     assert answer.issue["code"] == "too-costly"
+    assert "100 patients" in answer.issue["diagnostics"]
     assert len(recorded) == MAX_PATIENTS
     assert "s0" not in answer.text
 

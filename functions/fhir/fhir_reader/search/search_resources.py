@@ -135,9 +135,10 @@ def _total(
         return cursor.total
     asked = context.result.exact_total
     if result.patients is not None:
+        is_full = result.patients.is_full
         # They are disclosed also if the number is not told: that it is not tells of them too.
         context.found.disclose(result.patients.to_disclose)
-        if result.patients.is_full:
+        if is_full:
             raise outcomes.too_many_patients()
     if asked and not result.is_end:
         spent = (
