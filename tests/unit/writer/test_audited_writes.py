@@ -1,16 +1,19 @@
 """The patients and the outcome in the audit events of a write (`audit.md`, Whose)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.audit.event import AuditEvent
+from careconnect.storage.quota import Quota
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.recorded_writes import Record, with_record
+from careconnect_testing.parts.usage_counters import UsageCounters
 
 pytestmark = pytest.mark.slow
 
@@ -461,6 +464,24 @@ def test_l11_what_cannot_be_recorded_of_who_is_referred_to_is_not_answered(recor
 
 def bound(writer: Writer) -> Writer:
     return writer.as_caller(patient="own", identifier_systems=("urn:x",))
+
+
+def test_promise_9_a_bound_clients_reference_to_a_hidden_resource_is_answered_as_one_to_nothing(
+    recorded: tuple[Writer, Record],
+) -> None:
+    writer, _ = recorded
+    writer.made(OF_OTHER_TOO)
+    found: list[tuple[object, ...]] = []
+    for is_there in (True, False):
+        counters = UsageCounters()
+        writer.calls.clear()
+        answer = replace(bound(writer), quota=Quota(counters, 100_000)).create(REFERRING)
+        found.append((answer.status, answer.json, list(writer.calls), counters.charges))
+        if is_there:
+            assert writer.delete("Encounter/of-other").status == 204
+
+    assert found[0][0] == 422
+    assert found[0] == found[1]
 
 
 def test_promise_9_a_bound_clients_condition_that_too_many_meet_is_of_them(recorded: tuple[Writer, Record]) -> None:
