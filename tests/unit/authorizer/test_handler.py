@@ -25,6 +25,7 @@ from careconnect_testing.aws.iam import allows
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.events import authorizer_event, event, event_names
 from careconnect_testing.parts.access_tokens import BASE, claims, encoded, header, segment, signed
+from careconnect_testing.parts.issuer import quick_rsa_keys
 from careconnect_testing.stacks.refused_start import missing_settings
 
 SETTINGS = {
@@ -109,7 +110,7 @@ def authorizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Authorizer]:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     sys.modules.pop("scope_authorizer.handler", None)
-    with mock_aws(), counted_calls() as calls:
+    with mock_aws(), quick_rsa_keys(), counted_calls() as calls:
         dynamodb, kms = boto3.client("dynamodb"), boto3.client("kms")
         create_table(dynamodb, "TokenTable", "tokens")
         key_id = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]

@@ -13,6 +13,7 @@ from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.cloud_formation import FakeCloudFormation, denied
 from careconnect_testing.parts.audit_trails import audit_table
+from careconnect_testing.parts.issuer import quick_rsa_keys
 from careconnect_testing.stacks.command_line import printed
 
 NAME = "careconnect"
@@ -68,7 +69,7 @@ class Aws:
 
 @pytest.fixture
 def aws() -> Iterator[Aws]:
-    with mock_aws():
+    with mock_aws(), quick_rsa_keys():
         yield Aws()
 
 

@@ -27,6 +27,7 @@ from careconnect.oauth.signing_keys import (
     thumbprint,
 )
 from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.issuer import quick_rsa_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -54,7 +55,7 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator["KMSClient"]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
+    with mock_aws(), quick_rsa_keys():
         yield boto3.client("kms", region_name="eu-west-2")
 
 
