@@ -31,7 +31,10 @@ def legible_cursors() -> Iterator[None]:
 
 
 Seen = tuple[int, Mapping[str, str], Any]
-"""The status, the headers and the body of an answer. The clocks and the sources of ids of a pair are the same."""
+"""The status, the headers and the body of an answer: parsed JSON, or the text of XML.
+
+The clocks and the sources of ids of a pair are the same.
+"""
 
 
 def seen(answer: Answer) -> Seen:
@@ -40,7 +43,8 @@ def seen(answer: Answer) -> Seen:
     `Content-Length` follows from the body, which HEAD's answer has not: GET's stands for it.
     """
     headers = {name: text for name, text in answer.headers.items() if name != "Content-Length"}
-    return answer.status, headers, _legible(json.loads(answer.text)) if answer.text else None
+    body = json.loads(answer.text) if answer.text.startswith("{") else answer.text
+    return answer.status, headers, _legible(body)
 
 
 def _legible(body: Any) -> Any:

@@ -5,37 +5,75 @@ It shares no rule with the functions.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import ParameterType, ResourceType, SearchParameter, resource_type
+from careconnect_testing.pairs.asked import Asked, Pairs
 from careconnect_testing.pairs.compare import Seen
 from careconnect_testing.pairs.lives import HE
-from careconnect_testing.pairs.requests import Asked, Pairs
 
 _PERSONAL: Final = re.compile(r"name|family|given|telecom|phone|email|address.*|birthdate|death-date")
 _INSTANT: Final = re.compile(r"\d\d:\d\d:\d\d")
-_LIMITS: Final = frozenset((413, 429, 503, 504))
+_LIMITS: Final = frozenset((413, 503, 504))
 """The statuses that depend on how much is stored, not on who."""
+_THROTTLED: Final = 429
 _ASKED_TOTALS: Final = frozenset((("_total", "accurate"), ("_summary", "count"), ("_count", "0")))
+_MOST_COUNTED: Final = 20
+"""A total that is asked for is recorded of so many patients, if no criterion names persons."""
 _HIS: Final = re.compile(rf'"[A-Za-z]+/{HE}[12ecm]?"|"id": "{HE}[12ecm]?"')
 """A resource of his, or a reference to one."""
+_NUMBERS_IN_XML: Final = re.compile(r'<total value="\d+"/>|<link><relation value="next"/><url value="[^"]*"/></link>')
 
 
-def is_excepted(asked: Asked, one: Seen, other: Seen) -> bool:
-    """Return True for a difference that the table of Promise 9 leaves unrecorded."""
-    if {one[0], other[0]} & _LIMITS:
+def is_excepted(asked: Asked, one: Seen, other: Seen, *, is_found: bool) -> bool:
+    """Return True for a difference that the table of Promise 9 leaves unrecorded.
+
+    A 429 is of those whom the work has found (`is_found`).
+    """
+    statuses = {one[0], other[0]}
+    if statuses & _LIMITS:
         return True
-    if asked.entries and one[0] == other[0] == 200:
-        return all(mine == his or is_excepted(each, mine, his) for each, mine, his in _by_entry(asked, one, other))
-    if 409 in (one[0], other[0]) and any(each.method == "DELETE" for each in (asked, *asked.entries)):
+    if _THROTTLED in statuses:
+        return not is_found
+    if asked.entries and statuses == {200}:
+        both = _by_entry(asked, one, other)
+        return all(mine == his or is_excepted(each, mine, his, is_found=is_found) for each, mine, his in both)
+    if _tells_of_referring(asked, statuses):
         return True
+    if asked.path.startswith("AuditEvent"):
+        return not _names_him(asked.query)
     if not asked.is_search or not asked.searched or names_persons(asked.searched, asked.query):
         return False
-    if _without_numbers(asked, one) == _without_numbers(asked, other):
+    if _without_numbers(asked, one, other) == _without_numbers(asked, other, one):
         return True
     is_led = any("." in name or name.startswith("_has:") for name, _ in asked.query)
     return is_led and not _shows_him(one) and not _shows_him(other)
+
+
+def may_interfere(asked: Asked, one: Seen, other: Seen) -> bool:
+    """Return True for a difference that what a token may not see may make."""
+    statuses = {one[0], other[0]}
+    if asked.entries and statuses == {200}:
+        both = _by_entry(asked, one, other)
+        return all(mine == his or may_interfere(each, mine, his) for each, mine, his in both)
+    if statuses & {*_LIMITS, _THROTTLED}:
+        return True
+    if _tells_of_referring(asked, statuses):
+        return True
+    return any(status == 412 and '"conflict"' in json.dumps(body) for status, _, body in (one, other))
+
+
+def _tells_of_referring(asked: Asked, statuses: Collection[int]) -> bool:
+    """Return True for answers by which something refers to what was to be deleted, or would be."""
+    if asked.path.endswith("$validate"):
+        return ("mode", "delete") in asked.query
+    return 409 in statuses and any(each.method == "DELETE" for each in (asked, *asked.entries))
+
+
+def _names_him(query: Pairs) -> bool:
+    """Return True if a search of AuditEvent names him, by whose record its events are."""
+    return any(name == "patient" and text.removeprefix("Patient/") == HE for name, text in query)
 
 
 def _by_entry(asked: Asked, one: Seen, other: Seen) -> list[tuple[Asked, Seen, Seen]]:
@@ -55,12 +93,16 @@ def _shows_him(answer: Seen) -> bool:
     return _HIS.search(json.dumps(answer[2])) is not None
 
 
-def _without_numbers(asked: Asked, answer: Seen) -> Seen:
-    """Return a search's answer without what only tells that there are more: an unasked total, and `next`."""
+def _without_numbers(asked: Asked, answer: Seen, other: Seen) -> Seen:
+    """Return a search's answer without what only tells that there are more: a total of many, and `next`."""
     status, headers, body = answer
+    if isinstance(body, str):
+        return status, headers, _NUMBERS_IN_XML.sub("", body)
     if not isinstance(body, dict) or body.get("resourceType") != "Bundle":
         return answer
-    left_out = () if _ASKED_TOTALS & set(asked.query) else ("total",)
+    is_asked = any(each in _ASKED_TOTALS for each in asked.query)
+    counted = [each[2].get("total", 0) for each in (answer, other) if isinstance(each[2], dict)]
+    left_out = () if is_asked and max(counted) <= _MOST_COUNTED else ("total",)
     body = {name: value for name, value in body.items() if name not in left_out}
     body["link"] = [each for each in body.get("link", ()) if each["relation"] != "next"]
     return status, headers, body

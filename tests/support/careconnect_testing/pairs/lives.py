@@ -1,6 +1,6 @@
 """Generated lives of one patient: what a store holds of him, version by version."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -14,10 +14,14 @@ OTHERS: Final = ("a", "z")
 NUMBERS: Final = ("9434765870", "9434765919", "9658218873")
 """The last is another patient's."""
 FAMILIES: Final = ("Smith", "Jones")
-BIRTHS: Final = ("1970-01-01", "1980-05-05")
+BIRTHS: Final = ("1970-01-01", "1980-05-05", "1960-02-02")
+"""The last is before all others'."""
 DEATH: Final = "2019-03-04"
+MOVED: Final = "m1"
+"""The id of an observation of another patient, of which a former version may be his."""
 CODES: Final = ("8867-4", "29463-7")
-DAYS: Final = ("2017-10-01", "2017-10-01T08:00:00Z", "2018-01-01")
+DAYS: Final = ("2017-10-01", "2017-10-01T08:00:00Z", "2018-01-01", "2016-05-05T09:00:00Z")
+"""The last is before all others'."""
 _LOINC: Final = "http://loinc.org"
 
 
@@ -35,8 +39,19 @@ Life = tuple[Step, ...]
 def others() -> Life:
     """Return the records of the others, and the directory."""
     return (
-        _put({"resourceType": "Organization", "id": "org", "name": "Moorside", "identifier": [_numbered("ORG")]}),
-        _put({"resourceType": "Practitioner", "id": "gp", "name": [{"family": "Swamp"}]}),
+        _put({"resourceType": "Organization", "id": "top", "name": "Trust"}),
+        _put(
+            {
+                "resourceType": "Organization",
+                "id": "org",
+                "name": "Moorside",
+                "identifier": [_numbered("ORG")],
+                "partOf": _to("Organization/top"),
+            }
+        ),
+        _put(
+            {"resourceType": "Practitioner", "id": "gp", "name": [{"family": "Swamp"}], "identifier": [_numbered("GP")]}
+        ),
         _put(
             {
                 "resourceType": "Location",
@@ -50,10 +65,10 @@ def others() -> Life:
             _put(each)
             for who, number in zip(OTHERS, (NUMBERS[2], ""), strict=True)
             for each in (
-                _patient(who, "Smith", "Ann", BIRTHS[0], number),
-                _encounter(who, "finished"),
-                _observation(who, "1", "final", 0, 0, 36),
-                _observation(who, "2", "amended", 1, 1, 37),
+                patient(who, "Smith", "Ann", BIRTHS[0], number),
+                encounter(who, "finished"),
+                observation(who, "1", "final", 0, 0, 36),
+                observation(who, "2", "amended", 1, 1, 37),
             )
         ),
     )
@@ -61,10 +76,13 @@ def others() -> Life:
 
 @cache
 def lives(seed: int, number: int) -> tuple[Life, ...]:
-    """Return lives of the patient: none at all, one with everything, and others by a seed."""
+    """Return lives of the patient: none at all, one with everything, and others by a seed.
+
+    In each, another patient has an observation, of which former versions may be his.
+    """
     random = Random(seed)
-    whole = tuple(_put(each) for each in (_patient(HE, "Smith", "Ann", BIRTHS[0], NUMBERS[0]), *_record(Random(0))))
-    made: dict[str, Life] = {repr(life): life for life in ((), whole)}
+    whole = tuple(_put(each) for each in (patient(HE, "Smith", "Ann", BIRTHS[0], NUMBERS[0]), *_record(Random(0))))
+    made: dict[str, Life] = {repr(life): life for life in (_moved(()), (*whole, *_moved([_former(Random(0))])))}
     while len(made) < number:
         life = tuple(_generated(random))
         made[repr(life)] = life
@@ -80,6 +98,7 @@ def _generated(random: Random) -> Iterator[Step]:
             each.pop("context", None)
     if random.random() < 0.3:
         yield _put(_any_patient(random))
+    yield from _moved([_former(random) for _ in range(random.choice((0, 1, 1, 2)))])
     ended = random.random() < 0.15
     deleted = []
     for each in record:
@@ -94,15 +113,28 @@ def _generated(random: Random) -> Iterator[Step]:
         yield Step(f"Patient/{HE}", None)
 
 
+def _former(random: Random) -> Resource:
+    """Return what was his of a resource that is another's now."""
+    return observation(HE, "m", random.choice(("final", "amended")), random.randrange(2), 1, random.choice((36, 40)))
+
+
+def _moved(former: Sequence[Resource]) -> Life:
+    """Return a resource of another patient, with the versions before."""
+    now = observation("a", "m", "final", 0, 0, 38)
+    return tuple(_put({**each, "id": MOVED}) for each in (*former, now))
+
+
 def _record(random: Random) -> Iterator[Resource]:
-    encounter = _encounter(HE, random.choice(("finished", "in-progress")))
-    yield encounter
+    met = encounter(HE, random.choice(("finished", "in-progress")))
+    if random.random() < 0.5:
+        met["identifier"] = [_numbered("ENC")]
+    yield met
     for number in ("1", "2"):
         status = random.choice(("final", "amended"))
-        made = _observation(HE, number, status, random.randrange(2), random.randrange(3), random.choice((36, 37, 40)))
+        made = observation(HE, number, status, random.randrange(2), random.randrange(4), random.choice((36, 37, 40)))
         if random.random() < 0.3:
             made["performer"] = [_to(random.choice((f"Patient/{HE}", "Patient/a", "Practitioner/gp")))]
-        if random.random() < 0.2:
+        if random.random() < 0.4:
             made["identifier"] = [_numbered("OBS")]
         yield made
     yield {
@@ -113,19 +145,11 @@ def _record(random: Random) -> Iterator[Resource]:
         "subject": _to(f"Patient/{HE}"),
         "assertedDate": random.choice(DAYS[::2]),
     }
-    yield {
-        "resourceType": "MedicationRequest",
-        "id": f"{HE}m",
-        "status": random.choice(("active", "stopped")),
-        "intent": "order",
-        "medicationReference": _to("Medication/pill"),
-        "subject": _to(f"Patient/{HE}"),
-        "requester": {"agent": _to("Organization/org")},
-    }
+    yield medication_request(HE, random.choice(("active", "stopped")))
 
 
 def _any_patient(random: Random) -> Resource:
-    made = _patient(
+    made = patient(
         HE,
         random.choice(FAMILIES),
         random.choice(("Ann", "Bob")),
@@ -143,7 +167,8 @@ def _any_patient(random: Random) -> Resource:
     return made
 
 
-def _patient(id_: str, family: str, given: str, birth: str, number: str) -> Resource:
+def patient(id_: str, family: str, given: str, birth: str, number: str) -> Resource:
+    """Return a Patient."""
     return {
         "resourceType": "Patient",
         "id": id_,
@@ -156,7 +181,8 @@ def _patient(id_: str, family: str, given: str, birth: str, number: str) -> Reso
     }
 
 
-def _encounter(who: str, status: str) -> Resource:
+def encounter(who: str, status: str) -> Resource:
+    """Return an Encounter of a patient."""
     return {
         "resourceType": "Encounter",
         "id": f"{who}e",
@@ -167,7 +193,8 @@ def _encounter(who: str, status: str) -> Resource:
     }
 
 
-def _observation(who: str, number: str, status: str, code: int, day: int, value: int) -> Resource:
+def observation(who: str, number: str, status: str, code: int, day: int, value: int) -> Resource:
+    """Return an Observation of a patient, the first within an encounter."""
     return {
         "resourceType": "Observation",
         "id": f"{who}{number}",
@@ -177,6 +204,19 @@ def _observation(who: str, number: str, status: str, code: int, day: int, value:
         "effectiveDateTime": DAYS[day],
         "valueQuantity": {"value": value, "unit": "C"},
     } | ({"context": _to(f"Encounter/{who}e")} if number == "1" else {})
+
+
+def medication_request(who: str, status: str) -> Resource:
+    """Return a MedicationRequest of a patient."""
+    return {
+        "resourceType": "MedicationRequest",
+        "id": f"{who}m",
+        "status": status,
+        "intent": "order",
+        "medicationReference": _to("Medication/pill"),
+        "subject": _to(f"Patient/{who}"),
+        "requester": {"agent": _to("Organization/org")},
+    }
 
 
 def _put(resource: Resource) -> Step:

@@ -1,282 +1,32 @@
 """Generated requests of every interaction, over what the stores of a pair may hold."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from random import Random
-from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from typing import Final, TypeVar
 
-from careconnect.fhir.interactions import INTERACTIONS, SEARCH, Condition, Interaction, Shape
-from careconnect.fhir.resource_types import (
-    COMMON_PARAMETERS,
-    DATA_TABLES,
-    RESOURCE_TYPES,
-    ParameterType,
-    ResourceType,
-    SearchParameter,
-    resource_type,
+from careconnect.fhir.interactions import (
+    CONDITIONAL_CREATE,
+    INTERACTIONS,
+    SEARCH,
+    TRANSACTION,
+    WRITES,
+    Condition,
+    Interaction,
+    Shape,
 )
+from careconnect.fhir.resource_types import ResourceType
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_testing.http.events import FORM, Event, fhir_event, rest_event
-from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, Resource
-from careconnect_testing.pairs.lives import BIRTHS, CODES, DAYS, DEATH, HE, NUMBERS, lives, others
+from careconnect_testing.http.writes import NHS_NUMBER, XML, Resource
+from careconnect_testing.pairs.asked import AUDITORS, CALLERS, SHARES, SPENT, Asked, Pairs
+from careconnect_testing.pairs.criteria import IDS, TYPES, VIEWS, WEIGHTS, crowd_query, search_query
+from careconnect_testing.pairs.crowd import DECOYS, ELEVEN
+from careconnect_testing.pairs.crowd import IDS as IDS_OF_CROWD
+from careconnect_testing.pairs.lives import HE, MOVED, NUMBERS, lives, others
 
 T = TypeVar("T")
-Pairs = tuple[tuple[str, str], ...]
-
-CALLERS: Final[Mapping[str, dict[str, Any]]] = {
-    "reads and writes": {"scope": "system/*.cruds"},
-    "a user": {"scope": "user/*.cruds"},
-    "reads": {"scope": "system/*.rs"},
-    "searches": {"scope": "system/*.s"},
-    "writes": {"scope": "system/*.cud"},
-    "reads encounters": {"scope": "system/Encounter.rs system/Organization.rs"},
-    "is bound to him": {"scope": "patient/*.cruds", "patient": HE},
-    "is bound to another": {"scope": "patient/*.cruds", "patient": "a"},
-    "is bound to another, and writes": {"scope": "patient/*.cruds user/Organization.rs", "patient": "z"},
-}
-_SHARES: Final = (8, 2, 2, 1, 1, 1, 2, 2, 1)
-"""How often each caller asks."""
-BOUND_TO_OTHERS: Final = ("is bound to another", "is bound to another, and writes")
-"""The callers that may see nothing of him."""
-NARROW: Final = "reads encounters"
-"""The caller that may see his encounters, and nothing else of him."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request below the FHIR base, or a Bundle of some."""
-
-    caller: str
-    method: str = "POST"
-    path: str = ""
-    query: Pairs = ()
-    headers: Pairs = ()
-    content: str = ""
-    entries: tuple["Asked", ...] = ()
-
-    @property
-    def type(self) -> ResourceType | None:
-        """The type that the path begins with."""
-        return resource_type(self.path.partition("/")[0])
-
-    @property
-    def is_read(self) -> bool:
-        """Whether a reader answers it."""
-        return self.method in ("GET", "HEAD") or self.path.endswith(("/_search", "/$everything"))
-
-    @property
-    def is_search(self) -> bool:
-        """Whether its parameters are criteria."""
-        last = self.path.rpartition("/")[2]
-        return self.is_read and (last == "_search" or resource_type(last) is not None)
-
-    @property
-    def searched(self) -> ResourceType | None:
-        """The type that a search, or a condition, is of."""
-        return resource_type(self.path.removesuffix("/_search").rpartition("/")[2])
-
-    def event(self, context: Mapping[str, str]) -> Event:
-        """Return the gateway's event of the request of a caller."""
-        if self.entries:
-            return rest_event(
-                "POST",
-                fhir_event("POST", "")["path"].rstrip("/"),
-                headers={"Content-Type": JSON},
-                body=json_text(self.bundle),
-                authorizer=context,
-            )
-        headers = {"Accept": JSON, **dict(self.headers)}
-        if self.method == "POST" and self.path.endswith("/_search"):
-            headers["Content-Type"] = FORM
-            return fhir_event("POST", self.path, headers=headers, body=_form(self.query), authorizer=context)
-        if self.content:
-            headers["Content-Type"] = PATCH if self.method == "PATCH" else JSON
-        return fhir_event(
-            self.method, self.path, self.query, headers=headers, body=self.content or None, authorizer=context
-        )
-
-    @property
-    def bundle(self) -> Resource:
-        """The Bundle of the entries; `path` is its type."""
-        return {"resourceType": "Bundle", "type": self.path, "entry": [each.entry for each in self.entries]}
-
-    @property
-    def entry(self) -> Resource:
-        """The request as an entry of a Bundle."""
-        elements = {"If-Match": "ifMatch", "If-None-Match": "ifNoneMatch", "If-None-Exist": "ifNoneExist"}
-        url = f"{self.path}?{_form(self.query)}" if self.query else self.path
-        request = {"method": self.method, "url": url}
-        request |= {elements[name]: text for name, text in self.headers if name in elements}
-        return {"request": request} | ({"resource": json.loads(self.content)} if self.content else {})
-
-    def __str__(self) -> str:
-        """Return the request as a reader would write it down."""
-        if self.entries:
-            return f"{self.caller}: {self.path} of\n  " + "\n  ".join(str(each) for each in self.entries)
-        query = "&".join(f"{name}={value}" for name, value in self.query)
-        headers = "".join(f" {name}: {value};" for name, value in self.headers)
-        return (
-            f"{self.caller}: {self.method} {self.path}{'?' + query if query else ''}{headers} {self.content}".rstrip()
-        )
-
-
-def _form(pairs: Pairs) -> str:
-    return urlencode(pairs)
-
-
-_TYPES: Final = tuple(each for each in RESOURCE_TYPES if each.table in DATA_TABLES)
-_WEIGHTS: Final = {"Patient": 6, "Observation": 4, "Encounter": 3, "Condition": 2, "MedicationRequest": 2}
-"""How often a type is asked of, beside one of the directory."""
-_IDS: Final = {
-    "Patient": (HE, HE, "a", "z", "none"),
-    "Observation": ("x1", "x2", "x1", "a1", "a2", "none"),
-    "Encounter": ("xe", "xe", "ae", "none"),
-    "Condition": ("xc", "xc", "none"),
-    "MedicationRequest": ("xm", "xm", "none"),
-    "Organization": ("org", "none"),
-    "Practitioner": ("gp",),
-    "Location": ("ward",),
-    "Medication": ("pill",),
-}
-_NAMES: Final = ("smith", "jones", "ann", "bob", "sm", "SMITH")
-_TOKENS: Final[Mapping[str, tuple[str, ...]]] = {
-    "gender": ("female", "male"),
-    "active": ("true", "false"),
-    "deceased": ("true", "false"),
-    "status": ("final", "amended", "finished", "in-progress", "active", "stopped"),
-    "code": (*CODES, f"http://loinc.org|{CODES[0]}", "195967001", "pill"),
-    "clinical-status": ("active",),
-    "language": ("en",),
-    "phone": ("01134960002",),
-    "telecom": ("01134960002",),
-}
-_DATES: Final = (*DAYS, *BIRTHS, DEATH)
-
-
-def _values(type_: ResourceType, parameter: SearchParameter) -> tuple[str, ...]:
-    """Return values that some resource may have."""
-    name = parameter.name
-    if name == "_id":
-        return _IDS.get(type_.name, ("none",))
-    if name == "identifier":
-        return tuple(f"{NHS_NUMBER}|{each}" for each in (*NUMBERS, "OBS", "0000000000")) + NUMBERS[:1]
-    match parameter.type:
-        case ParameterType.REFERENCE:
-            both = [(target, id_) for target in parameter.targets for id_ in _IDS.get(target, ())]
-            return tuple([f"{target}/{id_}" for target, id_ in both] + [id_ for _, id_ in both]) or ("none",)
-        case ParameterType.DATE:
-            return tuple(prefix + each for each in _DATES for prefix in ("", "ge", "lt", "ne"))
-        case ParameterType.QUANTITY:
-            return ("36", "gt36", "lt40")
-        case ParameterType.STRING if name.startswith("address"):
-            return ("Leeds", "LS1")
-        case ParameterType.STRING:
-            return _NAMES
-        case ParameterType.COMPOSITE:
-            return tuple(f"{each}$gt36" for each in CODES)
-    return _TOKENS.get(name, ("final",))
-
-
-def _plain(type_: ResourceType) -> list[tuple[str, tuple[str, ...]]]:
-    """Return all (name with modifier, values) of a type's own parameters."""
-    found = []
-    for parameter in (*COMMON_PARAMETERS, *type_.searchable):
-        values = _values(type_, parameter)
-        found.append((parameter.name, values))
-        if parameter.type is not ParameterType.COMPOSITE:
-            found.append((f"{parameter.name}:missing", ("true", "false")))
-        if parameter.type is ParameterType.TOKEN:
-            found.append((f"{parameter.name}:not", values))
-        if parameter.type is ParameterType.STRING:
-            found += [(f"{parameter.name}:{each}", values) for each in ("exact", "contains")]
-        if parameter.type is ParameterType.REFERENCE:
-            found += [(f"{parameter.name}:{each}", _IDS[each]) for each in parameter.targets if each in _IDS]
-    return found
-
-
-_PLAIN: Final = {each.name: _plain(each) for each in _TYPES}
-_HAVE: Final[Mapping[str, str]] = {
-    "Patient": "_id identifier name family given birthdate gender address-city phone active deceased death-date",
-    "Observation": "_id identifier patient subject context encounter code date status performer value-quantity",
-    "Encounter": "_id patient date status location",
-    "Condition": "_id patient subject code clinical-status asserted-date",
-    "MedicationRequest": "_id patient medication status",
-    "Organization": "_id identifier name",
-    "Practitioner": "_id name",
-    "Location": "_id name organization",
-    "Medication": "_id code",
-}
-_OF_SOME: Final = {
-    type_: [each for each in _PLAIN[type_] if each[0].partition(":")[0] in names.split()]
-    for type_, names in _HAVE.items()
-}
-"""The parameters of which some resource of the stores has a value."""
-
-
-@cache
-def _links(type_: ResourceType) -> tuple[tuple[str, str], ...]:
-    """Return the references that a chain of a type may follow, each with a type that it leads to."""
-    return tuple((each.name, target) for each in type_.chained for target in each.targets if target in _IDS)
-
-
-@cache
-def _links_back(type_: ResourceType) -> tuple[tuple[str, str], ...]:
-    """Return the types and references by which `_has` may come to a type."""
-    return tuple(
-        (source.name, parameter.name)
-        for source in _TYPES
-        if source.name in _IDS and type_.reaches(source)
-        for parameter in source.chained
-        if type_.name in parameter.targets
-    )
-
-
-def _criterion(random: Random, type_: ResourceType, steps: int = 2) -> tuple[str, str]:
-    kind = random.random() if steps else 1
-    if kind < 0.2 and _links(type_):
-        reference, target = random.choice(_links(type_))
-        name, value = _criterion(random, _type(target), steps - 1)
-        return f"{reference}:{target}.{name}", value
-    if kind < 0.4 and _links_back(type_):
-        source, reference = random.choice(_links_back(type_))
-        name, value = _criterion(random, _type(source), steps - 1)
-        return f"_has:{source}:{reference}:{name}", value
-    has_some = type_.name in _OF_SOME and random.random() < 0.9
-    name, values = random.choice((_OF_SOME if has_some else _PLAIN)[type_.name])
-    number = 2 if len(values) > 1 and random.random() < 0.2 else 1
-    return name, ",".join(random.sample(values, number))
-
-
-def _type(name: str) -> ResourceType:
-    type_ = resource_type(name)
-    assert type_ is not None
-    return type_
-
-
-_PAGES: Final = (("_count", "1"), ("_count", "1"), ("_count", "2"), ("_count", "0"))
-_RESULT: Final = (
-    ("_total", "accurate"),
-    ("_total", "none"),
-    ("_summary", "count"),
-    ("_summary", "true"),
-    ("_elements", "status"),
-    ("_sort", "_id"),
-    ("_sort", "-_lastUpdated"),
-)
-
-
-def _search_query(random: Random, type_: ResourceType) -> Pairs:
-    query = [_criterion(random, type_) for _ in range(random.choice((0, 1, 1, 1, 1, 2)))]
-    query += random.sample(_PAGES, random.choice((0, 1, 1)))
-    query += random.sample(_RESULT, random.choice((0, 0, 1)))
-    includes = [("_include", each) for each in type_.includes]
-    includes += [("_revinclude", each) for each in type_.reverse_includes]
-    if includes and random.random() < 0.2:
-        query.append(random.choice(includes))
-    return tuple(query)
 
 
 def _stored() -> dict[str, list[Resource]]:
@@ -289,7 +39,7 @@ def _stored() -> dict[str, list[Resource]]:
 
 
 _STORED: Final = _stored()
-_CONDITIONS: Final = tuple(f"{NHS_NUMBER}|{each}" for each in (*NUMBERS, "OBS", "0000000000"))
+_CONDITIONS: Final = tuple(f"{NHS_NUMBER}|{each}" for each in (*NUMBERS, "OBS", "OBS", "ENC", "0000000000"))
 _VERSIONS: Final = ('W/"1"', 'W/"2"', 'W/"3"')
 _PATCHES: Final = (
     '[{"op":"test","path":"/gender","value":"female"}]',
@@ -297,87 +47,241 @@ _PATCHES: Final = (
     '[{"op":"replace","path":"/status","value":"amended"}]',
     '[{"op":"add","path":"/language","value":"en"}]',
     '[{"op":"remove","path":"/active"}]',
+    f'[{{"op":"replace","path":"/subject/reference","value":"Patient/{HE}"}}]',
+    '[{"op":"replace","path":"/subject/reference","value":"Patient/a"}]',
+)
+_REFERENCES: Final = (
+    *(f"Patient/{id_}" for id_ in (HE, HE, "a", "none")),
+    *("Observation/x1", f"Observation/{MOVED}", "Encounter/xe", "Condition/xc", "MedicationRequest/xm"),
+)
+_SINCE: Final = ("Wed, 04 Jun 2025 01:20:00 GMT", "Wed, 04 Jun 2025 02:20:00 GMT", "Thu, 01 Jan 2026 00:00:00 GMT")
+"""Before and after the second versions, which are an hour later than the first ones."""
+_OF_A_READ: Final = (
+    *(("If-None-Match", each) for each in _VERSIONS[:2]),
+    *(("If-Modified-Since", each) for each in _SINCE),
+    ("Cache-Control", "no-cache"),
+    ("Accept", XML),
+)
+_OF_A_WRITE: Final = tuple(("Prefer", f"return={each}") for each in ("minimal", "representation", "OperationOutcome"))
+_OF_A_HISTORY: Final = (
+    *(("_count", each) for each in "001"),
+    ("_summary", "count"),
+    *(("_since", each) for each in ("2025-06-03", "2025-06-04T02:00:00Z", "2026")),
+)
+_OF_A_RECORD: Final = (
+    *(("_count", each) for each in "0125"),
+    *(("_type", each) for each in ("Observation", "Encounter,Condition", "MedicationRequest,Patient")),
+    *(("_since", each) for each in ("2025-06-04T02:00:00Z", "2026")),
+    *(("start", each) for each in ("2017-10-01", "2018")),
+    ("end", "2017-12-31"),
 )
 
 
-def _body(random: Random, type_: ResourceType, id_: str) -> Resource:
+def _conditional(random: Random, type_: str) -> str:
+    return f"{type_}?identifier={_condition(random, type_)}"
+
+
+def _condition(random: Random, type_: str) -> str:
+    """Return an identifier, more often one that some resource of the type may have."""
+    own = {"Patient": NUMBERS[:2], "Observation": ("OBS",), "Encounter": ("ENC",)}.get(type_, ())
+    return f"{NHS_NUMBER}|{random.choice(own)}" if own and random.random() < 0.6 else random.choice(_CONDITIONS)
+
+
+def _body(random: Random, caller: str, type_: ResourceType, id_: str) -> Resource:
     """Return a resource to write: of anybody, and perhaps with references to anybody's."""
     made = {name: value for name, value in random.choice(_STORED[type_.name]).items() if name != "id"}
     if "subject" in made:
-        conditional = f"Patient?identifier={random.choice(_CONDITIONS)}"
-        whose = random.choice((f"Patient/{HE}", f"Patient/{HE}", "Patient/a", "Patient/none", conditional))
-        made["subject"] = {"reference": whose}
-    if "context" in made:
-        made["context"] = {"reference": random.choice(("Encounter/xe", "Encounter/ae"))}
+        whose = [f"Patient/{HE}", f"Patient/{HE}", "Patient/a", "Patient/none", _conditional(random, "Patient")]
+        if own := CALLERS[caller].get("patient"):
+            # A bound caller writes of nobody else.
+            whose += [f"Patient/{own}"] * 10
+        made["subject"] = {"reference": random.choice(whose)}
+    if "context" in made or (type_.name in ("Observation", "Condition") and random.random() < 0.2):
+        met = ("Encounter/xe", "Encounter/ae", _conditional(random, "Encounter"), "#met")
+        made["context"] = {"reference": random.choice(met)}
+        if made["context"]["reference"] == "#met":
+            subject = {"reference": random.choice(_REFERENCES[:4])}
+            made["contained"] = [{"resourceType": "Encounter", "id": "met", "status": "finished", "subject": subject}]
     if type_.name == "Observation" and random.random() < 0.5:
-        made["performer"] = [{"reference": random.choice((f"Patient/{HE}", "Patient/a", "Practitioner/gp"))}]
+        of = (f"Patient/{HE}", "Patient/a", "Practitioner/gp", _conditional(random, "Patient"), "Practitioner?name=x")
+        made["performer"] = [{"reference": random.choice(of)}]
+    if random.random() < 0.3:
+        about = (*_REFERENCES, *(_conditional(random, each) for each in ("Patient", "Encounter", "Observation") * 2))
+        made["extension"] = [{"url": "urn:example:about", "valueReference": {"reference": random.choice(about)}}]
     if random.random() < 0.2:
         made["status" if "status" in made else "gender"] = random.choice(("amended", "female", "odd"))
+    if type_.condition and random.random() < 0.2:
+        made["identifier"] = [{"system": NHS_NUMBER, "value": random.choice((*NUMBERS[:2], "OBS", "ENC"))}]
     return {**made, "id": id_} if id_ else made
 
 
 @cache
 def _types_of(interaction: Interaction) -> tuple[ResourceType, ...]:
     """Return the types that a row is asked of: those of records oftener."""
-    of = [each for each in _TYPES if interaction.of(each) and each.name in _IDS]
+    of = [each for each in TYPES if interaction.of(each) and each.name in IDS]
     if interaction.shape in (Shape.RECORD, Shape.RECORD_SEARCH):
         of = [each for each in of if each.owners]
     if not interaction.is_search:
         of = [each for each in of if each.name in _STORED]
     if interaction.condition:
         of = [each for each in of if each.condition]
-    return tuple(each for each in of for _ in range(_WEIGHTS.get(each.name, 1)))
+    return tuple(each for each in of for _ in range(WEIGHTS.get(each.name, 1)))
 
 
 def _single(random: Random, caller: str, interaction: Interaction) -> Asked:
     """Return one request of a row of the table of interactions."""
     shape, method = interaction.shape, random.choice((interaction.methods[0], *interaction.methods))
     type_ = random.choice(_types_of(interaction))
-    id_, owner = random.choice(_IDS[type_.name]), random.choice(_IDS["Patient"])
+    id_, owner = random.choice(IDS[type_.name]), random.choice(IDS["Patient"])
     path = shape.value.format(
         type=type_.name, id=id_, version=random.choice("123"), operation=interaction.operation, owner="Patient"
     )
     if shape in (Shape.RECORD, Shape.RECORD_SEARCH):
         path = path.replace(f"Patient/{id_}", f"Patient/{owner}")
     asked = Asked(caller, method, path)
+    if shape is Shape.RECORD and type_.name != "Patient" and random.random() < 0.1:
+        others, number = DECOYS[: random.choice((97, 98, 99))], f"{NHS_NUMBER}|{random.choice(NUMBERS)}"
+        return replace(asked, query=(("patient", ",".join(others)), ("patient.identifier", number)))
     if interaction.is_search:
-        return replace(asked, query=_search_query(random, type_))
-    if asked.is_read:
-        headers = random.choice(((), (), *((("If-None-Match", each),) for each in _VERSIONS[:2])))
-        query = random.choice(((), (("_count", "0"),), (("_count", "1"),), (("_since", "2025-06-03"),)))
-        return replace(asked, headers=headers, query=query if "_count" in interaction.takes else ())
+        return replace(asked, query=search_query(random, type_), is_next=random.random() < 0.15)
+    return _read(random, asked, interaction) if asked.is_read else _write(random, asked, interaction, type_, id_)
+
+
+def _read(random: Random, asked: Asked, interaction: Interaction) -> Asked:
+    """Return a read with headers and parameters."""
+    headers = () if random.random() < 0.4 else (random.choice(_OF_A_READ),)
+    query: Pairs = ()
+    if "start" in interaction.takes:
+        query = tuple(random.sample(_OF_A_RECORD, random.choice((0, 1, 1, 2))))
+    elif "_since" in interaction.takes:
+        query = tuple(random.sample(_OF_A_HISTORY, random.choice((0, 1, 1, 2))))
+    if random.random() < 0.15:
+        query = (*query, random.choice(VIEWS))
+    return replace(asked, headers=headers, query=query, is_next=bool(query) and random.random() < 0.3)
+
+
+def _write(random: Random, asked: Asked, interaction: Interaction, type_: ResourceType, id_: str) -> Asked:
+    """Return a write, or a judgement of one, with headers, conditions and a body."""
     if interaction.condition is Condition.HEADER:
-        asked = replace(asked, headers=(("If-None-Exist", f"identifier={random.choice(_CONDITIONS)}"),))
+        asked = replace(asked, headers=(("If-None-Exist", f"identifier={_condition(random, type_.name)}"),))
     elif interaction.condition:
-        asked = replace(asked, query=(("identifier", random.choice(_CONDITIONS)),))
-    elif not interaction.operation and method != "POST":
+        asked = replace(asked, query=(("identifier", _condition(random, type_.name)),))
+    elif not interaction.operation and asked.method != "POST":
         asked = replace(asked, headers=random.choice(((), (), *((("If-Match", each),) for each in _VERSIONS))))
-    if method == "PATCH":
+    if random.random() < 0.15:
+        asked = replace(asked, headers=(*asked.headers, random.choice(_OF_A_WRITE)))
+    if asked.method == "PATCH":
         return replace(asked, content=random.choice(_PATCHES))
-    if method == "DELETE":
+    mode = random.choice(("", "create", "update", "delete")) if interaction.operation else ""
+    if mode:
+        asked = replace(asked, query=(("mode", mode),))
+    if asked.method == "DELETE" or mode == "delete":
         return asked
-    return replace(asked, content=json_text(_body(random, type_, id_ if shape is Shape.INSTANCE else "")))
+    body = _body(random, asked.caller, type_, id_ if interaction.shape in (Shape.INSTANCE, Shape.OPERATION) else "")
+    if random.random() < 0.1 and _is_of_its_type(body):
+        asked = replace(asked, headers=(*asked.headers, ("Content-Type", XML)))
+    return replace(asked, content=json_text(body))
+
+
+def _is_of_its_type(body: Resource) -> bool:
+    """Return True unless a body has an element that its type has not: XML has no place for it."""
+    return body["resourceType"] == "Patient" or "gender" not in body
 
 
 _SINGLE: Final = tuple(each for each in INTERACTIONS if each.shape is not Shape.BASE)
 _IN_BUNDLES: Final = tuple(each for each in _SINGLE if each.name != "patch")
+_OF_TRANSACTIONS: Final = (*(each for each in WRITES if each.name != "patch"), SEARCH)
+_OFTEN: Final = (SEARCH, SEARCH, SEARCH, TRANSACTION, TRANSACTION, TRANSACTION, CONDITIONAL_CREATE, CONDITIONAL_CREATE)
+"""Rows that are asked for more often than others."""
+_QUOTAS: Final = (SPENT, SPENT, 1, 40, 300, 1_500)
 
 
 def generated(random: Random) -> Asked:
     """Return a request of any interaction and caller."""
-    caller = random.choices(tuple(CALLERS), _SHARES)[0]
-    interaction = random.choice((*INTERACTIONS, SEARCH, SEARCH, SEARCH))
+    caller = random.choices(tuple(CALLERS), SHARES)[0]
+    interaction = random.choice((*INTERACTIONS, *_OFTEN, None))
+    if interaction is None:
+        return _of_events(random)
+    quota = random.choice(_QUOTAS) if random.random() < 0.08 else None
     if interaction.shape is not Shape.BASE:
-        return _single(random, caller, interaction)
-    entries = [_single(random, caller, random.choice(_IN_BUNDLES)) for _ in range(random.choice((1, 2, 3)))]
-    alike = tuple(replace(each, method="GET") if each.method == "HEAD" else each for each in entries)
-    return Asked(caller, path=interaction.name, entries=alike)
+        return replace(_single(random, caller, interaction), quota=quota)
+    rows = _OF_TRANSACTIONS if interaction is TRANSACTION else _IN_BUNDLES
+    entries = [_single(random, caller, random.choice(rows)) for _ in range(random.choice((1, 1, 2, 3)))]
+    return Asked(caller, path=interaction.name, entries=tuple(_named(random, entries)), quota=quota)
+
+
+def _named(random: Random, entries: list[Asked]) -> Iterator[Asked]:
+    """Yield entries of a Bundle, of which some have a full URL, to which others may refer."""
+    full_url = _FULL_URL
+    for each in entries:
+        entry = replace(each, method="GET") if each.method == "HEAD" else replace(each, is_next=False)
+        if full_url and each.method == "POST" and each.content and random.random() < 0.3:
+            entry, full_url = replace(entry, full_url=full_url), ""
+        elif not full_url and each.content and random.random() < 0.5:
+            about = {"url": "urn:example:about", "valueReference": {"reference": _FULL_URL}}
+            entry = replace(entry, content=json_text({**json.loads(each.content), "extension": [about]}))
+        yield entry
+
+
+_FULL_URL: Final = "urn:uuid:8d2c1a70-6b0e-4c1d-9f11-0123456789ab"
+_OF_EVENTS: Final = (
+    *(("patient", each) for each in (HE, HE, "a", f"Patient/{HE}")),
+    *(("entity", each) for each in (f"Patient/{HE}", "Observation/x1", "Encounter/ae")),
+    *(("action", each) for each in ("U", "D")),
+    ("date", "ge2025-06-15"),
+    ("outcome", "0"),
+)
+
+
+def _of_events(random: Random) -> Asked:
+    """Return a search of AuditEvent."""
+    method, path = random.choice((("GET", "AuditEvent"), ("HEAD", "AuditEvent"), ("POST", "AuditEvent/_search")))
+    query = random.sample(_OF_EVENTS, random.choice((1, 1, 2)))
+    query += random.sample((("_count", "1"), ("_count", "3"), ("_summary", "count"), ("_total", "accurate")), 1)
+    return Asked(random.choice(AUDITORS), method, path, tuple(query), is_next=random.random() < 0.2)
+
+
+_IN_CROWD: Final = {"Patient": 9, "Observation": 4, "Encounter": 2, "Medication": 1}
+"""How often a type is asked of beside the crowd."""
+
+
+def generated_of_crowd(random: Random) -> Asked:
+    """Return a search that many of the crowd meet, or a write that refers to many of it."""
+    caller = random.choices(tuple(CALLERS), SHARES)[0]
+    if random.random() < 0.06:
+        return _referring(random, caller)
+    type_ = random.choice([each for each in TYPES for _ in range(_IN_CROWD.get(each.name, 0))])
+    method, path = random.choice((("GET", type_.name), ("HEAD", type_.name), ("POST", f"{type_.name}/_search")))
+    asked = Asked(caller, method, path, crowd_query(random, type_), is_next=random.random() < 0.1)
+    quota = random.choice((SPENT, *_QUOTAS)) if random.random() < 0.1 else None
+    if any(text == ELEVEN for _, text in asked.query):
+        quota = SPENT
+    if method != "HEAD" and random.random() < 0.05:
+        return Asked(caller, path="batch", entries=(replace(asked, method="GET", path=type_.name, is_next=False),))
+    return replace(asked, quota=quota)
+
+
+def _referring(random: Random, caller: str) -> Asked:
+    """Return a write of an observation of nobody that refers to about as many patients as a request may tell of."""
+    others = [f"Patient/{each}" for each in IDS_OF_CROWD[: random.choice((20, 96, 97, 98, 99, 100))]]
+    his = random.choice((f"Patient/{HE}", "Encounter/xe", "Observation/x1", "Encounter/none"))
+    about = [{"url": "urn:example:about", "valueReference": {"reference": each}} for each in (*others, his)]
+    made: Resource = {**_STORED["Observation"][0], "extension": about, "status": random.choice(("final", "odd"))}
+    content = json_text({name: value for name, value in made.items() if name not in ("id", "subject", "context")})
+    entry = Asked(caller, path=random.choice(("Observation", "Observation/$validate")), content=content)
+    if random.random() < 0.4:
+        return Asked(caller, path="transaction", entries=(replace(entry, path="Observation"),))
+    return entry
 
 
 def shorter(asked: Asked) -> Iterator[Asked]:
     """Yield requests that are a little shorter: of one entry alone, or without a parameter, a value or a header."""
+    if asked.is_next:
+        yield replace(asked, is_next=False)
+    if asked.quota is not None:
+        yield replace(asked, quota=None)
     for place, each in enumerate(asked.entries):
-        yield each
+        yield replace(each, full_url="")
         if len(asked.entries) > 1:
             yield replace(asked, entries=_without(asked.entries, place))
         for less in shorter(each):

@@ -7,15 +7,20 @@ from functools import cache
 from random import Random
 from typing import Final
 
+from careconnect_testing.pairs.asked import AUDITORS, BOUND_TO_OTHERS, NARROW, Asked
 from careconnect_testing.pairs.compare import Seen, legible_cursors, seen
-from careconnect_testing.pairs.contract import is_excepted
-from careconnect_testing.pairs.lives import HE, Life, lives
-from careconnect_testing.pairs.requests import BOUND_TO_OTHERS, NARROW, Asked, generated, shorter
-from careconnect_testing.pairs.stores import Stores
+from careconnect_testing.pairs.contract import is_excepted, may_interfere
+from careconnect_testing.pairs.crowd import crowd_lives
+from careconnect_testing.pairs.lives import HE, MOVED, Life, lives
+from careconnect_testing.pairs.requests import generated, generated_of_crowd, shorter
+from careconnect_testing.pairs.stores import Stores, finds_noted, in_one_thread
 
 _LIVES: Final = 12
 _SEEDS_OF_LIVES: Final = 5_000
 """Seeds that share the generated lives: their stores are built once."""
+
+_CROWDED: Final = 3
+"""One of so many pairs has a crowd beside the patient."""
 
 _STORES: Final = cache(Stores)
 
@@ -27,15 +32,19 @@ class Pair:
     seed: int
     asked: Asked
     lives: tuple[Life, Life] = field(repr=False)
+    has_crowd: bool = False
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two answers to a pair that differ, and whether an event of the patient was stored before either."""
+    """Two answers to a pair that differ, whether an event of the patient was stored before either, and whether the
+    work for either found him.
+    """
 
     pair: Pair
     answers: tuple[Seen, Seen]
     is_recorded: bool
+    is_found: bool
 
     def __str__(self) -> str:
         """Return the request, and for each store what it alone holds and what it answers."""
@@ -55,29 +64,43 @@ def unrecorded(pair: Pair) -> Difference | None:
     difference = _difference(pair)
     if difference is None or difference.is_recorded:
         return None
-    return None if is_excepted(pair.asked, *difference.answers) else difference
+    return None if is_excepted(pair.asked, *difference.answers, is_found=difference.is_found) else difference
 
 
 def interfering(pair: Pair) -> Difference | None:
-    """Return any difference between answers to a caller that may see nothing of what differs."""
-    return _difference(pair)
+    """Return a difference between answers to a caller that may see nothing of what differs, and nothing excuses it."""
+    difference = _difference(pair)
+    return None if difference is None or may_interfere(pair.asked, *difference.answers) else difference
 
 
 def generated_pair(seed: int) -> Pair:
     """Return the pair of a seed."""
-    random = Random(seed)
-    one, other = random.sample(lives(seed // _SEEDS_OF_LIVES, _LIVES), 2)
-    return Pair(seed, generated(random), (one, other))
+    random, has_crowd = Random(seed), seed % _CROWDED == 0
+    all_lives = crowd_lives() if has_crowd else lives(seed // _SEEDS_OF_LIVES, _LIVES)
+    one, other = random.sample(all_lives, 2)
+    return Pair(seed, (generated_of_crowd if has_crowd else generated)(random), (one, other), has_crowd)
 
 
 def unseen_pair(seed: int) -> Pair:
     """Return a pair whose caller may see nothing of what differs: of another patient, or of other types."""
     random, pair = Random(seed), generated_pair(seed)
     one, other = pair.lives
+    if _moves(one) != _moves(other):
+        # Another patient's version has another number, which is not his alone.
+        alike = [each for each in lives(seed // _SEEDS_OF_LIVES, _LIVES) if each != one and _moves(each) == _moves(one)]
+        pair = replace(pair, lives=(one, random.choice(alike or [one])))
+        one, other = pair.lives
+    if pair.asked.caller in AUDITORS:
+        return replace(pair, asked=replace(pair.asked, caller=AUDITORS[-1]))
     can_be_narrow = _seen_by_narrow(one) == _seen_by_narrow(other)
     caller = random.choice((*BOUND_TO_OTHERS, *([NARROW] * 4 if can_be_narrow else ())))
     entries = tuple(replace(each, caller=caller) for each in pair.asked.entries)
     return replace(pair, asked=replace(pair.asked, caller=caller, entries=entries))
+
+
+def _moves(life: Life) -> int:
+    """Return how many versions the resource has that was his."""
+    return sum(step.path.endswith(f"/{MOVED}") for step in life)
 
 
 def _seen_by_narrow(life: Life) -> list[object]:
@@ -86,7 +109,7 @@ def _seen_by_narrow(life: Life) -> list[object]:
 
 def broken(seeds: Iterable[int], pair_of: Callable[[int], Pair], judge: Judge) -> Iterator[Difference]:
     """Yield the differences of the pairs of seeds, each of the shortest request that shows one."""
-    with legible_cursors():
+    with legible_cursors(), finds_noted(), in_one_thread():
         for seed in seeds:
             if found := judge(pair_of(seed)):
                 yield _shortest(found, judge)
@@ -100,10 +123,11 @@ def _shortest(found: Difference, judge: Judge) -> Difference:
 
 
 def _difference(pair: Pair) -> Difference | None:
-    answers, patients = [], set()
-    for life in pair.lives:
-        answer, events = _STORES().of(life).answer(pair.asked)
-        answers.append(seen(answer))
-        patients |= {event.patient for event in events}
-    one, other = answers
-    return None if one == other else Difference(pair, (one, other), HE in patients)
+    stores = [_STORES(with_crowd=pair.has_crowd).of(life) for life in pair.lives]
+    # Both are asked for the same page: cursors are sealed with the same key.
+    link = next(filter(None, (each.next_link(pair.asked) for each in stores)), "") if pair.asked.is_next else ""
+    one, other = (each.answer(pair.asked, link) for each in stores)
+    answers = seen(one.answer), seen(other.answer)
+    if answers[0] == answers[1]:
+        return None
+    return Difference(pair, answers, HE in one.patients | other.patients, HE in one.found | other.found)

@@ -1,20 +1,32 @@
 """Stores that are equal but for one patient, each with all functions of the FHIR API over it, in this process."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from unittest.mock import patch
 
-from careconnect.audit.event import AuditEvent, event_of
+from access_auditor.app import AuditEndpoint
+from access_auditor.dynamodb_event_store import DynamoDbEventStore
+from careconnect.audit.disclosures import Disclosures
+from careconnect.audit.event import Action, AuditEvent, event_of
+from careconnect.endpoint import pipeline
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import Table
+from careconnect.http.messages import Cors
+from careconnect.storage.quota import Quota
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.http.answer import Answer
+from careconnect_testing.pairs.asked import CALLERS, SPENT, Asked
+from careconnect_testing.pairs.crowd import crowd
 from careconnect_testing.pairs.lives import Life, others
-from careconnect_testing.pairs.requests import CALLERS, Asked
 from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.record_writers import Writer, writer_in_memory
-from careconnect_testing.parts.stores import NOW, Reader
+from careconnect_testing.parts.stores import BASE, NOW, Reader
+from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.stored import saved
 from careconnect_testing.running.bundle_service import Bundles
 
@@ -23,6 +35,51 @@ _FIRST: Final = NOW - 1_000_000
 _VERSION: Final = 3_600
 _EVENTS: Final = "audit"
 """The table of events that `StoredEvents` puts with a write."""
+_TRAIL: Final = "trail"
+"""The table of the events of former requests."""
+_UNITS: Final = 100_000
+_App = Callable[[Any], Any]
+
+_FOUND: set[str] = set()
+
+
+@contextmanager
+def finds_noted() -> Iterator[None]:
+    """Note whom a request finds, whether its events are stored or not."""
+    disclose = Disclosures.disclose
+
+    def noted(self: Disclosures, patients: Any) -> None:
+        several = [*patients]
+        _FOUND.update(several)
+        disclose(self, several)
+
+    with patch.object(Disclosures, "disclose", noted):
+        yield
+
+
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Do what is submitted to pools at once: handing it to another thread takes longer than doing it."""
+
+    def submit(_pool: ThreadPoolExecutor, do: Callable[..., Any], *args: Any, **named: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(do(*args, **named))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
+            future.set_exception(error)
+        return future
+
+    with patch.object(ThreadPoolExecutor, "submit", submit), patch.object(pipeline, "pinned_to_cpu", nullcontext):
+        yield
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer, the patients of the events that were stored before it, and those whom its work found."""
+
+    answer: Answer
+    patients: frozenset[str]
+    found: frozenset[str]
 
 
 @dataclass
@@ -32,43 +89,69 @@ class Store:
     writer: Writer
     kept: StoredEvents
     restore: Callable[[], None]
-    _apps: dict[tuple[str, str], Callable[[Any], Any]] = field(default_factory=dict)
+    _apps: dict[tuple[str, str], _App] = field(default_factory=dict)
     _callers: dict[str, Writer] = field(default_factory=dict)
 
-    def answer(self, asked: Asked) -> tuple[Answer, list[AuditEvent]]:
-        """Return the answer to a request, and the events that were stored before it."""
+    def answer(self, asked: Asked, link: str = "") -> Answered:
+        """Return the answer to a request, or to one for a link that its answer gave."""
         writer = self._callers.setdefault(asked.caller, self.writer.as_caller(**CALLERS[asked.caller]))
         writer.ids = itertools.count()
         database = writer.reader.client.database
         self.kept.events.clear()
+        _FOUND.clear()
         try:
-            answer = Answer.of(self._app(writer, asked)(asked.event(writer.context)))
+            answer = Answer.of(self._app_of(writer, asked)(asked.event(writer.context, link)))
             # Those of a write are in its own transaction.
-            return answer, [*self.kept.events, *map(event_of, database.items(_EVENTS))]
+            events = [*self.kept.events, *map(event_of, database.items(_EVENTS))]
+            return Answered(answer, frozenset(each.patient for each in events), frozenset(_FOUND))
         finally:
             if not asked.is_read:
                 self.restore()
                 database.clear(_EVENTS)
 
-    def _app(self, writer: Writer, asked: Asked) -> Callable[[Any], Any]:
-        table = asked.type.table if asked.type else Table.RECORD
-        key = asked.caller, "bundles" if asked.entries else f"{table} {asked.is_read}"
+    def next_link(self, asked: Asked) -> str:
+        """Return the link to the page after the one that a request asks for, empty if there is none."""
+        answer = self.answer(replace(asked, method="GET" if asked.method == "HEAD" else asked.method)).answer
+        return answer.link("next") if answer.status == 200 and answer.text.startswith("{") else ""
+
+    def _app_of(self, writer: Writer, asked: Asked) -> _App:
+        if asked.quota is not None:
+            return self._app(_with_quota(writer, asked.quota), asked)
+        key = asked.caller, "bundles" if asked.entries else f"{asked.table} {asked.is_read}"
         if key not in self._apps:
-            if asked.entries:
-                self._apps[key] = Bundles(writer).app
-            elif asked.is_read:
-                self._apps[key] = replace(writer.reader.app(table), auditing=writer.auditing)
-            else:
-                self._apps[key] = writer.app(table)
+            self._apps[key] = self._app(writer, asked)
         return self._apps[key]
+
+    def _app(self, writer: Writer, asked: Asked) -> _App:
+        auditing, reader = self.kept.auditing(), writer.reader
+        if asked.entries:
+            return Bundles(writer).app
+        if asked.table is Table.AUDIT:
+            endpoint = AuditEndpoint(DynamoDbEventStore(reader.client, _TRAIL), writer.quota, writer.stopwatch)
+            cors, clock = Cors(("*",)), writer.now
+            return RequestPipeline(endpoint, BASE, "eu-west-2", cors, writer.observer, clock, auditing=auditing)
+        if asked.is_read:
+            app = reader.app(asked.table)
+            endpoint_: Any = app.endpoint
+            return replace(app, endpoint=replace(endpoint_, quota=writer.quota), auditing=auditing)
+        return writer.app(asked.table)
+
+
+def _with_quota(writer: Writer, left: int) -> Writer:
+    """Return a writer whose client has so many units left in the minute."""
+    counters = UsageCounters()
+    quota = Quota(counters, _UNITS)
+    # One that owes is known to.
+    quota.consume(writer.client_id, 2 * _UNITS if left == SPENT else _UNITS - left, writer.now())
+    return replace(writer, quota=quota, reader=replace(writer.reader, counters=counters, quota=_UNITS))
 
 
 class Stores:
-    """The stores of lives, each built at its first use."""
+    """The stores of lives, each built at its first use, with a crowd or without one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_crowd: bool) -> None:
         with writer_in_memory() as writer:
-            _live(writer, others())
+            _live(writer, (*others(), *(crowd() if with_crowd else ())))
             self._beginning: Any = writer.reader.client.database
             self._tables = writer.reader.tables
         self._made: dict[int, Store] = {}
@@ -78,10 +161,13 @@ class Stores:
         key = id(life)
         if key not in self._made:
             client: Any = InMemoryClient(self._beginning.copy())
-            create_table(client, "AuditTable", _EVENTS)
+            for table in (_EVENTS, _TRAIL):
+                create_table(client, "AuditTable", table)
             kept = StoredEvents()
             writer = Writer(Reader(client, replace(self._tables, client=client), kept=kept))
             _live(writer, life)
+            for number, step in enumerate((*others(), *life)):
+                client.put_item(TableName=_TRAIL, Item=_event_of(step.path, number, step.resource).item())
             writer = replace(writer, auditing=kept.auditing())
             self._made[key] = Store(writer, kept, saved(writer.reader.tables))
         return self._made[key]
@@ -98,3 +184,19 @@ def _live(writer: Writer, life: Life) -> None:
         else:
             writer.made(step.resource)
     writer.now.now = NOW
+
+
+def _event_of(path: str, number: int, resource: Any) -> AuditEvent:
+    """Return the event of a step of a life."""
+    id_ = path.partition("/")[2]
+    whose = id_ if path.startswith("Patient/") else id_[:1]
+    return AuditEvent(
+        id=f"{int((NOW - 1_000 + number) * 1_000):012x}-{number % 16:x}{number:031x}",
+        action=Action.DELETE if resource is None else Action.UPDATE,
+        interaction="delete" if resource is None else "update",
+        type=path.partition("/")[0],
+        ids=(path,),
+        patient=whose,
+        client_id="client-1",
+        service="record_writer",
+    )
