@@ -96,13 +96,9 @@ def criteria_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tup
 
 def hops_of(condition: SearchCondition) -> int:
     """Return the most resources through which a condition leads to one match."""
-    match condition:
-        case Criterion():
-            return 0
-        case Chain():
-            return 1 + max(hops_of(branch.condition) for branch in condition.branches)
-        case Has():
-            return 1 + hops_of(condition.inner)
+    if isinstance(condition, Chain):
+        return 1 + max(hops_of(branch.condition) for branch in condition.branches)
+    return 1 + hops_of(condition.inner) if isinstance(condition, Has) else 0
 
 
 def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]:
