@@ -19,8 +19,8 @@ MAX_ALTERNATIVES: Final = 100
 MAX_WORDS: Final = 50
 """Words of a searched name; each may begin any part of a stored name."""
 
-_MINUTE: Final = 60_000
-"""Milliseconds of a time that is given without its seconds."""
+_DAY: Final = 86_400_000
+"""Milliseconds of a date that is given without a time of day."""
 
 _LOOKED_UP_AT_ONCE: Final = (ParameterType.TOKEN, ParameterType.REFERENCE)
 
@@ -162,12 +162,12 @@ def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
             "not a date such as 2017, 2017-10, 2017-10-19 (the year first) or 2017-10-19T08:00:00Z; a prefix such as "
             "ge may precede it.",
         ) from None
-    is_instant = high - low < _MINUTE
+    has_time = high - low < _DAY
     if prefix == "ap":
         # A tenth of the distance from now, on both sides (STU3 Search §2.21.1.5.1: the recommended value).
         slack = abs(now - low) // 10
         low, high = low - slack, high + slack
-    return DateBound(prefix, low, high, is_instant)
+    return DateBound(prefix, low, high, has_time)
 
 
 # STU3 Data types §2.24.0.1: decimal. Exponents are limited, since a comparison writes out all digits of a number.

@@ -22,12 +22,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class DateBound:
-    """A prefix and the range of its date, in epoch milliseconds; `is_instant` says that it is given to the second."""
+    """A prefix and the range of its date, in epoch milliseconds; `has_time` says that it has a time of day."""
 
     prefix: str
     low: int
     high: int
-    is_instant: bool = False
+    has_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ def names_persons(type_: ResourceType, criterion: Criterion) -> bool:
         case ParameterType.REFERENCE:
             targets = parameter.targets if is_missing else [value.partition("/")[0] for value in criterion.values]
             return any(map(_may_be_of_a_patient, targets))
-        case ParameterType.DATE if not is_missing and any(value.is_instant for value in criterion.values):
+        case ParameterType.DATE if not is_missing and any(value.has_time for value in criterion.values):
             return True
     return parameter is ID_PARAMETER or parameter.personal
 

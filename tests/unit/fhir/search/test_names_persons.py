@@ -18,6 +18,7 @@ NAMES = [
     # A RelatedPerson or another server's resource may be somebody's; this server does not know.
     *("Encounter?participant=RelatedPerson/4", "Observation?subject=https://other.example/Patient/4"),
     *("Observation?date=2026-11-26T07:15:02Z", "Patient?_lastUpdated=gt2026-11-26T07:15:02.123Z"),
+    *("Observation?date=2026-11-26T07:15Z", "Patient?_lastUpdated=lt2026-11-26T07:15Z"),
     *("Observation?date=ap2026-11-26T07:15:02Z", "Observation?date=2001,ne2026-11-26T07:15:02Z"),
     *("Observation?subject:Patient.name=x", "Observation?encounter.patient=4", "Observation?encounter._id=e1"),
     *("Patient?_has:Observation:patient:identifier=x", "Patient?_has:Observation:patient:encounter._id=e1"),
@@ -26,7 +27,7 @@ NAMES = [
 NAMES_NOBODY = [
     *("Patient", "Patient?gender=male", "Patient?deceased=true", "Patient?active=true&_sort=family", "Patient?_tag=x"),
     *("Patient?general-practitioner=P1", "Patient?general-practitioner.name=x", "Patient?organization._id=P1"),
-    *("Observation?code=1234-5", "Observation?date=2026-11-26", "Observation?date=2026-11-26T07:15Z"),
+    *("Observation?code=1234-5", "Observation?date=2026-11-26", "Observation?date=ap2026-11"),
     *("Observation?date:missing=true", "Observation?performer=Practitioner/4", "Observation?performer:Practitioner=4"),
     *("Encounter?practitioner=P1", "MedicationRequest?medication=m1", "Medication?_id=m1"),
     *("Observation?patient.gender=male", "Patient?_has:Observation:patient:code=1234-5"),
