@@ -11,6 +11,7 @@ from careconnect_records.items.reference_counts import literal_references
 from careconnect_records.writes.cost import write_units
 from careconnect_records.writes.plan import plan_holding
 from record_writer.prepare import Prepared
+from record_writer.request.write_request import Kind
 
 UNITS_PER_ENTRY: Final = 60
 """The base price of a write: one call to read its target, and one event."""
@@ -28,11 +29,13 @@ def first_price(resource: Mapping[str, Any] | None, *, conditional: bool) -> int
 def second_price(prepared: Prepared, paid: int, *, in_steps: bool) -> int:
     """Return the price of the changes and events of a prepared write, less the units `paid`."""
     patients = prepared.named
+    # What a patched resource refers to is not known from the request.
+    lookups = UNITS_PER_LOOKUP * len(prepared.referenced) if prepared.entry.request.kind is Kind.PATCH else 0
     if prepared.plan is not None:
         units = write_units(prepared.plan, max(1, len(patients)), in_steps=in_steps)
-        return max(0, UNITS_PER_WRITE_UNIT * units - paid)
+        return max(lookups, UNITS_PER_WRITE_UNIT * units - paid)
     # The first event is in the base price.
-    units = UNITS_PER_EVENT * max(0, len(patients) - 1)
+    units = lookups + UNITS_PER_EVENT * max(0, len(patients) - 1)
     if prepared.is_held:
         units += UNITS_PER_WRITE_UNIT * write_units(plan_holding(prepared.target), 0, in_steps=True)
     return units

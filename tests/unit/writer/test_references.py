@@ -326,6 +326,21 @@ def test_a_bound_client_learns_of_no_other_patient_by_an_invalid_resource(writer
     assert issues_in(bound.update(observation("Patient/5", status="done", id="o1"))) == BOTH[:1]
 
 
+def test_w2_each_reference_that_is_looked_up_for_a_patch_is_charged(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect.storage.quota.UNCOUNTED_UNITS", -1)
+    for number in range(20):
+        writer.made({**observation("Patient/4"), "id": str(number)})
+    related = [{"target": {"reference": f"Observation/{number}"}} for number in range(20)]
+    writer.made({**observation("Patient/4", related=related), "id": "t"})
+    counters = UsageCounters()
+    charged = replace(writer, quota=Quota(counters, 2_000))
+
+    assert charged.patch("Observation/t").status == 200
+    assert sum(counters.charges) == 60 + 8 * 21
+
+
 def test_each_reference_of_an_invalid_resource_that_is_looked_up_is_charged(writer: Writer) -> None:
     related = [{"target": {"reference": f"Observation/{number}"}} for number in range(150)]
     counters = UsageCounters()
