@@ -27,7 +27,7 @@ from record_writer.request.write_request import Kind, WriteRequest
 
 _ACCEPTED: Final = Issue("informational", "A write of this is accepted, if the token allows it.", "information")
 _UNTOLD: Final = "It is not told whether this leads to a resource: the token may not read {}."
-_REFERRING_UNTOLD: Final = "It is not told whether resources of types that the token may not read refer to this one."
+_REFERRING_UNTOLD: Final = "It is not told whether resources that the token may not read refer to this one."
 _T = TypeVar("_T")
 
 
@@ -101,10 +101,12 @@ class Judgement:
         prepared = self._prepared(prepare)
         if prepared is None:
             return
-        unreadable = self._unreadable
-        if known := set(referring_types(prepared)).difference(unreadable):
+        # The resources that are counted may be in other records than a bound client's.
+        is_bound, unreadable = bool(self._request.caller.patient), self._unreadable
+        known = set() if is_bound else set(referring_types(prepared)).difference(unreadable)
+        if known:
             self._errors += outcome_of(refusals.still_referred_to(known, others=False)).issues
-        elif unreadable:
+        elif is_bound or unreadable:
             self._untold.append(Issue("suppressed", _REFERRING_UNTOLD, "information"))
 
     def _judge_resource(self, prepare: Callable[[], Prepared]) -> None:

@@ -22,6 +22,18 @@ def bound(writer: Writer) -> Writer:
     return writer.as_caller(patient="own", identifier_systems=("urn:x",))
 
 
+def test_w8_what_refers_from_another_record_is_of_no_type_that_is_told(writer: Writer, bound: Writer) -> None:
+    encounter = {"resourceType": "Encounter", "id": "of-own", "status": "finished", "subject": {"reference": OWN}}
+    writer.made(encounter)
+    writer.made({**observation(OTHER, context={"reference": "Encounter/of-own"}), "id": "from-other"})
+
+    refused = bound.delete("Encounter/of-own")
+    assert refused.status == 409
+    assert "types: none that the token may read or search, and others" in refused.issue["diagnostics"]
+    judged = bound.send("POST", "Encounter/of-own/$validate", None, [("mode", "delete")])
+    assert [each["code"] for each in judged.json["issue"]] == ["suppressed"]
+
+
 def test_within_the_record_everything_may_be_written(bound: Writer) -> None:
     made = bound.create(observation(OWN))
     path = f"Observation/{made.json['id']}"
