@@ -196,8 +196,11 @@ _SHOWN: Final = (("_count", "1"), ("_count", "2"), ("_count", "5"), ("_count", "
 
 def crowd_query(random: Random, type_: ResourceType) -> Pairs:
     """Return the parameters of a search that many of the crowd meet."""
-    if type_.is_patient and random.random() < 0.3:
-        return (random.choice(("phone", "language", "telecom")), random.choice(MARKED)), random.choice(_NUMBERED)
+    if type_.is_patient and random.random() < 0.5:
+        mark = random.choice(MARKED)
+        # As many as have it: a next match is then his.
+        page = random.choice((*_NUMBERED, *[("_count", mark[1:])] * 3))
+        return (random.choice(("phone", "language", "telecom")), mark), page
     query = [random.choice(CROWDED[type_.name])]
     if random.random() < 0.15:
         query.append(_criterion(random, type_))

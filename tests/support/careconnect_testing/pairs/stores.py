@@ -112,7 +112,8 @@ class Store:
     def next_link(self, asked: Asked) -> str:
         """Return the link to the page after the one that a request asks for, empty if there is none."""
         answer = self.answer(replace(asked, method="GET" if asked.method == "HEAD" else asked.method)).answer
-        return answer.link("next") if answer.status == 200 and answer.text.startswith("{") else ""
+        links = answer.json.get("link", ()) if answer.text.startswith("{") else ()
+        return next((str(each["url"]) for each in links if each["relation"] == "next"), "")
 
     def _app_of(self, writer: Writer, asked: Asked) -> _App:
         if asked.quota is not None:
