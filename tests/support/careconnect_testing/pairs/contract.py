@@ -14,7 +14,8 @@ from careconnect_testing.pairs.compare import Seen
 from careconnect_testing.pairs.lives import HE
 
 _PERSONAL: Final = re.compile(r"name|family|given|telecom|phone|email|address.*|birthdate|death-date")
-_INSTANT: Final = re.compile(r"\d\d:\d\d:\d\d")
+_INSTANT: Final = re.compile(r"T\d\d:\d\d")
+"""A date with a time of day."""
 _LIMITS: Final = frozenset((413, 503, 504))
 """The statuses that depend on how much is stored, not on who."""
 _THROTTLED: Final = 429

@@ -45,7 +45,7 @@ _TOKENS: Final[Mapping[str, tuple[str, ...]]] = {
     "phone": ("01134960002",),
     "telecom": ("01134960002",),
 }
-_DATES: Final = (*DAYS, *BIRTHS, DEATH)
+_DATES: Final = (*DAYS, "2017-10-01T08:00Z", *BIRTHS, DEATH)
 
 
 def _values(type_: ResourceType, parameter: SearchParameter) -> tuple[str, ...]:

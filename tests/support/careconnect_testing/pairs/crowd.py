@@ -115,6 +115,7 @@ CROWDED: Final = {
     "Observation": (
         ("date", DAYS[1]),
         ("date", DAYS[0]),
+        ("date", "lt2017-10-01T08:01Z"),
         ("status", "final"),
         ("encounter", ",".join(f"{who}e" for who in (*IDS[:SEEN], HE))),
         ("context", ",".join(f"Encounter/{who}e" for who in (*IDS[:SEEN], HE))),
