@@ -463,7 +463,7 @@ def test_what_is_neither_true_nor_false_is_broken(resource: Resource, key: str) 
     "resource",
     [
         observation(subject={"display": "Bee"}),
-        observation(subject={"reference": "#"}),
+        observation(related=[{"target": {"reference": "#"}}]),
         observation(effectivePeriod={"start": "2020-01-31", "end": "2020-01"}),
         observation(effectivePeriod={"start": "2020-01-31", "end": "2020-01-31T10:00:00Z"}),
         observation(effectivePeriod={"start": "2020-01-31", "_end": {"extension": UNKNOWN}}),

@@ -93,7 +93,7 @@ def test_a_reference_that_names_or_identifies_alone_leads_nowhere(writer: Writer
 
 @pytest.mark.parametrize(
     ("performer", "status"),
-    [("#doctor", 201), ("#", 201), ("#organization", 201), ("#device", 422), ("#never", 422)],
+    [("#doctor", 201), ("#organization", 201), ("#", 422), ("#device", 422), ("#never", 422)],
 )
 def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, performer: str, status: int) -> None:
     contained: list[dict[str, Any]] = [
@@ -109,6 +109,15 @@ def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, perform
 
     assert answer.status == status
     assert status == 201 or issues_in(answer) == [("not-found", ("Observation.performer[0]",))]
+
+
+def test_w10_a_resource_refers_to_itself_where_its_type_is_allowed(writer: Writer) -> None:
+    itself = {"reference": "#"}
+
+    assert writer.create(observation("Patient/4", related=[{"target": itself}])).status == 201
+    refused = writer.create({**observation("Patient/4"), "subject": itself})
+    assert issues_in(refused) == SUBJECT
+    assert "may only refer to Device or Group or Location or Patient" in refused.diagnostics
 
 
 def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer) -> None:

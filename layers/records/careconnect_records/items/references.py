@@ -54,14 +54,18 @@ def target_of(text: str, fhir_base: str) -> LocalTarget | None:
 
 
 def contained_in(resource: dict[str, Any]) -> dict[str, str]:
-    """Return the types of the resources that a resource contains, by id; those that are not valid are left out."""
+    """Return the types of the resources that a resource contains, by id; those that are not valid are left out.
+
+    The resource itself has the empty id: `#` refers to it (STU3 References §2.26.3).
+    """
     contained = resource.get("contained")
     names = [
         (each.get("id"), each.get("resourceType"))
         for each in (contained if isinstance(contained, list) else ())
         if isinstance(each, dict)
     ]
-    return {id_: kind for id_, kind in names if isinstance(id_, str) and isinstance(kind, str)}
+    types = {id_: kind for id_, kind in names if isinstance(id_, str) and isinstance(kind, str)}
+    return {**types, "": resource["resourceType"]}
 
 
 def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base: str) -> str:
@@ -69,9 +73,6 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
 
     The reference names no contained resource, or a type that its element does not allow.
     """
-    if reference.text == "#":
-        # A reference to the containing resource (STU3 References §2.26.3).
-        return ""
     if reference.text.startswith("#"):
         kind = contained.get(reference.text[1:], "")
         if not kind:
