@@ -42,7 +42,7 @@ def judge_references(
         # The stored version may keep references that a bound client cannot see.
         return []
     references = tuple(references_of(resource))
-    referenced = targets_among(references, request.root)
+    referenced = targets_among(request.type.name, references, request.root)
     if len(referenced) > MAX_REFERENCES or sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
         return []
     there = {key for key, each in referenced.items() if each.type.name in untold or key == request.key}
@@ -52,4 +52,4 @@ def judge_references(
     met.disclose(patients[:DECIDING])
     if len(patients) > MAX_PATIENTS:
         return list(outcome_of(refusals.refers_to_too_many_patients(request.type)).issues)
-    return reference_faults(resource, references, there.union(found), request.root, full_urls)
+    return reference_faults(resource, references, there.union(found), request.root, full_urls, previous or ())

@@ -12,7 +12,7 @@ from careconnect.audit.disclosures import Disclosures
 from careconnect.fhir.outcomes import Issue, OutcomeError, outcome_of
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.oauth.scopes import Letter
-from careconnect_records.items.references import fhir_base_of, references_of, target_of
+from careconnect_records.items.references import fhir_base_of, leaves_the_directory, references_of, target_of
 from careconnect_records.parsing.faults import MAX_FAULTS
 from careconnect_records.writes.target import Target
 from record_writer import refusals
@@ -150,5 +150,7 @@ def _untold_of(request: WriteRequest, types: Collection[str]) -> Iterator[Issue]
     """Yield an information for each reference to another resource of one of the types."""
     for each in references_of(request.resource):
         target = target_of(each.text, fhir_base_of(request.root))
-        if target and target.type_name in types and each.allows(target.type_name) and target.key != request.key:
+        if not target or target.type_name not in types or target.key == request.key:
+            continue
+        if each.allows(target.type_name) and not leaves_the_directory(request.type.name, target):
             yield Issue("suppressed", _UNTOLD.format(target.type_name), "information", each.expression)

@@ -198,7 +198,7 @@ class Preparation:
             resource = {**request.resource, "id": target.id}
             target = self._updated(entry, target, resource) if request.kind is Kind.UPDATE else target
         references = tuple(references_of(resource))
-        referenced = targets_among(references, request.root)
+        referenced = targets_among(request.type.name, references, request.root)
         if entry.is_alone and sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
         plan = self._planned(request, target, resource)

@@ -300,7 +300,8 @@ class _Attempt:
         faults, broken = resource_faults(resource)
         faults += newly_broken(broken, stored()) if broken else []
         if faults and are_readable(faults):
-            units = UNITS_PER_LOOKUP * len(targets_among(references_of(resource), request.root))
+            looked_up = targets_among(request.type.name, references_of(resource), request.root)
+            units = UNITS_PER_LOOKUP * len(looked_up)
             with self._paying(units):
                 previous, full_urls = target.references, self.full_urls
                 faults += judge_references(request, resource, self.store, met, previous, full_urls=full_urls)
@@ -374,7 +375,8 @@ class _Attempt:
             request = each.entry.request
             with at_entry(each.entry.position, request.type.name):
                 there_are = {*found[each.entry.position], *written}
-                require_references(resource, each.references, there_are, request.root, full_urls)
+                previous = each.target.references
+                require_references(resource, each.references, there_are, request.root, full_urls, previous)
                 require_match(request, each.target)
         return written | {key: patients for each in found.values() for key, patients in each.items()}
 

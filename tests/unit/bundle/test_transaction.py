@@ -50,6 +50,25 @@ def test_what_the_entries_refer_to_is_looked_up_together(bundles: Bundles, write
     assert writer.calls.count("BatchGetItem") == 1
 
 
+@pytest.mark.parametrize("reference", ["Patient/px", A])
+def test_w5_an_entry_of_the_directory_refers_to_no_record_as_alone(writer: Writer, reference: str) -> None:
+    writer.made({**patient("1"), "id": "px"})
+    extension = [{"url": "urn:x", "valueReference": {"reference": reference}}]
+    organization = {"resourceType": "Organization", "id": "o", "name": "A practice", "extension": extension}
+    alone = writer.update(
+        {**organization, "extension": [{**extension[0], "valueReference": {"reference": "Patient/px"}}]}
+    )
+    recorded, record = with_record(writer)
+    answers = []
+    entries = (created(A, {**patient("2"), "id": "new"}), entry("PUT", "Organization/o", organization))
+    events = record.since(lambda: answers.append(refused(Bundles(recorded), *entries)))
+
+    (answer,) = answers
+    assert (alone.status, answer.status) == (422, 422)
+    assert answer.diagnostics == alone.diagnostics
+    assert "px" not in {each.patient for each in events}
+
+
 def test_entries_refer_to_each_other_by_their_full_urls(bundles: Bundles, writer: Writer) -> None:
     narrative = {
         "status": "generated",

@@ -167,6 +167,33 @@ def test_a_record_refers_to_the_directory(writer: Writer) -> None:
     assert writer.delete("Organization/O1").status == 204
 
 
+def about(reference: str, **elements: Any) -> dict[str, Any]:
+    """Return an organisation with an extension that refers to something."""
+    extension = [{"url": "urn:x", "valueReference": {"reference": reference}}]
+    return {"resourceType": "Organization", "id": "O2", "name": "A practice", "extension": extension, **elements}
+
+
+@pytest.mark.parametrize("reference", ["Patient/4", "Patient/never", f"{FHIR_BASE}/Medication/1"])
+def test_w5_the_directory_refers_to_no_record(writer: Writer, reference: str) -> None:
+    for answer in (writer.update(about(reference)), writer.send("POST", "Organization/$validate", about(reference))):
+        assert issues_in(answer) == [("not-found", ("Organization.extension[0].valueReference",))]
+        assert answer.diagnostics.endswith(
+            "refers to a record: a resource of the directory refers to the directory alone."
+        )
+    assert writer.update(about("Organization/O1")).status == 201
+
+
+def test_w5_what_the_directory_refers_to_already_stays_or_goes(writer: Writer) -> None:
+    writer.loaded(about("Patient/4"))
+
+    assert writer.delete("Patient/4").status == 409
+    assert writer.update(about("Patient/4", active=True)).status == 200
+    assert writer.update(about("Patient/gone", active=True)).status == 422
+    assert writer.update(about("Organization/O1")).status == 200
+    assert writer.delete("Patient/4").status == 204
+    assert writer.update(about("Patient/4")).status == 422
+
+
 def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor_counted(writer: Writer) -> None:
     """Otherwise a bound client would learn of deletions outside its compartment, and could prevent them."""
     writer.made({**patient(), "id": "other"})

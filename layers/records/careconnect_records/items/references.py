@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from careconnect.fhir.resource_types import Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.storage.keys import resource_key
 from careconnect_records.items.extract import ABSOLUTE_URI, LITERAL_REFERENCE
@@ -83,6 +84,17 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
             return ""
         kind = target.type_name
     return "" if reference.allows(kind) else f"may only refer to {' or '.join(sorted(reference.targets))}"
+
+
+def leaves_the_directory(type_name: str, target: LocalTarget) -> bool:
+    """Return True if a resource of the directory would refer to one of a record, which its writer cannot look up."""
+    of_type, to_type = resource_type(type_name), resource_type(target.type_name)
+    return (
+        of_type is not None
+        and of_type.table is Table.DIRECTORY
+        and to_type is not None
+        and to_type.table is Table.RECORD
+    )
 
 
 def names_an_entry(text: str) -> bool:
