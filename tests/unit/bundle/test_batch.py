@@ -138,6 +138,7 @@ REFUSED: dict[str, tuple[Entry, tuple[int, str, str]]] = {
     "the audit trail": (entry("GET", "AuditEvent?patient=4"), ALONE_ONLY),
     "a patch": (entry("PATCH", "Patient/4", {"resourceType": "Binary", "contentType": "x"}), NO_METHOD),
     "the headers of a read": (entry("HEAD", "Patient/4"), NO_METHOD),
+    "W14: a preflight": (entry("OPTIONS", "Patient/4"), NO_METHOD),
     "a method that is none": (entry("GRAB", "Patient/4"), NO_METHOD),
     "another server": (entry("GET", "https://elsewhere.example/careconnect-ri/STU3/Patient/4"), ELSEWHERE),
     "a URL that is no address": (entry("DELETE", "urn:uuid:05efabf0-4be2-4561-91ce-51548425acb9"), ELSEWHERE),

@@ -192,7 +192,8 @@ class RequestPipeline:
     def _answer(self, context: RequestContext) -> Response:
         if self.origin.secret and not self.origin.admits(context.request):
             raise self.endpoint.errors.bypassed_edge()
-        if context.request.method == "OPTIONS":
+        # An entry of a Bundle comes from no browser.
+        if context.request.method == "OPTIONS" and context.share is None:
             context.action = PREFLIGHT
             return self.cors.preflight()
         return self.endpoint.answer(context)
