@@ -35,6 +35,7 @@ from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
 from careconnect.storage.quota import BundleShare, Quota
 from careconnect.storage.read_charges import FREE_UNITS, free_units
+from record_writer.price import reading_price
 from record_writer.read_request import write_request_of
 from record_writer.request.write_entry import RefusedEntry, WriteEntry, at_entry
 from record_writer.response import Presentation, is_pretty, response_to
@@ -146,6 +147,7 @@ class BundleEndpoint(InteractionEndpoint):
             lambda: context.metrics.append("WriteConflict"),
             share.bill,
             refusal,
+            reading_price(len(request.body())),
         )
         recorder.begin_found()
         fhir_base = context.base_url.fhir

@@ -3,6 +3,7 @@
 The first is known from the request: it is charged before anything is looked up. The second is that of the plan.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,15 @@ UNITS_PER_ENTRY: Final = 60
 
 UNITS_PER_LOOKUP: Final = 2 * UNITS_PER_WRITE_UNIT
 """The price of a look-up: that of the reference count which a reference has written."""
+
+
+UNITS_PER_KILOBYTE: Final = 2 * UNITS_PER_WRITE_UNIT
+"""The price of judging a kilobyte of a transaction that is not written: that of a kilobyte which is."""
+
+
+def reading_price(size: int) -> int:
+    """Return the price of judging a transaction of so many bytes that is refused before its look-ups."""
+    return UNITS_PER_KILOBYTE * math.ceil(size / 1024)
 
 
 def first_price(resource: Mapping[str, Any] | None, *, conditional: bool) -> int:

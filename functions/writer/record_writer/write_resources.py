@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
-from careconnect.fhir.outcomes import Issue
+from careconnect.fhir.outcomes import Issue, OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
@@ -106,19 +106,21 @@ class ResourceWriter:
         on_conflict: Callable[[], None],
         bill: Bill,
         refused: RefusedEntry | None = None,
+        reading: int = 0,
     ) -> list[WriteResult]:
         """Do all writes or none, and return their results in the order given, which is the Bundle's.
 
         `begin` is called before each attempt, `on_conflict` after each conflict with another write. `bill` is the
-        request's. Raises the outcome of the first entry at fault, with the entry named, also if it is the `refused`
-        one; and 503 if the writes conflict for `SECONDS`: then nothing is written.
+        request's. A transaction that is refused before its look-ups owes `reading` units besides its first price.
+        Raises the outcome of the first entry at fault, with the entry named, also if it is the `refused` one; and 503
+        if the writes conflict for `SECONDS`: then nothing is written.
         """
         if not entries:
             if refused:
                 raise refused.error
             return []
         writer = self._of_one() if entries[0].is_alone else self
-        attempt = writer._attempt(entries, begin, bill, refused)
+        attempt = writer._attempt(entries, begin, bill, refused, reading)
         results = writer._until_done(attempt, _Attempt.write, begin, on_conflict)
         return [results[each.position] for each in entries]
 
@@ -138,7 +140,7 @@ class ResourceWriter:
         return self._until_done(attempt, _Attempt.judge, begin, on_conflict)
 
     def _attempt(
-        self, entries: Sequence[WriteEntry], begin: Begin, bill: Bill, refused: RefusedEntry | None = None
+        self, entries: Sequence[WriteEntry], begin: Begin, bill: Bill, refused: RefusedEntry | None, reading: int
     ) -> "_Attempt":
         """Return what each attempt begins with, paid; raises the outcomes that need no look-up.
 
@@ -146,18 +148,39 @@ class ResourceWriter:
         """
         ordered = sorted(entries, key=lambda each: ORDER.index(each.request.kind))
         paid = self._first_prices(entries, bill)
+        try:
+            breaking, conditional = self._judged(entries, paid, begin, bill, refused)
+        except OutcomeError:
+            if not entries[0].is_alone:
+                # Up to 500 resources were judged, which takes seconds of a processor.
+                units = _unpaid(entries, paid) + reading
+                self.quota.owe(entries[0].request.caller.client_id, units, self.clock())
+            raise
+        self._charge(entries, paid, bill)
+        return _Attempt(self, ordered, conditional, breaking, bill, paid)
+
+    def _judged(
+        self,
+        entries: Sequence[WriteEntry],
+        prices: Mapping[int, int],
+        begin: Begin,
+        bill: Bill,
+        refused: RefusedEntry | None,
+    ) -> tuple[Collection[int], Mapping[str, ConditionalReference]]:
+        """Return the positions of updates that break invariants, and the conditional references; raises the outcomes.
+
+        The references of a single invalid resource are looked up, which is charged.
+        """
         invalid, breaking = judge_each(entries, resources_to_be(entries), refused, self.require_time)
         if invalid:
             if entries[0].is_alone and are_readable(invalid[0]):
-                self._charge(entries, paid, bill)
+                self._charge(entries, prices, bill)
                 met, request = begin(), entries[0].request
                 met.disclose(request.named)
                 invalid[0] += judge_references(request, request.resource, self.store, met, None)
             raise refusals.invalid_resources(invalid)
         require_distinct(entries, _known_keys(entries))
-        conditional = conditional_references(entries)
-        self._charge(entries, paid, bill)
-        return _Attempt(self, ordered, conditional, breaking, bill, paid)
+        return breaking, conditional_references(entries)
 
     def _first_prices(self, entries: Sequence[WriteEntry], bill: Bill) -> dict[int, int]:
         """Return the first price of each entry, by position; raises the 429 outcome for a client that owes."""

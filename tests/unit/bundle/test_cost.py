@@ -1,5 +1,7 @@
 """What a Bundle costs: nothing is looked up of what can be refused, and all else is paid for before it is done."""
 
+import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from careconnect.storage.quota import UNITS_PER_MINUTE, WINDOW, Quota
 from careconnect_records.multi_step.release import Release
+from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import LONG_TEXT, NHS_NUMBER, Resource, at_every_limit, observation, patient
 from careconnect_testing.parts.record_writers import Writer, issues_in
@@ -122,6 +125,22 @@ def test_b_what_needs_no_look_up_refuses_a_transaction_before_any(writer: Writer
 
     assert (answer.status, answer.json["issue"][0]["code"]) == (status, code)
     assert writer.calls == []
+
+
+@pytest.mark.parametrize("case", TRANSACTIONS)
+def test_w13_a_transaction_that_is_refused_before_any_look_up_owes_what_judging_it_took(
+    writer: Writer, case: str
+) -> None:
+    counters = UsageCounters()
+    entries, status, _ = TRANSACTIONS[case]
+    bundles = Bundles(replace(writer, quota=Quota(counters, 2_000)))
+    kilobytes = math.ceil(len(json_text(transaction(*entries))) / 1024)
+    lookups = sum("identifier=" in json.dumps(each) for each in entries)
+
+    assert bundles.send(transaction(*entries)).status == status
+    # What the minute has no room for is owed.
+    assert counters.charges[0] == 60 * len(entries) + 8 * lookups + 8 * kilobytes
+    assert bundles.send(transaction(*deletions(1))).status == 429
 
 
 @pytest.mark.parametrize("entries", [conditional(50), deletions(50)], ids=["conditions", "deletions of nothing"])

@@ -17,7 +17,7 @@ from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table, r
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Letter
-from careconnect.storage.quota import Quota
+from careconnect.storage.quota import UNITS_PER_EVENT, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class InteractionEndpoint(OutcomeEndpoint):
         context.client_id = caller.client_id
         quota = self.client_quota
         context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
-        context.recorder.owe = lambda events: quota.owe_events(caller.client_id, events, context.now)
+        context.recorder.owe = lambda events: quota.owe(caller.client_id, events * UNITS_PER_EVENT, context.now)
         context.recorder.which_exist = self.which_exist
         path = self.path_of(request)
         interaction = interaction_of(path, request, self.handlers)

@@ -149,13 +149,13 @@ class Quota:
         """Charge a client for the audit events of a request that is refused; raises as `consume` does."""
         self.consume(client_id, events * UNITS_PER_EVENT, now)
 
-    def owe_events(self, client_id: str, events: int, now: float) -> None:
-        """Charge a client for the audit events of work that was done, whatever it has left: the rest is owed.
+    def owe(self, client_id: str, units: int, now: float) -> None:
+        """Charge a client for work that was done, whatever it has left: the rest is owed.
 
-        Few come together, as small writes do. If the counters cannot be written, they are charged with the client's
-        next write.
+        Few units come together, as those of small writes do. If the counters cannot be written, they are charged with
+        the client's next write.
         """
-        units = self._uncounted.pop(client_id, 0) + events * UNITS_PER_EVENT
+        units += self._uncounted.pop(client_id, 0)
         if units <= UNCOUNTED_UNITS:
             _remember(self._uncounted, client_id, units)
             return

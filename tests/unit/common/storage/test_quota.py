@@ -307,7 +307,7 @@ def test_events_of_work_that_was_done_are_owed_whatever_is_left() -> None:
     counters = UsageCounters()
     quota = Quota(counters, 1_000)
     quota.consume("client-1", 1_000, NOW)
-    quota.owe_events("client-1", 110, NOW)
+    quota.owe("client-1", 1_100, NOW)
 
     assert counters.used("client-1", range(MINUTE, MINUTE + 3), 1_000) == [1_000, 1_000, 100]
     assert refusal(Quota(counters, 1_000), 1, NOW).headers == {"Retry-After": "80"}
@@ -317,7 +317,7 @@ def test_few_events_of_work_that_was_done_are_charged_together() -> None:
     counters = UsageCounters()
     quota = Quota(counters, 1_000)
     for _ in range(3):
-        quota.owe_events("client-1", 30, NOW)
+        quota.owe("client-1", 300, NOW)
 
     assert counters.charges == [900]
 
@@ -325,7 +325,7 @@ def test_few_events_of_work_that_was_done_are_charged_together() -> None:
 def test_events_that_could_not_be_charged_are_charged_with_the_next_write() -> None:
     counters = _Down()
     quota = Quota(counters, 1_000)
-    quota.owe_events("client-1", 2, NOW)
+    quota.owe("client-1", 20, NOW)
 
     counters.is_down = False
     with quota.charged("client-1", 800, NOW, Bill()):
