@@ -24,6 +24,7 @@ _MOST_COUNTED: Final = 20
 """A total that is asked for is recorded of so many patients, if no criterion names persons."""
 _HIS: Final = re.compile(rf'"[A-Za-z]+/{HE}[12ecm]?"|"id": "{HE}[12ecm]?"')
 """A resource of his, or a reference to one."""
+_REFERRING: Final = re.compile(r"by resources of these types: ([^.]*)\.")
 _NUMBERS_IN_XML: Final = re.compile(r'<total value="\d+"/>|<link><relation value="next"/><url value="[^"]*"/></link>')
 
 
@@ -61,7 +62,8 @@ def may_interfere(asked: Asked, one: Seen, other: Seen) -> bool:
     if statuses & {*_LIMITS, _THROTTLED}:
         return True
     if _tells_of_referring(asked, statuses):
-        return True
+        # That there are others may be told, and not of which types.
+        return _types_told(one) == _types_told(other)
     return any(status == 412 and '"conflict"' in json.dumps(body) for status, _, body in (one, other))
 
 
@@ -70,6 +72,12 @@ def _tells_of_referring(asked: Asked, statuses: Collection[int]) -> bool:
     if asked.path.endswith("$validate"):
         return ("mode", "delete") in asked.query
     return 409 in statuses and any(each.method == "DELETE" for each in (asked, *asked.entries))
+
+
+def _types_told(answer: Seen) -> set[str]:
+    """Return the types of what refers to a resource, as far as an answer names them."""
+    lists = _REFERRING.findall(json.dumps(answer[2]))
+    return {each for some in lists for each in some.split(", ") if resource_type(each)}
 
 
 def _names_him(query: Pairs) -> bool:
