@@ -16,15 +16,22 @@ from record_writer.request.write_request import Kind, WriteRequest
 
 
 def find_target(
-    store: RecordStore, request: WriteRequest, new_id: Callable[[], str], met: Disclosures, *, with_body: bool = True
+    store: RecordStore,
+    request: WriteRequest,
+    new_id: Callable[[], str],
+    met: Disclosures,
+    owe: Callable[[int], None],
+    *,
+    with_body: bool = True,
 ) -> Target:
     """Return the resource that a request's id or condition names, or a target with a new id if there is none.
 
     It has its body if that is of the same version, unless `with_body` is False. Adds to `met` the patients of which a
-    refusal tells. Raises the 412 outcomes of a condition, and `ConflictError` if another write is at work.
+    refusal tells, and calls `owe` with the number of look-ups beyond the one that is paid. Raises the 412 outcomes of a
+    condition, and `ConflictError` if another write is at work.
     """
     if request.condition is not None:
-        return _matching(store, request, request.condition, new_id, met, with_body=with_body)
+        return _matching(store, request, request.condition, new_id, met, owe, with_body=with_body)
     if not request.id:
         return Target(request.type, new_id())
     absent = Target(request.type, request.id)
@@ -51,6 +58,7 @@ def _matching(
     condition: Identifier,
     new_id: Callable[[], str],
     met: Disclosures,
+    owe: Callable[[int], None],
     *,
     with_body: bool,
 ) -> Target:
@@ -62,6 +70,8 @@ def _matching(
     lock = lock_of(type_.name, condition.system, condition.value)
     matches = store.find_by_identifier(type_, lock)
     targets = [Target(type_, each) for each in matches.ids]
+    if len(targets) > 1:
+        owe(len(targets) - 1)
     # Of one, the body comes in the same call.
     alone = with_body and len(targets) == 1
     stored = [store.read_with_body(targets[0])] if alone else store.read(targets).values()

@@ -70,8 +70,9 @@ class Prepared:
 class Preparation:
     """One attempt to prepare the writes of a request. `met` collects the patients that its look-ups disclose.
 
-    `now` is in epoch milliseconds. `require_time` raises the 503 outcome once it is too late to commit. `breaking` are
-    the positions of updates that break invariants: they are judged beside the stored version.
+    `now` is in epoch milliseconds. `require_time` raises the 503 outcome once it is too late to commit. `owe` charges
+    the client for so many look-ups that are not paid. `breaking` are the positions of updates that break invariants:
+    they are judged beside the stored version.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Preparation:
         require_valid: RequireValid,
         met: Disclosures,
         require_time: Callable[[], None],
+        owe: Callable[[int], None],
         breaking: Collection[int] = (),
     ) -> None:
         self._store = store
@@ -90,6 +92,7 @@ class Preparation:
         self._require_valid = require_valid
         self._met = met
         self._require_time = require_time
+        self._owe = owe
         self._breaking = breaking
         self._unread: dict[int, tuple[str, ...]] = {}
 
@@ -156,7 +159,7 @@ class Preparation:
         # All matches of a transaction are found before it is known whether it may hold so much.
         needs_body = entry.is_alone and (entry.request.kind is not Kind.CREATE or entry.request.representation)
         try:
-            target = find_target(self._store, entry.request, self._new_id, self._met, with_body=needs_body)
+            target = find_target(self._store, entry.request, self._new_id, self._met, self._owe, with_body=needs_body)
         except OutcomeError as error:
             if error.why == refusals.COMPARTMENT:
                 self._unread.pop(entry.position, None)
@@ -173,7 +176,7 @@ class Preparation:
     def _match(self, reference: ConditionalReference) -> str:
         """Return the key of the resource that a conditional reference leads to; raises the 412 outcomes."""
         with at_reference(reference.text, reference.entry):
-            target = find_target(self._store, reference.lookup, self._new_id, self._met, with_body=False)
+            target = find_target(self._store, reference.lookup, self._new_id, self._met, self._owe, with_body=False)
             if not target.exists:
                 raise refusals.nothing_matches()
         # The answer tells that it exists.

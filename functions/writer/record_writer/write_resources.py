@@ -281,8 +281,15 @@ class _Attempt:
         return issues
 
     def _preparation(self, met: Disclosures, require_valid: RequireValid, breaking: Collection[int]) -> Preparation:
-        now = int(self.writer.clock() * 1000)
-        return Preparation(self.store, self.writer.new_id, now, require_valid, met, self.writer.require_time, breaking)
+        writer = self.writer
+        now = int(writer.clock() * 1000)
+        return Preparation(
+            self.store, writer.new_id, now, require_valid, met, writer.require_time, self._owe_lookups, breaking
+        )
+
+    def _owe_lookups(self, lookups: int) -> None:
+        """Charge the client for look-ups that are not paid, whatever it has left."""
+        self.writer.quota.owe(self.caller.client_id, UNITS_PER_LOOKUP * lookups, self.writer.clock())
 
     def write(self, met: Disclosures) -> dict[int, WriteResult]:
         """Prepare, check, charge and commit the writes, and return their results by position.

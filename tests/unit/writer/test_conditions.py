@@ -1,13 +1,16 @@
 """Conditional interactions, by one identifier alone (`write.md`, Interactions: Conditions)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from careconnect.storage.quota import Quota
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, patient
+from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, observation, patient
 from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.stores import FHIR_BASE
+from careconnect_testing.parts.usage_counters import UsageCounters
 
 IDENTIFIER = f"{NHS_NUMBER}|9434765919"
 CONDITION = f"identifier={IDENTIFIER}"
@@ -215,6 +218,23 @@ def test_an_identifier_that_a_great_many_have_is_looked_for_in_the_index(writer:
     assert one.json["id"] == made[0]["id"]
     assert gone == [204, 410]
     assert conditional(writer, "POST", ASKED).status == 201
+
+
+@pytest.mark.parametrize("matches", [1, 2, 12])
+def test_w12_each_resource_that_meets_a_condition_is_paid_for(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, matches: int
+) -> None:
+    monkeypatch.setattr("careconnect.storage.quota.UNCOUNTED_UNITS", -1)
+    subject = f"Patient/{writer.made(patient())['id']}"
+    identified = observation(subject, identifier=[{"system": "urn:x", "value": "common"}])
+    for _ in range(matches):
+        writer.made(identified)
+    counters = UsageCounters()
+
+    answer = replace(writer, quota=Quota(counters, 10_000)).create(identified, If_None_Exist="identifier=urn:x|common")
+
+    assert answer.status == (200 if matches == 1 else 412)
+    assert sum(counters.charges) == 60 + 8 + 8 * matches
 
 
 @pytest.mark.parametrize("longer", [f"{NHS_NUMBER}|t", f"{NHS_NUMBER}|1"])
