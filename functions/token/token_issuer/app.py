@@ -33,7 +33,7 @@ def _rendered(error: ApiError, _request: Request) -> Response:
     return Response(error.status, body, {**_HEADERS, **error.headers})
 
 
-_ERRORS: Final = Errors(_rendered, errors.internal, errors.bypassed_edge, errors.unavailable)
+_ERRORS: Final = Errors(_rendered, errors.internal, errors.bypassed_edge, errors.unavailable, errors.unavailable)
 
 
 class TokenSigner(Protocol):

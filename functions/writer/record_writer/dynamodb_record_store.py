@@ -317,14 +317,14 @@ def _failure(error: Any, *, is_undone: bool) -> Exception:
     if isinstance(error, OvertakenError | StillAtWorkError):
         return ConflictError()
     if isinstance(error, OutOfTimeError):
-        return refusals.out_of_time() if is_undone else refusals.in_doubt("out of time")
+        return refusals.out_of_time() if is_undone else outcomes.in_doubt("out of time")
     if isinstance(error, EventsNotTakenError):
         return _EventsRefusedError(f"no event: {error}", is_down=str(error) in DOWN)
     code = error_code(error)
     if code in _NOT_TAKEN:
         return _EventsRefusedError(code, is_down=True)
     if code not in _CONFLICTS:
-        return refusals.not_written(code) if is_undone else refusals.in_doubt(code)
+        return refusals.not_written(code) if is_undone else outcomes.in_doubt(code)
     if lasting := sorted(set(reasons_of(error)) - _PASSING):
         return refusals.not_written(lasting[0])
     return ConflictError()

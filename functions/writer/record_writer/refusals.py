@@ -325,9 +325,3 @@ def not_written(reason: str) -> OutcomeError:
     """Return 503 for a write that failed, and that will never be done; `reason` is for the log."""
     text = "Temporarily unavailable, and nothing was written: try again shortly."
     return outcomes.unavailable(reason, text=text)
-
-
-def in_doubt(reason: str) -> OutcomeError:
-    """Return 503 for a write of which nobody knows whether it is done; `reason` is for the log."""
-    text = "It may have been written, which is not known: read it before you send it again."
-    return outcomes.unavailable(reason, text=text)

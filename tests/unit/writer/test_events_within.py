@@ -235,6 +235,33 @@ def test_a_write_whose_events_are_throttled_is_503_and_no_conflict(
     assert writer.reader.get("Patient/own").status == 404
 
 
+@pytest.mark.parametrize(("reference", "said"), [("Encounter/of-other", "may have been written"), (None, "")])
+def test_w9_a_write_whose_following_events_cannot_be_stored_is_done_and_said_to_be_perhaps(
+    recorded: tuple[Writer, Record], reference: str | None, said: str
+) -> None:
+    writer, record = recorded
+    for each in ("own", "other"):
+        writer.made({**patient(), "id": each})
+    encounter = {"resourceType": "Encounter", "status": "finished", "subject": {"reference": "Patient/other"}}
+    writer.made({**encounter, "id": "of-other"})
+
+    def no_statements(name: str) -> None:
+        if name == "BatchExecuteStatement":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
+
+    context = {"context": {"reference": reference}} if reference else {}
+    record.forget()
+
+    writer.faults.append(no_statements)
+    answer = writer.update({**observation("Patient/own", **context), "id": "o"})
+    writer.faults.clear()
+
+    assert answer.status == (503 if reference else 201)
+    assert said in answer.text
+    assert writer.reader.get("Observation/o").status == 200
+    assert [event.patient for event in record.all()] == ["own"]
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_where_the_record_may_fail_they_are_stored_after_the_write(opened: tuple[Writer, Record], size: str) -> None:
     writer, record = opened

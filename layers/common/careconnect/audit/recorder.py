@@ -106,6 +106,8 @@ class EventRecorder:
         self._was_read = False
         self.found = Disclosures()
         """The disclosures of the request; at first those whom its path and its body name, before any look-up."""
+        self.has_written = False
+        """Whether the request has written, so that events which cannot be stored come too late to keep it from that."""
         self._has_begun = False
         self._is_allowed = False
         self._owed = 0
@@ -176,7 +178,7 @@ class EventRecorder:
 
     def committed(self) -> None:
         """Note that a write has succeeded, and with it the events of `put_actions`; the others have outcome 0, too."""
-        self._is_allowed = True
+        self._is_allowed = self.has_written = True
         self._versions = {**self.found.versions, **self._made}
         self.facts = replace(self.facts, ids=())
         self.found.resources = None

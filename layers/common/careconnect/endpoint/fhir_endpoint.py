@@ -28,4 +28,4 @@ class OutcomeEndpoint(Endpoint):
     """An endpoint that renders its errors as OperationOutcomes in the requested format."""
 
     __slots__ = ()
-    errors = Errors(refusal_of, outcomes.internal, outcomes.bypassed_edge, outcomes.unavailable)
+    errors = Errors(refusal_of, outcomes.internal, outcomes.bypassed_edge, outcomes.unavailable, outcomes.in_doubt)

@@ -60,13 +60,15 @@ class Errors:
     """The error format of an endpoint: a renderer, and a constructor for each error that the pipeline creates itself.
 
     `internal` is for an unexpected error (500), `bypassed_edge` for a request that did not come through the
-    deployment's edge (403), `unavailable` for one whose event could not be stored (503, with a reason for the log).
+    deployment's edge (403), `unavailable` for one whose event could not be stored (503, with a reason for the log), and
+    `in_doubt` for such a one that has written.
     """
 
     render: Callable[[ApiError, Request], Response]
     internal: Callable[[], ApiError]
     bypassed_edge: Callable[[], ApiError]
     unavailable: Callable[[str], ApiError]
+    in_doubt: Callable[[str], ApiError]
 
 
 class Endpoint(ABC):
@@ -240,12 +242,17 @@ class RequestPipeline:
             # `fails_open` covers a store that is down, not an event that the store refuses.
             if self.auditing.fails_open and missing.is_down:
                 return None
-            return self.endpoint.errors.unavailable(f"no event: {missing}")
+            return self._not_recorded(context, str(missing))
         except Exception as failed:  # noqa: BLE001 - whatever it is, there is no event
             self.observer.failure(context.action, failed, ids=ids)
             context.metrics.append("AuditEventNotWritten")
-            return self.endpoint.errors.unavailable(f"no event: {type(failed).__name__}")
+            return self._not_recorded(context, type(failed).__name__)
         return None
+
+    def _not_recorded(self, context: RequestContext, reason: str) -> ApiError:
+        """Return the error of a request without its events. Those that follow a write cannot undo it."""
+        errors = self.endpoint.errors
+        return (errors.in_doubt if context.recorder.has_written else errors.unavailable)(f"no event: {reason}")
 
 
 @contextmanager

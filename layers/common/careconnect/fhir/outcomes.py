@@ -237,6 +237,12 @@ def unavailable(
     )
 
 
+def in_doubt(reason: str) -> OutcomeError:
+    """Return 503 for a write of which it is not told whether it is done; `reason` is for the log."""
+    text = "It may have been written, which is not known: read it before you send it again."
+    return unavailable(reason, text=text)
+
+
 def other_format() -> OutcomeError:
     """Return the 503 while the tables have another format than this release, until they are reindexed (ADR 31)."""
     return OutcomeError(

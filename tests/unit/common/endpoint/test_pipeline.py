@@ -32,6 +32,7 @@ class Worded(Endpoint):
         lambda: ApiError(500, "internal", "An error.", reason="unexpected", metrics=("WriteConflict",)),
         lambda: ApiError(403, "front", "Not this way.", reason="bypassed the edge"),
         lambda reason: ApiError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
+        lambda reason: ApiError(503, "unrecorded", "Written perhaps.", reason=reason, metrics=("Unavailable",)),
     )
 
     def __init__(self, do: Callable[[RequestContext], Response]) -> None:
