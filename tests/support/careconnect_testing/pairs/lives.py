@@ -119,9 +119,9 @@ def _former(random: Random) -> Resource:
 
 
 def _moved(former: Sequence[Resource]) -> Life:
-    """Return a resource of another patient, with the versions before."""
-    now = observation("a", "m", "final", 0, 0, 38)
-    return tuple(_put({**each, "id": MOVED}) for each in (*former, now))
+    """Return a resource of another patient, with the versions before: what is put again unchanged makes none."""
+    versions = {repr(each): each for each in (*former, observation("a", "m", "final", 0, 0, 38))}
+    return tuple(_put({**each, "id": MOVED}) for each in versions.values())
 
 
 def _record(random: Random) -> Iterator[Resource]:
