@@ -29,10 +29,11 @@ Console.WriteLine($"{(await Call($"{fhir}/Observation?patient=4&_total=accurate"
 
 // On condition of an identifier of your own, so that it may be sent again: 201, then 200.
 http.DefaultRequestHeaders.Add("If-None-Exist", "identifier=https://my-app.example.org/quickstart%7Ccs");
-var reading = """
+var reading = $$"""
     {"resourceType": "Observation", "identifier": [{"system": "https://my-app.example.org/quickstart", "value": "cs"}],
     "status": "final", "code": {"text": "Heart rate"}, "subject": {"reference": "Patient/4"},
-    "valueQuantity": {"value": 72, "unit": "/min"}}
+    "effectiveDateTime": "{{DateTime.UtcNow:s}}Z",
+    "valueQuantity": {"value": 72, "unit": "/min"} }
     """;
 var written = await Call($"{fhir}/Observation", new StringContent(reading, Encoding.UTF8, "application/fhir+json"));
 Console.WriteLine($"{written.Status} Observation/{written.Json["id"]}");

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 )
 
 func call(method, url, body string, header http.Header) (status int, found map[string]any) {
@@ -34,6 +35,7 @@ func main() {
 	header.Set("If-None-Exist", "identifier=https://my-app.example.org/quickstart%7Cgo") // 201, then 200
 	status, written := call("POST", base+"/careconnect-ri/STU3/Observation", `{"resourceType": "Observation",
 		"identifier": [{"system": "https://my-app.example.org/quickstart", "value": "go"}], "status": "final",
-		"code": {"text": "Heart rate"}, "subject": {"reference": "Patient/4"}}`, header)
+		"code": {"text": "Heart rate"}, "subject": {"reference": "Patient/4"}, "effectiveDateTime": "`+
+		time.Now().UTC().Format(time.RFC3339)+`", "valueQuantity": {"value": 72, "unit": "/min"}}`, header)
 	fmt.Printf("%d Observation/%v\n", status, written["id"])
 }

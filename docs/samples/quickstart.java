@@ -1,6 +1,7 @@
 // Token, read, search, write, by the JDK alone (17 or newer). Run: CLIENT_SECRET=… java quickstart.java
 import java.net.URI;
 import java.net.http.*;
+import java.time.Instant;
 import java.util.Base64;
 import java.util.regex.Pattern;
 
@@ -31,7 +32,8 @@ class Quickstart {
         var reading = """
             {"resourceType": "Observation", "status": "final", "code": {"text": "Heart rate"},
             "identifier": [{"system": "https://my-app.example.org/quickstart", "value": "java"}],
-            "subject": {"reference": "Patient/4"}, "valueQuantity": {"value": 72, "unit": "/min"}}""";
+            "subject": {"reference": "Patient/4"}, "effectiveDateTime": "%s",
+            "valueQuantity": {"value": 72, "unit": "/min"}}""".formatted(Instant.now());
         var written = call(fhir + "/Observation", reading, "Authorization", bearer, "Content-Type", "application/fhir+json",
             "If-None-Exist", "identifier=https://my-app.example.org/quickstart%7Cjava");
         System.out.println(written.statusCode() + " Observation/" + first("id", written.body()));

@@ -1,6 +1,7 @@
 """Token, read, search, write, by requests. Run: CLIENT_SECRET=… python quickstart.py"""
 
 import os
+from datetime import UTC, datetime
 
 import requests
 
@@ -28,6 +29,7 @@ reading = {
     "status": "final",
     "code": {"text": "Heart rate"},
     "subject": {"reference": "Patient/4"},
+    "effectiveDateTime": datetime.now(UTC).isoformat(timespec="seconds"),
     "valueQuantity": {"value": 72, "unit": "/min"},
 }
 headers |= {"Content-Type": "application/fhir+json", "If-None-Exist": f"identifier={system}%7Cpy"}

@@ -21,6 +21,7 @@ written=$(curl -fsS "$FHIR/Observation" -H "$AUTHORIZATION" -H 'Content-Type: ap
     "status": "final",
     "code": {"text": "Heart rate"},
     "subject": {"reference": "Patient/4"},
+    "effectiveDateTime": "'"$(date -u +%FT%TZ)"'",
     "valueQuantity": {"value": 72, "unit": "/min"}
   }')
 echo "${written: -3} Observation/$(jq -r .id <<<"${written%???}")"

@@ -26,6 +26,7 @@ const written = await call(`${FHIR}/Observation`, {
   method: 'POST',
   headers: { ...headers, 'Content-Type': 'application/fhir+json', 'If-None-Exist': `identifier=${system}%7Cts` },
   body: JSON.stringify({ resourceType: 'Observation', identifier: [{ system, value: 'ts' }], status: 'final',
-    code: { text: 'Heart rate' }, subject: { reference: 'Patient/4' }, valueQuantity: { value: 72, unit: '/min' } }),
+    code: { text: 'Heart rate' }, subject: { reference: 'Patient/4' }, effectiveDateTime: new Date().toISOString(),
+    valueQuantity: { value: 72, unit: '/min' } }),
 });
 console.log(written.status, `Observation/${written.json.id}`);
