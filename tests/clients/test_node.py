@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -54,12 +56,22 @@ def test_newman_runs_the_postman_collection(
     assert {each["failed"] for each in done.values()} == {0}
 
 
-def test_without_a_secret_the_collection_says_so_and_sends_nothing(service: Service, tmp_path: Path) -> None:
-    report = tmp_path / "newman.json"
+@dataclass(frozen=True)
+class EndedRun:
+    """A run of the collection that ended before its end: the requests it sent, and the titles of its failed tests."""
+
+    requests: int
+    failures: list[str]
+
+
+def ended_run(service: Service, folder: Path, **variables: str) -> EndedRun:
+    """Run the collection with more variables of its environment, and return where it ended."""
+    report = folder / "newman.json"
     done = subprocess.run(
         [
             *(NODE, FOLDER / "node_modules/newman/bin/newman.js", "run", DOCS / "postman/collection.json"),
             *("--environment", DOCS / "postman/environment.json", "--env-var", f"base={service.base}"),
+            *chain.from_iterable(("--env-var", f"{name}={value}") for name, value in variables.items()),
             *("--reporters", "json", "--reporter-json-export", report),
         ],
         capture_output=True,
@@ -67,10 +79,28 @@ def test_without_a_secret_the_collection_says_so_and_sends_nothing(service: Serv
         timeout=SECONDS,
         check=False,
     )
-
     assert done.returncode == 1
     run = json.loads(report.read_text(encoding="utf-8"))["run"]
-    assert run["stats"]["requests"]["total"] == 0
-    assert [each["error"]["test"].partition(":")[0] for each in run["failures"]] == [
-        "set clientSecret in the environment"
-    ]
+    return EndedRun(run["stats"]["requests"]["total"], [each["error"]["test"] for each in run["failures"]])
+
+
+def test_without_a_secret_the_collection_says_so_and_sends_nothing(service: Service, tmp_path: Path) -> None:
+    assert ended_run(service, tmp_path) == EndedRun(
+        0, ["set clientSecret in the environment: make run prints it, as the secret of explorer"]
+    )
+
+
+def test_with_the_secret_of_another_client_the_collection_says_whose_it_wants(
+    service: Service, clients: tuple[DemoClient, ...], tmp_path: Path
+) -> None:
+    narrow = clients[0]
+    wanted = (
+        "clientSecret in the environment is the secret of clientId, "
+        "explorer unless you name another that reads every type"
+    )
+
+    for variables in (
+        {"clientSecret": service.editor.secret},
+        {"clientId": narrow.client_id, "clientSecret": narrow.secret},
+    ):
+        assert ended_run(service, tmp_path, **variables) == EndedRun(1, [wanted])

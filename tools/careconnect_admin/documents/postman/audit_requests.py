@@ -5,29 +5,28 @@ from typing import Final
 
 from careconnect.fhir.resource_types import AUDIT_EVENT
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.demo import AUDITOR
 from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, bearer, folder, request
-from careconnect_admin.documents.postman.oauth_requests import token_request
+from careconnect_admin.documents.postman.oauth_requests import needed_token_request
 from careconnect_admin.documents.postman.scripts import (
     has_matches,
     is_bundle,
     media_type,
     outcome,
     status,
-    stop_without,
     test,
 )
 from careconnect_admin.documents.search_examples import PATIENT_ID
 
 _TOKEN: Final = "auditorToken"
-_SET_SECRET: Final = "set auditorSecret in the environment: make run prints it, as the secret of auditor"
 _EVENTS: Final = f"{FHIR_PATH}/{AUDIT_EVENT.name}"
 _EVENT: Final = f"{_EVENTS}/{{{{auditEvent}}}}"
 _OF_PATIENT: Final = (("patient", PATIENT_ID), ("_count", "5"))
 
 
 def audit_folder() -> Json:
-    """Return the folder of the requests. Without the secret of the client `auditor` the run ends here."""
-    token = token_request("Token", "auditor", _TOKEN, before=stop_without("auditorSecret", _SET_SECRET))
+    """Return the folder of the requests. Without the secret of a client that reads it, the run ends here."""
+    token = needed_token_request("Token", "auditor", _TOKEN, AUDITOR, "reads AuditEvent", r"/AuditEvent\.r")
     return folder("Access record", [token, *_searches(), *_reads(), *_refused()], bearer(_TOKEN))
 
 

@@ -55,10 +55,10 @@ def postman_collection() -> Json:
             "schema": _SCHEMA,
             "description": "Runs from top to bottom against the project's sample, and leaves it as it was. Put the "
             "secrets of the clients `explorer`, `editor` and `auditor`, which `make run` prints, into the "
-            "environment's `clientSecret`, `editorSecret` and `auditorSecret` first; without the first the run ends at "
-            "the first request, without another where the folder Writing or Access record begins. The "
-            "examples' values are those of the sample. With `sam local start-api` set `gatewayResponses` to `no`: it "
-            "answers a missing token or scope in its own words.",
+            "environment's `clientSecret`, `editorSecret` and `auditorSecret` first. Without the first, or with "
+            "another client's, the run ends at the first request; without another where the folder Writing or "
+            "Access record begins. The examples' values are those of the sample. With `sam local start-api` set "
+            "`gatewayResponses` to `no`: it answers a missing token or scope in its own words.",
         },
         "auth": client_credentials(),
         "item": [

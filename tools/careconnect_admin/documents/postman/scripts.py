@@ -1,6 +1,7 @@
 """The test scripts of requests, as lines of Postman's JavaScript."""
 
 import json
+from collections.abc import Iterable
 from typing import Final
 
 GATEWAY: Final = "gatewayResponses"
@@ -19,6 +20,21 @@ def stop_without(variable: str, advice: str) -> list[str]:
         *(f"  {line}" for line in test(advice, f"pm.expect.fail({json.dumps(variable + ' is not set')});")),
         "  pm.execution.setNextRequest(null);",
         "  pm.execution.skipRequest();",
+        "}",
+    ]
+
+
+def stop_unless(condition: str, advice: str, found: str, tests: Iterable[str]) -> list[str]:
+    """Return a script that runs the tests if a condition holds, else fails with the advice and ends the run.
+
+    `condition` and `found`, a text for the failure, are JavaScript.
+    """
+    return [
+        f"if ({condition}) {{",
+        *(f"  {line}" for line in tests),
+        "} else {",
+        *(f"  {line}" for line in test(advice, f"pm.expect.fail({found});")),
+        "  pm.execution.setNextRequest(null);",
         "}",
     ]
 

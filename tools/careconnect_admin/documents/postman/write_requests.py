@@ -11,12 +11,12 @@ from typing import Any, Final
 from careconnect.fhir.interactions import VALIDATE
 from careconnect.fhir.resource_types import ID_PATTERN
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.demo import EDITOR
 from careconnect_admin.documents.postman.items import FHIR_JSON, Json, bearer, folder, request
-from careconnect_admin.documents.postman.oauth_requests import token_request
-from careconnect_admin.documents.postman.scripts import header, outcome, status, stop_without, test
+from careconnect_admin.documents.postman.oauth_requests import needed_token_request
+from careconnect_admin.documents.postman.scripts import header, outcome, status, test
 
 _TOKEN: Final = "editorToken"
-_SET_SECRET: Final = "set editorSecret in the environment: make run prints it, as the secret of editor"
 
 _PATIENTS: Final = f"{FHIR_PATH}/Patient"
 _PATIENT: Final = f"{_PATIENTS}/{{{{writtenPatient}}}}"
@@ -44,8 +44,10 @@ _OBSERVED: Final[Json] = {
 
 
 def write_folder() -> Json:
-    """Return the folder of the requests. Without the secret of the client `editor` the run ends here."""
-    token = token_request("Token", "editor", _TOKEN, before=stop_without("editorSecret", _SET_SECRET))
+    """Return the folder of the requests. Without the secret of a client that writes, the run ends here."""
+    token = needed_token_request(
+        "Token", "editor", _TOKEN, EDITOR, "reads and writes every type", r"/\*\.(cr?ud|write|\*)"
+    )
     parts = (_creates(), _updates(), _versions(), _bundles(), _refused(), _deletes())
     return folder("Writing", [token, *chain.from_iterable(parts)], bearer(_TOKEN))
 
