@@ -165,13 +165,13 @@ def too_large() -> OutcomeError:
     return OutcomeError(413, "too-long", "The form is over the limit: send the search in parts.")
 
 
-def too_many_requests(retry_after: int, *, owed: int = 0, cost: int = 0) -> OutcomeError:
+def too_many_requests(retry_after: int, *, quota: int, owed: int = 0, cost: int = 0) -> OutcomeError:
     """Return the 429 for a costly request of a client over its quota (RFC 6585 §4).
 
-    `retry_after` are the seconds until it has quota again, `owed` the units of the minutes to come that it has used,
-    `cost` those that the request is known to cost, 0 if it is not.
+    `retry_after` are the seconds until it has quota again, `quota` the units of a minute, `owed` those of the minutes
+    to come that it has used, `cost` those that the request is known to cost, 0 if it is not.
     """
-    text = "This client has used its quota of the minute"
+    text = f"This client has used its quota of the minute, {quota:,} units"
     if owed:
         text += f", and owes {owed:,} units of the next"
     text += f": try again in {retry_after} seconds."

@@ -223,7 +223,8 @@ class Quota:
             _remember(self._debts, client_id, debt)
         debt = self._debts[client_id]
         owed = (debt.window - 1 - this) * self.units_per_minute + debt.units
-        return outcomes.too_many_requests(math.ceil(debt.window * WINDOW - now), owed=owed, cost=bill.cost)
+        seconds = math.ceil(debt.window * WINDOW - now)
+        return outcomes.too_many_requests(seconds, quota=self.units_per_minute, owed=owed, cost=bill.cost)
 
     def _debt_of(self, client_id: str, this: int) -> _Debt:
         """Return the first window with room after this one: only there can nothing be added."""

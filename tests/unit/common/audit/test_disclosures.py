@@ -23,7 +23,7 @@ def test_each_patient_is_disclosed_once_and_told_of_at_once() -> None:
 def test_who_was_refused_is_not_among_those_disclosed() -> None:
     def refuse(new: Collection[str]) -> None:
         if "5" in new:
-            raise too_many_requests(1)
+            raise too_many_requests(1, quota=100_000)
 
     found = Disclosures(refuse)
     found.disclose(["4"])

@@ -127,7 +127,7 @@ def test_a_request_that_is_throttled_before_its_work_is_an_event_of_nobody(
     request.facts = NAMED
     request.found.disclose(["5"])
     begin(request)
-    request.finish(429, too_many_requests(1))
+    request.finish(429, too_many_requests(1, quota=100_000))
 
     assert reported(stored) == [("", "4", "throttled", 429)]
 
@@ -139,7 +139,7 @@ def test_promise_9_a_request_that_is_throttled_after_its_work_is_an_event_of_eac
         found = request.while_writing()
         found.disclose([f"{number}-4"])
         found.hide([f"{number}-5"])
-        request.finish(429, too_many_requests(1))
+        request.finish(429, too_many_requests(1, quota=100_000))
 
     assert reported(stored) == [
         ("0-4", "4", "throttled", 429),
@@ -151,7 +151,7 @@ def test_promise_9_a_request_that_is_throttled_after_its_work_is_an_event_of_eac
 
 def test_promise_9_a_429_that_names_patients_shares_its_event_with_no_other_once_its_work_has_begun() -> None:
     def refuse(_events: int) -> None:
-        raise too_many_requests(1)
+        raise too_many_requests(1, quota=100_000)
 
     stored = StoredEvents()
     for begins in (False, False, True, True):
@@ -160,14 +160,14 @@ def test_promise_9_a_429_that_names_patients_shares_its_event_with_no_other_once
         if begins:
             with pytest.raises(ApiError):
                 request.while_reading(refuse).disclose(["4"])
-        request.finish(429, too_many_requests(1))
+        request.finish(429, too_many_requests(1, quota=100_000))
 
     assert reported(stored) == [("", "4", "throttled", 429)] * 3
 
 
 def test_promise_9_events_of_work_are_stored_whatever_is_left_of_the_quota_and_owed() -> None:
     def refuse(_events: int) -> None:
-        raise too_many_requests(1)
+        raise too_many_requests(1, quota=100_000)
 
     stored, owed = StoredEvents(), list[int]()
     request = recorder(stored, "PUT")
@@ -222,7 +222,7 @@ def test_refusals_of_many_are_paid_for_or_are_nobodys() -> None:
     def pay(events: int) -> None:
         paid.append(events)
         if sum(paid) > 100:
-            raise too_many_requests(1)
+            raise too_many_requests(1, quota=100_000)
 
     stored, paid = StoredEvents(), list[int]()
     for number in range(2):
@@ -243,7 +243,7 @@ def test_refusals_of_many_are_paid_for_or_are_nobodys() -> None:
 
 def test_a_write_that_may_have_been_done_and_a_failure_of_ours_are_not_charged() -> None:
     def pay(_events: int) -> None:
-        raise too_many_requests(1)
+        raise too_many_requests(1, quota=100_000)
 
     for is_put in (True, False):
         stored = StoredEvents()
@@ -350,14 +350,14 @@ def test_events_are_paid_for_before_they_are_written_and_those_of_whom_the_work_
     def pay(events: int) -> None:
         paid.append(events)
         if len(paid) == 2:
-            raise too_many_requests(1)
+            raise too_many_requests(1, quota=100_000)
 
     found = request.while_reading(pay)
     found.disclose(["4", "5"])
     found.disclose(["4"])
     with pytest.raises(ApiError):
         found.disclose(["6", "7"])
-    request.finish(429, too_many_requests(1))
+    request.finish(429, too_many_requests(1, quota=100_000))
 
     assert (paid, owed) == ([2, 2], [1])
     assert reported(stored) == [("4", "0", "", 0), ("5", "0", "", 0), ("6", "0", "", 0)]
@@ -501,7 +501,7 @@ def test_l12_failures_of_nobody_are_one_event_for_each_minute_network_cause_and_
 
 
 def test_refusals_of_a_proven_client_are_events_each_but_for_those_that_are_throttled() -> None:
-    for refusal, events in ((invalid_request("No."), 3), (too_many_requests(1), 1)):
+    for refusal, events in ((invalid_request("No."), 3), (too_many_requests(1, quota=100_000), 1)):
         stored = StoredEvents()
         for _ in range(3):
             recorder(stored).finish(refusal.status, refusal)

@@ -38,7 +38,7 @@ CASES: list[tuple[Callable[[], OutcomeError], int, str, dict[str, str]]] = [
     (outcomes.invalid_id, 400, "value", {}),
     (lambda: outcomes.invalid_parameter("name", "no good"), 400, "value", {}),
     (lambda: outcomes.too_costly("code", "it takes more than 8 seconds"), 400, "too-costly", {}),
-    (lambda: outcomes.too_many_requests(17), 429, "throttled", {"Retry-After": "17"}),
+    (lambda: outcomes.too_many_requests(17, quota=100_000), 429, "throttled", {"Retry-After": "17"}),
     (lambda: outcomes.invalid_request("Malformed."), 400, "invalid", {}),
     (lambda: outcomes.method_not_allowed("GET, HEAD"), 405, "not-supported", {"Allow": "GET, HEAD"}),
     (outcomes.not_acceptable, 406, "not-supported", {}),

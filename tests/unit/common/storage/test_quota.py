@@ -38,7 +38,9 @@ def test_once_its_quota_is_used_a_client_is_429_until_the_minute_is_over() -> No
         refused = refusal(quota, 1, at)
         assert refused.headers == {"Retry-After": seconds}
         assert refused.metrics == ("ClientOverAllowance",)
-        assert refused.text == f"This client has used its quota of the minute: try again in {seconds} seconds."
+        assert refused.text == (
+            f"This client has used its quota of the minute, 3,000 units: try again in {seconds} seconds."
+        )
     # What is refused is not charged.
     assert counters.charges == [1_000, 2_000]
 
@@ -75,8 +77,8 @@ def test_what_is_beyond_the_rest_of_a_minute_is_owed_to_the_next_ones(
         refused = refusal(instance, 700, NOW, Bill(800))
         assert refused.headers == {"Retry-After": str(seconds)}
         assert refused.text == (
-            f"This client has used its quota of the minute, and owes {owed:,} units of the next: try again in "
-            f"{seconds} seconds. The request costs 800 units or more."
+            f"This client has used its quota of the minute, 3,000 units, and owes {owed:,} units of the next: "
+            f"try again in {seconds} seconds. The request costs 800 units or more."
         )
         assert refusal(instance, 1, paid - 0.5).headers == {"Retry-After": "1"}
         # What was refused is not owed.
