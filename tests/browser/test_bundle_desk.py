@@ -104,6 +104,8 @@ def test_a_transaction_is_sent_whole_or_its_faults_are_marked(desk: Desk, made: 
     _write(desk, ("POST", "Patient", patient()), ("POST", "Patient", wrong), type_="transaction")
     desk.press("Send")
 
+    expect(desk.main.get_by_text("A transaction: all entries that write are done, or none.")).to_be_visible()
+    expect(desk.main.get_by_text("none fails another")).to_have_count(0)
     desk.main.get_by_role("heading", name="The server takes no such Bundle.").wait_for()
     assert ["Bundle.entry[1].resource.gender" in each for each in desk.faults()] == [True]
     expect(_answers(desk)).to_have_count(0)

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import type { Bundle } from "../src/fhir/datatypes.ts";
 import { resultsOf, summaryOf } from "../src/rooms/write/bundle/entry-results.ts";
+import { meaningOf } from "../src/rooms/write/bundle/meaning.ts";
 import { starterBundle } from "../src/rooms/write/bundle/starter-bundle.ts";
 import { rightsOf } from "../src/rooms/write/rights.ts";
 
@@ -72,4 +73,10 @@ test("one begins with what the token may create", () => {
   assert.deepEqual(asked("user/Location.write"), ["POST Location Location", "GET Location?_count=1"]);
   assert.deepEqual(asked("patient/Observation.write", "4"), ["POST Observation Observation", "GET Observation?_count=1"]);
   assert.deepEqual(asked("user/Observation.write"), ["GET Patient?_count=1"]);
+});
+
+test("the desk says what becomes of the entries of this type of Bundle, also while its text is not whole", () => {
+  assert.match(meaningOf('{"resourceType": "Bundle", "type": "batch", "entry": ['), /^A batch: .* none fails another/);
+  assert.match(meaningOf('{"type":"transaction"}'), /^A transaction: all entries that write are done, or none\./);
+  assert.match(meaningOf('{"resourceType": "Bundle"'), /^A batch answers .*; a transaction does/);
 });

@@ -18,6 +18,7 @@ import type { Rights } from "../rights.ts";
 import { useUnloadGuard } from "../unload-guard.ts";
 import { EntryList } from "./entry-list.tsx";
 import { type EntryResult, resultsOf, summaryOf } from "./entry-results.ts";
+import { meaningOf } from "./meaning.ts";
 import { starterBundle } from "./starter-bundle.ts";
 
 const NO_FAULTS: readonly Fault[] = [];
@@ -70,7 +71,7 @@ export function BundleDesk({ rights, bound }: { readonly rights: readonly Rights
   return (
     <>
       <section class="card" aria-label="A Bundle">
-        <p>Each entry is answered by itself, in order, and none fails another.</p>
+        <p>{meaningOf(text)}</p>
         <p class="quiet keys">
           <kbd>Tab</kbd> leaves the editor, <kbd>Ctrl S</kbd> sends, <kbd>Ctrl F</kbd> finds, <kbd>F8</kbd> goes to the next fault.
         </p>
