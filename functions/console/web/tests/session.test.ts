@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { begin, end, endOf, noteRevocation, session } from "../src/service/session.ts";
+import type { Credential } from "../src/oauth/credential.ts";
+import { begin, end, endOf, forgetCredential, noteRevocation, session } from "../src/service/session.ts";
 
 const EXPIRY = 2_000_000_000;
 
 /** Has a session with a token that nobody has signed, and returns it. */
-function started(claims: object, knownName?: string) {
+function started(claims: object, knownName?: string, credential: Credential | null = null) {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const all = { client_id: "client-7", scope: "user/*.rs", exp: EXPIRY, ...claims };
-  begin([part({ alg: "ES256" }), part(all), "x"].join("."), "user/*.rs", null, knownName);
+  begin([part({ alg: "ES256" }), part(all), "x"].join("."), "user/*.rs", credential, knownName);
   assert.ok(session.value);
   return session.value;
 }
@@ -37,4 +38,13 @@ test("a revocation that is answered late ends no other session", () => {
   started({ jti: "another" });
   noteRevocation(former);
   assert.equal(session.value?.isRevoked, false);
+});
+
+test("a forgotten credential leaves the session, and no other session's credential", () => {
+  const former = started({}, "", { kind: "secret", clientId: "client-7", secret: "s" });
+  forgetCredential(former);
+  assert.deepEqual(session.value, { ...former, credential: null });
+  const later = started({ jti: "another" });
+  forgetCredential(former);
+  assert.equal(session.value, later);
 });

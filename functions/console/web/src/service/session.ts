@@ -42,6 +42,11 @@ export function noteRevocation(one: Session): void {
   if (held.value === one) held.value = { ...one, isRevoked: true };
 }
 
+/** Forgets by what a session's token was got, unless there is another session by now. */
+export function forgetCredential(one: Session): void {
+  if (held.value === one) held.value = { ...one, credential: null };
+}
+
 /** Forgets token, secret and key. */
 export function end(): void {
   held.value = null;

@@ -131,7 +131,9 @@ function SecretFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credent
     <Form onSubmit={submit} isBusy={isBusy || !clientId.trim() || !secret.trim()}>
       <TextField label="Client id" value={clientId} onValue={setClientId} />
       <TextField label="Client secret" value={secret} onValue={setSecret} isSecret />
-      <p class="quiet">The secret stays in this page's memory: it is neither stored nor put into an address.</p>
+      <p class="quiet">
+        The secret stays in this page's memory: it is neither stored nor put into an address, and loading the page anew ends the session.
+      </p>
     </Form>
   );
 }
