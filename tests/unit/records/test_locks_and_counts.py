@@ -15,6 +15,7 @@ from careconnect_records.items.identifier_locks import (
     lock_of,
     locks_among,
     read_lock,
+    unchanged_item,
 )
 from careconnect_records.items.reference_counts import (
     count_action,
@@ -144,6 +145,22 @@ def test_an_overflowed_lock_is_expected_by_its_revision(reader: Reader) -> None:
     assert not refused(reader, on_lock(reader, expected=known))
     assert not refused(reader, on_lock(reader, expected=known, removed="1"))
     assert refused(reader, on_lock(reader, expected=known))
+
+
+@pytest.mark.parametrize(("before", "after"), [(["a"], ["b"]), (["a"], []), ([], ["b"])])
+def test_a_lock_that_was_removed_and_made_anew_is_not_the_one_that_was_read(
+    reader: Reader, before: list[str], after: list[str]
+) -> None:
+    def put(ids: list[str]) -> dict[str, Any]:
+        item = {**lock_key(NAME), "times": {"N": "2"}, **({"ids": {"SS": ids}} if ids else {})}
+        reader.client.put_item(TableName=reader.tables.record, Item=item)
+        return item
+
+    read = put(before)
+    write = {"Put": {"TableName": reader.tables.record, "Item": read, **unchanged_item(read)}}
+    assert not refused(reader, write)
+    put(after)
+    assert refused(reader, write)
 
 
 def test_locks_are_those_of_the_identifiers_alone() -> None:

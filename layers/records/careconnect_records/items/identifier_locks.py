@@ -140,8 +140,13 @@ def unchanged_item(item: Item | None) -> dict[str, Any]:
     """Return the condition of a Put under which a lock, which no multi-step write holds, is as it was read."""
     if item is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
+    # An erasure removes locks, after which revisions begin anew: the same one may have other ids.
+    same_ids = "#ids = :ids" if "ids" in item else "attribute_not_exists(#ids)"
     return {
-        "ConditionExpression": "attribute_not_exists(#txn) AND #times = :times",
-        "ExpressionAttributeNames": {"#txn": TXN, "#times": "times"},
-        "ExpressionAttributeValues": {":times": item["times"]},
+        "ConditionExpression": f"attribute_not_exists(#txn) AND #times = :times AND {same_ids}",
+        "ExpressionAttributeNames": {"#txn": TXN, "#times": "times", "#ids": "ids"},
+        "ExpressionAttributeValues": {
+            ":times": item["times"],
+            **({":ids": item["ids"]} if "ids" in item else {}),
+        },
     }
