@@ -11,6 +11,7 @@ from careconnect_admin.commands.client import clients as clients_command
 from careconnect_admin.commands.destroy import destroy
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.operations import alarms, logs
+from careconnect_admin.commands.patients import app as patients_app
 from careconnect_admin.commands.reindex import reindex
 from careconnect_admin.commands.restore import restore
 from careconnect_admin.commands.service.read import get, search
@@ -46,6 +47,7 @@ app.command()(destroy)
 app.add_typer(audit_command.app)
 app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)
+app.add_typer(patients_app)
 app.add_typer(tokens_app)
 
 

@@ -1,0 +1,161 @@
+"""`careconnect patients`: erase a patient's record."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
+from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark, say, say_json
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.erasing.survey import Survey
+    from careconnect_admin.stack.target import StackTarget
+    from careconnect_records.items.tables import RecordTables
+
+_MAX_SHOWN: Final = 100
+
+app = typer.Typer(name="patients", help="Erase a patient's record.", no_args_is_help=True)
+
+
+@app.callback()
+def _patients() -> None:
+    """Keep `erase` a command of its own, as more may follow."""
+
+
+@app.command()
+@on_stack
+def erase(
+    target: "StackTarget",
+    patient: Annotated[str, typer.Argument(metavar="ID", help="The patient's id, as in Patient/ID.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase. Without it, only list what would go.")] = False,
+    unlink: Annotated[
+        bool, typer.Option("--unlink", help="Replace references of others to the record by their display.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a patient's whole record for good, with all versions. Without --yes, list what goes and what stops it.
+
+    Clients that are bound to the patient are disabled. Others' references to the record stop it, unless --unlink
+    replaces each by its display, in a new version. A run that was interrupted is repeated.
+    """
+    from careconnect.audit.event import Action
+    from careconnect_admin.auditing.audited_erasure import ERASE, recorded_erasure
+    from careconnect_admin.auditing.open_trail import operator_record
+    from careconnect_admin.erasing.erase_patient import Erasure, LinkedError
+    from careconnect_admin.loading.writer import Announce, nothing
+
+    patient = _id(patient)
+    _require_no_switch(target)
+    tables, base_url, record = _tables(target), target.output("BaseUrl"), operator_record(target)
+    # What refers to the record tells of others, too.
+    record.concerning(ERASE, Action.READ, [patient])
+    with working("Looking for the record"):
+        found = Erasure(tables, base_url=base_url, announce=nothing).survey(patient)
+    clients = [each.client_id for each in client_registry(target).every() if each.patient == patient]
+    if not yes:
+        _show(patient, found, clients, unlink=unlink, as_json=as_json)
+        return
+    if found.references and not unlink:
+        raise LinkedError(found)
+    _cut_off(target, patient, clients)
+
+    def run(announce: Announce) -> None:
+        with working("Erasing") as show:
+            erasure = Erasure(
+                tables,
+                base_url=base_url,
+                announce=announce,
+                progress=lambda part, done: show(f"{part}: {done:,}" if done else part),
+            )
+            erasure.erase(patient, unlink=unlink)
+
+    recorded_erasure(record, patient, run)
+    if as_json:
+        say_json(_as_object(patient, found, clients) | {"erased": True})
+    else:
+        say(f"Erased Patient/{patient}: {len(found.current):,} resources. docs/erasure.md says what remains, and where")
+
+
+def _id(patient: str) -> str:
+    from careconnect.fhir.resource_types import valid_id
+
+    patient = patient.removeprefix("Patient/")
+    if not valid_id(patient):
+        raise OperatorError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
+    return patient
+
+
+def _tables(target: "StackTarget") -> "RecordTables":
+    from careconnect_admin.stack.restored_tables import OUTPUTS
+    from careconnect_records.items.tables import RecordTables
+
+    return RecordTables(target.client("dynamodb"), *(target.output(name) for name in OUTPUTS))
+
+
+def _require_no_switch(target: "StackTarget") -> None:
+    """Raise `OperatorError` during a switch to restored tables, which would bring the record back."""
+    from careconnect_admin.restoring.switch_tables import unfinished_switches
+    from careconnect_admin.stack.restored_tables import PARAMETER
+
+    if not target.is_local and PARAMETER in target.parameters and unfinished_switches(target):
+        raise OperatorError("a switch to restored tables has not ended: let it end first")
+
+
+def _cut_off(target: "StackTarget", patient: str, clients: list[str]) -> None:
+    from careconnect_admin.clients.cut_off import disable_client
+
+    revocations = token_revocations(target)
+    for client_id in clients:
+        disable_client(client_registry(target), revocations, client_id)
+    # Tokens of clients that were bound to another patient since.
+    revocations.end_patient(patient)
+
+
+def _show(patient: str, found: "Survey", clients: list[str], *, unlink: bool, as_json: bool) -> None:
+    """Print what an erasure does, and what stops it."""
+    shown = _as_object(patient, found, clients)
+    if as_json:
+        say_json(shown | {"erased": False})
+        return
+    types: Any = shown["types"]
+    total = {name: sum(each[name] for each in types.values()) for name in ("resources", "versions")}
+    rows = [
+        (name, f"{each['resources']:,}", f"{each['versions']:,}") for name, each in {**types, "total": total}.items()
+    ]
+    print_table(("goes", "resources", "former versions"), rows, numbers_from=1)
+    for text, keys in (
+        ("stays, but for former versions that are the patient's", sorted(found.of_others)),
+        ("is disabled", clients),
+        (
+            "is unlinked" if unlink else "stops it",
+            [f"{key} → {', '.join(to)}" for key, to in shown["references"].items()],
+        ),
+    ):
+        for key in keys[:_MAX_SHOWN]:
+            say(f"{text}: {key}")
+        if len(keys) > _MAX_SHOWN:
+            say(f"{text}: {len(keys) - _MAX_SHOWN:,} more")
+    if found.is_clean:
+        remark(f"careconnect: nothing is stored of Patient/{patient}")
+    else:
+        remark("careconnect: nothing was changed. --yes erases it for good; read docs/erasure.md first")
+
+
+def _as_object(patient: str, found: "Survey", clients: list[str]) -> dict[str, Any]:
+    resources = Counter(key.partition("/")[0] for key in found.current)
+    versions: Counter[str] = Counter()
+    for key, number in found.versions.items():
+        versions[key.partition("/")[0]] += number
+    return {
+        "patient": patient,
+        "types": {
+            name: {"resources": resources[name], "versions": versions[name]} for name in sorted({*resources, *versions})
+        },
+        "others": sorted(found.of_others),
+        "references": {key: list(found.references[key]) for key in sorted(found.references)},
+        "clients": clients,
+    }
