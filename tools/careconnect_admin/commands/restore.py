@@ -1,6 +1,7 @@
 """`careconnect restore`: bring the records, the directory and the references back to a point in time."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -152,6 +153,7 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
             abort=True,
             err=True,
         )
+    erased = _erased(target, restored)
     with working("Switching") as show:
         work = Switch(
             target,
@@ -159,9 +161,23 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
             RestoredPatients(record).announce,
             remark,
             lambda done: show(f"Carrying versions over: {done:,}"),
+            erased=erased,
         )
         carried = record.done(RESTORE, Action.UPDATE, {"step": "switch", "to": restored.suffix}, work.run)
     say(f"In service: the tables of {restored.suffix}. {carried:,} resources were carried over")
+
+
+def _erased(target: "StackTarget", restored: "TableSet") -> list[str]:
+    """Return the ids of the patients who were erased since the restored time, by the audit trail."""
+    from careconnect_admin.audit_trail.read_events import AccessRecordReader
+    from careconnect_admin.auditing.audited_erasure import erased_since
+    from careconnect_admin.stack.restored_tables import time_of
+
+    since, today = time_of(restored.suffix), datetime.now(UTC).date()
+    days = [(since.date() + timedelta(days=number)).isoformat() for number in range((today - since.date()).days + 1)]
+    reader = AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
+    with working("Looking for erasures since"):
+        return erased_since(reader.of_days(days), since)
 
 
 def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None:

@@ -1,10 +1,11 @@
 """Put restored tables into service, while nothing is written (ADR 40)."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring.carry_versions import Announce, carry_versions
 from careconnect_admin.restoring.own_item import begin_switch, end_switch, switch_of
@@ -20,6 +21,7 @@ from careconnect_admin.stack.restored_tables import (
 from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.plan import WritePlan
 
 WRITERS: Final = ("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction", "RecoveryFunction")
 """The functions that may write resources."""
@@ -37,7 +39,8 @@ class Switch:
     """A switch to the `restored` tables of a stack. A run that was killed is repeated.
 
     `announce` is called with patients before a version of theirs is written, `tell` with a text for each step,
-    `progress` with the number of resources whose versions were carried over.
+    `progress` with the number of resources whose versions were carried over. The `erased` patients are erased from the
+    restored tables before these are in service.
     """
 
     target: StackTarget
@@ -46,6 +49,7 @@ class Switch:
     tell: Callable[[str], None]
     progress: Callable[[int], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
+    erased: Sequence[str] = ()
 
     def run(self) -> int:
         """Stop the writers, carry versions over, change the stack, close the old tables, and start the writers.
@@ -70,10 +74,12 @@ class Switch:
         carried = 0
         if self._in_service() != self.restored.suffix:
             self.sleep(WAIT_SECONDS)
+            restored = RecordTables(dynamodb, *self.restored.names)
+            self._erase(restored)
             self.tell("Carrying versions over")
             carried = carry_versions(
                 RecordTables(dynamodb, *replaced.names),
-                RecordTables(dynamodb, *self.restored.names),
+                restored,
                 base_url=self.target.output("BaseUrl"),
                 announce=self.announce,
                 progress=self.progress,
@@ -83,6 +89,18 @@ class Switch:
         for table in (replaced.record, replaced.directory):
             close_table(dynamodb, table, _CLOSED_BY)
         return carried
+
+    def _erase(self, restored: RecordTables) -> None:
+        """Do the erasures since the restored time again."""
+
+        def announce(plans: Sequence[WritePlan]) -> None:
+            self.announce(sorted({patient for plan in plans for patient in plan.patients}))
+
+        for patient in self.erased:
+            self.tell(f"Erasing Patient/{patient} again")
+            # Nobody reads or writes these tables, so there is nothing to wait for.
+            erasure = Erasure(restored, base_url=self.target.output("BaseUrl"), announce=announce, sleep=lambda _: None)
+            erasure.erase(patient, unlink=True)
 
     def abandon(self) -> None:
         """Start the writers as they were before a switch, if one is unfinished."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -25,6 +25,7 @@ OUTPUTS: Final = (
 )
 """The tables of resources and of their writes, in the order of `RecordTables`."""
 _KINDS: Final = ("record", "directory", "reference", "transaction", "directory-transaction")
+_SUFFIX: Final = "%Y%m%dT%H%M%SZ"
 _WAIT: Final = {"Delay": 5, "MaxAttempts": 120}
 _GONE: Final = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
 
@@ -53,7 +54,12 @@ def restored_set(stack: str, suffix: str) -> TableSet:
 
 def suffix_of(time: datetime) -> str:
     """Return the suffix of the tables that are restored to `time`, which is in UTC."""
-    return f"{time:%Y%m%dT%H%M%SZ}"
+    return f"{time:{_SUFFIX}}"
+
+
+def time_of(suffix: str) -> datetime:
+    """Return the time, in UTC, that the tables with a suffix are restored to."""
+    return datetime.strptime(suffix, _SUFFIX).replace(tzinfo=UTC)
 
 
 def own_set(target: StackTarget) -> TableSet:

@@ -61,7 +61,7 @@ class Restorable:
     def target(self) -> StackTarget:
         """Return the stack as a new command finds it."""
         services = {"dynamodb": self.reader.client, "cloudformation": self, "lambda": self}
-        outputs = {**dict(zip(OUTPUTS, self.in_service.names, strict=True)), "BaseUrl": BASE}
+        outputs = {**dict(zip(OUTPUTS, self.in_service.names, strict=True)), "BaseUrl": BASE, "AuditTable": "audit"}
         return StackTarget("careconnect", outputs, services.__getitem__, parameters=dict(self.parameters))
 
     def tables(self, names: TableSet) -> RecordTables:
@@ -106,9 +106,10 @@ class Restorable:
             sleep=lambda _: None,
         )
 
-    def switch(self, restored: TableSet) -> int:
+    def switch(self, restored: TableSet, erased: Sequence[str] = ()) -> int:
         """Put restored tables into service."""
-        return Switch(self.target(), restored, self.patients.extend, self.said.append, sleep=lambda _: None).run()
+        announced, said = self.patients.extend, self.said.append
+        return Switch(self.target(), restored, announced, said, sleep=lambda _: None, erased=erased).run()
 
     def _step(self, name: str, *about: Any) -> None:
         self.reader.calls.append(name)

@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from careconnect.audit.event import day_of
+from careconnect_admin.audit_trail.read_events import Recorded
+from careconnect_admin.auditing.audited_erasure import recorded_erasure
 from careconnect_admin.auditing.operator_events import Operator, OperatorEvents
 from careconnect_admin.cli import app
+from careconnect_admin.erasing.erase_patient import Erasure
+from careconnect_admin.loading.writer import Announce
 from careconnect_testing.aws.restorable_stack import NAMED, WRITERS, Restorable, restorable_stack
 from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.audit_trails import StoredEvents
+from careconnect_testing.parts.stores import BASE
 from careconnect_testing.running.cases import each_of
 from careconnect_testing.stacks.command_line import printed
 
@@ -40,11 +46,18 @@ def trail(monkeypatch: pytest.MonkeyPatch) -> StoredEvents:
 @pytest.fixture
 def run(stack: Restorable, trail: StoredEvents, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect restore …` that never waits."""
-    del trail
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: stack.target())
+    monkeypatch.setattr(
+        "careconnect_admin.audit_trail.read_events.AccessRecordReader.of_days",
+        lambda _reader, days: [Recorded(each.id, each) for each in trail.events if day_of(each.at) in days],
+    )
     monkeypatch.setattr("careconnect_admin.restoring.switch_tables.WAIT_SECONDS", 0.0)
     monkeypatch.setattr("careconnect_admin.restoring.switch_tables._PAUSE", 0.0)
     return lambda *arguments, **options: CliRunner().invoke(app, ["restore", *arguments], **options)
+
+
+def erasure(stack: Restorable, announce: Announce) -> Erasure:
+    return Erasure(stack.tables(stack.in_service), base_url=BASE, announce=announce, sleep=lambda _: None)
 
 
 def changed(stack: Restorable) -> None:
@@ -219,3 +232,23 @@ def test_an_unfinished_switch_goes_on(stack: Restorable, run: Run) -> None:
 def test_a_type_that_is_not_served_has_no_ids(run: Run) -> None:
     run("--to", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     assert "Device is not a type that is served" in run("--compare", "--ids", "Device").stderr
+
+
+def test_who_was_erased_since_is_erased_again_before_the_switch(
+    stack: Restorable, run: Run, trail: StoredEvents
+) -> None:
+    record = OperatorEvents(trail, Operator("operator"))
+    # Before the restored time: it is not done again.
+    early = OperatorEvents(trail, Operator("operator"), clock=lambda: 1_700_000_000.0)
+    recorded_erasure(early, "4", lambda _: None)
+    run("--to", TIME)
+    recorded_erasure(record, "5", lambda announce: erasure(stack, announce).erase("5", unlink=True))
+
+    switched = run("--switch", "--yes")
+
+    assert switched.exit_code == 0, switched.stderr
+    assert "Erasing Patient/5 again" in switched.stderr
+    assert "Patient/4" not in switched.stderr
+    reader = stack.serving(stack.in_service)
+    assert [reader.get(f"Patient/{each}").status for each in "456"] == [200, 410, 200]
+    assert reader.get("Patient/5/_history/1").status == 410
