@@ -68,6 +68,7 @@ def _respond(endpoint: Endpoint, service: str = "record_writer") -> Respond:
     return replace(part, origin=Origin()).respond
 
 
+_together: Final = ResourceWriter(DynamoDbRecordStore(_tables), _quota)
 lambda_handler: Final = pipeline_of(
     _settings,
     BundleEndpoint(
@@ -75,9 +76,9 @@ lambda_handler: Final = pipeline_of(
             table: EntryEndpoints(_respond(_reader(table), "fhir_reader"), _respond(_writer(table)))
             for table in DATA_TABLES
         },
-        _respond(RefusedEntries(), _auditing.service),
+        _respond(RefusedEntries(_together.stored_keys), _auditing.service),
         _quota,
-        ResourceWriter(DynamoDbRecordStore(_tables), _quota),
+        _together,
     ),
     _auditing,
 )

@@ -2,12 +2,13 @@
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 from bundle_processor import refusals
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
-from careconnect.endpoint.interaction_endpoint import facts_of
+from careconnect.endpoint.interaction_endpoint import StoredKeys, facts_of, stored_among
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
@@ -49,14 +50,16 @@ def refusal_of(request: Request) -> OutcomeError | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
 class RefusedEntries(OutcomeEndpoint):
     """The endpoint of these entries: it answers each with its refusal."""
 
-    __slots__ = ()
+    stored_keys: StoredKeys
 
     def answer(self, context: RequestContext) -> Response:
         """Raise the outcome of an entry's request that neither reader nor writer may answer."""
         context.client_id = caller_of(context.request.authorizer, context.now).client_id
+        context.recorder.which_exist = lambda keys: stored_among(keys, DATA_TABLES, self.stored_keys)
         with suppress(OutcomeError):
             # A path that there is says of whom the event is.
             context.recorder.facts = facts_of(parse_path(context.request.path), None)

@@ -30,7 +30,6 @@ from careconnect.http.messages import Response, fits_answer
 from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion
-from careconnect.storage.keys import resource_key
 from careconnect.storage.quota import Quota
 from careconnect.storage.read_charges import free_units
 from fhir_reader.budget import MAX_SECONDS, RequestBudget
@@ -79,8 +78,7 @@ class FhirEndpoint(InteractionEndpoint):
 
     def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
         """Return the keys of those resources that there are or were: one BatchGetItem."""
-        found = self.store.consistent().at_one_moment(lambda store: store.read_all(resources))
-        return {resource_key(*each) for each in found}
+        return self.store.consistent().at_one_moment(lambda store: store.stored_keys(resources))
 
     def _read(self, requested: Requested) -> Response:
         view = read_one_parameters(requested).view

@@ -145,6 +145,19 @@ def test_l_an_nhs_number_typed_as_an_id_is_in_no_event_of_any_write(
     assert not any(NHS_NUMBER in str(event) for event in events)
 
 
+@pytest.mark.parametrize("method", ["PATCH", "HEAD"])
+def test_l_an_nhs_number_in_an_entry_that_nothing_answers_is_recorded_of_a_patient_with_that_id_alone(
+    recorded: tuple[Writer, Record], method: str
+) -> None:
+    writer, record = recorded
+    refused = batch(entry(method, f"Patient/{NHS_NUMBER}"))
+    (event,) = record.since(lambda: Bundles(writer).send(refused))
+    assert (event.patient, event.ids) == ("", ("Patient/***",))
+
+    writer.made({**patient(), "id": NHS_NUMBER})
+    assert whom(record.since(lambda: Bundles(writer).send(refused))) == {NHS_NUMBER}
+
+
 def test_l_an_nhs_number_that_is_the_id_of_a_patient_is_recorded_of_him_in_a_transaction(
     recorded: tuple[Writer, Record],
 ) -> None:

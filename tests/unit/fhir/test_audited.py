@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.audit.event import AuditEvent
 from careconnect.audit.query import MAX_PATIENTS
+from careconnect.storage.keys import INDEX_ITEM
 from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_EVENT
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.http.writes import LONG_TEXT
@@ -337,6 +338,22 @@ def test_l_each_id_that_is_looked_up_costs_the_client_as_much_as_an_event(tmp_pa
             assert reader.get("Observation", f"patient={NHS_NUMBER}&_id=9434765919").status == 200
 
         assert reader.counters.charges == [UNCOUNTED_UNITS + 2 * UNITS_PER_EVENT]
+
+
+def test_l_the_look_up_of_an_id_reads_no_body(reader: Reader) -> None:
+    read: list[str] = []
+    before = reader.client.before
+
+    def note(operation: str, request: dict[str, Any]) -> None:
+        before(operation, request)
+        if operation == "BatchGetItem":
+            read.extend(key["sk"]["S"] for keys in request["RequestItems"].values() for key in keys["Keys"])
+
+    reader.client.before = note
+    reader.get(f"Patient/{NHS_NUMBER}")
+    reader.client.before = before
+
+    assert read == [INDEX_ITEM]
 
 
 def test_l_only_such_an_id_costs_a_round_trip_and_is_kept_if_that_fails(reader: Reader) -> None:

@@ -131,6 +131,10 @@ class DynamoDbResourceStore:
         self._pay(math.ceil(len(wanted) / BATCH))
         return {key: stored_resource(item) for key, item in self._items(wanted, JSON_ITEM).items()}
 
+    def stored_keys(self, keys: Iterable[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources that there are or were: one BatchGetItem per hundred, of no body."""
+        return {resource_key(*each) for each in self._items(keys, INDEX_ITEM)}
+
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources by their ids: one BatchGetItem per hundred."""
         keys = [(type_, resource_id) for resource_id in ids]

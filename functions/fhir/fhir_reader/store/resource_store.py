@@ -65,6 +65,9 @@ class ResourceStore(Protocol):
     def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> Mapping[tuple[str, str], StoredResource]:
         """Return many resources by (type name, id), without absent ones: one read per hundred."""
 
+    def stored_keys(self, keys: Iterable[tuple[ResourceType, str]]) -> Collection[str]:
+        """Return the keys of those resources that there are or were, by their index items."""
+
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources by their ids."""
 

@@ -3,17 +3,17 @@
 import re
 from typing import Final
 
-_TEN_DIGITS: Final = re.compile(r"(?:[0-9][ -]*){10}", re.ASCII)
-_APART: Final = str.maketrans("", "", " -")
+_APART: Final = re.compile(r"[\W_]")
+_TEN_DIGITS: Final = re.compile(r"[0-9]{10}")
 
 
 def is_nhs_number(text: str) -> bool:
-    """Return True for ten digits, spaces and hyphens aside, of which the last is the check digit of an NHS number.
+    """Return True for ten digits of which the last is the check digit of an NHS number, spaces and punctuation aside.
 
     It makes the sum of all digits, the first times ten and the last times one, a multiple of eleven (NHS Data
     Dictionary, NHS NUMBER).
     """
-    if not _TEN_DIGITS.fullmatch(text.strip(" -")):
+    digits = _APART.sub("", text)
+    if not _TEN_DIGITS.fullmatch(digits):
         return False
-    digits = text.translate(_APART)
     return sum(weight * int(digit) for weight, digit in zip(range(10, 0, -1), digits, strict=True)) % 11 == 0

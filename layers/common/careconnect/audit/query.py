@@ -4,7 +4,6 @@ A name is recorded if the server knows it, and counted otherwise. A value is lef
 names another patient than the event's.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -43,12 +42,10 @@ _INCLUDES: Final = ("_include", "_revinclude")
 _FOLLOWING: Final = ("", "iterate", "recurse")
 _ABSENCE: Final = ("true", "false")
 """What `:missing` takes: no ids there."""
+_NO_IDS: Final = tuple((Modifier.MISSING, value) for value in _ABSENCE)
 _OF_RESULT: Final = frozenset((*SEARCH_PARAMETERS, *HISTORY_PARAMETERS, "_cursor"))
 _MAX_STEPS: Final = 4
 """References that a chained name is followed along: more than any search supports."""
-
-_PARTS: Final = re.compile("[/:?#=|]")
-"""The characters between the parts of another server's URL, or of a URN."""
 
 _SAFE: Final = ":/,.-_~$|*"
 
@@ -127,7 +124,7 @@ def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> 
         found.append(
             AuditParameter(
                 name,
-                LEFT_OUT if text and any(parameter.personal for _, parameter, _ in leaves) else text,
+                LEFT_OUT if text and _is_left_out(leaves, [unescape(value) for value in values], fhir_base) else text,
                 tuple(_patients(leaves, values, fhir_base)),
                 tuple(values) if any(_identifies(*leaf) for leaf in leaves) else (),
                 tuple(keys for value in values if (keys := _numbered(leaves, unescape(value), fhir_base)) is not None),
@@ -198,6 +195,30 @@ def _leaves(type_: ResourceType, name: str, steps: int) -> Iterator[_Leaf]:
             yield from _leaves(target, rest, steps - 1)
 
 
+def _is_left_out(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) -> bool:
+    """Return True if values of a parameter are personal, or may name somebody in a form that this server does not know.
+
+    Each way to write an id but its own, and each address but this server's, may be somebody's.
+    """
+    return any(
+        parameter.personal
+        or not all(_is_plain(parameter, value, fhir_base) for value in values if (modifier, value) not in _NO_IDS)
+        for _, parameter, modifier in leaves
+    )
+
+
+def _is_plain(parameter: SearchParameter, value: str, fhir_base: str) -> bool:
+    """Return True for an id, a reference and a truth in a known form, and for each value of another kind."""
+    if parameter is ID_PARAMETER:
+        return valid_id(value.removeprefix("|"))
+    if parameter.type is ParameterType.REFERENCE:
+        relative = RELATIVE_REFERENCE.fullmatch(value.removeprefix(fhir_base + "/"))
+        is_known = relative and (resource_type(relative["type"]) or relative["type"] in parameter.targets)
+        return valid_id(value) or bool(is_known)
+    # A date of death is typed where STU3 asks whether there is one.
+    return not parameter.presence or value.rpartition("|")[2] in _ABSENCE
+
+
 def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) -> Iterator[str]:
     """Yield the ids of the patients that values name, by a reference or by the patient's own id.
 
@@ -207,7 +228,7 @@ def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) ->
         leaves = [leaf for leaf in leaves if leaf[1] is not ID_PARAMETER]
     for type_, parameter, modifier in leaves:
         for value in values:
-            if modifier == Modifier.MISSING and value in _ABSENCE:
+            if (modifier, value) in _NO_IDS:
                 continue
             if patient := _named(type_, parameter, modifier, unescape(value), fhir_base):
                 yield patient
@@ -234,7 +255,7 @@ def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value
 def _numbered(leaves: Sequence[_Leaf], value: str, fhir_base: str) -> tuple[str, ...] | None:
     """Return the keys of the resources that may have a value's id, if that is an NHS number; None if it is not.
 
-    Written in groups it may be no id at all, which no resource has, as of another server.
+    Written in groups it may be no id at all, which no resource has.
     """
     keys: dict[str, None] = {}
     is_number = False
@@ -244,11 +265,9 @@ def _numbered(leaves: Sequence[_Leaf], value: str, fhir_base: str) -> tuple[str,
         if parameter is ID_PARAMETER:
             types, resource_id = (type_.name,), value.rpartition("|")[2]
         elif parameter.type is ParameterType.REFERENCE:
-            local = value.removeprefix(fhir_base + "/")
-            named, slash, rest = local.partition("/")
+            named, slash, rest = value.removeprefix(fhir_base + "/").partition("/")
             types = (named,) if slash else (modifier,) if modifier in parameter.targets else parameter.targets
             resource_id = rest.partition("/")[0] if slash else named
-            is_number = is_number or (":" in local and any(map(is_nhs_number, _PARTS.split(local))))
         if is_nhs_number(resource_id):
             is_number = True
             keys |= dict.fromkeys(f"{each}/{resource_id}" for each in types if valid_id(resource_id))

@@ -85,9 +85,7 @@ class InteractionEndpoint(OutcomeEndpoint):
 
     def which_exist(self, keys: Collection[str]) -> Collection[str]:
         """Return those keys of resources that one has or had, as far as the endpoint can look them up."""
-        parts = [(resource_type(type_name), id_) for type_name, _, id_ in (key.partition("/") for key in keys)]
-        sought = [(type_, id_) for type_, id_ in parts if type_ and type_.table in self.readable]
-        return self.stored_keys(sought) if sought else ()
+        return stored_among(keys, self.readable, self.stored_keys)
 
     def path_of(self, request: Request) -> FhirPath:
         """Return the path of a request; raises the outcomes 404, also for a type of another table, and 400."""
@@ -95,6 +93,17 @@ class InteractionEndpoint(OutcomeEndpoint):
         if path.type.table is not self.table:
             raise outcomes.not_supported()
         return path
+
+
+StoredKeys = Callable[[Collection[tuple[ResourceType, str]]], Collection[str]]
+"""Returns the keys of those resources that there are or were; raises `OutcomeError`."""
+
+
+def stored_among(keys: Collection[str], tables: Collection[Table], stored_keys: StoredKeys) -> Collection[str]:
+    """Return those keys of resources that one of `tables` has or had."""
+    parts = [(resource_type(type_name), id_) for type_name, _, id_ in (key.partition("/") for key in keys)]
+    sought = [(type_, id_) for type_, id_ in parts if type_ and type_.table in tables]
+    return stored_keys(sought) if sought else ()
 
 
 def interaction_of(path: FhirPath, request: Request, rows: Container[Interaction]) -> Interaction | None:

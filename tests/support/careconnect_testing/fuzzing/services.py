@@ -139,7 +139,7 @@ class Services:
         together = ResourceWriter(
             self._store(Table.RECORD), no_limit(), self.clock, self.clock, lambda _: None, self._new_id
         )
-        refuse = self._pipeline(RefusedEntries()).respond
+        refuse = self._pipeline(RefusedEntries(together.stored_keys)).respond
         self.bundles = self._pipeline(BundleEndpoint(endpoints, refuse, no_limit(), together, self.clock))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit"), no_limit()))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)

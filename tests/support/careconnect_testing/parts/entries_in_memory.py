@@ -69,6 +69,9 @@ class EntriesInMemory:
         """Return the index entries of a type."""
         return [entry for entry in self._entries.values() if entry.type.name == name]
 
+    def stored_keys(self, keys: Iterable[tuple[ResourceType, str]]) -> list[str]:
+        return [key for key in (f"{type_.name}/{resource_id}" for type_, resource_id in keys) if key in self._entries]
+
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         keys = [f"{type_.name}/{resource_id}" for resource_id in ids]
         if self._budget:

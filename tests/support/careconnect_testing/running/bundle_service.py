@@ -34,10 +34,9 @@ class Bundles:
             table: EntryEndpoints(replace(reader.app(table), auditing=auditing).respond, self.writer.app(table).respond)
             for table in DATA_TABLES
         }
-        refuse = self._pipeline(RefusedEntries()).respond
-        self.app = self._pipeline(
-            BundleEndpoint(endpoints, refuse, self.writer.quota, self.writer.together(), self.writer.stopwatch)
-        )
+        together = self.writer.together()
+        refuse = self._pipeline(RefusedEntries(together.stored_keys)).respond
+        self.app = self._pipeline(BundleEndpoint(endpoints, refuse, self.writer.quota, together, self.writer.stopwatch))
 
     def _pipeline(self, endpoint: Endpoint) -> RequestPipeline:
         now, auditing = self.writer.now, self.writer.auditing

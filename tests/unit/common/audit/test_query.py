@@ -214,6 +214,46 @@ def test_f_the_event_of_one_patient_holds_no_id_of_another_by_any_modifier_or_re
     assert asked(type_, (name, value), patient="5") == ([(name, value)], 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("performer", value)
+            for value in (
+                "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9434765919",
+                *(
+                    "http://other/Patient/5",
+                    f"{BASE}//Patient/5",
+                    "urn:oid:9434765919",
+                    "/Patient/5",
+                    "#5",
+                    "Patient|5",
+                ),
+                *("patient/5", "Patient/5/", "Patient/5/_history/", "9434765919/Patient"),
+            )
+        ),
+        *(("patient._id", value) for value in ("http://h|5", "5|", " 5", "Patient/5", "943\u00a0476\u00a05919")),
+        *(("subject:Patient.deceased", value) for value in ("2019-03-04", "true,2019-03-04")),
+    ],
+)
+def test_l_a_value_in_a_form_that_may_name_somebody_is_in_no_event(name: str, value: str) -> None:
+    assert asked("Observation", (name, value), patient="4") == ([(name, LEFT_OUT)], 0)
+    assert asked("Observation", (name, value)) == ([(name, LEFT_OUT)], 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("performer", value) for value in ("5", "Practitioner/5", f"{BASE}/Organization/5", "RelatedPerson/5")),
+        *(("encounter._id", value) for value in ("5", "|5", "1971-08-23")),
+        *(("subject:Patient.deceased", value) for value in ("true", "false", "|true")),
+        ("subject:missing", "true"),
+    ],
+)
+def test_a_value_in_a_known_form_is_in_events_as_it_was_sent(name: str, value: str) -> None:
+    assert asked("Observation", (name, value), patient="4") == ([(name, value)], 0)
+
+
 def test_h1_of_a_query_that_is_too_long_the_longest_values_are_left_out_and_then_names_are_counted() -> None:
     codes = ",".join(str(number) for number in range(4_000))
     short = [("patient", "4"), ("date", "2017" * 30)]

@@ -289,7 +289,7 @@ class System:
         tables = RecordTables(client, *(self.names[name] for name in OF_RESOURCES))
         store = DynamoDbRecordStore(tables, clock, pause, clock)
         writer = ResourceWriter(store, quota, clock, clock, pause, lambda: str(uuid.uuid4()), self.random.random)
-        refuse = self._pipeline(RefusedEntries(), client, clock, BUNDLE).respond
+        refuse = self._pipeline(RefusedEntries(writer.stored_keys), client, clock, BUNDLE).respond
         return BundleEndpoint(endpoints, refuse, quota, writer, clock)
 
     def _recovery(self, client: Any, clock: Callable[[], float]) -> Run:
