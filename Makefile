@@ -26,7 +26,7 @@ export REAL_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local build smoke quick test test-long check lint types web imports template checkov unit tests coverage \
+.PHONY: help setup run sam-local build deploy smoke quick test test-long check lint types web imports template checkov unit tests coverage \
 	secrets secrets-baseline audit sbom format docs pictures stu3-definitions mutants fuzz bench lock clean
 
 help: ## List the targets
@@ -72,7 +72,12 @@ sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULA
 # SAM's own last lines recommend `sam deploy --guided`, which takes no empty OriginSecret. ARGS=--use-container builds in Docker.
 build: $(VENV)/.test ## Build the functions for `sam deploy`: ARGS=--use-container without Python 3.13
 	@$(BIN)/sam build $(ARGS)
-	@printf '\nNext, without --guided (docs/deploy.md):\n  sam deploy --config-file samconfig.local.toml\n'
+	@printf '\nNext, without --guided (docs/deploy.md):\n  make deploy\n'
+
+# The answers' names and values are checked first. ARGS=--check does no more; all else goes to `sam deploy`.
+CONFIG ?= samconfig.local.toml
+deploy: $(VENV)/.test ## Deploy what was built: CONFIG=samconfig.local.toml, ARGS=<options of sam deploy>
+	@exec $(BIN)/careconnect deploy --config-file $(CONFIG) $(ARGS)
 
 smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
 	@exec $(BIN)/careconnect smoke $(BASE)

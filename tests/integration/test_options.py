@@ -30,6 +30,8 @@ def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> I
     """Yield a stack with every option: behind an edge that has to prove itself, for the browsers of two origins."""
     parameters = {
         "AlarmEmail": "operator@example.org",
+        # The stack's own name, which a local stack else has from the port that it serves on.
+        "BaseUrl": "",
         "CustomDomain": "api.example.org",
         "CertificateArn": _CERTIFICATE,
         "EdgeFunctionArn": _EDGE,

@@ -1,4 +1,4 @@
-"""The pipeline of docs/staging.md on the emulator: one packaged release, deployed to two stacks."""
+"""The pipeline of docs/staging.md on the emulator: one build, packaged and deployed for each of two stacks."""
 
 import re
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from careconnect_testing.stacks.whole_template import whole_template
 # One process deploys, and checks the result.
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("sam deploy")]
 
+_STAGING, _PRODUCTION = "careconnect-staging", "careconnect"
 _FUNCTIONS = [
     name for name, each in whole_template()["Resources"].items() if each["Type"] == "AWS::Serverless::Function"
 ]
@@ -25,10 +26,14 @@ _FUNCTIONS = [
 
 @dataclass(frozen=True)
 class TwoStacks:
-    """The packaged template, and the digests of the functions' code by logical id, for each stack's name."""
+    """The packaged template and the digests of the functions' code by logical id, for each stack's name.
 
-    release: str
+    `left` are the digests of production after staging was deleted and production's release was deployed once more.
+    """
+
+    release: dict[str, str]
     code: dict[str, dict[str, str]]
+    left: dict[str, str]
 
 
 def answers() -> dict[str, tuple[str, str]]:
@@ -45,8 +50,8 @@ def answers() -> dict[str, tuple[str, str]]:
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> TwoStacks:
     """The stacks, deployed by the commands of the page from files in a folder of this test."""
     folder = tmp_path_factory.mktemp("staging")
-    release = folder / "release.yaml"
-    here = {"release.yaml": str(release)}
+    releases = {stack: folder / f"release-{file.split('.')[1]}.yaml" for file, (stack, _) in answers().items()}
+    here = {path.name: str(path) for path in releases.values()}
     for file, (stack, parameters) in answers().items():
         here[file] = str(_configured(folder / file, stack, parameters))
     build, *commands = commands_of("staging.md", "The pipeline")
@@ -56,16 +61,19 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> TwoStacks:
         running = RunningStack("", emulator.endpoint, REGION, "none", key.access_key_id, key.secret_access_key)
         with announce(running, folder) as environment:
             run_commands([f". {environment}", *commands], here)
-        return TwoStacks(
-            release.read_text(encoding="utf-8"), {stack: _code(emulator, stack) for stack, _ in answers().values()}
-        )
+            code = {stack: _code(emulator, stack) for stack in releases}
+            again = [f"sam delete --stack-name {_STAGING} --no-prompts", f"{commands[-1]} Release=again"]
+            run_commands([f". {environment}", *again], here)
+        texts = {stack: path.read_text(encoding="utf-8") for stack, path in releases.items()}
+        return TwoStacks(texts, code, _code(emulator, _PRODUCTION))
 
 
 def _configured(file: Path, stack: str, parameters: str) -> Path:
     # Of `TrafficShift` the emulator makes nothing: it has no CodeDeploy.
     given = parameters.replace("…", "someone@example.org")
     text = (PROJECT / "samconfig.toml").read_text(encoding="utf-8")
-    text = text.replace('stack_name = "careconnect"', f'stack_name = "{stack}"')
+    for answer in ("stack_name", "s3_prefix"):
+        text = text.replace(f'{answer} = "careconnect"', f'{answer} = "{stack}"')
     text = re.sub(r"^# parameter_overrides = .*$", f'parameter_overrides = "{given}"', text, flags=re.MULTILINE)
     file.write_text(text, encoding="utf-8")
     return file
@@ -79,17 +87,22 @@ def _code(emulator: Emulator, stack: str) -> dict[str, str]:
 
 
 def test_the_page_has_a_file_for_each_stack() -> None:
-    assert [stack for stack, _ in answers().values()] == ["careconnect-staging", "careconnect"]
+    assert [stack for stack, _ in answers().values()] == [_STAGING, _PRODUCTION]
 
 
 def test_both_stacks_have_the_code_of_one_release(stacks: TwoStacks) -> None:
-    staging, production = stacks.code["careconnect-staging"], stacks.code["careconnect"]
+    staging, production = stacks.code[_STAGING], stacks.code[_PRODUCTION]
 
     assert staging == production
     assert all(staging.values())
 
 
-def test_a_release_names_uploaded_files_only(stacks: TwoStacks) -> None:
+def test_a_release_still_deploys_after_another_stack_was_deleted(stacks: TwoStacks) -> None:
+    assert stacks.left == stacks.code[_PRODUCTION]
+
+
+@pytest.mark.parametrize("stack", [_STAGING, _PRODUCTION])
+def test_a_release_names_uploaded_files_of_its_stack_only(stacks: TwoStacks, stack: str) -> None:
     class Loader(yaml.SafeLoader):
         pass
 
@@ -102,12 +115,13 @@ def test_a_release_names_uploaded_files_only(stacks: TwoStacks) -> None:
         return loader.construct_mapping(node, deep=True)
 
     Loader.add_multi_constructor("!", any_tag)
-    resources = yaml.load(stacks.release, Loader)["Resources"]  # noqa: S506 - a safe one
+    release = stacks.release[stack]
+    resources = yaml.load(release, Loader)["Resources"]  # noqa: S506 - a safe one
     places = {
         resources[name]["Properties"][member]
         for name, member in [*((name, "CodeUri") for name in _FUNCTIONS), ("CommonLayer", "ContentUri")]
     }
-    assert all(place.startswith("s3://") for place in places), places
-    included = re.findall(r"^\s*Location: (\S+)$", stacks.release, re.MULTILINE)
+    included = re.findall(r"^\s*Location: (\S+)$", release, re.MULTILINE)
     assert included
-    assert all(place.startswith("s3://") for place in included), included
+    own = re.compile(rf"s3://[^/]+/{stack}/\w+(\.\w+)?")
+    assert not [place for place in (*places, *included) if not own.fullmatch(place)]

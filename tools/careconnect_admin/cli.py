@@ -8,6 +8,7 @@ from careconnect import __version__
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.commands import keys as keys_command
 from careconnect_admin.commands.client import clients as clients_command
+from careconnect_admin.commands.deploy import EXTRA_OPTIONS, deploy
 from careconnect_admin.commands.destroy import destroy
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.operations import alarms, logs
@@ -43,6 +44,7 @@ app.command()(get)
 app.command()(search)
 app.command()(logs)
 app.command()(alarms)
+app.command(context_settings=EXTRA_OPTIONS)(deploy)
 app.command()(destroy)
 app.add_typer(audit_command.app)
 app.add_typer(clients_command.app)

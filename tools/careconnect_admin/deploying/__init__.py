@@ -1,0 +1,1 @@
+"""Check a deployment's answers before `sam deploy` gets them."""

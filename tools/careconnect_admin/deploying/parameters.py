@@ -1,0 +1,94 @@
+"""Check a deployment's parameters: their names, their values, and what CloudFormation cannot compare."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from careconnect.fhir.nearest_name import nearest_name
+from careconnect_admin.stack.restored_tables import PARAMETER as RESTORED
+
+_RELEASE: Final = "Release"
+_SECRET: Final = "OriginSecret"
+_SECRET_CHARACTERS: Final = 8
+_MAX_RELEASE: Final = 40
+
+
+def faults(
+    declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str], deployed: Mapping[str, str], region: str
+) -> list[str]:
+    """Return what is wrong with the `given` parameters, each as a text that says what to do.
+
+    `declared` are the template's parameters, `deployed` the values that the stack has, which hold where none is given.
+    """
+    wrong = [_unknown(name, declared) for name in given.keys() - declared.keys()]
+    wrong += [text for name in given.keys() & declared.keys() if (text := _refused(name, given[name], declared[name]))]
+    if given.get(RESTORED, deployed.get(RESTORED, "")) != deployed.get(RESTORED, ""):
+        wrong.append(f"{RESTORED} is set by `careconnect restore --switch` alone: leave it out")
+    if not wrong:
+        defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
+        wrong += _combined({**defaults, **deployed, **given}, region)
+    return sorted(wrong)
+
+
+def _unknown(name: str, declared: Mapping[str, Any]) -> str:
+    near = nearest_name(name, declared)
+    return f"there is no parameter {name}" + (f": did you mean {near}?" if near else ", see template.yaml")
+
+
+def _refused(name: str, value: str, declared: Mapping[str, Any]) -> str:
+    """Return why CloudFormation refuses a value, empty if it takes it. No text has the value: it may be a secret."""
+    if (allowed := declared.get("AllowedValues")) and value not in map(str, allowed):
+        return f"{name} is one of {', '.join(map(str, allowed))}"
+    if declared["Type"] == "Number":
+        low, high = declared.get("MinValue"), declared.get("MaxValue")
+        if not re.fullmatch(r"\d{1,18}", value):
+            return f"{name} is a number"
+        if (low is not None and int(value) < low) or (high is not None and int(value) > high):
+            return f"{name} is at least {low}" + ("" if high is None else f", and at most {high}")
+    pattern, most = declared.get("AllowedPattern", ".*"), declared.get("MaxLength", len(value))
+    if len(value) > most:
+        return f"{name} has {most} characters at most"
+    if not re.fullmatch(pattern, value):
+        return f"{name} {declared.get('ConstraintDescription', f'has to match {pattern}')}".removesuffix(".")
+    return ""
+
+
+def _combined(values: Mapping[str, str], region: str) -> Iterator[str]:
+    """Yield what is wrong with values that are right one by one, and that no rule of the template can compare."""
+    kept, archived = int(values["AuditRetentionDays"]), int(values["ArchiveRetentionDays"])
+    if kept > archived:
+        yield (
+            f"ArchiveRetentionDays ({archived}) is below AuditRetentionDays ({kept}): the archive would lose an event "
+            "before the trail does"
+        )
+    acl, domain = values["WebAclArn"], values["CustomDomain"]
+    if acl and (":global/" in acl) != bool(domain):
+        yield "WebAclArn has to be of the scope " + ("CLOUDFRONT (…:global/…)" if domain else "REGIONAL (…:regional/…)")
+    for name, arn in (("AlarmTopicArn", values["AlarmTopicArn"]), ("WebAclArn", acl if ":regional/" in acl else "")):
+        if arn and region and arn.split(":")[3] != region:
+            yield f"{name} is of another region than the stack, {region}"
+
+
+def with_release(given: Mapping[str, str], stack: str) -> dict[str, str]:
+    """Return the parameters with a Release that changes with OriginSecret, which no version's description has.
+
+    It ends in a digest of the secret that takes a tenth of a second to compute, so that nobody can guess by it.
+    """
+    if not given.get(_SECRET):
+        return dict(given)
+    salt = f"careconnect {stack}".encode()
+    digest = hashlib.scrypt(given[_SECRET].encode(), salt=salt, n=2**14, r=8, p=1, dklen=_SECRET_CHARACTERS // 2).hex()
+    release = given.get(_RELEASE, "1")[: _MAX_RELEASE - _SECRET_CHARACTERS - 1]
+    return {**given, _RELEASE: f"{release}-{digest}"}
+
+
+def kept(
+    declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str], deployed: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the values that were deployed, are not given and are not the template's: they stay in force."""
+    return {
+        name: value
+        for name, value in sorted(deployed.items())
+        if name in declared and name not in (*given, RESTORED) and value != str(declared[name].get("Default", ""))
+    }
