@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from careconnect.oauth.access_token import MAX_LIFETIME
 from careconnect.oauth.client_record import AuthMethod
-from careconnect.oauth.signing_keys import CACHE_SECONDS, OUTAGE_SECONDS
+from careconnect.oauth.signing_keys import CACHE_SECONDS, OUTAGE_SECONDS, RECHECK_SECONDS
 from careconnect.runtime.aws import error_code
 from careconnect_admin.signing.key_ring import KeyRing
 from careconnect_testing.http.answer import Answer
@@ -87,6 +87,27 @@ def test_a_disabled_or_pending_deletion_key_never_signs(issuer: Issuer, secret: 
 
     assert_unavailable(issuer.token("client-1", secret))
     assert "SigningFailed" in issuer.observer.counts
+
+
+def test_the_key_of_a_rotation_signs_once_kms_refuses_the_former_one(issuer: Issuer, secret: str) -> None:
+    former = issuer.kms.describe_key(KeyId=f"{ALIAS}-current")["KeyMetadata"]["Arn"]
+    first = issuer.token("client-1", secret).json["access_token"]
+    ring = KeyRing(issuer.kms, ALIAS)
+    ring.publish()
+    ring.promote()
+
+    def refused_by_the_former(params: dict[str, Any], **_: Any) -> None:
+        if former.endswith(params["KeyId"]):
+            raise refusal("DisabledException")
+
+    issuer.kms.meta.events.register("before-parameter-build.kms.Sign", refused_by_the_former)
+    assert_unavailable(issuer.token("client-1", secret))
+    issuer.clock.now += RECHECK_SECONDS
+    answer = issuer.token("client-1", secret)
+
+    assert answer.status == 200
+    kids = {jwt.get_unverified_header(token)["kid"] for token in (first, answer.json["access_token"])}
+    assert len(kids) == 2
 
 
 def test_no_current_key_is_503(issuer: Issuer, secret: str) -> None:

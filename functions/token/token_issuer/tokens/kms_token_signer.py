@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from careconnect.oauth import base64url
 from careconnect.oauth.access_token import ALGORITHM, TOKEN_TYPE
-from careconnect.oauth.signing_keys import KMS_ALGORITHM, KmsSigningKeys, SigningKeyError
+from careconnect.oauth.signing_keys import (
+    KMS_ALGORITHM,
+    OUT_OF_SERVICE,
+    KmsSigningKeys,
+    SigningKey,
+    SigningKeyError,
+)
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -24,9 +30,18 @@ class KmsTokenSigner:
         """Return the signed compact serialization (RFC 7515 §3.1).
 
         The KMS request names the key in the header by its ARN, because an alias may refer to another key by then.
+        A key that was taken out of service since it was looked up is replaced by the one that has followed it, if any.
         Raises `SigningKeyError` if KMS fails, or if the key is disabled or about to be deleted.
         """
         key = self._keys.current()
+        try:
+            return self._signed_with(key, claims)
+        except SigningKeyError as error:
+            if error.reason not in OUT_OF_SERVICE or (now := self._keys.current(instead_of=key)) == key:
+                raise
+        return self._signed_with(now, claims)
+
+    def _signed_with(self, key: SigningKey, claims: Mapping[str, Any]) -> str:
         header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}
         signing_input = f"{_segment(header)}.{_segment(claims)}"
         try:

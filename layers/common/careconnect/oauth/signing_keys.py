@@ -41,8 +41,8 @@ JWKS_MAX_AGE: Final = 300
 KMS_ALGORITHM: Final = "RSASSA_PKCS1_V1_5_SHA_256"
 """KMS's name for RS256 (RFC 7518 §3.3)."""
 
-# The alias has no key, or an operator has disabled it: the key is not trusted.
-_ABSENT: Final = frozenset({"NotFoundException", "DisabledException", "KMSInvalidStateException"})
+OUT_OF_SERVICE: Final = frozenset({"NotFoundException", "DisabledException", "KMSInvalidStateException"})
+"""KMS's codes for an alias without a key, and for a key that is disabled or about to be deleted: it is not trusted."""
 
 # KMS could not answer. Any other error is an answer, such as a denial, and ends the use of the last good keys.
 _OUTAGE: Final = frozenset(
@@ -128,9 +128,15 @@ class KmsSigningKeys:
         self._found: _Found | None = None
         self._failed: _Failed | None = None
 
-    def current(self) -> SigningKey:
-        """Return the key to sign with; raises `SigningKeyError` if there is none or KMS fails."""
+    def current(self, *, instead_of: SigningKey | None = None) -> SigningKey:
+        """Return the key to sign with; raises `SigningKeyError` if there is none or KMS fails.
+
+        `instead_of` is a key with which KMS refused to sign. If it is the cached one, or none is, the keys are looked
+        up anew, at most once in `RECHECK_SECONDS`: they may just have been rotated, or enabled.
+        """
         key = (self._fresh_keys() or self._look_up()).get(CURRENT)
+        if (key is None or key.signing_key == instead_of) and not self._fresh(RECHECK_SECONDS):
+            key = self._look_up().get(CURRENT)
         if key is None:
             raise SigningKeyError("no current signing key")
         return key.signing_key
@@ -200,7 +206,7 @@ class KmsSigningKeys:
             answer = self._kms.get_public_key(KeyId=alias)
         except SERVICE_ERRORS as error:
             code = error_code(error)
-            if code in _ABSENT:
+            if code in OUT_OF_SERVICE:
                 return None
             unanswered = not isinstance(error, ClientError) or code in _OUTAGE
             raise SigningKeyError(code, outage=unanswered) from error

@@ -151,6 +151,35 @@ def test_no_current_key_is_an_error_for_the_issuer_only(kms: "KMSClient", keys: 
         keys.current()
 
 
+def test_a_key_that_kms_refused_is_looked_up_anew_once_in_a_few_seconds(
+    kms: "KMSClient", keys: KmsSigningKeys, counting: CountingKms, clock: Clock
+) -> None:
+    create(kms, "-current")
+    dead = keys.current()
+    new = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    kms.update_alias(AliasName=f"{ALIAS}-current", TargetKeyId=new)
+
+    assert keys.current(instead_of=dead) == dead
+    clock.now += RECHECK_SECONDS
+    assert keys.current() == dead
+    assert keys.current(instead_of=dead).key_arn == new
+    calls = len(counting.calls)
+    assert keys.current(instead_of=dead).key_arn == new
+    assert len(counting.calls) == calls
+
+
+def test_a_key_that_was_enabled_signs_again_within_seconds(
+    kms: "KMSClient", keys: KmsSigningKeys, clock: Clock
+) -> None:
+    create(kms, "-previous")
+    with pytest.raises(SigningKeyError, match="no current signing key"):
+        keys.current()
+    current = create(kms, "-current")
+    clock.now += RECHECK_SECONDS
+
+    assert current.endswith(keys.current().key_arn)
+
+
 @pytest.mark.parametrize(("spec", "usage"), [("ECC_NIST_P256", "SIGN_VERIFY"), ("RSA_2048", "ENCRYPT_DECRYPT")])
 def test_a_key_that_cannot_sign_rs256_is_not_trusted(
     kms: "KMSClient", keys: KmsSigningKeys, spec: str, usage: str
