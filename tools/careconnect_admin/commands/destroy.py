@@ -58,10 +58,13 @@ def destroy(
     date = deletion_date(target, remains.keys)
     if date is not None:
         remark(f"KMS deletes its keys on {date:%Y-%m-%d}: until then `aws kms cancel-key-deletion` keeps one.")
-    remark(
-        f"The bucket {remains.bucket} stays, locked until {remains.locked_until:%Y-%m-%d}: S3 then deletes its objects "
-        "by itself, and `aws s3 rb` the bucket."
-    )
+    if remains.locked_until is None:
+        remark(f"The bucket {remains.bucket} stays: it has no Object Lock, and nothing deletes it.")
+    else:
+        remark(
+            f"The bucket {remains.bucket} stays, locked until {remains.locked_until:%Y-%m-%d}: S3 then deletes its "
+            "objects by itself, and `aws s3 rb` the bucket."
+        )
     remark("DynamoDB keeps a last backup of the retained tables for 35 days, by itself: nothing deletes it sooner.")
 
 
@@ -73,8 +76,8 @@ def _ask(target: "StackTarget", remains: "Remains") -> None:
     for key, use in remains.keys.items():
         remark(f"  the {use}, {key}")
     remark("Without its key no token is good any more.")
-    until = f"{remains.locked_until:%Y-%m-%d}"
-    remark(f"It leaves the bucket {remains.bucket}, whose objects are locked until {until}.")
+    lock = f"are locked until {remains.locked_until:%Y-%m-%d}" if remains.locked_until else "nothing locks"
+    remark(f"It leaves the bucket {remains.bucket}, whose objects {lock}.")
     if not typer.confirm("Destroy them?", err=True):
         raise OperatorError("nothing was destroyed")
     if typer.prompt("Type the stack's name", err=True) != target.name:

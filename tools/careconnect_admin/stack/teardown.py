@@ -19,6 +19,7 @@ PENDING_DAYS: Final = 7
 
 _PAUSE: Final = 5.0
 _GONE: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
+_NO_LOCK: Final = "ObjectLockConfigurationNotFoundError"
 _PLACES: Final = ("current", "next", "previous")
 
 
@@ -31,13 +32,14 @@ class Remains:
     """A stack's tables by their names in the template, the uses of its keys by id, and the bucket that stays.
 
     Restored tables are not in the template, and have their own names here.
-    `locked_until` is the time at which the retention of the last object in the bucket ends.
+    `locked_until` is the time at which the retention of the last object in the bucket ends, None if the bucket locks
+    nothing: an emulator makes such a bucket.
     """
 
     tables: dict[str, str]
     keys: dict[str, str]
     bucket: str
-    locked_until: datetime
+    locked_until: datetime | None
 
 
 class Teardown:
@@ -67,7 +69,8 @@ class Teardown:
         restored = {table: table for tables in restored_sets(self._target).values() for table in tables}
         tables = {**stack_resources(self._target, "AWS::DynamoDB::Table"), **restored}
         bucket = self._target.output("ArchiveBucket")
-        until = datetime.now(UTC) + timedelta(days=self._retention_days(bucket))
+        days = self._retention_days(bucket)
+        until = None if days is None else datetime.now(UTC) + timedelta(days=days)
         return Remains(dict(sorted(tables.items())), self._keys(), bucket, until)
 
     def _keys(self) -> dict[str, str]:
@@ -97,8 +100,13 @@ class Teardown:
             self._schedule(key, use)
         self._delete_stack()
 
-    def _retention_days(self, bucket: str) -> int:
-        lock = self._target.client("s3").get_object_lock_configuration(Bucket=bucket)
+    def _retention_days(self, bucket: str) -> int | None:
+        try:
+            lock = self._target.client("s3").get_object_lock_configuration(Bucket=bucket)
+        except ClientError as error:
+            if error_code(error) == _NO_LOCK:
+                return None
+            raise
         return int(lock["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]["Days"])
 
     def _schedule(self, key: str, use: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
@@ -129,6 +130,21 @@ def test_the_archive_stays_and_until_when_is_said(aws: Aws, run: Run) -> None:
     assert any(f"leaves the bucket the-archive, whose objects are locked until {day}" in asked for day in days)
     assert any(f"The bucket the-archive stays, locked until {day}" in said for day in days)
     assert [each["Name"] for each in aws.s3.list_buckets()["Buckets"]] == ["the-archive"]
+
+
+def test_an_archive_that_locks_nothing_does_not_stop_it(aws: Aws, run: Run) -> None:
+    """A bucket that CloudFormation made on the emulator has no Object Lock."""
+    error = ClientError({"Error": {"Code": "ObjectLockConfigurationNotFoundError", "Message": "none"}}, "GetObjectLock")
+
+    def unlocked(**_: Any) -> None:
+        raise error
+
+    aws.s3.meta.events.register("before-call.s3.GetObjectLockConfiguration", unlocked)
+
+    assert "leaves the bucket the-archive, whose objects nothing locks" in run(input="n\n").stderr
+    result = run("--yes", NAME)
+    assert result.exit_code == 0
+    assert "The bucket the-archive stays: it has no Object Lock" in result.stderr
 
 
 def test_it_shows_what_goes_and_asks_twice(aws: Aws, run: Run) -> None:
