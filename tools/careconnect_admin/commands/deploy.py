@@ -99,6 +99,10 @@ def _check(answers: "Answers") -> None:
     if stay := kept(declared, answers.parameters, deployed):
         remark(f"careconnect: kept as deployed: {' '.join(f'{name}={value}' for name, value in stay.items())}")
     values = {**deployed, **answers.parameters}
+    if values.get("TrafficShift") == "true" and deployed and _is_raised(answers):
+        raise OperatorError(
+            "nothing was deployed: ServerErrors is raised, and would undo a gradual deployment: give TrafficShift=false"
+        )
     if not (values.get("AlarmEmail") or values.get("AlarmTopicArn")):
         remark("careconnect: nobody is told of alarms: give AlarmEmail or AlarmTopicArn")
 
@@ -117,19 +121,33 @@ def _declared(template: str) -> dict[str, Any]:
 
 def _deployed(answers: "Answers") -> dict[str, str]:
     """Return the parameters of the stack, none if there is no such stack yet."""
-    import boto3
     from botocore.exceptions import ClientError
 
     from careconnect.runtime.aws import error_code
     from careconnect_admin.stack.aws_errors import aws_remedies
 
     with aws_remedies():
-        session = boto3.session.Session(region_name=answers.region or None, profile_name=answers.profile or None)
-        make: Any = session.client
         try:
-            (stack,) = make("cloudformation").describe_stacks(StackName=answers.stack)["Stacks"]
+            (stack,) = _client(answers, "cloudformation").describe_stacks(StackName=answers.stack)["Stacks"]
         except ClientError as error:
             if error_code(error) == "ValidationError":
                 return {}
             raise
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
+
+
+def _is_raised(answers: "Answers") -> bool:
+    """Return True if the alarm that undoes a gradual deployment is raised."""
+    from careconnect_admin.stack.aws_errors import aws_remedies
+
+    with aws_remedies():
+        found = _client(answers, "cloudwatch").describe_alarms(AlarmNames=[f"{answers.stack}-ServerErrors"])
+    return any(alarm["StateValue"] == "ALARM" for alarm in found["MetricAlarms"])
+
+
+def _client(answers: "Answers", service: str) -> Any:
+    import boto3
+
+    session = boto3.session.Session(region_name=answers.region or None, profile_name=answers.profile or None)
+    make: Any = session.client
+    return make(service)

@@ -30,6 +30,7 @@ WAIT_SECONDS: Final = 30.0
 """How long a write may go on after its function was stopped: a function runs for 26 s at most."""
 
 _PAUSE: Final = 5.0
+_SHIFT: Final = "TrafficShift"
 _CLOSED_BY: Final = "careconnect restore"
 _DONE: Final = frozenset({"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"})
 
@@ -148,15 +149,21 @@ class Switch:
             self.sleep(_PAUSE)
 
     def _update_stack(self) -> None:
-        """Change the one parameter of the stack, and wait; raises `OperatorError` if CloudFormation rolls back."""
+        """Change the stack's parameters, and wait; raises `OperatorError` if CloudFormation rolls back."""
         self.tell("Updating the stack: minutes")
+        changed = {PARAMETER: self.restored.suffix}
+        if self.target.parameters.get(_SHIFT) == "true":
+            # Writes fail meanwhile: the alarm of a gradual deployment would undo the update.
+            changed[_SHIFT] = "false"
+            self.tell(f"{_SHIFT} is false from here on: the next deployment has to give it again")
         kept = [
-            {"ParameterKey": name, "UsePreviousValue": True} for name in self.target.parameters if name != PARAMETER
+            {"ParameterKey": name, "UsePreviousValue": True} for name in self.target.parameters if name not in changed
         ]
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in changed.items()]
         self.target.client("cloudformation").update_stack(
             StackName=self.target.name,
             UsePreviousTemplate=True,
-            Parameters=[*kept, {"ParameterKey": PARAMETER, "ParameterValue": self.restored.suffix}],
+            Parameters=[*kept, *given],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
         stack = self._settled()

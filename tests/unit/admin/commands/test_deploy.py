@@ -43,7 +43,9 @@ def run(tmp_path: Path, called: list[list[str]], monkeypatch: pytest.MonkeyPatch
     """Return a runner of `careconnect deploy` with the project's own answers, in its folder."""
     monkeypatch.chdir(PROJECT)
     monkeypatch.setenv("SAM_TEMPLATE_FILE", str(TEMPLATE))
-    session = SimpleNamespace(client=lambda _service: SimpleNamespace(describe_stacks=described))
+    raised = {"MetricAlarms": [{"StateValue": "ALARM"}]}
+    aws = SimpleNamespace(describe_stacks=described, describe_alarms=lambda **_: raised)
+    session = SimpleNamespace(client=lambda _service: aws)
     monkeypatch.setattr(boto3.session, "Session", lambda **_: session)
     file = tmp_path / "answers.toml"
     file.write_bytes((PROJECT / "samconfig.toml").read_bytes())
@@ -84,6 +86,15 @@ def test_what_stays_as_it_was_deployed_is_told(run: Run, called: list[list[str]]
 
     assert (result.exit_code, called) == (0, [])
     assert "kept as deployed: Console=off" in result.stderr
+
+
+def test_a_gradual_deployment_that_a_raised_alarm_would_undo_is_refused(run: Run, called: list[list[str]]) -> None:
+    gradual = ("--stack-name", "deployed", "--parameter-overrides")
+    refused = run(*gradual, "TrafficShift=true")
+
+    assert (refused.exit_code, called) == (1, [])
+    assert "ServerErrors is raised, and would undo a gradual deployment: give TrafficShift=false" in refused.stderr
+    assert run(*gradual, "TrafficShift=false").exit_code == 7
 
 
 def test_a_template_that_is_not_there_says_what_to_do(run: Run, called: list[list[str]]) -> None:

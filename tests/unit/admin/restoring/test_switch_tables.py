@@ -64,6 +64,17 @@ def test_one_parameter_changes_while_the_writers_are_stopped(stack: Restorable) 
     assert Writer(stack.serving(restored)).update(CHANGED).status == 200
 
 
+def test_a_gradual_deployment_is_switched_off_since_failing_writes_would_undo_it(stack: Restorable) -> None:
+    stack.parameters["TrafficShift"] = "true"
+
+    stack.switch(stack.restore())
+
+    [update] = [each for each in stack.steps if each[0] == "UpdateStack"]
+    assert {"ParameterKey": "TrafficShift", "ParameterValue": "false"} in update[1]["Parameters"]
+    assert {"ParameterKey": "TrafficShift", "UsePreviousValue": True} not in update[1]["Parameters"]
+    assert any(text.startswith("TrafficShift is false from here on") for text in stack.said)
+
+
 def test_versions_are_carried_over_after_the_writers_are_stopped_and_before_the_change(stack: Restorable) -> None:
     restored = stack.restore()
     assert stack.writer.update(CHANGED).status == 200
