@@ -174,5 +174,6 @@ export interface Observation extends Resource, Measured {
   readonly effectiveDateTime?: string;
   readonly effectivePeriod?: Period;
   readonly issued?: string;
+  readonly comment?: string;
   readonly component?: readonly Measured[];
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 
-import type { Bundle } from "../../fhir/datatypes.ts";
+import type { Bundle, Resource } from "../../fhir/datatypes.ts";
 import { dateText } from "../../fhir/dates.ts";
 import { type Comparison, neighbours, type Version, versionsOf } from "../../fhir/history.ts";
 import { nextOf } from "../../fhir/bundle.ts";
@@ -17,8 +17,15 @@ import { VersionComparison } from "./version-comparison.tsx";
 
 const PAGE = 20;
 
+interface Lines {
+  /** Says in a line what a version holds; without it the list says when each was made alone. */
+  readonly lineOf?: (resource: Resource) => string;
+  /** Whether a version says that it holds no more, as an entry in error does. */
+  readonly isVoid?: (resource: Resource) => boolean;
+}
+
 /** Stands below a heading of the second level. `latest` is the version that the reader has at hand: another one has the history fetched anew. */
-export function VersionHistory({ type, id, latest }: {
+export function VersionHistory({ type, id, latest, ...lines }: Lines & {
   readonly type: string;
   readonly id: string;
   readonly latest?: string | undefined;
@@ -29,7 +36,7 @@ export function VersionHistory({ type, id, latest }: {
     <section class="versions" aria-label={`Versions of ${type}/${id}`}>
       <h3>Versions</h3>
       {isOpen ? (
-        <Versions key={`${type}/${id} ${latest ?? ""}`} type={type} id={id} />
+        <Versions key={`${type}/${id} ${latest ?? ""}`} type={type} id={id} {...lines} />
       ) : (
         <ClosedNote scope={scopeFor(scope, type, "r")}>This token does not read the versions of {type}.</ClosedNote>
       )}
@@ -37,7 +44,7 @@ export function VersionHistory({ type, id, latest }: {
   );
 }
 
-function Versions({ type, id }: { readonly type: string; readonly id: string }) {
+function Versions({ type, id, ...lines }: Lines & { readonly type: string; readonly id: string }) {
   const [versions, setVersions] = useState<readonly Version[]>([]);
   const [total, setTotal] = useState<number | undefined>(undefined);
   const [next, setNext] = useState<string | undefined>(undefined);
@@ -62,7 +69,7 @@ function Versions({ type, id }: { readonly type: string; readonly id: string }) 
       {versions.length > 0 && (
         <>
           <p class="quiet">{countOf(versions.length, total)}.</p>
-          <VersionList versions={versions} shown={shown} onShow={setShown} onCompare={setChosen} />
+          <VersionList versions={versions} shown={shown} onShow={setShown} onCompare={setChosen} {...lines} />
         </>
       )}
       <TaskState task={task} again={next ? () => fetchPage(next, versions) : begin}>Reading the versions…</TaskState>
@@ -82,7 +89,7 @@ function Versions({ type, id }: { readonly type: string; readonly id: string }) 
   );
 }
 
-function VersionList({ versions, shown, onShow, onCompare }: {
+function VersionList({ versions, shown, onShow, onCompare, lineOf, isVoid = () => false }: Lines & {
   readonly versions: readonly Version[];
   readonly shown: string | null;
   readonly onShow: (number: string | null) => void;
@@ -90,7 +97,8 @@ function VersionList({ versions, shown, onShow, onCompare }: {
 }) {
   return (
     <ul class="version-list">
-      {versions.map((each) => {
+      {versions.map((each, place) => {
+        const line = each.resource && lineOf?.(each.resource);
         const pair = neighbours(versions, each.number);
         const isShown = each.number === shown;
         return (
@@ -98,6 +106,9 @@ function VersionList({ versions, shown, onShow, onCompare }: {
             <strong>Version {each.number}</strong>
             <span>{each.deed}</span>
             <span class="figures">{dateText(each.at)}</span>
+            {each.resource && line && (
+              <span class="version-line wrap">{place > 0 || isVoid(each.resource) ? <del>{line}</del> : line}</span>
+            )}
             {each.resource && (
               <span class="version-acts">
                 <button

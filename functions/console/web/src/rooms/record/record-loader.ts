@@ -57,6 +57,11 @@ export class RecordLoader {
     this.controller = new AbortController();
   }
 
+  /** Puts a resource that was written in the place of what was read. */
+  take(resource: Resource): void {
+    this.keep(resource);
+  }
+
   private async load(one: PortionState): Promise<void> {
     const { signal: stopping } = this.controller;
     let current: PortionState = { ...one, state: "loading", problem: null };

@@ -1,7 +1,7 @@
 /** One patient's record: fetched as the token allows, and drawn section by section as it comes. */
 
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import type { Observation, Patient } from "../../fhir/clinical.ts";
 import type { Bundle, Resource } from "../../fhir/datatypes.ts";
@@ -18,6 +18,7 @@ import { type Entry, entryOf } from "./entries/entries.ts";
 import { withCourses } from "./entries/medicines.ts";
 import { TimeLine } from "./entries/timeline.tsx";
 import { type Named, namesIn } from "./names.ts";
+import { OpenRecordContext, type Written } from "./open-record.ts";
 import { ObservationCharts } from "./observations/observation-charts.tsx";
 import { foremost, groupsOf, isChart, isOfHba1c } from "./observations/observation-groups.ts";
 import { bornText, nhsNumber, patientName } from "./patient-summary.ts";
@@ -66,8 +67,10 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const allergies = entries.filter((each) => each.type === "AllergyIntolerance");
   const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
   const whose = patient ? [patientName(patient), bornText(patient, today()), nhsNumber(patient)?.text].join(", ") : `Patient/${id}`;
+  const written = useRef<Written | null>(null);
+  const open = useMemo(() => ({ patient, resources, named, written, take: (one: Resource) => loader.take(one) }), [resources, named, loader]);
   return (
-    <>
+    <OpenRecordContext.Provider value={open}>
       {missing && <Missing id={id} problem={missing} />}
       {!missing && refused?.problem && <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />}
       {isThere && (
@@ -86,7 +89,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
         </Sections>
       )}
       {!isAllClosed && seen}
-    </>
+    </OpenRecordContext.Provider>
   );
 }
 

@@ -15,6 +15,7 @@ import type {
 import type { Resource } from "../../../fhir/datatypes.ts";
 import { dateText, epochOf, periodText } from "../../../fhir/dates.ts";
 import { conceptText, quantityText, rangeText } from "../../../fhir/text.ts";
+import { IN_ERROR, isInError } from "../correction/in-error.ts";
 import { flagsOf, flagText } from "../observations/flags.ts";
 import { measuredText } from "../observations/measured-text.ts";
 import { measurementName } from "../observations/uk-terms.ts";
@@ -34,6 +35,7 @@ export interface Entry {
   readonly status: string;
   /** Whether it holds now, as far as its status says. */
   readonly isCurrent: boolean;
+  readonly isInError: boolean;
   readonly facts: readonly string[];
   /** What has to catch the eye; empty for most. */
   readonly alert: string;
@@ -42,7 +44,7 @@ export interface Entry {
   readonly parts?: readonly Entry[];
 }
 
-type Told = Omit<Entry, "type" | "id" | "resource" | "kind" | "alert" | "parts"> & { readonly alert?: string };
+type Told = Omit<Entry, "type" | "id" | "resource" | "kind" | "alert" | "isInError" | "parts"> & { readonly alert?: string };
 
 /** Returns a resource's entry; null for one that is not of a record. */
 export function entryOf(resource: Resource, named: Named): Entry | null {
@@ -59,6 +61,7 @@ export function entryOf(resource: Resource, named: Named): Entry | null {
     kind: teller.kind,
     title: title === "" ? "Without a name" : title,
     facts: told.facts.filter((each) => each !== ""),
+    isInError: isInError(resource),
     resource,
   };
 }
@@ -86,8 +89,6 @@ const TELLERS: Readonly<Record<RecordType, Teller>> = {
   Observation: { kind: "observation", tell: observation },
 };
 
-const WRONG = "entered-in-error";
-
 function condition(one: Condition): Told {
   const { clinicalStatus = "", verificationStatus = "" } = one;
   const onset = one.onsetDateTime ?? one.onsetPeriod?.start;
@@ -95,10 +96,10 @@ function condition(one: Condition): Told {
   const began = onset ? `since ${dateText(onset)}` : (one.onsetString ?? "");
   return {
     title: conceptText(one.code),
-    when: joined(began || (one.assertedDate ? `recorded ${dateText(one.assertedDate)}` : ""), ended),
+    when: joined(began || recordedText(one.assertedDate), ended),
     at: epochOf(onset ?? one.assertedDate),
     status: joined(words(clinicalStatus), notSure(verificationStatus)),
-    isCurrent: ["active", "recurrence", "relapse"].includes(clinicalStatus) && !["refuted", WRONG].includes(verificationStatus),
+    isCurrent: ["active", "recurrence", "relapse"].includes(clinicalStatus) && !["refuted", IN_ERROR].includes(verificationStatus),
     facts: [conceptText(one.severity), ...(one.bodySite ?? []).map(conceptText), ...notes(one.note)],
   };
 }
@@ -106,11 +107,11 @@ function condition(one: Condition): Told {
 function medicationStatement(one: MedicationStatement, named: Named): Told {
   const { status = "" } = one;
   const period = one.effectivePeriod ?? {};
-  const from = one.effectiveDateTime ?? period.start ?? one.dateAsserted;
+  const from = one.effectiveDateTime ?? period.start;
   return {
     title: medicationText(one, named),
-    when: periodText(period) || (from ? dateText(from) : ""),
-    at: epochOf(from),
+    when: periodText(period) || (from ? dateText(from) : recordedText(one.dateAsserted)),
+    at: epochOf(from ?? period.end ?? one.dateAsserted),
     status: words(status),
     isCurrent: ["active", "intended", "on-hold"].includes(status),
     facts: [
@@ -171,10 +172,10 @@ function allergy(one: AllergyIntolerance): Told {
   const since = one.onsetDateTime;
   return {
     title: conceptText(one.code),
-    when: since ? `since ${dateText(since)}` : one.assertedDate ? `recorded ${dateText(one.assertedDate)}` : "",
+    when: since ? `since ${dateText(since)}` : recordedText(one.assertedDate),
     at: epochOf(since ?? one.assertedDate),
     status: joined(words(clinicalStatus), notSure(verificationStatus)),
-    isCurrent: clinicalStatus === "active" && !["refuted", WRONG].includes(verificationStatus),
+    isCurrent: clinicalStatus === "active" && !["refuted", IN_ERROR].includes(verificationStatus),
     alert: one.criticality === "high" ? "high criticality" : "",
     facts: [
       one.type === "intolerance" ? "intolerance" : "",
@@ -260,16 +261,21 @@ function procedure(one: Procedure, named: Named): Told {
 
 function observation(one: Observation): Told {
   const period = one.effectivePeriod ?? {};
-  const at = one.effectiveDateTime ?? period.start ?? one.issued;
+  const at = one.effectiveDateTime ?? period.start;
   return {
     title: measurementName(one.code),
-    when: periodText(period) || (at ? dateText(at) : ""),
-    at: epochOf(at),
+    when: periodText(period) || (at ? dateText(at) : one.issued ? `issued ${dateText(one.issued)}` : ""),
+    at: epochOf(at ?? one.issued),
     status: one.status === "final" ? "" : words(one.status ?? ""),
     isCurrent: true,
     alert: flagText(flagsOf(one)),
-    facts: [measuredText(one)],
+    facts: [measuredText(one), one.comment ?? ""],
   };
+}
+
+/** A date of recording, which is not said as one of beginning. */
+function recordedText(date: string | undefined): string {
+  return date ? `recorded ${dateText(date)}` : "";
 }
 
 /** What is recorded and not confirmed is said; what is confirmed goes without saying. */

@@ -1,11 +1,10 @@
 /** Entries of a record as a list: each says what, when and how it stands, and opens into the whole resource. */
 
-import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
-import { ResourceView } from "../../../parts/resource/resource-view.tsx";
-import { VersionHistory } from "../../../parts/versions/version-history.tsx";
+import { OpenedEntry } from "../correction/opened-entry.tsx";
+import { isWritten, useOpenRecord } from "../open-record.ts";
 import type { Entry } from "./entries.ts";
 
 const AT_ONCE = 15;
@@ -26,13 +25,14 @@ export function EntryList({ entries, showKind = false }: { readonly entries: rea
 }
 
 export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly showKind: boolean }) {
-  const [isOpen, setOpen] = useState(false);
+  const record = useOpenRecord();
   const parts = entry.parts ?? [entry];
+  const [isOpen, setOpen] = useState(() => isWritten(record, parts.map((each) => each.resource)));
   return (
     <li class={`entry ${entry.isCurrent ? "" : "past"}`}>
       <div class="entry-line">
         <button type="button" class="entry-title" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          {entry.title}
+          {entry.isInError ? <del>{entry.title}</del> : entry.title}
         </button>
         <span class="entry-marks">
           {showKind && <span class="badge">{entry.kind}</span>}
@@ -42,16 +42,13 @@ export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly
       </div>
       <p class="entry-facts">
         {[entry.when || "no date", ...entry.facts].map((each, place) => (
-          <span key={place}>{each}</span>
+          <span key={place}>{entry.isInError ? <del>{each}</del> : each}</span>
         ))}
       </p>
       {isOpen && (
         <div class="entry-whole">
           {parts.map(({ type, id, resource }) => (
-            <Fragment key={`${type}/${id}`}>
-              <ResourceView resource={resource} />
-              <VersionHistory type={type} id={id} latest={resource.meta?.versionId} />
-            </Fragment>
+            <OpenedEntry key={`${type}/${id}`} resource={resource} />
           ))}
         </div>
       )}

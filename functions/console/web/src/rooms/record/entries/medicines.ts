@@ -89,7 +89,7 @@ export function medicineFacts({ courses, isCurrent }: Medicine): readonly string
   const before = doseBefore(latest, courses);
   const since = latest.start && `since ${dateText(latest.start)}`;
   return [
-    isCurrent ? since : latest.when,
+    isCurrent ? since || latest.when : latest.when,
     before ? `before that ${before.doses.join(", ")}` : "",
     latest.status === "active" ? "" : latest.status,
   ].filter((each) => each !== "");
@@ -108,6 +108,7 @@ function courseOf(parts: readonly Entry[]): Course {
     at: dated.at,
     status: statuses.length > 1 ? parts.map((each) => `${each.kind} ${each.status}`).join(", ") : (statuses[0] ?? ""),
     isCurrent: parts.some((each) => each.isCurrent),
+    isInError: parts.every((each) => each.isInError),
     facts: different(parts.flatMap((each) => each.facts)).filter((each) => each !== `valid ${dated.when}`),
     start: startOf(dated),
     end: parts.map(endOf).find((each) => each !== "") ?? "",
@@ -127,8 +128,8 @@ function isAlike(statement: Entry, request: Entry): boolean {
 
 function startOf({ type, resource }: Entry): string {
   if (type === REQUEST) return (resource as MedicationRequest).authoredOn ?? "";
-  const { effectiveDateTime, effectivePeriod, dateAsserted } = resource as MedicationStatement;
-  return effectiveDateTime ?? effectivePeriod?.start ?? dateAsserted ?? "";
+  const { effectiveDateTime, effectivePeriod } = resource as MedicationStatement;
+  return effectiveDateTime ?? effectivePeriod?.start ?? "";
 }
 
 function endOf({ type, resource }: Entry): string {

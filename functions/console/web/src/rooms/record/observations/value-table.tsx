@@ -1,9 +1,11 @@
 /** All values of one measurement as a table, whose rows are cards where there is no room. */
 
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
-import { addressOf } from "../../../shell/router.ts";
+import { OpenedEntry } from "../correction/opened-entry.tsx";
+import { useOpenRecord } from "../open-record.ts";
 import { FlagBadges } from "./flag-badges.tsx";
 import type { Group, Row } from "./observation-groups.ts";
 
@@ -27,26 +29,43 @@ export function ValueTable({ group }: { readonly group: Group }) {
 /** The roles are said, as on a phone the cells stand below each other and would be no table to a screen reader. */
 function Table({ group, rows }: { readonly group: Group; readonly rows: readonly Row[] }) {
   const hasRemarks = group.rows.some((each) => each.remarks);
+  const { resources } = useOpenRecord();
+  const [opened, setOpened] = useState("");
+  const resource = resources.get(`Observation/${opened}`);
   return (
-    <div class="stacking" role="region" aria-label={`Values of ${group.title}`}>
-      <table class="stacked values-table" role="table">
-        <thead role="rowgroup">
-          <tr role="row">
-            <th scope="col" role="columnheader">When</th>
-            <th scope="col" role="columnheader">Value</th>
-            {hasRemarks && <th scope="col" role="columnheader">Remarks</th>}
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {rows.map((each) => (
-            <tr key={each.id} role="row">
-              <th scope="row" role="rowheader"><a href={addressOf("explore", "Observation", each.id)}>{each.when || "no date"}</a></th>
-              <td role="cell" data-label="Value"><span>{each.text} <FlagBadges flags={each.flags} /></span></td>
-              {hasRemarks && <td role="cell" data-label="Remarks"><span>{each.remarks}</span></td>}
+    <>
+      <div class="stacking" role="region" aria-label={`Values of ${group.title}`}>
+        <table class="stacked values-table" role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th scope="col" role="columnheader">When</th>
+              <th scope="col" role="columnheader">Value</th>
+              {hasRemarks && <th scope="col" role="columnheader">Remarks</th>}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody role="rowgroup">
+            {rows.map((each) => (
+              <Fragment key={each.id}>
+                <tr role="row">
+                  <th scope="row" role="rowheader">
+                    <button type="button" class="plain value-open" aria-expanded={opened === each.id} onClick={() => setOpened(opened === each.id ? "" : each.id)}>
+                      {each.when || "no date"}
+                    </button>
+                  </th>
+                  <td role="cell" data-label="Value"><span>{each.text} <FlagBadges flags={each.flags} /></span></td>
+                  {hasRemarks && <td role="cell" data-label="Remarks"><span>{each.remarks}</span></td>}
+                </tr>
+                {resource && opened === each.id && (
+                  <tr role="row">
+                    <td role="cell" colSpan={hasRemarks ? 3 : 2}><div class="entry-whole"><OpenedEntry resource={resource} /></div></td>
+                  </tr>
+                )}
+              </Fragment>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {resource && !rows.some((each) => each.id === opened) && <div class="entry-whole"><OpenedEntry resource={resource} /></div>}
+    </>
   );
 }

@@ -1,6 +1,6 @@
 /** What changed lately in a record: medicines, problems, allergies, stays in hospital, and results out of range. */
 
-import type { AllergyIntolerance, Condition, Encounter } from "../../../fhir/clinical.ts";
+import type { AllergyIntolerance, Condition, Encounter, MedicationStatement } from "../../../fhir/clinical.ts";
 import { dateText, epochOf } from "../../../fhir/dates.ts";
 import type { Entry } from "../entries/entries.ts";
 import { saysNone } from "../entries/entries.ts";
@@ -39,7 +39,13 @@ function ofCourse(course: Course, courses: readonly Course[]): Change | null {
   const before = doseBefore(course, courses);
   const dose = doses.join(", ");
   if (before) return change(start, title, `dose changed to ${dose}; before that ${before.doses.join(", ")}`);
-  return change(start, title, `started${dose && `: ${dose}`}`);
+  if (start) return change(start, title, `started${dose && `: ${dose}`}`);
+  return change(recordedOn(course), title, `recorded${dose && `: ${dose}`}`);
+}
+
+/** When a medicine was recorded that has no date of its own; undefined if nobody says. */
+function recordedOn({ parts }: Course): string | undefined {
+  return parts.map(({ resource }) => (resource as MedicationStatement).dateAsserted).find((each) => each !== undefined);
 }
 
 const IN_HOSPITAL = ["IMP", "ACUTE", "NONAC", "EMER"];
@@ -49,7 +55,8 @@ function ofEntry(entry: Entry): Change | null {
   if (entry.type === "Condition") {
     const { abatementDateTime, onsetDateTime, onsetPeriod, assertedDate, clinicalStatus = "ended" } = resource as Condition;
     if (abatementDateTime !== undefined) return change(abatementDateTime, title, clinicalStatus);
-    return entry.isCurrent ? change(onsetDateTime ?? onsetPeriod?.start ?? assertedDate, title, "new problem") : null;
+    const onset = onsetDateTime ?? onsetPeriod?.start;
+    return entry.isCurrent ? change(onset ?? assertedDate, title, onset ? "new problem" : "problem recorded") : null;
   }
   if (entry.type === "AllergyIntolerance" && entry.isCurrent && !saysNone(entry)) {
     return change((resource as AllergyIntolerance).assertedDate, title, "allergy recorded");

@@ -1,10 +1,13 @@
 /** The latest value of each measurement: those out of range first, each with its flag and the value before. */
 
+import { useState } from "preact/hooks";
+
 import type { Observation } from "../../../fhir/clinical.ts";
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
-import { addressOf } from "../../../shell/router.ts";
+import { OpenedEntry } from "../correction/opened-entry.tsx";
 import { FlagBadges } from "../observations/flag-badges.tsx";
 import { type Group, isChart } from "../observations/observation-groups.ts";
+import { useOpenRecord } from "../open-record.ts";
 import { ValueTable } from "../observations/value-table.tsx";
 
 /** On a phone what follows shall not be far. */
@@ -16,16 +19,24 @@ export function LatestValues({ groups, observations }: {
   readonly groups: readonly Group[];
   readonly observations: readonly Observation[];
 }) {
+  const { resources } = useOpenRecord();
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const toggle = (one: Opened) => setOpened(opened?.id === one.id ? null : one);
+  const isLeft = opened !== null && !groups.some((each) => each.key === opened.group);
+  const left = isLeft && resources.get(`Observation/${opened.id}`);
   const inError = observations.filter((each) => each.status === "entered-in-error").length;
   return (
     <>
       <BoundedList items={groups} limit={matchMedia(PHONE).matches ? AT_ONCE_ON_A_PHONE : AT_ONCE} what="values">
         {(shown) => (
           <ul class="values-latest">
-            {shown.map((each) => <LatestValue key={each.key} group={each} />)}
+            {shown.map((each) => (
+              <LatestValue key={each.key} group={each} opened={opened?.group === each.key ? opened.id : ""} onOpened={toggle} />
+            ))}
           </ul>
         )}
       </BoundedList>
+      {left && <div class="entry-whole"><OpenedEntry resource={left} /></div>}
       {inError > 0 && (
         <p class="quiet">
           {inError === 1 ? "One was entered in error and is" : `${inError} were entered in error and are`} on the time line alone.
@@ -35,12 +46,29 @@ export function LatestValues({ groups, observations }: {
   );
 }
 
-function LatestValue({ group }: { readonly group: Group }) {
+/** A value that was opened, and the measurement in which it was the latest then. */
+interface Opened {
+  readonly group: string;
+  readonly id: string;
+}
+
+function LatestValue({ group, opened, onOpened }: {
+  readonly group: Group;
+  /** The id of the value that is open; empty if none is. */
+  readonly opened: string;
+  readonly onOpened: (opened: Opened) => void;
+}) {
+  const { resources } = useOpenRecord();
   const [latest, before] = group.rows;
   if (!latest) return null;
+  const resource = resources.get(`Observation/${opened}`);
   const [only] = group.series;
   const range = group.series.length === 1 ? only?.range : null;
-  const date = <a href={addressOf("explore", "Observation", latest.id)}>{latest.when === "" ? "no date" : latest.when.split(", ", 1)[0]}</a>;
+  const date = (
+    <button type="button" class="plain value-open" aria-expanded={opened === latest.id} onClick={() => onOpened({ group: group.key, id: latest.id })}>
+      {latest.when === "" ? "no date" : latest.when.split(", ", 1)[0]}<span class="unseen">, {group.title}</span>
+    </button>
+  );
   const isFlagged = latest.flags.length > 0;
   return (
     <li class={isFlagged ? "flagged" : ""}>
@@ -59,6 +87,7 @@ function LatestValue({ group }: { readonly group: Group }) {
           {latest.remarks && <span>{latest.remarks}</span>}
         </p>
       )}
+      {resource && <div class="entry-whole"><OpenedEntry key={opened} resource={resource} /></div>}
       {before && !isChart(group) && <ValueTable group={group} />}
     </li>
   );

@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { EntryItem } from "../entries/entry-list.tsx";
+import { isWritten, useOpenRecord } from "../open-record.ts";
 import { type Medicine, medicineFacts } from "../entries/medicines.ts";
 
 export function MedicineList({ medicines }: { readonly medicines: readonly Medicine[] }) {
@@ -16,8 +17,10 @@ export function MedicineList({ medicines }: { readonly medicines: readonly Medic
 }
 
 function MedicineItem({ medicine }: { readonly medicine: Medicine }) {
-  const [isOpen, setOpen] = useState(false);
   const { title, doses, isCurrent, courses } = medicine;
+  const record = useOpenRecord();
+  const parts = courses.flatMap((each) => each.parts);
+  const [isOpen, setOpen] = useState(() => isWritten(record, parts.map((each) => each.resource)));
   const isContrary = isCurrent && doses.length > 1;
   return (
     <li class={`entry ${isCurrent ? "" : "past"}`}>
@@ -32,7 +35,7 @@ function MedicineItem({ medicine }: { readonly medicine: Medicine }) {
       </p>
       {isOpen && (
         <ul class="entries entry-whole">
-          {courses.flatMap((each) => each.parts).map((each) => (
+          {parts.map((each) => (
             <EntryItem key={`${each.type}/${each.id}`} entry={each} showKind />
           ))}
         </ul>

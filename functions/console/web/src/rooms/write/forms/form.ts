@@ -3,7 +3,7 @@
 /** What was typed or chosen, by the names of the fields; empty where nothing was. */
 export type Values = Readonly<Record<string, string>>;
 
-export type FieldKind = "text" | "decimal" | "date" | "time" | "choice" | "note" | "snomed";
+export type FieldKind = "text" | "decimal" | "date" | "partial-date" | "time" | "choice" | "note" | "snomed";
 
 export interface Field {
   readonly name: string;
@@ -13,7 +13,7 @@ export interface Field {
   readonly hint?: string;
   /** Of a decimal. */
   readonly unit?: string;
-  /** Of a decimal: the least and the greatest value that anybody can have. */
+  /** Of a decimal: the least and the greatest value that anybody can have; without it a value may be below zero. */
   readonly range?: readonly [number, number];
   readonly choices?: readonly (readonly [value: string, label: string])[];
   /** FHIR's expressions of the elements that the field fills. */
@@ -34,12 +34,17 @@ const DECIMAL = "\u0000decimal:";
 
 /** Returns a decimal that JSON shows with the digits that were typed. */
 export function decimal(typed: string): string {
-  return DECIMAL + typed.trim().replace(/^0+(?=\d)/, "");
+  return DECIMAL + typed.trim().replace(/^(-?)0+(?=\d)/, "$1");
 }
 
 /** Returns the JSON of a resource, laid out. What is undefined is left out. */
 export function jsonOf(resource: object): string {
-  return JSON.stringify(resource, null, 2).replaceAll(new RegExp(`"\\\\u0000decimal:([\\d.]+)"`, "g"), "$1");
+  return withDecimals(JSON.stringify(resource, null, 2));
+}
+
+/** Returns JSON with each `decimal` in it as the number that was typed. */
+export function withDecimals(json: string): string {
+  return json.replaceAll(new RegExp(`"\\\\u0000decimal:(-?[\\d.]+)"`, "g"), "$1");
 }
 
 const SNOMED = "http://snomed.info/sct";

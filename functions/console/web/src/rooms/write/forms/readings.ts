@@ -1,5 +1,6 @@
 /** The form of a reading: an Observation of one of the kinds of `readings.json` (LOINC, SNOMED CT, UCUM). */
 
+import type { CodeableConcept, Quantity } from "../../../fhir/datatypes.ts";
 import { dateTimeOf } from "./uk-time.ts";
 import { coded, decimal, type Field, type Form, NOTE_FIELD, optional, patientReference, type Values } from "./form.ts";
 import table from "./readings.json" with { type: "json" };
@@ -58,6 +59,15 @@ export const READING_FORM: Form = {
     return `${readingIn(values)?.title ?? ""} ${numbers} ${first?.unit ?? ""}`.trim();
   },
 };
+
+const MEASURED: readonly Measured[] = Object.values(READINGS).flatMap((each) => each.components ?? [each as Measured]);
+
+/** Returns the least and the greatest value that anybody can have of what a code measures, if it is in that unit. */
+export function rangeOfReading(code: CodeableConcept | undefined, { code: unit }: Quantity): readonly [number, number] | undefined {
+  const codes = (code?.coding ?? []).map((each) => each.code ?? "");
+  const one = MEASURED.find(({ loinc, snomed, ucum }) => ucum === unit && [loinc[0], snomed[0]].some((each) => codes.includes(each ?? "")));
+  return one && [one.range[0] ?? 0, one.range[1] ?? Infinity];
+}
 
 function readingIn(values: Values): Reading | undefined {
   return READINGS[values["reading"] ?? ""];

@@ -10,3 +10,9 @@ export function dateTimeOf(day: string, time: string): string {
   const offset = OFFSETS.find((each) => WALL.format(Date.parse(`${day}T${time}:00${each}`)) === `${day} ${time}`) ?? "+00:00";
   return `${day}T${time}:00${offset}`;
 }
+
+/** Returns the day and the time of the United Kingdom that a dateTime with a time says. */
+export function wallOf(dateTime: string): readonly [day: string, time: string] {
+  const [day = "", time = ""] = WALL.format(Date.parse(dateTime)).split(" ");
+  return [day, time];
+}

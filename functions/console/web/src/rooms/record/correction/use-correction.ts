@@ -1,0 +1,153 @@
+/** A correction at work: the resource as it is now, what was typed, and the one change that it is sent by. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import type { Bundle, Resource } from "../../../fhir/datatypes.ts";
+import { today } from "../../../fhir/dates.ts";
+import { versionsOf } from "../../../fhir/history.ts";
+import { type Task, useTask } from "../../../parts/task.tsx";
+import { askFhir } from "../../../service/api.ts";
+import { type Problem, ProblemError } from "../../../service/problem.ts";
+import { announce } from "../../../shell/announcements.tsx";
+import { read, type Stored, update } from "../../write/calls.ts";
+import { faultsAtFields, faultsIn, type FieldFaults } from "../../write/forms/checks.ts";
+import type { Field, Values } from "../../write/forms/form.ts";
+import { asWriting, isOfText, isStale } from "../../write/refusals.ts";
+import { useOpenRecord } from "../open-record.ts";
+import type { RecordType } from "../record-plan.ts";
+import { beginOf, correctablesOf, correctedText, fieldsOf, REASON_FIELD } from "./correctable.ts";
+import { inErrorText, isInError, notInErrorText } from "./in-error.ts";
+
+/** What is done to an entry. */
+export type Deed = "correct" | "in-error" | "not-in-error";
+
+export interface Correction {
+  readonly task: Task;
+  /** Null until the resource has been read. */
+  readonly fields: readonly Field[] | null;
+  readonly values: Values;
+  readonly isTouched: boolean;
+  readonly atFields: FieldFaults;
+  /** What is wrong that is of no field. */
+  readonly refusal: Problem | null;
+  /** What has to be known before it is sent again; empty if there is nothing. */
+  readonly notice: string;
+  readonly fill: (name: string, value: string) => void;
+  readonly send: (broken: readonly string[]) => void;
+  readonly open: () => void;
+}
+
+const NO_FAULTS: FieldFaults = new Map();
+const STALE = "Somebody else has changed it since you opened it. What is recorded now stands below; what you typed is kept. Look at both, then save again.";
+
+export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: () => void): Correction {
+  const record = useOpenRecord();
+  const task = useTask();
+  const [stored, setStored] = useState<Stored | null>(null);
+  const [typed, setTyped] = useState<Values>({});
+  const [atFields, setAtFields] = useState(NO_FAULTS);
+  const [refusal, setRefusal] = useState<Problem | null>(null);
+  const [notice, setNotice] = useState("");
+  const isBusy = useRef(false);
+
+  const open = () => task.run(async (signal) => setStored(await read(type, id, "json", signal)));
+  useEffect(open, []);
+
+  const resource = stored && (JSON.parse(stored.text) as Resource);
+  const correctables = resource && deed === "correct" ? correctablesOf(resource, record.named) : [];
+  const values = { ...beginOf(correctables), ...typed };
+  const fields = [...fieldsOf(correctables, values), REASON_FIELD];
+
+  const textOf = async (before: Stored, signal: AbortSignal): Promise<string | null> => {
+    const now = `${new Date().toISOString().slice(0, 19)}Z`;
+    const reason = values["reason"]?.trim() ?? "";
+    if (deed === "correct") return correctedText(type, before.text, correctables, values, now);
+    if (deed === "in-error") return inErrorText(type, before.text, reason, now);
+    return notInErrorText(type, before.text, await formerOf(type, id, signal), reason, now);
+  };
+
+  const refused = async (error: unknown, signal: AbortSignal) => {
+    if (!(error instanceof ProblemError)) throw error;
+    if (isStale(error.problem)) {
+      const now = await read(type, id, "json", signal);
+      record.take(JSON.parse(now.text) as Resource);
+      setStored(now);
+      setNotice(STALE);
+      announce(STALE);
+      return;
+    }
+    const problem = asWriting(error.problem);
+    if (!isOfText(problem) || !problem.details.length) throw new ProblemError(problem);
+    const { atFields: placed, others } = faultsAtFields(problem.details, fields);
+    setAtFields(placed);
+    setRefusal(others.length ? { ...problem, details: others } : null);
+    announce(`${problem.title} ${problem.details.length} named.`);
+  };
+
+  const send = (broken: readonly string[]) => {
+    if (isBusy.current || !stored) return;
+    setRefusal(null);
+    setNotice("");
+    const found = new Map([...faultsIn(fields, values, today()), ...broken.map((name) => [name, "This is not complete."] as const)]);
+    setAtFields(found);
+    if (found.size) {
+      announce(`${found.size} to mend.`);
+      return;
+    }
+    isBusy.current = true;
+    task.run(async (signal) => {
+      try {
+        const text = await textOf(stored, signal);
+        if (text === null) {
+          setNotice(UNCHANGED);
+          announce(UNCHANGED);
+          return;
+        }
+        const written = await update(type, { id, text, format: "json" }, stored.version, signal);
+        record.written.current = { path: `${type}/${id}`, said: SAID[deed] };
+        record.take(JSON.parse(written.text) as Resource);
+        announce(SAID[deed]);
+        onDone();
+      } catch (error) {
+        await refused(error, signal);
+      } finally {
+        isBusy.current = false;
+      }
+    });
+  };
+
+  return {
+    task,
+    fields: stored && fields,
+    values,
+    isTouched: Object.keys(typed).length > 0,
+    atFields,
+    refusal,
+    notice,
+    fill: (name, value) => setTyped((before) => ({ ...before, [name]: value })),
+    send,
+    open,
+  };
+}
+
+const UNCHANGED = "Nothing is different from what is recorded, and nothing was sent.";
+const SAID: Readonly<Record<Deed, string>> = {
+  correct: "Corrected. The former version is struck through among the versions.",
+  "in-error": "It is recorded as entered in error.",
+  "not-in-error": "It is back: it is no longer recorded as entered in error.",
+};
+
+/** Returns the newest version that does not say that it was entered in error; raises a `ProblemError` if there is none. */
+async function formerOf(type: RecordType, id: string, signal: AbortSignal): Promise<Resource> {
+  const page = await askFhir<Bundle>(`${type}/${encodeURIComponent(id)}/_history?_count=50`, { signal });
+  const former = versionsOf(page).find(({ resource }) => resource && !isInError(resource))?.resource;
+  if (former) return former;
+  throw new ProblemError({
+    title: "It has always been in error.",
+    remedy: "No version says how it stood otherwise. Change it in Write.",
+    details: [],
+    status: 0,
+    code: "",
+    needsToken: false,
+  });
+}
