@@ -41,14 +41,19 @@ def test_a_swapped_blood_pressure_is_recorded_and_corrected_in_three_clicks(
     page.get_by_label("Systolic (mmHg)").fill("82")
     page.get_by_label("Diastolic (mmHg)").fill("180")
     desk.press("Record it")
+    doubts = page.get_by_role("region", name="Is this right?")
+    expect(doubts).to_be_focused()
+    expect(doubts).to_contain_text("Systolic 82 is below diastolic 180")
+    assert tab.violations() == []
     desk.press("Record it all the same")
     page.get_by_role("heading", name="Recorded: Blood pressure 82/180 mmHg").wait_for()
-    path = page.get_by_role("main").get_by_role("link", name=re.compile("^Observation/")).inner_text()
+    path = page.get_by_role("main").get_by_role("link", name=re.compile("^Observation.")).inner_text()
     made(path)
 
     go_to_record(page, "5")
     values = page.get_by_role("region", name="Latest values")
     pressure = values.get_by_role("listitem").filter(has_text="82/180 mmHg").first
+    expect(pressure).to_contain_text("Systolic 82 is below diastolic 180")
     pressure.get_by_role("button", name=re.compile("Blood pressure$")).click()
     page.get_by_role("button", name="Correct", exact=True).click()
     form = page.get_by_role("form", name=re.compile("^Correct it: Blood pressure"))
@@ -165,3 +170,75 @@ def test_a_token_that_only_reads_is_told_the_missing_scope(visit: Visiting) -> N
     page.get_by_role("region", name="Problems").get_by_role("button").first.click()
     page.get_by_text(re.compile(r"Correcting it takes a scope such as \w+/Condition\.u")).wait_for()
     assert page.get_by_role("button", name="Correct", exact=True).count() == 0
+
+
+def test_what_is_hardly_right_is_asked_before_it_is_recorded_and_what_cannot_be_is_not(
+    visit: Visiting, beside: WritingClient, made: Making
+) -> None:
+    about = made(patient(birthDate="1958-02-11"))
+    made(
+        {
+            "resourceType": "AllergyIntolerance",
+            "clinicalStatus": "active",
+            "verificationStatus": "confirmed",
+            "code": {
+                "coding": [{"system": "http://snomed.info/sct", "code": "91936005"}],
+                "text": "Allergy to penicillin",
+            },
+            "patient": {"reference": about},
+        }
+    )
+    tab = visit(width=390)
+    page = tab.open()
+    tab.sign_in("Editor")
+    desk = Desk(tab)
+    id_ = about.removeprefix("Patient/")
+    desk.go_to(f"for/{id_}/Observation")
+    page.get_by_label("Reading", exact=True).select_option("Weight")
+    page.get_by_label("Weight (kg)").fill("82")
+    page.get_by_label("Taken on").fill("1950-01-02")
+    desk.press("Record it")
+    impossible = page.get_by_role("region", name="This cannot be, and was not sent")
+    expect(impossible).to_contain_text("2 Jan 1950 is before the birth on 11 Feb 1958.")
+    assert impossible.get_by_role("button").count() == 0
+
+    desk.go_to(f"for/{id_}/AllergyIntolerance")
+    page.get_by_label("Allergic to").fill("Penicillin")
+    page.get_by_label("Risk of serious harm").select_option("High")
+    page.get_by_label("Certainty").select_option("Confirmed")
+    desk.press("Record it")
+    asked = page.get_by_role("region", name="Is this right?")
+    expect(asked).to_contain_text("“Allergy to penicillin” is recorded already.")
+
+    desk.go_to(f"for/{id_}/MedicationStatement")
+    page.get_by_label("Medicine", exact=True).fill("Amoxicillin 500mg capsules")
+    page.get_by_label("Use", exact=True).select_option("Takes it now")
+    desk.press("Record it")
+    expect(asked).to_contain_text("It meets the recorded allergy “Allergy to penicillin”: both are of the penicillins.")
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+    assert not beside.ids(f"MedicationStatement?patient={about}")
+    desk.press("Record it all the same")
+    page.get_by_role("heading", name="Recorded: Amoxicillin 500mg capsules").wait_for()
+    (statement,) = beside.ids(f"MedicationStatement?patient={about}")
+    made(f"MedicationStatement/{statement}")
+    go_to_record(page, id_)
+    medication = page.get_by_role("region", name="Medication")
+    expect(medication).to_contain_text("It meets the recorded allergy")
+    expect(medication).to_contain_text("recorded")
+    expect(medication).not_to_contain_text("since")
+    expect(page.get_by_role("region", name="Recent changes")).not_to_contain_text("started")
+    assert not [
+        each.url for each in tab.requests if re.search("1958|penicillin|amoxicillin|91936005", each.url.lower())
+    ]
+
+
+def test_a_stored_medicine_that_meets_an_allergy_is_remarked(visit: Visiting) -> None:
+    tab = visit()
+    page = tab.open()
+    tab.sign_in()
+    go_to_record(page, "38")
+    medication = page.get_by_role("region", name="Medication")
+    expect(medication).to_contain_text(
+        "It meets the recorded allergy “Allergy to amoxicillin”: it contains what was recorded."
+    )

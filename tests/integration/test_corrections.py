@@ -1,4 +1,4 @@
-"""The console's corrections: the writer's validation takes what they make of every resource, in the sample and REAL_DATA."""
+"""The console's corrections: the writer takes what they make of each resource of the sample and of REAL_DATA."""
 
 import json
 import subprocess

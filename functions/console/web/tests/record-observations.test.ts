@@ -70,6 +70,16 @@ test("units of one code are never mixed, and what was entered in error is left o
   assert.deepEqual(groups.map((each) => [each.unit, each.rows.length]), [["kg", 1], ["st", 1]]);
 });
 
+test("a value whose date cannot be is in the table, and not in the chart", () => {
+  const doubt = { rule: "before birth", text: "It is before the birth.", source: "the record", isImpossible: true, at: "Observation" };
+  const [group] = groupsOf(
+    [weight(80, "1950-01-01"), weight(81, "2024-01-01"), weight(82, "2024-02-01")],
+    ({ effectiveDateTime = "" }) => (effectiveDateTime < "1958" ? [doubt] : []),
+  );
+  assert.ok(group);
+  assert.deepEqual([group.rows.length, points(group).map((each) => each.values)], [3, [[81], [82]]]);
+});
+
 test("a blood pressure is one chart with a line for each component", () => {
   const [group] = groupsOf([pressure(134, 82, "2024-01-01"), pressure(128, 79, "2024-03-01"), pressure(130, 80, "2024-02-01")]);
   assert.ok(group);

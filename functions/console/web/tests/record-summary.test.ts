@@ -116,6 +116,17 @@ test("changes are the latest dated ones: doses, beginnings, ends, stays and resu
   assert.equal(changesOf(entries, groups, 3).length, 3);
 });
 
+test("a date of recording is none of beginning", () => {
+  const statement = (more: object) => entry("MedicationStatement", "1", { status: "active", medicationCodeableConcept: { text: "Aspirin" }, dateAsserted: "2026-11-30", ...more });
+  const [medicine] = medicinesOf(coursesOf([statement({})]));
+  assert.ok(medicine);
+  assert.deepEqual(medicineFacts(medicine), ["recorded 30 Nov 2026"]);
+  assert.deepEqual(changesOf([statement({ dosage: [{ text: "one" }] })], [], 5).map((each) => [each.when, each.how]), [["30 Nov 2026", "recorded: one"]]);
+  assert.deepEqual(changesOf([statement({ effectivePeriod: { start: "2026-11-01" } })], [], 5).map((each) => [each.when, each.how]), [["1 Nov 2026", "started"]]);
+  const problem = entry("Condition", "1", { code: { text: "Gout" }, clinicalStatus: "active", assertedDate: "2026-11-30" });
+  assert.deepEqual(changesOf([problem], [], 5).map((each) => each.how), ["problem recorded"]);
+});
+
 test("a diabetes that holds is told by code or name", () => {
   const problem = (code: object, clinicalStatus = "active") => [entry("Condition", "1", { code, clinicalStatus })];
   assert.ok(hasDiabetes(problem({ coding: [{ code: "44054006" }] })));

@@ -99,6 +99,9 @@ test("what is wrong is said at its field", () => {
   for (const typed of ["72,5", "1e2", "-3", "heavy", "7 2", "1.2.3"]) assert.match(reading(typed) ?? "", /number/, typed);
   for (const typed of ["0.1", "651"]) assert.match(reading(typed) ?? "", /nobody/, typed);
   for (const typed of ["72", " 72.5 ", "0.2", "650"]) assert.equal(reading(typed), undefined, typed);
+  const unitAsked = (name: string, typed: string) => faults("Observation", { reading: name, "value-0": typed, date: TODAY })["value-0"] ?? "";
+  for (const [name, typed, unit] of [["hba1c", "6.9", "%"], ["temperature", "98.6", "°F"], ["height", "1.75", "metres"]] as const) assert.ok(unitAsked(name, typed).includes(`Is it in ${unit}?`), name);
+  assert.doesNotMatch(unitAsked("hba1c", "251"), /Is it in/);
   assert.match(faults("Observation", { reading: "weight", "value-0": "72", date: "2026-11-27" })["date"] ?? "", /future/);
   assert.match(faults("Condition", { text: "x", certainty: "confirmed", code: "1234567" })["code"] ?? "", /SNOMED/);
 });

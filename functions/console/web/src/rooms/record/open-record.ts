@@ -5,6 +5,8 @@ import { useContext } from "preact/hooks";
 
 import type { Patient } from "../../fhir/clinical.ts";
 import type { Resource } from "../../fhir/datatypes.ts";
+import type { Known } from "../../plausibility/doubts.ts";
+import { isInError } from "./correction/in-error.ts";
 import type { Named } from "./names.ts";
 
 export interface OpenRecord {
@@ -37,4 +39,9 @@ export function useOpenRecord(): OpenRecord {
 /** Returns whether one of the resources was just written, so that its entry is drawn open. */
 export function isWritten({ written }: OpenRecord, resources: readonly Resource[]): boolean {
   return resources.some(({ resourceType, id = "" }) => written.current?.path === `${resourceType}/${id}`);
+}
+
+/** Returns what a change is compared with: the record, without what was entered in error. */
+export function knownOf({ patient, resources }: Pick<OpenRecord, "patient" | "resources">): Known {
+  return { patient, record: [...resources.values()].filter((each) => !isInError(each)) };
 }

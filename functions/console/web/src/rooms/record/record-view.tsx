@@ -18,7 +18,7 @@ import { type Entry, entryOf } from "./entries/entries.ts";
 import { withCourses } from "./entries/medicines.ts";
 import { TimeLine } from "./entries/timeline.tsx";
 import { type Named, namesIn } from "./names.ts";
-import { OpenRecordContext, type Written } from "./open-record.ts";
+import { knownOf, OpenRecordContext, type Written } from "./open-record.ts";
 import { ObservationCharts } from "./observations/observation-charts.tsx";
 import { foremost, groupsOf, isChart, isOfHba1c } from "./observations/observation-groups.ts";
 import { bornText, nhsNumber, patientName } from "./patient-summary.ts";
@@ -50,7 +50,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const portions = loader.portions.value;
   const resources = loader.resources.value;
   const named = useMemo(() => namesIn(resources, placeOf), [resources]);
-  const entries = useMemo(() => entriesOf(resources, named), [resources]);
+  const entries = useMemo(() => entriesOf(resources, named, resources.get(`Patient/${id}`) as Patient | undefined), [resources]);
   const accessPlan = useMemo(() => accessPlanOf(id, scope, bound), [id, scope, bound]);
   const accesses = useMemo(() => accessLoaderOf(accessPlan), [accessPlan]);
   const patient = resources.get(`Patient/${id}`) as Patient | undefined;
@@ -100,8 +100,9 @@ function Sections({ children, writing, ...parts }: RecordParts & {
   const { entries, plan, portions, goOn } = parts;
   const isDiabetic = useMemo(() => hasDiabetes(entries), [entries]);
   const groups = useMemo(() => {
-    const observations = entries.filter((each) => each.type === "Observation").map((each) => each.resource as Observation);
-    return groupsOf(observations);
+    const observations = entries.filter((each) => each.type === "Observation");
+    const doubts = new Map(observations.map((each) => [each.id, each.doubts]));
+    return groupsOf(observations.map((each) => each.resource as Observation), ({ id: own = "" }) => doubts.get(own) ?? []);
   }, [entries]);
   const inOrder = useMemo(() => foremost(groups, (each) => isDiabetic && isOfHba1c(each)), [groups, isDiabetic]);
   const charts = groups.filter(isChart);
@@ -205,8 +206,9 @@ function loaderOf(plan: Plan, id: string, scope: string): RecordLoader {
   });
 }
 
-function entriesOf(resources: ReadonlyMap<string, Resource>, named: Named): readonly Entry[] {
-  return [...resources.values()].map((each) => entryOf(each, named)).filter((each) => each !== null);
+function entriesOf(resources: ReadonlyMap<string, Resource>, named: Named, patient: Patient | undefined): readonly Entry[] {
+  const known = knownOf({ patient, resources });
+  return [...resources.values()].map((each) => entryOf(each, named, known)).filter((each) => each !== null);
 }
 
 function tellEnd(loader: RecordLoader): void {

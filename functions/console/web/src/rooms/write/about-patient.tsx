@@ -20,6 +20,11 @@ session.subscribe(() => {
   known.value = new Map();
 });
 
+/** Returns a patient of whom this room knows; undefined if the token does not open who it is. */
+export function knownPatient(id: string): Patient | undefined {
+  return known.value.get(id);
+}
+
 export function AboutPatient({ id, mayRead, children }: {
   readonly id: string;
   readonly mayRead: boolean;

@@ -2,9 +2,10 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { DoubtsPanel } from "../../../parts/doubts-panel.tsx";
 import { ProblemPanel } from "../../../parts/problem-panel.tsx";
 import { TaskState } from "../../../parts/task.tsx";
-import { FormField } from "../../write/forms/form-field.tsx";
+import { FormField, unreadable } from "../../write/forms/form-field.tsx";
 import { useUnloadGuard } from "../../write/unload-guard.ts";
 import type { RecordType } from "../record-plan.ts";
 import { type Deed, useCorrection } from "./use-correction.ts";
@@ -28,7 +29,7 @@ export function CorrectionForm({ deed, type, id, title, onClose }: {
   readonly onClose: () => void;
 }) {
   const work = useCorrection(deed, type, id, onClose);
-  const { task, fields, values, atFields, refusal, notice } = work;
+  const { task, fields, values, atFields, refusal, notice, doubts } = work;
   const place = useRef<HTMLFormElement>(null);
   const isOpen = fields !== null;
   useUnloadGuard(work.isTouched);
@@ -53,7 +54,7 @@ export function CorrectionForm({ deed, type, id, title, onClose }: {
       }}
       onSubmit={(submit) => {
         submit.preventDefault();
-        work.send([...submit.currentTarget.elements].flatMap((each) => (each instanceof HTMLInputElement && each.validity.badInput ? [each.name] : [])));
+        work.send(unreadable(submit.currentTarget));
       }}
     >
       <p class="quiet">{words.text}</p>
@@ -71,6 +72,14 @@ export function CorrectionForm({ deed, type, id, title, onClose }: {
       </div>
       {notice && <p class="notice">{notice}</p>}
       {refusal && <ProblemPanel problem={refusal} />}
+      {doubts.length > 0 && (
+        <DoubtsPanel
+          doubts={doubts}
+          label="Save it all the same"
+          isBusy={task.isRunning}
+          onConfirmed={() => place.current && work.send(unreadable(place.current), doubts)}
+        />
+      )}
       <TaskState task={task}>Saving it…</TaskState>
       <div class="row">
         <button type="submit" class="main" aria-disabled={task.isRunning}>{words.save}</button>

@@ -7,13 +7,14 @@ import { today } from "../../../fhir/dates.ts";
 import { versionsOf } from "../../../fhir/history.ts";
 import { type Task, useTask } from "../../../parts/task.tsx";
 import { askFhir } from "../../../service/api.ts";
+import { type Doubt, doubtsAbout, isDoubtful } from "../../../plausibility/doubts.ts";
 import { type Problem, ProblemError } from "../../../service/problem.ts";
 import { announce } from "../../../shell/announcements.tsx";
 import { read, type Stored, update } from "../../write/calls.ts";
 import { faultsAtFields, faultsIn, type FieldFaults } from "../../write/forms/checks.ts";
 import type { Field, Values } from "../../write/forms/form.ts";
 import { asWriting, isOfText, isStale } from "../../write/refusals.ts";
-import { useOpenRecord } from "../open-record.ts";
+import { knownOf, useOpenRecord } from "../open-record.ts";
 import type { RecordType } from "../record-plan.ts";
 import { beginOf, correctablesOf, correctedText, fieldsOf, REASON_FIELD } from "./correctable.ts";
 import { inErrorText, isInError, notInErrorText } from "./in-error.ts";
@@ -32,8 +33,10 @@ export interface Correction {
   readonly refusal: Problem | null;
   /** What has to be known before it is sent again; empty if there is nothing. */
   readonly notice: string;
+  /** What is to be confirmed or mended before it is sent. */
+  readonly doubts: readonly Doubt[];
   readonly fill: (name: string, value: string) => void;
-  readonly send: (broken: readonly string[]) => void;
+  readonly send: (broken: readonly string[], confirmed?: readonly Doubt[]) => void;
   readonly open: () => void;
 }
 
@@ -48,6 +51,7 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
   const [atFields, setAtFields] = useState(NO_FAULTS);
   const [refusal, setRefusal] = useState<Problem | null>(null);
   const [notice, setNotice] = useState("");
+  const [doubts, setDoubts] = useState<readonly Doubt[]>([]);
   const isBusy = useRef(false);
 
   const open = () => task.run(async (signal) => setStored(await read(type, id, "json", signal)));
@@ -84,10 +88,11 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
     announce(`${problem.title} ${problem.details.length} named.`);
   };
 
-  const send = (broken: readonly string[]) => {
+  const send = (broken: readonly string[], confirmed: readonly Doubt[] = []) => {
     if (isBusy.current || !stored) return;
     setRefusal(null);
     setNotice("");
+    setDoubts([]);
     const found = new Map([...faultsIn(fields, values, today()), ...broken.map((name) => [name, "This is not complete."] as const)]);
     setAtFields(found);
     if (found.size) {
@@ -101,6 +106,12 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
         if (text === null) {
           setNotice(UNCHANGED);
           announce(UNCHANGED);
+          return;
+        }
+        const doubted = deed === "correct" ? doubtsAbout(JSON.parse(text) as Resource, knownOf(record)) : [];
+        if (isDoubtful(doubted, confirmed)) {
+          setDoubts(doubted);
+          announce(doubted.map((each) => each.text).join(" "));
           return;
         }
         const written = await update(type, { id, text, format: "json" }, stored.version, signal);
@@ -124,6 +135,7 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
     atFields,
     refusal,
     notice,
+    doubts,
     fill: (name, value) => setTyped((before) => ({ ...before, [name]: value })),
     send,
     open,

@@ -15,6 +15,7 @@ import type {
 import type { Resource } from "../../../fhir/datatypes.ts";
 import { dateText, epochOf, periodText } from "../../../fhir/dates.ts";
 import { conceptText, quantityText, rangeText } from "../../../fhir/text.ts";
+import { type Doubt, doubtsAboutStored, type Known } from "../../../plausibility/doubts.ts";
 import { IN_ERROR, isInError } from "../correction/in-error.ts";
 import { flagsOf, flagText } from "../observations/flags.ts";
 import { measuredText } from "../observations/measured-text.ts";
@@ -36,6 +37,8 @@ export interface Entry {
   /** Whether it holds now, as far as its status says. */
   readonly isCurrent: boolean;
   readonly isInError: boolean;
+  /** What is hardly right about it, beside the rest of the record. */
+  readonly doubts: readonly Doubt[];
   readonly facts: readonly string[];
   /** What has to catch the eye; empty for most. */
   readonly alert: string;
@@ -44,10 +47,10 @@ export interface Entry {
   readonly parts?: readonly Entry[];
 }
 
-type Told = Omit<Entry, "type" | "id" | "resource" | "kind" | "alert" | "isInError" | "parts"> & { readonly alert?: string };
+type Told = Omit<Entry, "type" | "id" | "resource" | "kind" | "alert" | "isInError" | "doubts" | "parts"> & { readonly alert?: string };
 
-/** Returns a resource's entry; null for one that is not of a record. */
-export function entryOf(resource: Resource, named: Named): Entry | null {
+/** Returns a resource's entry; null for one that is not of a record. `known` is what it is compared with, if it is. */
+export function entryOf(resource: Resource, named: Named, known?: Known): Entry | null {
   const type = resource.resourceType as RecordType;
   const teller = TELLERS[type] as Teller | undefined;
   if (!teller) return null;
@@ -62,6 +65,7 @@ export function entryOf(resource: Resource, named: Named): Entry | null {
     title: title === "" ? "Without a name" : title,
     facts: told.facts.filter((each) => each !== ""),
     isInError: isInError(resource),
+    doubts: known && !isInError(resource) ? doubtsAboutStored(resource, known) : [],
     resource,
   };
 }

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import { OpenedEntry } from "../correction/opened-entry.tsx";
+import { DoubtLines } from "../doubt-lines.tsx";
 import { isWritten, useOpenRecord } from "../open-record.ts";
 import type { Entry } from "./entries.ts";
 
@@ -45,6 +46,7 @@ export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly
           <span key={place}>{entry.isInError ? <del>{each}</del> : each}</span>
         ))}
       </p>
+      <DoubtLines doubts={entry.doubts} withSource={isOpen} />
       {isOpen && (
         <div class="entry-whole">
           {parts.map(({ type, id, resource }) => (

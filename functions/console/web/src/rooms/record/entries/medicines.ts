@@ -2,6 +2,7 @@
 
 import type { MedicationRequest, MedicationStatement } from "../../../fhir/clinical.ts";
 import { dateText } from "../../../fhir/dates.ts";
+import type { Doubt } from "../../../plausibility/doubts.ts";
 import { dosages, type Entry, latestFirst } from "./entries.ts";
 
 /** What was taken in one dose from one day on: a prescription, a statement, or both. */
@@ -109,6 +110,7 @@ function courseOf(parts: readonly Entry[]): Course {
     status: statuses.length > 1 ? parts.map((each) => `${each.kind} ${each.status}`).join(", ") : (statuses[0] ?? ""),
     isCurrent: parts.some((each) => each.isCurrent),
     isInError: parts.every((each) => each.isInError),
+    doubts: differentDoubts(parts),
     facts: different(parts.flatMap((each) => each.facts)).filter((each) => each !== `valid ${dated.when}`),
     start: startOf(dated),
     end: parts.map(endOf).find((each) => each !== "") ?? "",
@@ -144,6 +146,11 @@ function dosesOf({ type, resource }: Entry): readonly string[] {
 
 function dayOf(date: string): string {
   return date.slice(0, 10);
+}
+
+/** Returns the doubts about several entries, each once. */
+export function differentDoubts(entries: readonly Entry[]): readonly Doubt[] {
+  return [...new Map(entries.flatMap(({ doubts }) => doubts).map((each) => [each.text, each])).values()];
 }
 
 /** Returns texts without those that differ from an earlier one in case alone. */

@@ -3,6 +3,7 @@
 import type { Measured, Observation, ReferenceRange } from "../../../fhir/clinical.ts";
 import type { CodeableConcept } from "../../../fhir/datatypes.ts";
 import { conceptText, rangeText, unitText, valueText } from "../../../fhir/text.ts";
+import { DIASTOLIC, SYSTOLIC } from "../../../plausibility/vital-signs.ts";
 import { measurementName, ukQuantityText, ukRangeText } from "./uk-terms.ts";
 
 /** Returns an observation's value: `82.25 kg`, `134/82 mmHg`, `Ex-smoker`, or why there is none. */
@@ -30,9 +31,6 @@ function absence(one: Measured): string {
 function componentText(one: Measured): string {
   return `${measurementName(one.code)} ${ownValue(one) || absence(one)}`;
 }
-
-const SYSTOLIC = ["8480-6", "271649006", "163030003"];
-const DIASTOLIC = ["8462-4", "271650006", "163031004"];
 
 /** Returns a blood pressure as it is spoken, empty if the components are none. */
 export function pressureText(components: readonly Measured[]): string {

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { Chart } from "./chart.tsx";
-import { type Group, points } from "./observation-groups.ts";
+import { type Group, isImpossible, points } from "./observation-groups.ts";
 import { ValueTable } from "./value-table.tsx";
 
 /** Drawn without being chosen: those with most values. */
@@ -63,6 +63,7 @@ function ChartChoice({ charts, open, onToggle }: {
 
 function ChartFigure({ group }: { readonly group: Group }) {
   const ranges = group.series.filter((each) => each.range);
+  const impossible = group.rows.filter(isImpossible).length;
   return (
     <figure class="chart">
       <figcaption>
@@ -85,6 +86,7 @@ function ChartFigure({ group }: { readonly group: Group }) {
         )}
       </figcaption>
       <Chart group={group} />
+      {impossible > 0 && <p class="doubt"><span aria-hidden="true">◆</span> Without {impossible === 1 ? "a value whose date" : `${impossible} values whose dates`} cannot be: see the table.</p>}
       <ValueTable group={group} />
     </figure>
   );

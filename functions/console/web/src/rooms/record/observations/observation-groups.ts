@@ -4,6 +4,7 @@ import type { Measured, Observation } from "../../../fhir/clinical.ts";
 import type { CodeableConcept, Quantity } from "../../../fhir/datatypes.ts";
 import { dateText, epochOf } from "../../../fhir/dates.ts";
 import { conceptText, unitText } from "../../../fhir/text.ts";
+import type { Doubt } from "../../../plausibility/doubts.ts";
 import { type Flagged, flagsOf, isInterpreted, limitedRange, unitKey } from "./flags.ts";
 import { measuredText, referenceRangeText } from "./measured-text.ts";
 import { HBA1C, ukName, ukQuantity } from "./uk-terms.ts";
@@ -20,7 +21,11 @@ export interface Row {
   readonly flags: readonly Flagged[];
   /** What is to be known beside the value: interpretation, a status that is not final. */
   readonly remarks: string;
+  readonly doubts: readonly Doubt[];
 }
+
+/** Returns what is hardly right about an observation. */
+type DoubtsOf = (one: Observation) => readonly Doubt[];
 
 export interface Series {
   readonly label: string;
@@ -48,14 +53,14 @@ export interface Group {
 const FEWEST_POINTS = 3;
 
 /** Returns the groups: those with most values first. What was entered in error is in none. */
-export function groupsOf(observations: readonly Observation[]): readonly Group[] {
+export function groupsOf(observations: readonly Observation[], doubtsOf: DoubtsOf = () => []): readonly Group[] {
   const found = new Map<string, Observation[]>();
   for (const each of observations) {
     if (each.status === "entered-in-error") continue;
     const key = keyOf(each);
     found.set(key, [...(found.get(key) ?? []), each]);
   }
-  return [...found].map(([key, members]) => groupOf(key, members)).sort(byRows);
+  return [...found].map(([key, members]) => groupOf(key, members, doubtsOf)).sort(byRows);
 }
 
 /** Returns whether the group is of HbA1c, by which a diabetes is controlled. */
@@ -74,9 +79,14 @@ export function foremost(groups: readonly Group[], isChosen: (group: Group) => b
   return groups.toSorted((one, other) => rankOf(one) - rankOf(other));
 }
 
-/** Returns the rows that have a time and a number, the earliest first. */
+/** Returns whether a value cannot be of its date: in a chart it would leave no room for the others. */
+export function isImpossible({ doubts }: Row): boolean {
+  return doubts.some((each) => each.isImpossible);
+}
+
+/** Returns the rows that have a possible time and a number, the earliest first. */
 export function points(group: Group): readonly Row[] {
-  const has = (row: Row) => !Number.isNaN(row.at) && row.values.some((each) => each !== null);
+  const has = (row: Row) => !Number.isNaN(row.at) && !isImpossible(row) && row.values.some((each) => each !== null);
   return group.rows.filter(has).sort((one, other) => one.at - other.at);
 }
 
@@ -133,7 +143,7 @@ function numbersOf(one: Observation): readonly Measured[] {
   return (one.component ?? []).filter((each) => each.valueQuantity?.value !== undefined);
 }
 
-function groupOf(key: string, members: readonly Observation[]): Group {
+function groupOf(key: string, members: readonly Observation[], doubtsOf: DoubtsOf): Group {
   const rows = members
     .map((each) => ({ observation: each, at: epochOf(timeOf(each)) }))
     .sort((one, other) => rank(other.at) - rank(one.at));
@@ -145,7 +155,7 @@ function groupOf(key: string, members: readonly Observation[]): Group {
     title: shortText(sample?.code) || "Without a name",
     unit: unitText(latest.flatMap(numbersOf).map(quantityOf)[0]),
     series: keys.map((each) => seriesOf(each, latest)),
-    rows: rows.map(({ observation, at }) => rowOf(observation, at, keys)),
+    rows: rows.map(({ observation, at }) => ({ ...rowOf(observation, at, keys), doubts: doubtsOf(observation) })),
   };
 }
 
@@ -165,7 +175,7 @@ function limitsOf(one: Measured): Limits | null {
   return { low: low ?? null, high: high ?? null, text: referenceRangeText(range, one.code) };
 }
 
-function rowOf(one: Observation, at: number, keys: readonly string[]): Row {
+function rowOf(one: Observation, at: number, keys: readonly string[]): Omit<Row, "doubts"> {
   const numbers = numbersOf(one);
   const time = timeOf(one);
   const status = one.status === "final" || one.status === undefined ? "" : one.status.replaceAll("-", " ");

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import { OpenedEntry } from "../correction/opened-entry.tsx";
+import { DoubtLines } from "../doubt-lines.tsx";
 import { useOpenRecord } from "../open-record.ts";
 import { FlagBadges } from "./flag-badges.tsx";
 import type { Group, Row } from "./observation-groups.ts";
@@ -28,7 +29,7 @@ export function ValueTable({ group }: { readonly group: Group }) {
 
 /** The roles are said, as on a phone the cells stand below each other and would be no table to a screen reader. */
 function Table({ group, rows }: { readonly group: Group; readonly rows: readonly Row[] }) {
-  const hasRemarks = group.rows.some((each) => each.remarks);
+  const hasRemarks = group.rows.some((each) => each.remarks || each.doubts.length);
   const { resources } = useOpenRecord();
   const [opened, setOpened] = useState("");
   const resource = resources.get(`Observation/${opened}`);
@@ -53,7 +54,7 @@ function Table({ group, rows }: { readonly group: Group; readonly rows: readonly
                     </button>
                   </th>
                   <td role="cell" data-label="Value"><span>{each.text} <FlagBadges flags={each.flags} /></span></td>
-                  {hasRemarks && <td role="cell" data-label="Remarks"><span>{each.remarks}</span></td>}
+                  {hasRemarks && <td role="cell" data-label="Remarks"><div>{each.remarks} <DoubtLines doubts={each.doubts} /></div></td>}
                 </tr>
                 {resource && opened === each.id && (
                   <tr role="row">

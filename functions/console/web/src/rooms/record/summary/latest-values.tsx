@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import type { Observation } from "../../../fhir/clinical.ts";
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import { OpenedEntry } from "../correction/opened-entry.tsx";
+import { DoubtLines } from "../doubt-lines.tsx";
 import { FlagBadges } from "../observations/flag-badges.tsx";
 import { type Group, isChart } from "../observations/observation-groups.ts";
 import { useOpenRecord } from "../open-record.ts";
@@ -87,6 +88,7 @@ function LatestValue({ group, opened, onOpened }: {
           {latest.remarks && <span>{latest.remarks}</span>}
         </p>
       )}
+      <DoubtLines doubts={latest.doubts} withSource={opened === latest.id} />
       {resource && <div class="entry-whole"><OpenedEntry key={opened} resource={resource} /></div>}
       {before && !isChart(group) && <ValueTable group={group} />}
     </li>

@@ -3,8 +3,9 @@
 import { useState } from "preact/hooks";
 
 import { EntryItem } from "../entries/entry-list.tsx";
+import { DoubtLines } from "../doubt-lines.tsx";
 import { isWritten, useOpenRecord } from "../open-record.ts";
-import { type Medicine, medicineFacts } from "../entries/medicines.ts";
+import { differentDoubts, type Medicine, medicineFacts } from "../entries/medicines.ts";
 
 export function MedicineList({ medicines }: { readonly medicines: readonly Medicine[] }) {
   return (
@@ -33,6 +34,7 @@ function MedicineItem({ medicine }: { readonly medicine: Medicine }) {
           <span key={each} class={place === 0 ? "dose" : undefined}>{each}</span>
         ))}
       </p>
+      {!isOpen && <DoubtLines doubts={differentDoubts(courses)} />}
       {isOpen && (
         <ul class="entries entry-whole">
           {parts.map((each) => (

@@ -17,7 +17,7 @@ export function faultsIn(fields: readonly Field[], values: Values, today: string
   );
 }
 
-function faultOf({ kind, isRequired, range }: Field, value: string, today: string): string {
+function faultOf({ kind, isRequired, range, unit = "", other }: Field, value: string, today: string): string {
   if (!value) return isRequired ? "This is needed." : "";
   if (kind === "snomed" && !isSnomedCode(value)) return "This is no code of SNOMED CT: check its digits.";
   if (kind === "partial-date" && !/^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$/.test(value)) return "Write a year, or a year and a month, such as 2022 or 2022-03.";
@@ -25,7 +25,10 @@ function faultOf({ kind, isRequired, range }: Field, value: string, today: strin
   if (kind !== "decimal") return "";
   if (!/^-?\d{1,9}(\.\d{1,9})?$/.test(value) || (range && value.startsWith("-"))) return "Write a number, such as 72 or 36.6.";
   const [least, greatest] = range ?? [-Infinity, Infinity];
-  return Number(value) < least || Number(value) > greatest ? `Check this: nobody has less than ${least} or more than ${greatest}.` : "";
+  const number = Number(value);
+  if (number >= least && number <= greatest) return "";
+  const isOther = other && number >= other[1] && number <= other[2];
+  return `Check this: nobody has less than ${least} or more than ${greatest}.${isOther ? ` Is it in ${other[0]}? It has to be in ${unit}.` : ""}`;
 }
 
 /** Returns a server's faults at their fields, and those that are of no field. */

@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { DoubtsPanel } from "../../../parts/doubts-panel.tsx";
 import { ProblemPanel } from "../../../parts/problem-panel.tsx";
 import { TaskState } from "../../../parts/task.tsx";
 import { addressOf, go } from "../../../shell/router.ts";
@@ -9,14 +10,14 @@ import { keep, newDraft } from "../editor/drafts.ts";
 import { pathToWriteAbout } from "../place.ts";
 import type { Rights } from "../rights.ts";
 import { useUnloadGuard } from "../unload-guard.ts";
-import { FormField } from "./form-field.tsx";
+import { FormField, unreadable } from "./form-field.tsx";
 import type { FormType } from "./titles.ts";
 import { FORM_TITLES } from "./titles.ts";
 import { type Recorded, useForm } from "./use-form.ts";
 
 export function FormDesk({ type, patient, rights }: { readonly type: FormType; readonly patient: string; readonly rights: Rights }) {
   const work = useForm({ type, patient }, rights);
-  const { draft, fields, text, task, atFields, refusal, recorded } = work;
+  const { draft, fields, text, task, atFields, refusal, recorded, doubts } = work;
   const place = useRef<HTMLFormElement>(null);
   useUnloadGuard(draft.isTouched && !recorded);
   useLayoutEffect(() => {
@@ -47,6 +48,14 @@ export function FormDesk({ type, patient, rights }: { readonly type: FormType; r
         ))}
       </div>
       {refusal && <ProblemPanel problem={refusal} />}
+      {doubts.length > 0 && (
+        <DoubtsPanel
+          doubts={doubts}
+          label="Record it all the same"
+          isBusy={task.isRunning}
+          onConfirmed={() => place.current && work.send(unreadable(place.current), doubts)}
+        />
+      )}
       {draft.isUncertain && !task.isRunning && (
         <p class="notice bad" role="status">
           No answer has come: whether it was recorded is not known.{" "}
@@ -98,9 +107,4 @@ function Outcome({ type, patient, recorded: { summary, created }, again }: {
       </div>
     </section>
   );
-}
-
-/** Returns the fields whose input the browser cannot read. */
-function unreadable(form: HTMLFormElement): readonly string[] {
-  return [...form.elements].flatMap((each) => (each instanceof HTMLInputElement && each.validity.badInput ? [each.name] : []));
 }

@@ -59,3 +59,8 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
     </div>
   );
 }
+
+/** Returns the fields whose input the browser cannot read. */
+export function unreadable(form: HTMLFormElement): readonly string[] {
+  return [...form.elements].flatMap((each) => (each instanceof HTMLInputElement && each.validity.badInput ? [each.name] : []));
+}

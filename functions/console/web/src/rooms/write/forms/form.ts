@@ -15,6 +15,8 @@ export interface Field {
   readonly unit?: string;
   /** Of a decimal: the least and the greatest value that anybody can have; without it a value may be below zero. */
   readonly range?: readonly [number, number];
+  /** Of a decimal: a unit that people mean by values out of the range, and its own least and greatest value. */
+  readonly other?: readonly [unit: string, least: number, greatest: number];
   readonly choices?: readonly (readonly [value: string, label: string])[];
   /** FHIR's expressions of the elements that the field fills. */
   readonly at: readonly string[];

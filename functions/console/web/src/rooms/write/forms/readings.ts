@@ -12,9 +12,10 @@ interface Measured {
   readonly unit: string;
   readonly ucum: string;
   readonly range: readonly number[];
+  readonly other?: readonly (string | number)[];
 }
 
-type Reading = Omit<Measured, "unit" | "ucum" | "range"> &
+type Reading = Omit<Measured, "unit" | "ucum" | "range" | "other"> &
   Partial<Measured> & { readonly category: string; readonly components?: readonly Measured[] };
 
 export const READINGS: Readonly<Record<string, Reading>> = table;
@@ -83,10 +84,10 @@ function valueName(at: number): string {
   return `value-${at}`;
 }
 
-function fieldOf({ title, unit, range: [least = 0, greatest = 0] }: Measured, at: number, all: readonly Measured[]): Field {
+function fieldOf({ title, unit, range: [least = 0, greatest = 0], other }: Measured, at: number, all: readonly Measured[]): Field {
   const place = all.length > 1 ? `Observation.component[${at}]` : "Observation";
   const elements = [`${place}.value`, `${place}.valueQuantity`, ...(all.length > 1 ? [place] : [])];
-  return { name: valueName(at), label: title, kind: "decimal", isRequired: true, unit, range: [least, greatest], at: elements };
+  return { name: valueName(at), label: title, kind: "decimal", isRequired: true, unit, range: [least, greatest], ...(other && { other: other as [string, number, number] }), at: elements };
 }
 
 function codeOf(one: Pick<Measured, "loinc" | "snomed"> | undefined): object {

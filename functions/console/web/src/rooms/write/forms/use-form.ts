@@ -2,10 +2,13 @@
 
 import { useRef, useState } from "preact/hooks";
 
+import type { Resource } from "../../../fhir/datatypes.ts";
 import { today } from "../../../fhir/dates.ts";
 import { type Task, useTask } from "../../../parts/task.tsx";
+import { type Doubt, isDoubtful } from "../../../plausibility/doubts.ts";
 import { type Problem, ProblemError } from "../../../service/problem.ts";
 import { announce } from "../../../shell/announcements.tsx";
+import { knownPatient } from "../about-patient.tsx";
 import { type Created, create } from "../calls.ts";
 import { newOnce } from "../once.ts";
 import { asWriting, isOfText } from "../refusals.ts";
@@ -14,6 +17,7 @@ import { faultsAtFields, faultsIn, type FieldFaults } from "./checks.ts";
 import type { Field, Values } from "./form.ts";
 import { type FormDraft, formDraftAt, forgetForm, type FormPlace, keepForm } from "./form-drafts.ts";
 import { FORMS, resourceText } from "./forms.ts";
+import { doubtsBeside } from "./known-record.ts";
 
 /** What was recorded, and as which resource. */
 export interface Recorded {
@@ -31,9 +35,12 @@ export interface FormWork {
   /** What the server has refused it for that is of no field. */
   readonly refusal: Problem | null;
   readonly recorded: Recorded | null;
+  /** What is to be confirmed or mended before it is sent. */
+  readonly doubts: readonly Doubt[];
   readonly fill: (name: string, value: string) => void;
-  /** Sends it; `broken` are the fields whose input the browser cannot read, a date that is not complete for example. */
-  readonly send: (broken: readonly string[]) => void;
+  /** Sends it; `broken` are the fields whose input the browser cannot read, a date that is not complete for example, and
+   * `confirmed` the doubts that somebody has looked at. */
+  readonly send: (broken: readonly string[], confirmed?: readonly Doubt[]) => void;
   readonly begin: () => void;
 }
 
@@ -46,6 +53,7 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
   const [atFields, setAtFields] = useState(NONE);
   const [refusal, setRefusal] = useState<Problem | null>(null);
   const [recorded, setRecorded] = useState<Recorded | null>(null);
+  const [doubts, setDoubts] = useState<readonly Doubt[]>([]);
   const isBusy = useRef(false);
   const fresh = useRef<FormDraft | null>(null);
   fresh.current ??= { ...place, values: form.begin(today()), isTouched: false, once: newOnce(), isUncertain: false };
@@ -54,10 +62,11 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
   const once = rights.mayCreateOnce ? draft.once : null;
   const text = resourceText(type, valuesOf(fields, draft.values), { patient, today: today(), once });
 
-  const send = (broken: readonly string[]) => {
+  const send = (broken: readonly string[], confirmed: readonly Doubt[] = []) => {
     // A second one while the first is under way would be a second resource.
     if (isBusy.current) return;
     setRefusal(null);
+    setDoubts([]);
     const found = new Map([...faultsIn(fields, draft.values, today()), ...broken.map((name) => [name, "This is not complete."] as const)]);
     setAtFields(found);
     if (found.size) {
@@ -68,6 +77,12 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
     keepForm(draft);
     task.run(async (signal) => {
       try {
+        const doubted = await doubtsBeside(JSON.parse(text) as Resource, patient, knownPatient(patient), signal);
+        if (isDoubtful(doubted, confirmed)) {
+          setDoubts(doubted);
+          announce(doubted.map((each) => each.text).join(" "));
+          return;
+        }
         const created = await create({ type, text, format: "json", once }, signal);
         forgetForm(place);
         fresh.current = null;
@@ -96,6 +111,7 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
     atFields,
     refusal,
     recorded,
+    doubts,
     fill: (name, value) => keepForm({ ...draft, values: { ...draft.values, [name]: value }, isTouched: true }),
     send,
     begin: () => {
