@@ -91,6 +91,8 @@ def test_an_entry_that_is_opened_moves_nothing_beside_or_above_it(visit: Visitin
     tab = visit(width=width, height=900)
     page = open_record(tab, "5")
     page.get_by_role("img", name=re.compile("^HbA1c")).wait_for()
+    # While the record is still read, a line above it says so.
+    page.get_by_text("Reading the record").wait_for(state="detached")
     for section, name in (
         ("Problems", "Chronic obstructive lung disease"),
         ("Medication", "Metformin 500mg tablets"),
