@@ -12,6 +12,8 @@ from careconnect.search.links import Cursor
 from careconnect_testing.http.answer import Answer
 
 _CURSOR: Final = re.compile(r"_cursor=([A-Za-z0-9_-]+)")
+_NEW: Final = re.compile(r"\bnew-\d+\b")
+"""The id of what a request has made."""
 _POSITIONS: dict[str, str] = {}
 
 
@@ -52,6 +54,7 @@ def _legible(body: Any) -> Any:
         return {name: _legible(value) for name, value in body.items()}
     if isinstance(body, list):
         return [_legible(each) for each in body]
-    if isinstance(body, str) and "_cursor=" in body:
+    if isinstance(body, str):
+        body = _NEW.sub("new", body)
         return _CURSOR.sub(lambda found: f"_cursor={_POSITIONS.get(found[1], found[1])}", body)
     return body

@@ -22,7 +22,7 @@ from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.pairs.asked import CALLERS, SPENT, Asked
 from careconnect_testing.pairs.crowd import crowd
-from careconnect_testing.pairs.lives import Life, others
+from careconnect_testing.pairs.lives import HE, MOVED, Life, others
 from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.record_writers import Writer, writer_in_memory
 from careconnect_testing.parts.stores import BASE, NOW, Reader
@@ -33,6 +33,9 @@ from careconnect_testing.running.bundle_service import Bundles
 _FIRST: Final = NOW - 1_000_000
 """When first versions are made."""
 _VERSION: Final = 3_600
+_AFTER_ALL_OF_HIS: Final = 4
+"""Times after the first, at which a resource comes into the record of another."""
+_HIM: Final = {"reference": f"Patient/{HE}"}
 _EVENTS: Final = "audit"
 """The table of events that `StoredEvents` puts with a write."""
 _TRAIL: Final = "trail"
@@ -179,6 +182,9 @@ def _live(writer: Writer, life: Life) -> None:
     versions: dict[str, int] = {}
     for step in life:
         versions[step.path] = number = versions.get(step.path, -1) + 1
+        if step.path.endswith(f"/{MOVED}") and step.resource and step.resource["subject"] != _HIM:
+            # Another's version has its own time, however many were his before.
+            number = _AFTER_ALL_OF_HIS
         writer.now.now = _FIRST + number * _VERSION
         if step.resource is None:
             assert writer.delete(step.path).status == 204
