@@ -357,7 +357,7 @@ DISABLED: Plan = (
             READ_AND_AUDITED,
             operator,
             "verify_day",
-            lambda day, *_: Verdict(day, 0, 0, 0, 0, ()),
+            lambda day, *_: Verdict(day, 0, 0, frozenset(), 0, ()),
             "does not miss the event",
         ),
         (

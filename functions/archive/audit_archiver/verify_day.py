@@ -44,14 +44,14 @@ class Verdict:
     """The result of a day's verification.
 
     `archived` counts the day's events in the archive. `ended` counts those of them that are deleted because their
-    retention has ended. `not_archived` counts events that are too young to be archived. `archived_until` is the time
-    when the last of the day's records reached the stream, in epoch milliseconds, 0 if there is none.
+    retention has ended. `not_archived` are the ids of events that are too young to be archived. `archived_until` is the
+    time when the last of the day's records reached the stream, in epoch milliseconds, 0 if there is none.
     """
 
     day: str
     archived: int
     ended: int
-    not_archived: int
+    not_archived: frozenset[str]
     archived_until: int
     findings: tuple[Finding, ...]
 
@@ -103,7 +103,7 @@ class _Verification:
     """The partition of each event that is in the table but not in the archive, by sort key."""
     archived: int = 0
     ended: int = 0
-    not_archived: int = 0
+    not_archived: frozenset[str] = frozenset()
     until: int = 0
     findings: dict[Finding, None] = field(default_factory=dict)
 
@@ -174,7 +174,7 @@ class _Verification:
             is_passed = self.newest.get(partition, 0) - claimed >= LATE
             if is_passed or self.now - claimed > ARCHIVED_BY_NOW:
                 due.append(sort_key)
-        self.not_archived = len(self.unarchived) - len(due)
+        self.not_archived = frozenset(self.unarchived) - frozenset(due)
         late = self._archived_later(frozenset(due)) if due else frozenset()
         for sort_key in due:
             self.find(sort_key, Fault.ADDED_LATER if sort_key in late else Fault.ADDED)

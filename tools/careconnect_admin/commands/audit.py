@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -18,9 +19,10 @@ from careconnect_admin.commands.shared.terminal import remark, say, say_json
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from audit_archiver.verify_day import Verdict
+    from careconnect.audit.event import AuditEvent
     from careconnect_admin.audit_trail.read_events import AccessRecordReader, Recorded
     from careconnect_admin.auditing.operator_events import OperatorEvents
     from careconnect_admin.stack.target import StackTarget
@@ -33,6 +35,7 @@ _FAULTS: Final = {
     "added later": "was added later than it claims",
     "not what was archived": "is an object of the archive that does not hold what its key says",
 }
+_BAD_ID: Final = "a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'"
 _OF_THE_ARCHIVE: Final = ("not what was archived",)
 
 app = typer.Typer(name="audit", help="Read the audit trail and verify it.", no_args_is_help=True)
@@ -86,7 +89,7 @@ def list_(
     """Print the audit events of a patient or of some days, newest first. This access is recorded too."""
     days = _days(date_, first, last)
     if patient and not valid_id(patient):
-        raise typer.BadParameter("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
+        raise typer.BadParameter(_BAD_ID)
     if not patient and not days:
         raise typer.BadParameter("give --patient, or days")
     reader = _reader(target)
@@ -102,7 +105,8 @@ def list_(
     if as_json:
         say_json([_as_json(each) for each in found])
     elif found:
-        print_events(found, _client_names(target, found), is_wide=wide)
+        events = [each.event for each in found if each.event]
+        print_events(found, _client_names(target, events), is_wide=wide)
     else:
         remark("careconnect: no event")
 
@@ -161,26 +165,110 @@ def verify(
     The exit code is 0 if they agree, even if some events are not archived yet. Otherwise it is 1, and each event that
     was changed, removed, added or added later is listed.
     """
+    verdicts = []
+    for verdict in _verified(target, _days(date_, first, last) or [_today()]):
+        verdicts.append(verdict)
+        if not as_json:
+            say(f"{verdict.day}  {_sentence(verdict)}", *_named(verdict))
+    if as_json:
+        say_json([_verdict(each) for each in verdicts])
+    if not all(each.stands for each in verdicts):
+        raise typer.Exit(_BROKEN)
+
+
+@app.command()
+@on_stack
+def report(
+    target: "StackTarget",
+    patient: Annotated[str, typer.Option("--patient", help="The patient's id.")] = "",
+    by_nhs_number: Annotated[
+        bool, typer.Option("--nhs-number", help="Ask for the patient's NHS number instead, or read it from a pipe.")
+    ] = False,
+    client: Annotated[str, typer.Option("--client", help="Only visits of this client, by id.")] = "",
+    date_: DateOption = "",
+    first: FromOption = "",
+    last: ToOption = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print who saw a patient's record: a line for each visit, what was refused apart, and what the archive says.
+
+    A visit ends when its client pauses for more than 15 minutes. This access is recorded too. The exit code is 1 if the
+    trail of these days is not as it was archived.
+    """
+    from careconnect_admin.audit_trail.disclosure_report import report_disclosures
+    from careconnect_admin.commands.audit_report import csv_lines, json_report, print_report
+
+    days = _days(date_, first, last)
+    if bool(patient) == by_nhs_number:
+        raise typer.BadParameter("give --patient or --nhs-number")
+    if not days:
+        raise typer.BadParameter("give the period, by --date or --from")
+    if as_csv and as_json:
+        raise typer.BadParameter("give --csv or --json")
+    if patient and not valid_id(patient):
+        raise typer.BadParameter(_BAD_ID)
+    patient = patient or _with_nhs_number(target)
+    with working("Reading the audit trail"):
+        found = report_disclosures(_reader(target), patient, days, client)
+    asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
+    _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
+    verdicts = list(_verified(target, days))
+    names = _client_names(target, [each for visit in found.lines for each in visit.events])
+    if as_json:
+        say_json(json_report(found, verdicts, names))
+    elif as_csv:
+        say(*csv_lines(found, verdicts, names))
+    else:
+        print_report(found, verdicts, names, title=f"Patient/{patient}, {days[0]} to {days[-1]} (UTC)")
+    for each in found.forged:
+        remark(f"careconnect: AuditEvent/{each} is left out: it is {FORGED}")
+    for verdict in verdicts:
+        if not verdict.stands or verdict.ended:
+            remark(f"careconnect: of all events of {verdict.day}: {_sentence(verdict)}")
+    if not all(each.stands for each in verdicts):
+        remark("careconnect: careconnect audit verify names the events that are not as archived")
+        raise typer.Exit(_BROKEN)
+
+
+def _with_nhs_number(target: "StackTarget") -> str:
+    """Ask for an NHS number, and return the id of the patient who has it; raises `OperatorError`."""
+    from careconnect.audit.nhs_numbers import is_nhs_number
+    from careconnect.audit.query import LEFT_OUT
+    from careconnect_admin.audit_trail.find_patient import patients_with_nhs_number
+
+    # Never an option's value: shells keep those. A prompt of typer's would write into the report.
+    remark("NHS number:")
+    number = sys.stdin.readline().strip()
+    if not is_nhs_number(number):
+        raise OperatorError("this is no NHS number: it has ten digits, the last of which checks the others")
+    with working("Looking for the patient"):
+        found = patients_with_nhs_number(target.client("dynamodb"), target.output("RecordTable"), number)
+    if len(found) == 1:
+        return found[0]
+    # Of one patient the report's own event is enough.
+    for each in found or [""]:
+        _recording(target).looked("search-type", {"identifier": LEFT_OUT}, each)
+    if not found:
+        raise OperatorError("no patient has this NHS number now: give --patient")
+    raise OperatorError(f"several patients have this NHS number: give --patient with {' or '.join(found)}")
+
+
+def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict]":
+    """Yield each day's verdict; raises `OperatorError` if the stack has no archive."""
     from audit_archiver.dynamodb_trail import DynamoDbTrail
     from audit_archiver.s3_archive import S3Archive
     from audit_archiver.verify_day import verify_day
 
-    days = _days(date_, first, last) or [_today()]
     if target.is_local and "ArchiveBucket" not in target.outputs:
         raise OperatorError("`make sam-local` has no archive: see `make run`")
     trail = DynamoDbTrail(target.client("dynamodb"), target.output("AuditTable"))
     archive = S3Archive(target.client("s3"), target.output("ArchiveBucket"))
     retention_days = int(target.parameters.get("AuditRetentionDays", "0"))
-    verdicts = []
     for day in days:
         with working(f"Verifying {day}"):
-            verdicts.append(verify_day(trail, archive, day, int(time.time() * 1000), retention_days))
-        if not as_json:
-            say(f"{day}  {_sentence(verdicts[-1])}", *_named(verdicts[-1]))
-    if as_json:
-        say_json([_verdict(each) for each in verdicts])
-    if not all(each.stands for each in verdicts):
-        raise typer.Exit(_BROKEN)
+            verdict = verify_day(trail, archive, day, int(time.time() * 1000), retention_days)
+        yield verdict
 
 
 def _recording(target: "StackTarget") -> "OperatorEvents":
@@ -195,14 +283,12 @@ def _reader(target: "StackTarget") -> "AccessRecordReader":
     return AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
 
 
-def _client_names(target: "StackTarget", found: "Sequence[Recorded]") -> dict[str, str]:
+def _client_names(target: "StackTarget", events: "Sequence[AuditEvent]") -> dict[str, str]:
     """Return the registered names, by id, of the clients whose events do not have their name."""
     from careconnect.runtime.aws import SERVICE_ERRORS, error_code
     from careconnect_admin.auditing.operator_events import SERVICE
 
-    nameless = [
-        each.event for each in found if each.event and not each.event.client_name and each.event.service != SERVICE
-    ]
+    nameless = [each for each in events if not each.client_name and each.service != SERVICE]
     names: dict[str, str] = {}
     registry = client_registry(target)
     with working("Reading the clients' names"):
@@ -230,7 +316,7 @@ def _sentence(verdict: "Verdict") -> str:
     if verdict.ended:
         said += f", retention ended {verdict.ended}"
     until = f", the last at {instant(verdict.archived_until)}" if verdict.archived_until else ""
-    return f"{verdict.archived} archived{until}; {said}; {verdict.not_archived} not archived yet"
+    return f"{verdict.archived} archived{until}; {said}; {len(verdict.not_archived)} not archived yet"
 
 
 def _named(verdict: "Verdict") -> list[str]:
@@ -243,7 +329,8 @@ def _named(verdict: "Verdict") -> list[str]:
 
 def _verdict(verdict: "Verdict") -> dict[str, Any]:
     return {
-        **{name: getattr(verdict, name) for name in ("day", "stands", "archived", "ended", "not_archived")},
+        **{name: getattr(verdict, name) for name in ("day", "stands", "archived", "ended")},
+        "not_archived": len(verdict.not_archived),
         "archived_until": instant(verdict.archived_until) if verdict.archived_until else None,
         "findings": [{"id": finding.id, "fault": str(finding.fault)} for finding in verdict.findings],
     }

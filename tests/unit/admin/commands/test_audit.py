@@ -1,6 +1,8 @@
 """`careconnect audit`: the trail for an operator, and its verification, each on a stack."""
 
+import csv
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.audit.store import EventNotStoredError
 from careconnect.oauth.client_record import ClientRecord, client_item
+from careconnect.storage.keys import entry_sort_key, token_partition, token_prefix
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
@@ -23,7 +26,10 @@ from careconnect_testing.parts.issuer import CLIENT_TABLE
 from careconnect_testing.stacks.command_line import printed
 
 Run = Callable[..., Result]
-OUTPUTS = {"AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET, "ClientTable": CLIENT_TABLE}
+RECORD_TABLE = "records"
+OUTPUTS = {
+    "AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET, "ClientTable": CLIENT_TABLE, "RecordTable": RECORD_TABLE
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -220,7 +226,7 @@ def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: ArchivedTrai
     ]
 
 
-@pytest.mark.parametrize("command", ["list", "show"])
+@pytest.mark.parametrize("command", ["list", "show", "report"])
 def test_what_cannot_be_recorded_is_not_shown(
     record: ArchivedTrail, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -228,7 +234,8 @@ def test_what_cannot_be_recorded_is_not_shown(
     refuse = Mock(side_effect=EventNotStoredError("AccessDeniedException", is_down=True))
     monkeypatch.setattr(DynamoDbAuditStore, "keep", refuse)
 
-    result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))
+    options = {"list": ["--patient", "4"], "show": [event_id], "report": ["--patient", "4", "--date", DAY]}
+    result = run(command, *options[command])
 
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = printed(result)
@@ -254,6 +261,110 @@ def test_an_event_that_is_not_there_is_said_to_be_none(run: Run) -> None:
 
     assert result.exit_code == 1
     assert printed(result) == [f"careconnect: there is no AuditEvent/{missing}"]
+
+
+# --- report
+
+
+def has_number(record: ArchivedTrail, *patients: str) -> None:
+    """Store the index entries of patients with the NHS number 999 000 0018, and of one with it in another system."""
+    create_table(record.dynamodb, "RecordTable", RECORD_TABLE)
+    partition = token_partition("Patient", "identifier", "9990000018")
+    for patient in (*patients, "elsewhere"):
+        system = "https://elsewhere.example" if patient == "elsewhere" else "https://fhir.nhs.uk/Id/nhs-number"
+        key = {"pk": {"S": partition}, "sk": {"S": entry_sort_key(token_prefix(system), "0" * 15, patient)}}
+        record.dynamodb.put_item(TableName=RECORD_TABLE, Item=key)
+
+
+def test_a_report_has_a_line_for_each_visit_and_refusals_apart(record: ArchivedTrail, run: Run) -> None:
+    named(record, "client-1", "Ward 7")
+    record.stored(3 * MINUTE, 2 * MINUTE, MINUTE)
+    record.stored(MINUTE, interaction="search-type", type="Observation")
+    record.stored(MINUTE, client_id="", outcome=Outcome.REFUSED, why="compartment", status=404)
+    record.stored(MINUTE, patient="5")
+    record.put(0, client_id="client-2")
+
+    result = run("report", "--patient", "4", "--date", DAY)
+
+    assert (result.exit_code, printed(result)) == (0, [])
+    title, _, _, heading, newest, visit, _, _, _, refused = (
+        re.split(r"\s{2,}", line) for line in result.stdout.splitlines()
+    )
+    assert title == [f"Patient/4, {DAY} to {DAY} (UTC)"]
+    assert heading == ["from", "to", "client", "requests", "archive", "what"]
+    start, now = "2026-03-26T11:57:00Z", "2026-03-26T12:00:00Z"
+    assert newest == [now, now, "client-2", "1", "not archived yet", "read Patient"]
+    told = ["4", "as archived", "read Observation, Patient ×3"]
+    assert visit == [start, "2026-03-26T11:59:00Z", "Ward 7 (client-1)", *told]
+    assert refused[2:] == ["not known", "1", "as archived", "read Patient", "compartment 404"]
+    nothing = run("report", "--patient", "6", "--from", DAY).stdout.splitlines()
+    assert nothing[1:] == ["", "No visit", "", "Nothing was refused"]
+
+
+def test_a_report_is_csv_that_no_spreadsheet_calculates(record: ArchivedTrail, run: Run) -> None:
+    (event_id,) = record.stored(MINUTE, client_id="=1+1", client_name="A, B")
+    record.stored(MINUTE, outcome=Outcome.REFUSED, why="scope", status=403)
+    options = ("--patient", "4", "--date", DAY)
+
+    heading, visit, refused = csv.reader(run("report", *options, "--csv").stdout.splitlines())
+
+    assert heading == ["outcome", "from", "to", "client id", "client", "requests", "archive", "what", "why"]
+    at = "2026-03-26T11:59:00.000Z"
+    assert visit == ["allowed", at, at, "'=1+1", "A, B", "1", "as archived", "read Patient", ""]
+    assert (refused[0], refused[-1]) == ("refused", "scope 403")
+    first, _ = json.loads(run("report", *options, "--json").stdout)
+    assert first == {
+        "outcome": "allowed", "from": at, "to": at, "client_id": "=1+1", "client": "A, B", "requests": 1,
+        "archive": "as archived", "what": "read Patient", "events": [event_id],
+    }  # fmt: skip
+
+
+def test_a_report_of_days_that_are_not_as_archived_says_so_and_ends_with_1(record: ArchivedTrail, run: Run) -> None:
+    changed, removed = record.stored(MINUTE, 2 * MINUTE)
+    record.deliver(record.change(changed, client="x"), record.remove(removed))
+    (forged,) = record.stored(MINUTE)
+    record.put_item({**event_key(forged), "patient": {"S": "4"}})
+
+    result = run("report", "--patient", "4", "--date", DAY, "--json")
+
+    assert result.exit_code == 1
+    (only,) = json.loads(result.stdout)
+    assert (only["archive"], only["events"]) == ("changed", [changed])
+    left_out, broken, where = printed(result)
+    assert forged in left_out
+    assert "3 broken" in broken
+    assert "careconnect audit verify" in where
+
+
+def test_a_report_begins_from_an_nhs_number_that_is_typed_and_in_no_option(record: ArchivedTrail, run: Run) -> None:
+    has_number(record, "4")
+    record.stored(MINUTE)
+
+    result = run("report", "--nhs-number", "--date", DAY, "--client", "client-1", input="999 000 0018\n")
+
+    assert (result.exit_code, result.stdout.splitlines()[0][:9]) == (0, "Patient/4")
+    (look,) = looks(record, day_of(int(time.time() * 1000)))
+    assert (look.patient, look.query) == ("4", f"patient=4&user=client-1&date={DAY}")
+
+
+def test_an_nhs_number_that_does_not_name_one_patient_is_told_and_recorded(record: ArchivedTrail, run: Run) -> None:
+    has_number(record)
+    options = ("report", "--nhs-number", "--date", DAY)
+
+    nobody = run(*options, input="9990000018\n")
+    has = entry_sort_key(token_prefix("https://fhir.nhs.uk/Id/nhs-number"), "0" * 15, "")
+    for patient in ("4", "5"):
+        key = {"pk": {"S": token_partition("Patient", "identifier", "9990000018")}, "sk": {"S": has + patient}}
+        record.dynamodb.put_item(TableName=RECORD_TABLE, Item=key)
+    several = run(*options, input="9990000018\n")
+    wrong = run(*options, input="9990000019\n")
+
+    assert [each.exit_code for each in (nobody, several, wrong)] == [1, 1, 1]
+    assert "no patient has this NHS number now" in nobody.stderr
+    assert "--patient with 4 or 5" in several.stderr
+    assert "no NHS number" in wrong.stderr
+    recorded = looks(record, day_of(int(time.time() * 1000)))
+    assert [(each.patient, each.query) for each in recorded] == [(each, "identifier=***") for each in ("", "4", "5")]
 
 
 # --- verify
@@ -341,6 +452,11 @@ def test_without_a_bucket_nothing_can_be_verified(run: Run, monkeypatch: pytest.
         ("list", "--patient", "4", "--max", "0"),
         ("--patient", "4", "verify"),
         ("show", "4"),
+        ("report", "--date", DAY),
+        ("report", "--patient", "4", "--nhs-number", "--date", DAY),
+        ("report", "--patient", "4"),
+        ("report", "--patient", "4/5", "--date", DAY),
+        ("report", "--patient", "4", "--date", DAY, "--csv", "--json"),
     ],
 )
 def test_bad_usage_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:

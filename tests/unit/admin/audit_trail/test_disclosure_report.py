@@ -1,0 +1,137 @@
+"""The disclosure report: visits instead of requests, what was seen in them, and refusals apart."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from audit_archiver.verify_day import Fault, Finding, Verdict
+from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
+from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, report_disclosures
+from careconnect_admin.audit_trail.read_events import Recorded
+from careconnect_testing.running.cases import each_of
+
+NOON = 1_774_526_400
+MINUTE = 60
+DAY = "2026-03-26"
+
+_numbers = count()
+
+
+def event(seconds: float = 0, **members: Any) -> AuditEvent:
+    """Return a read of a Patient, `seconds` after noon, or another event."""
+    given: dict[str, Any] = {
+        "interaction": "read", "type": "Patient", "patient": "4", "client_id": "ward", "subject": "ward",
+        "service": "fhir_reader",
+    }  # fmt: skip
+    event_id = new_event_id(NOON + seconds, lambda: f"{next(_numbers):032x}")
+    return AuditEvent(id=event_id, action=Action.READ, **{**given, **members})
+
+
+@dataclass
+class Kept:
+    """Events that are kept somewhere, newest first."""
+
+    events: Sequence[Recorded]
+
+    def of_patient(self, patient: str, days: Sequence[str]) -> Iterable[Recorded]:
+        """Return the events of a patient."""
+        assert days == [DAY]
+        return [each for each in self.events if each.event is None or each.event.patient == patient]
+
+
+def report(*events: AuditEvent, forged: Sequence[str] = (), client_id: str = "") -> DisclosureReport:
+    kept = [*(Recorded(each.id, each) for each in reversed(events)), *(Recorded(each, None) for each in forged)]
+    return report_disclosures(Kept(kept), "4", [DAY], client_id)
+
+
+def test_requests_that_follow_each_other_within_fifteen_minutes_are_one_visit() -> None:
+    first, second, last = event(0), event(15 * MINUTE), event(30 * MINUTE + 0.001)
+
+    later, earlier = report(first, second, last).visits
+
+    assert (earlier.events, later.events) == ((first, second), (last,))
+    assert (earlier.first_at, earlier.last_at, earlier.requests) == (first.at, second.at, 2)
+
+
+def test_each_client_and_each_subject_has_visits_of_its_own_newest_first() -> None:
+    one, clinic, two = event(0), event(1, client_id="clinic"), event(2, subject="another")
+    again = event(3)
+
+    assert [each.events for each in report(one, clinic, two, again).visits] == [(one, again), (two,), (clinic,)]
+    assert [each.client_id for each in report(one, clinic, two, again, client_id="clinic").visits] == ["clinic"]
+
+
+def test_what_was_refused_or_failed_is_apart_with_its_reasons() -> None:
+    seen = event(0)
+    refused = [event(second, outcome=Outcome.REFUSED, why="scope", status=403) for second in (1, 2)]
+    failed = event(3, outcome=Outcome.FAILED, why="error", status=503, interaction="create", type="Condition")
+
+    found = report(seen, *refused, failed)
+
+    assert [each.events for each in found.visits] == [(seen,)]
+    (apart,) = found.refusals
+    assert apart.reasons == "error 503, scope 403 ×2"
+    assert apart.seen == "asked for create Condition; read Patient ×2"
+    assert found.visits[0].reasons == ""
+    assert found.lines == (*found.visits, *found.refusals)
+
+
+@each_of(
+    ("members", "told"),
+    [
+        ({"interaction": "vread"}, "read Patient"),
+        ({"interaction": "search-type", "type": "Observation"}, "read Observation"),
+        ({"interaction": "history-instance", "type": "Condition", "ids": ("Condition/7",)}, "read Condition"),
+        ({"interaction": "operation", "ids": ("Patient/4",)}, "read $everything"),
+        ({"interaction": "operation", "type": "Condition", "service": "record_writer"}, "validated Condition"),
+        ({"interaction": "create", "ids": ("Condition/7/_history/1",)}, "created Condition/7"),
+        ({"interaction": "patch", "ids": ("Condition/7/_history/2",)}, "changed Condition/7"),
+        ({"interaction": "delete", "ids": ("Condition/7/_history/3",)}, "deleted Condition/7"),
+        ({"interaction": "transaction", "ids": ("A/1/_history/1", "B/2/_history/1")}, "wrote A/1, B/2"),
+        # A conditional create that found its match made nothing.
+        ({"interaction": "create", "ids": ("Patient/4",)}, "found for create Patient"),
+        ({"interaction": "update", "ids": ("Patient/4",)}, "found for update Patient"),
+        ({"interaction": "load", "type": "", "service": "cli"}, "load"),
+    ],
+)
+def test_a_request_is_told_by_what_it_did(members: dict[str, Any], told: str) -> None:
+    (visit,) = report(event(**members)).visits
+
+    assert visit.seen == told
+
+
+def test_what_was_done_more_than_once_in_a_visit_is_counted() -> None:
+    reads = [event(second, type="Observation") for second in range(3)]
+    written = event(4, interaction="create", type="Condition", ids=("Condition/7/_history/1",))
+
+    (visit,) = report(event(), *reads, written).visits
+
+    assert visit.seen == "created Condition/7; read Observation ×3, Patient"
+
+
+def test_a_visit_has_the_newest_name_of_its_client() -> None:
+    (visit,) = report(event(0, client_name="Old"), event(1, client_name="New"), event(2)).visits
+
+    assert visit.client_name == "New"
+    assert report(event(0)).visits[0].client_name == ""
+
+
+def test_a_visit_is_as_archived_unless_the_archive_says_something_of_its_events() -> None:
+    first, last = event(0), event(1)
+    (visit,) = report(first, last).visits
+
+    def verdict(waiting: Sequence[str] = (), *findings: Finding) -> str:
+        return visit.archive_verdict([Verdict(DAY, 2, 0, frozenset(waiting), 0, findings)])
+
+    assert verdict() == "as archived"
+    assert verdict(["another"], Finding("another", Fault.CHANGED)) == "as archived"
+    assert verdict([last.id]) == "not archived yet"
+    faults = (Finding(first.id, Fault.CHANGED), Finding(last.id, Fault.ADDED))
+    assert verdict([last.id], *faults) == "added, changed"
+
+
+def test_what_this_service_did_not_write_is_named_and_in_no_visit() -> None:
+    found = report(event(), forged=["x"])
+
+    assert (len(found.visits), found.refusals, found.forged) == (1, (), ("x",))

@@ -1,0 +1,163 @@
+"""Report who saw a patient's record, a line for each visit instead of each request (`audit.md`, Visits)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Protocol
+
+from careconnect.audit.event import AuditEvent, Outcome
+
+if TYPE_CHECKING:
+    from audit_archiver.verify_day import Verdict
+    from careconnect_admin.audit_trail.read_events import Recorded
+
+VISIT_MINUTES: Final = 15
+"""A request that comes later than this after the client's last one begins another visit."""
+
+AS_ARCHIVED: Final = "as archived"
+NOT_ARCHIVED_YET: Final = "not archived yet"
+
+_VISIT_MILLISECONDS: Final = VISIT_MINUTES * 60_000
+_READS: Final = frozenset({"read", "vread", "history-instance", "search-type"})
+_WRITES: Final = {
+    "create": "created",
+    "update": "changed",
+    "patch": "changed",
+    "delete": "deleted",
+    "transaction": "wrote",
+}
+_OPERATION: Final = "operation"
+_EVERYTHING_BY: Final = "fhir_reader"
+_VERSION: Final = "/_history/"
+
+
+class PatientEvents(Protocol):
+    """What answers a report: the audit trail's table, or whatever else keeps its events."""
+
+    def of_patient(self, patient: str, days: Sequence[str]) -> "Iterable[Recorded]":
+        """Return a patient's events of consecutive days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The requests of one client for one subject that follow each other closely, the first one first."""
+
+    events: tuple[AuditEvent, ...]
+
+    @property
+    def client_id(self) -> str:
+        """The client's id, or an operator's principal; empty if unknown."""
+        return self.events[-1].client_id
+
+    @property
+    def first_at(self) -> int:
+        """The time of the first request, in epoch milliseconds."""
+        return self.events[0].at
+
+    @property
+    def last_at(self) -> int:
+        """The time of the last request, in epoch milliseconds."""
+        return self.events[-1].at
+
+    @property
+    def client_name(self) -> str:
+        """The client's name at the last request that has it; empty if none has."""
+        return next((each.client_name for each in reversed(self.events) if each.client_name), "")
+
+    @property
+    def requests(self) -> int:
+        """The number of requests; each entry of a batch is one."""
+        return len(self.events)
+
+    @property
+    def seen(self) -> str:
+        """What was read and written: `read Observation ×3, Patient; created Condition/7`."""
+        deeds: dict[str, Counter[str]] = defaultdict(Counter)
+        for event in self.events:
+            for verb, what in _deeds(event):
+                deeds[verb][what] += 1
+        return "; ".join(f"{verb} {_listed(counted)}".strip() for verb, counted in sorted(deeds.items()))
+
+    @property
+    def reasons(self) -> str:
+        """Why requests were refused or failed: `compartment 403, error 503`; empty if none was."""
+        reasons = Counter(f"{each.why} {each.status or ''}".strip() for each in self.events if each.why or each.status)
+        return _listed(reasons)
+
+    def archive_verdict(self, verdicts: "Iterable[Verdict]") -> str:
+        """Return the faults of the visit's events in the verdicts, else whether all of them are archived."""
+        ids = {each.id for each in self.events}
+        verdicts = tuple(verdicts)
+        faults = sorted({str(finding.fault) for each in verdicts for finding in each.findings if finding.id in ids})
+        if faults:
+            return ", ".join(faults)
+        return NOT_ARCHIVED_YET if any(ids & each.not_archived for each in verdicts) else AS_ARCHIVED
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureReport:
+    """A patient's visits, newest first, and apart from them what was refused or failed, which showed nothing.
+
+    `forged` are the ids of items that this service did not write.
+    """
+
+    visits: tuple[Visit, ...]
+    refusals: tuple[Visit, ...]
+    forged: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[Visit, ...]:
+        """The visits, then the refusals."""
+        return self.visits + self.refusals
+
+
+def report_disclosures(
+    trail: PatientEvents, patient: str, days: Sequence[str], client_id: str = ""
+) -> DisclosureReport:
+    """Return who saw a patient's record on consecutive days; `client_id` limits it to one client."""
+    found = list(trail.of_patient(patient, days))
+    events = [each.event for each in found if each.event and client_id in ("", each.event.client_id)]
+    return DisclosureReport(
+        _visits(each for each in events if each.outcome == Outcome.ALLOWED),
+        _visits(each for each in events if each.outcome != Outcome.ALLOWED),
+        tuple(each.id for each in found if each.event is None),
+    )
+
+
+def _visits(events: Iterable[AuditEvent]) -> tuple[Visit, ...]:
+    of_one: dict[tuple[str, str], list[AuditEvent]] = defaultdict(list)
+    for event in sorted(events, key=lambda each: each.id):
+        of_one[event.client_id, event.subject].append(event)
+    visits = [Visit(tuple(each)) for own in of_one.values() for each in _apart(own)]
+    return tuple(sorted(visits, key=lambda each: (each.last_at, each.events[-1].id), reverse=True))
+
+
+def _apart(events: Sequence[AuditEvent]) -> Iterable[Sequence[AuditEvent]]:
+    """Yield the events of one client in parts, which end where it paused for longer than a visit does."""
+    begin = 0
+    for number, (former, later) in enumerate(pairwise(events), start=1):
+        if later.at - former.at > _VISIT_MILLISECONDS:
+            yield events[begin:number]
+            begin = number
+    yield events[begin:]
+
+
+def _deeds(event: AuditEvent) -> Collection[tuple[str, str]]:
+    """Return what a request did, each a verb and what it was done to."""
+    if event.interaction in _READS:
+        return (("read", event.type),)
+    if event.interaction == _OPERATION:
+        return (("read", "$everything"),) if event.service == _EVERYTHING_BY else (("validated", event.type),)
+    verb = _WRITES.get(event.interaction)
+    if verb is None:
+        return ((event.interaction, event.type),)
+    if event.outcome != Outcome.ALLOWED:
+        return ((f"asked for {event.interaction}", event.type),)
+    written = tuple(each.partition(_VERSION)[0] for each in event.ids if _VERSION in each)
+    # Without a version nothing was written: a conditional create found its match, or an update changed nothing.
+    return tuple((verb, each) for each in written) or ((f"found for {event.interaction}", event.type),)
+
+
+def _listed(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{what} ×{count}" if count > 1 else what for what, count in sorted(counted.items()))

@@ -1,0 +1,93 @@
+"""The disclosure report for people, as CSV and as JSON."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect_admin.commands.audit_lines import instant
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.terminal import say
+
+if TYPE_CHECKING:
+    from audit_archiver.verify_day import Verdict
+    from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, Visit
+
+_COLUMNS: Final = ("outcome", "from", "to", "client id", "client", "requests", "archive", "what", "why")
+_VISIT: Final = ("from", "to", "client", "requests", "archive", "what")
+_REFUSAL: Final = (*_VISIT, "why")
+_FORMULA: Final = ("=", "+", "-", "@")
+
+
+def print_report(
+    report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str], *, title: str
+) -> None:
+    """Print the visits, then what was refused or failed; `names` by client id are for events without one."""
+    sections = (
+        ("Visits", "No visit", _VISIT, report.visits),
+        ("Refused or failed, so nothing was shown", "Nothing was refused", _REFUSAL, report.refusals),
+    )
+    say(title)
+    for heading, none, columns, visits in sections:
+        say("", heading if visits else none)
+        if visits:
+            rows = [_people(_cells(each, verdicts, names)) for each in visits]
+            print_table(columns, [[row[column] for column in columns] for row in rows])
+
+
+def csv_lines(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> list[str]:
+    """Return the lines of a CSV with a heading: the visits, then what was refused or failed."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in _rows(report, verdicts, names):
+        writer.writerow([_plain(row[column]) for column in _COLUMNS])
+    return written.getvalue().removesuffix("\n").split("\n")
+
+
+def json_report(
+    report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the rows of the CSV as objects without empty members, each with the ids of its events."""
+    rows = zip(_rows(report, verdicts, names), report.lines, strict=True)
+    return [
+        {
+            **{name.replace(" ", "_"): text for name, text in row.items() if text},
+            "requests": visit.requests,
+            "events": [each.id for each in visit.events],
+        }
+        for row, visit in rows
+    ]
+
+
+def _rows(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> list[dict[str, str]]:
+    return [
+        {"outcome": outcome, **_cells(each, verdicts, names)}
+        for outcome, visits in (("allowed", report.visits), ("refused", report.refusals))
+        for each in visits
+    ]
+
+
+def _cells(visit: "Visit", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "from": instant(visit.first_at),
+        "to": instant(visit.last_at),
+        "client id": visit.client_id,
+        "client": visit.client_name or names.get(visit.client_id, ""),
+        "requests": str(visit.requests),
+        "archive": visit.archive_verdict(verdicts),
+        "what": visit.seen,
+        "why": visit.reasons,
+    }
+
+
+def _people(cells: Mapping[str, str]) -> dict[str, str]:
+    """Return the cells with times in whole seconds, and the client's name before its id."""
+    name, client_id = cells["client"], cells["client id"]
+    times = {end: f"{cells[end][:19]}Z" for end in ("from", "to")}
+    return {**cells, **times, "client": f"{name} ({client_id})" if name else client_id or "not known"}
+
+
+def _plain(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
