@@ -7,6 +7,7 @@ import typer
 from careconnect import __version__
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.commands import keys as keys_command
+from careconnect_admin.commands import versions as versions_command
 from careconnect_admin.commands.client import clients as clients_command
 from careconnect_admin.commands.deploy import EXTRA_OPTIONS, deploy
 from careconnect_admin.commands.destroy import destroy
@@ -51,6 +52,7 @@ app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)
 app.add_typer(patients_app)
 app.add_typer(tokens_app)
+app.add_typer(versions_command.app)
 
 
 def _print_version(wanted: bool) -> None:
