@@ -75,6 +75,7 @@ def test_the_alarm_has_a_runbook_and_someone_to_tell(name: str) -> None:
     runbook = re.search(r"See docs/alarms\.md, ([a-z ]+)\.$", _ALARMS[name]["AlarmDescription"])
 
     assert runbook is not None
+    assert _ALARMS[name]["AlarmDescription"].startswith(("Urgent: ", "Today: ", "Notice: "))
     assert f"\n## {runbook[1].capitalize()}\n" in runbooks
     assert f"`{name.removesuffix('Alarm')}`" in runbooks
     assert _ALARMS[name]["AlarmActions"] == _ALARMS[name]["OKActions"] != []

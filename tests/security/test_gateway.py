@@ -54,7 +54,7 @@ _KEY = "arn:aws:kms:eu-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-123456789
         (_key_event("UpdateAlias", aliasName="alias/careconnect-signing-current", targetKeyId=_KEY), True),
         (_key_event("CreateAlias", aliasName="alias/careconnect-signing-next", targetKeyId=_KEY), True),
         (_key_event("DeleteAlias", aliasName="alias/careconnect-signing-previous"), True),
-        (_key_event("UpdateAlias", aliasName="alias/careconnect-access-seal", targetKeyId=_KEY), True),
+        (_key_event("UpdateAlias", aliasName="alias/careconnect-access-seal", targetKeyId=_KEY), False),
         (_key_event("CreateGrant", keyId=_KEY, operations=["GenerateMac"]), True),
         (_key_event("UpdateAlias", aliasName="alias/another", targetKeyId=_KEY), False),
         (_key_event("CreateGrant", keyId=_KEY, operations=["Encrypt", "Decrypt"]), False),

@@ -29,7 +29,10 @@ _LEFT_OUT: Final = frozenset(
 )
 
 _RUNBOOK: Final = re.compile(r"See docs/alarms\.md, ([\w ]+)\.")
+_SEVERITY: Final = re.compile(r"(Urgent|Today|Notice): ")
 _STATES: Final = {"ALARM": "ALARM", "INSUFFICIENT_DATA": "no data", "OK": "ok"}
+# Not ServerErrors, which undoes a gradual deployment.
+_TESTED: Final = "LatencyAlarm"
 
 
 @on_stack
@@ -93,11 +96,23 @@ def _as_json(line: "LogLine") -> str:
 
 
 @on_stack
-def alarms(target: "StackTarget", as_json: JsonOption = False) -> None:
-    """List the alarms with their runbooks, active alarms first."""
+def alarms(
+    target: "StackTarget",
+    action: Annotated[
+        str, typer.Argument(metavar="[test]", help="Raise one alarm, to see that it reaches someone.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the alarms with their runbooks, active alarms first; or test that they reach someone."""
     from careconnect_admin.stack.resources import stack_resources
 
-    names = sorted(stack_resources(target, "AWS::CloudWatch::Alarm").values())
+    if action not in ("", "test"):
+        raise OperatorError("give nothing, which lists the alarms, or test")
+    resources = stack_resources(target, "AWS::CloudWatch::Alarm")
+    if action == "test":
+        _raise_one(target, resources.get(_TESTED, ""))
+        return
+    names = sorted(resources.values())
     # A stack has fewer alarms than the 100 of one response. Without names all alarms of the account would be returned.
     found = (
         target.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"] if names else []
@@ -109,17 +124,34 @@ def alarms(target: "StackTarget", as_json: JsonOption = False) -> None:
         say_json(shown)
         return
     rows = [
-        (each["alarm"], _STATES[each["state"]], each["since"], each["runbook"], each["raised_when"]) for each in shown
+        (each["alarm"], _STATES[each["state"]], each["severity"], each["since"], each["runbook"], each["raised_when"])
+        for each in shown
     ]
-    print_table(("alarm", "state", "since", "runbook", "raised when"), rows)
+    print_table(("alarm", "state", "severity", "since", "runbook", "raised when"), rows)
+
+
+def _raise_one(target: "StackTarget", name: str) -> None:
+    """Set an alarm's state, which CloudWatch corrects at its next evaluation; raises `OperatorError`."""
+    cloudwatch = target.client("cloudwatch")
+    found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] if name else []
+    if not found or not found[0]["AlarmActions"]:
+        raise OperatorError("nobody is told of alarms: deploy with AlarmEmail or AlarmTopicArn")
+    cloudwatch.set_alarm_state(
+        AlarmName=name, StateValue="ALARM", StateReason="A test: an operator ran `careconnect alarms test`."
+    )
+    say(f"Raised {name}: a message of it has to arrive within a minute, and one that it is over within five")
+    remark("careconnect: nothing arrives? AWS sends nothing to an address whose owner has not confirmed its link")
 
 
 def _alarm(alarm: dict[str, Any], stack: str) -> dict[str, str]:
     description = alarm.get("AlarmDescription", "")
+    severity = _SEVERITY.match(description)
+    description = description[severity.end() :] if severity else description
     runbook = _RUNBOOK.search(description)
     return {
         "alarm": alarm["AlarmName"].removeprefix(f"{stack}-"),
         "state": alarm["StateValue"],
+        "severity": severity[1].lower() if severity else "",
         "since": alarm["StateUpdatedTimestamp"].astimezone(UTC).isoformat(timespec="seconds"),
         "runbook": f"docs/alarms.md#{runbook[1].replace(' ', '-')}" if runbook else "",
         "raised_when": description[: runbook.start()].strip() if runbook else description,

@@ -208,14 +208,15 @@ def test_following_goes_on_until_it_is_interrupted(aws: Aws, run: Run, monkeypat
 def rings(aws: Aws) -> None:
     """Have three alarms of the stack, one of which rings, and one of another stack."""
     for name, description in (
-        ("careconnect-Latency", "Answers take over 3 s. See docs/alarms.md, latency."),
-        ("careconnect-KeyChanges", "A key was changed. See docs/alarms.md, key changes."),
+        ("careconnect-Latency", "Today: Answers take over 3 s. See docs/alarms.md, latency."),
+        ("careconnect-KeyChanges", "Urgent: A key was changed. See docs/alarms.md, key changes."),
         ("careconnect-SigningFailed", "KMS does not sign."),
         ("careconnect-2-Latency", "Another stack's."),
     ):
         aws.cloudwatch.put_metric_alarm(
             AlarmName=name,
             AlarmDescription=description,
+            AlarmActions=["arn:aws:sns:eu-west-2:123456789012:alarms"] if name == "careconnect-Latency" else [],
             Namespace="x",
             MetricName="y",
             Statistic="Sum",
@@ -237,8 +238,28 @@ def test_alarms_of_this_stack_are_listed_with_their_runbooks_those_that_ring_fir
         ("Latency", "OK", "docs/alarms.md#latency", "Answers take over 3 s."),
     ]
     table = run("alarms").stdout.splitlines()
-    assert table[0].split() == ["alarm", "state", "since", "runbook", "raised", "when"]
-    assert table[2].split()[:2] == ["KeyChanges", "ok"]
+    assert table[0].split() == ["alarm", "state", "severity", "since", "runbook", "raised", "when"]
+    assert table[2].split()[:3] == ["KeyChanges", "ok", "urgent"]
+    assert [each["severity"] for each in shown] == ["", "urgent", "today"]
+
+
+@pytest.mark.usefixtures("rings")
+def test_a_test_raises_an_alarm_that_tells_someone_and_no_other(aws: Aws, run: Run) -> None:
+    result = run("alarms", "test")
+
+    states = {each["AlarmName"]: each["StateValue"] for each in aws.cloudwatch.describe_alarms()["MetricAlarms"]}
+    assert result.exit_code == 0
+    assert states["careconnect-Latency"] == "ALARM"
+    assert (states["careconnect-KeyChanges"], states["careconnect-2-Latency"]) == ("OK", "OK")
+
+
+def test_a_test_of_alarms_that_tell_nobody_says_so(aws: Aws, run: Run, rings: None) -> None:
+    aws.cloudwatch.delete_alarms(AlarmNames=["careconnect-Latency"])
+    result = run("alarms", "test")
+
+    assert result.exit_code == 1
+    assert "nobody is told of alarms: deploy with AlarmEmail or AlarmTopicArn" in result.stderr
+    assert "give nothing, which lists the alarms, or test" in run("alarms", "tset").stderr
 
 
 def test_a_stack_without_alarms_lists_none_of_others(aws: Aws, run: Run, rings: None) -> None:
