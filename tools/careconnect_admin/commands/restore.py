@@ -84,6 +84,9 @@ def _restore(target: "StackTarget", record: "OperatorEvents", to: str) -> None:
     from careconnect_admin.stack.restored_tables import suffix_of
 
     instant = point_in_time(to)
+    endpoint = target.client("dynamodb").meta.endpoint_url
+    if ".amazonaws.com" not in endpoint:
+        remark(f"careconnect: {endpoint} is not AWS: an emulator may ignore the time, and restore what is there now")
     with working("Restoring") as show:
         report = record.done(
             RESTORE,

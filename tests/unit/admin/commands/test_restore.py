@@ -66,6 +66,17 @@ def changed(stack: Restorable) -> None:
     assert stack.writer.delete("Observation/o1").status == 204
 
 
+def test_an_emulator_is_not_trusted_with_the_time(stack: Restorable, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = "is not AWS: an emulator may ignore the time, and restore what is there now"
+    told = run("--to", TIME)
+    monkeypatch.setattr(stack.reader.client.meta, "_endpoint_url", "http://127.0.0.1:4566")
+    warned = run("--to", TIME)
+
+    assert (told.exit_code, warned.exit_code) == (0, 0)
+    assert warning not in told.stderr
+    assert f"http://127.0.0.1:4566 {warning}" in warned.stderr
+
+
 def test_the_four_steps_and_their_events(stack: Restorable, run: Run, trail: StoredEvents) -> None:
     restored = run("--to", TIME)
     assert (restored.exit_code, restored.stdout) == (
