@@ -188,7 +188,8 @@ def is_personal(type_name: str, name: str) -> bool:
     served = resource_type(type_name)
     if served is None or not served.has_patients:
         return False
-    return any(each.value == LEFT_OUT for each in audit_query(served, [(name, "any")], FHIR_PATH).parameters)
+    # An id and a truth: in another form each value of some parameters is left out.
+    return any(each.value == LEFT_OUT for each in audit_query(served, [(name, "true")], FHIR_PATH).parameters)
 
 
 def test_l_no_url_of_a_search_in_the_collection_or_the_reference_holds_what_names_a_person() -> None:
