@@ -84,7 +84,7 @@ test("a personal value is not shown, and neither is a cursor or another token of
 });
 
 test("writes are told by what they did", () => {
-  const sentences = ["create", "update", "patch", "delete", "history-instance", "unheard-of"].map((each) => told(each, [resource("Condition/1")]));
+  const sentences = ["create", "update", "patch", "delete", "history-instance", "unheard-of"].map((each) => told(each, [resource("Condition/1/_history/2")]));
   assert.deepEqual(sentences, [
     "explorer added a problem",
     "explorer changed a problem",
@@ -93,6 +93,16 @@ test("writes are told by what they did", () => {
     "explorer read all versions of a problem",
     "explorer unheard-of a problem",
   ]);
+});
+
+test("audit.md: a write that made no version is not told as one", () => {
+  const match = [OF_PATIENT, query("Patient?identifier=***")];
+  assert.equal(told("create", match), "explorer found, and did not add, the patient’s details");
+  assert.equal(told("create", [...match, resource("Patient/4/_history/1")]), "explorer added the patient’s details");
+  const unchanged = ["update", "patch"].map((each) => told(each, [OF_PATIENT, resource("Condition/1")]));
+  assert.deepEqual(unchanged, Array(2).fill("explorer found, and did not change, a problem"));
+  const refused = told("create", match, { outcome: "4", outcomeDesc: "scope" });
+  assert.equal(refused, "explorer was refused: the patient’s details (no scope for it)");
 });
 
 test("audit.md: a refusal says why, in words, and a cause without any in its own", () => {

@@ -70,7 +70,8 @@ export function accessOf(event: AuditEvent): Access {
   const who = agent?.name ? shortName(agent.name) : clientId;
   const outcome = OUTCOMES[event.outcome ?? ""] ?? "not known";
   const asked = askedOf(event.entity ?? []);
-  const about = objectOf(code, asked);
+  const madeVersion = (event.entity ?? []).some((each) => each.reference?.reference?.includes("/_history/"));
+  const about = objectOf(code, asked, madeVersion);
   return {
     id: event.id ?? "",
     at: event.recorded ?? "",

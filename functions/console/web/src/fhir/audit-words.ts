@@ -30,14 +30,21 @@ const VERBS: Readonly<Record<string, string>> = {
   delete: "deleted",
 };
 
+/** The verbs of writes that made no version: a conditional create found its match, an update what was there already. */
+const UNWRITTEN: Readonly<Record<string, string>> = {
+  create: "found, and did not add,",
+  update: "found, and did not change,",
+  patch: "found, and did not change,",
+};
+
 /** Returns who did it, at the beginning of a sentence. */
 export function subjectOf(who: string): string {
   return who || "A client that is not known";
 }
 
 /** Returns what was done and to what; `asked` is the request below the base, with a search's query. */
-export function objectOf(code: string, asked: string): { readonly verb: string; readonly object: string } {
-  const verb = VERBS[code] ?? (code || "did");
+export function objectOf(code: string, asked: string, madeVersion: boolean): { readonly verb: string; readonly object: string } {
+  const verb = (madeVersion ? undefined : UNWRITTEN[code]) ?? VERBS[code] ?? (code || "did");
   if (code === "operation") return { verb, object: "the whole record" };
   const [path = "", query = ""] = asked.split(/\?(.*)/s);
   if (code !== "search-type") return { verb, object: listed(path.split(", ").map((each) => nounOf(typeIn(each))[0])) };
