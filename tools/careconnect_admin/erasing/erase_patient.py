@@ -26,7 +26,7 @@ from careconnect.search.values import SearchValueError
 from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, resource_key
-from careconnect_admin.erasing.survey import Survey, items_of, survey
+from careconnect_admin.erasing.survey import Survey, items_of, own_patients, survey
 from careconnect_admin.erasing.tombstones import ERASED, forgotten, is_former, tombstone
 from careconnect_admin.erasing.unlink import unlinked
 from careconnect_admin.errors import OperatorError, OtherFormatError
@@ -130,9 +130,10 @@ class Erasure:
             target = _target(key)
             body = self._item(target, JSON_ITEM)
             # One that a multi-step write holds is unlinked in the next round.
-            if body is not None and TXN not in body and "body" in body:
+            if body is not None and TXN not in body and "body" in body and self._patient not in patients_of(body):
                 self._read_versions[key] = int(body["version"]["N"])
-                resource = unlinked(parse_json(body["body"]["S"]), targets, base_url=self._base_url)
+                others = set(targets) - own_patients(body)
+                resource = unlinked(parse_json(body["body"]["S"]), others, base_url=self._base_url)
                 requests.append(LoadRequest(target, resource))
         self._written(self._unlinker, requests, "Unlinking")
 

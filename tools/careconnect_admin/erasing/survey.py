@@ -22,7 +22,7 @@ _OF_HIS: Final = {
 }
 _REFERRING: Final = {
     "FilterExpression": "sk = :index AND (targets <> :none OR attribute_exists(#prev))",
-    "ProjectionExpression": "pk, targets, #prev",
+    "ProjectionExpression": "pk, targets, patient, #prev",
     "ExpressionAttributeNames": {"#prev": PREV},
     "ExpressionAttributeValues": {":index": {"S": INDEX_ITEM}, ":none": {"S": "[]"}},
 }
@@ -80,9 +80,19 @@ def survey(tables: RecordTables, patient: str) -> Survey:
 
 
 def _targets(item: Item) -> set[str]:
-    """Return what a resource refers to, and before a multi-step write did."""
-    records = (item, item.get(PREV, {}).get("M", {}))
-    return {target for each in records if "targets" in each for target in json.loads(each["targets"]["S"])}
+    """Return what a resource refers to, and before a multi-step write did, but for the patient in whose record it is.
+
+    A resource goes with that patient.
+    """
+    records = [each for each in (item, item.get(PREV, {}).get("M", {})) if "targets" in each]
+    return {target for each in records for target in json.loads(each["targets"]["S"])}.difference(
+        *(own_patients(each) for each in records)
+    )
+
+
+def own_patients(item: Item) -> set[str]:
+    """Return the keys of the patients in whose records a version is."""
+    return {resource_key(PATIENT.name, each) for each in patients_of(item)}
 
 
 def _items(tables: RecordTables, **request: Any) -> Iterator[Item]:

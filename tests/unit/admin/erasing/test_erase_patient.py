@@ -226,6 +226,22 @@ def test_a_write_that_comes_between_is_not_lost(writer: Writer) -> None:
     assert (found["comment"], found["performer"]) == ("meanwhile", [{"display": "his father"}])
 
 
+def test_what_comes_into_the_record_between_two_scans_goes_with_it(writer: Writer) -> None:
+    scans: list[str] = []
+
+    def write(name: str) -> None:
+        scans.extend([name] if name == "Scan" else [])
+        # Whose it is has been read, and what it refers to has not.
+        if len(scans) == 3 and name == "Scan":
+            assert writer.update(his("unrelated")).status == 200
+
+    writer.faults.append(write)
+    erasure(writer).erase(HIM, unlink=True)
+
+    assert writer.reader.get("Observation/unrelated").status == 410
+    assert left_of_him(writer) == []
+
+
 def test_nothing_can_be_added_to_the_record_of_one_who_is_erased(writer: Writer) -> None:
     answers: list[int] = []
 
