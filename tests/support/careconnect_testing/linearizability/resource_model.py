@@ -28,6 +28,8 @@ class Interaction(StrEnum):
     DELETE = "delete"
     READ = "read"
     VREAD = "vread"
+    ERASE = "erase"
+    """An operator's: a deletion, also of what is deleted. The versions before are as they were for this model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ def _written(versions: Versions, name: str, request: ResourceRequest) -> tuple[R
         # A plain create, and a condition that a deleted resource does not meet, get another id.
         found = current is not None and request.conditional
         return ResourceAnswer(200 if found else _IMPOSSIBLE, len(versions), current), versions
+    if name == Interaction.ERASE:
+        return ResourceAnswer(204, len(versions) + 1), (*versions, None)
     if current is None and name == Interaction.DELETE:
         return ResourceAnswer(204), versions
     if current is None and name == Interaction.PATCH:

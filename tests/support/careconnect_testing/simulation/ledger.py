@@ -17,6 +17,9 @@ BUNDLES: Final = ("bundle", "batch")
 OPERATOR_TASK: Final = "restore"
 """The task of what an operator's restore writes."""
 
+ERASER_TASK: Final = "erase"
+"""The task of what an operator's erasure writes: tombstones, and versions without references."""
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -80,6 +83,8 @@ class Ledger:
     """Clients that were disabled, by the place of it."""
     was_closed: bool = False
     """Whether tables were out of service, as in a restore and a reindex."""
+    erased: dict[str, int] = field(default_factory=dict)
+    """Patients whose erasure has begun, by the place of it."""
     place: int = 0
 
     def next_place(self) -> int:
@@ -92,8 +97,15 @@ class Ledger:
         return next((each for each in reversed(self.commits.get(key, ())) if each.place <= place), None)
 
     def patients_before(self, key: str, version: int) -> set[str]:
-        """Return the patients in whose record a resource was before a version."""
-        return {patient for each in self.commits.get(key, ())[: version - 1] for patient in each.patients}
+        """Return the patients in whose record a resource was before a version, without those who are erased."""
+        before = {patient for each in self.commits.get(key, ())[: version - 1] for patient in each.patients}
+        return before - self.erased.keys()
+
+    def is_erased(self, key: str, version: int, place: int) -> bool:
+        """Return True if a version may have been erased at a place."""
+        commits = self.commits.get(key, ())
+        patients = commits[version - 1].patients if 0 < version <= len(commits) else ()
+        return any(self.erased.get(patient, place) < place for patient in patients)
 
 
 def parts_of(batch: Exchange) -> Iterator[Exchange]:

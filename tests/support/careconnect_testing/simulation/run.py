@@ -12,6 +12,7 @@ from careconnect_testing.simulation.actors.plan import ACTORS, BOUND, Line, Plan
 from careconnect_testing.simulation.ledger import Exchange, Ledger
 from careconnect_testing.simulation.promises.access import Access
 from careconnect_testing.simulation.promises.answers import Answers
+from careconnect_testing.simulation.promises.erased import check_erased
 from careconnect_testing.simulation.promises.identity import check_identity
 from careconnect_testing.simulation.promises.linear import check_histories
 from careconnect_testing.simulation.promises.quota import Charges
@@ -133,9 +134,12 @@ class _World:
         self.system.aws.fail_no_more()
         scheduler.spawn("recovery", self._recover)
         scheduler.run()
+        scheduler.spawn("operator", self.operator.finish_erasures)
+        scheduler.run()
         self._rest()
         self._check_errors()
         check_store(self.system.aws.database, self.system.names)
+        check_erased(self.system.aws.database, self.ledger)
         self._trail.check()
         self._access.check()
         self.charges.check(self.system.aws.database, self.system, self.operator.spent)

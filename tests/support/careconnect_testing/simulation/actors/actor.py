@@ -26,7 +26,9 @@ ATTEMPTS: Final = 3
 _EXPIRED: Final = 600.0
 """Seconds of a wait during which DynamoDB may delete expired items."""
 
-_SAFE_TO_REPEAT: Final = frozenset({"put", "name", "put-big", "put-where", "delete", "delete-where", "create-if-none"})
+_SAFE_TO_REPEAT: Final = frozenset(
+    {"put", "refer", "name", "put-big", "put-where", "delete", "delete-where", "create-if-none"}
+)
 
 
 @dataclass
@@ -73,6 +75,14 @@ class Actor:
         text = word if content == "new" else "same"
         codes = CODES_OF.get(key.removeprefix("Patient/"), ())
         self._write(step, "PUT", key, body_of(key, text, subject, codes), **self._match(key, match))
+
+    def _refer(self, step: Step, word: str, key: str, subject: str, whom: str) -> None:
+        """Let an observation refer to another's record."""
+        target = whom if "/" in whom else f"Patient/{whom}"
+        element: Any = {"related": [{"target": {"reference": target}}]}
+        if target.startswith("Patient/"):
+            element = {"performer": [{"reference": target, "display": "somebody"}]}
+        self._write(step, "PUT", key, body_of(key, word, subject) | element)
 
     def _name(self, step: Step, word: str, key: str, code: str) -> None:
         """Give a patient an identifier."""
@@ -228,6 +238,9 @@ class Actor:
 
     def _load(self, _step: Step, word: str, key: str) -> None:
         self.operator.load(key, body_of(key, word, "", CODES_OF.get(key.removeprefix("Patient/"), ())))
+
+    def _erase(self, _step: Step, _word: str, patient: str, calls: str) -> None:
+        self.operator.erase(patient, int(calls))
 
     def _reindex(self, _step: Step, _word: str) -> None:
         self.operator.reindex()

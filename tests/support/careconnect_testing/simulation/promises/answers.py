@@ -23,6 +23,7 @@ _WRITES: Final[Mapping[str, frozenset[int]]] = {
     "create-if-none": frozenset({200, 201, 403, 412, 422}),
     "put": frozenset({200, 201, 403, 404, 409, 422}),
     "name": frozenset({200, 201, 403, 422}),
+    "refer": frozenset({200, 201, 403, 422}),
     "put-big": frozenset({200, 201, 403, 404, 409, 422}),
     "put-where": frozenset({200, 201, 403, 412, 422}),
     "patch": frozenset({200, 403, 404, 409, 410, 422}),

@@ -20,7 +20,7 @@ from careconnect_testing.linearizability.resource_model import (
 )
 from careconnect_testing.simulation.actors.bodies import word_of
 from careconnect_testing.simulation.actors.plan import BOUND
-from careconnect_testing.simulation.ledger import OPERATOR_TASK, Commit, Exchange, Ledger, parts_of
+from careconnect_testing.simulation.ledger import ERASER_TASK, OPERATOR_TASK, Commit, Exchange, Ledger, parts_of
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 _NAMES: Final = {
@@ -47,7 +47,7 @@ def check_histories(ledger: Ledger) -> None:
             for key in _keys_of(exchange, ledger):
                 histories[key].append(_operation(exchange))
     for key, commits in ledger.commits.items():
-        histories[key] += [_restored(each) for each in commits if each.task == OPERATOR_TASK]
+        histories[key] += [_operated(each) for each in commits if each.task in (OPERATOR_TASK, ERASER_TASK)]
     for key, history in histories.items():
         first = [
             each for each in ledger.commits.get(key, ()) if each.task == "outside" and each.place <= _begin(ledger)
@@ -71,7 +71,11 @@ def _keys_of(exchange: Exchange, ledger: Ledger) -> Iterator[str]:
         if exchange.sent.method == "DELETE":
             yield from _of_commits(exchange, ledger, _is_deletion)
         return
-    if kind in ("put", "name", "put-big", "patch", "delete", "read", "vread"):
+    if kind == "vread" and exchange.status == 410 and exchange.ended is not None:
+        key, _, version = path.partition("/_history/")
+        if ledger.is_erased(key, int(version), exchange.ended):
+            return
+    if kind in ("put", "refer", "name", "put-big", "patch", "delete", "read", "vread"):
         yield "/".join(path.split("/")[:2])
     elif kind in ("create", "create-if-none", "put-where") and exchange.status in (200, 201) and exchange.answer:
         yield exchange.answer.headers["Location"].partition("/STU3/")[2].partition("/_history/")[0]
@@ -165,11 +169,13 @@ def _has_word(commit: Commit, word: str) -> bool:
     return _word(_content(commit.content)) == word
 
 
-def _restored(commit: Commit) -> Operation:
-    """Return the operation of a version that a restore has written."""
+def _operated(commit: Commit) -> Operation:
+    """Return the operation of a version that a restore or an erasure has written."""
     name = Interaction.DELETE if commit.content is None else Interaction.UPDATE
+    if commit.content is None and commit.task == ERASER_TASK:
+        name = Interaction.ERASE
     request = ResourceRequest(content=_content(commit.content))
-    return Operation(f"restore {commit.place}", commit.place, None, name, request, None)
+    return Operation(f"{commit.task} {commit.place}", commit.place, None, name, request, None)
 
 
 def _patched(operations: Any) -> Callable[[str], str | None]:

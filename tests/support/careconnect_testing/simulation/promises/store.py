@@ -117,7 +117,8 @@ class StoredVersions:
             if kept is None or kept.get("body", {}).get("S", "") != text:
                 raise BrokenPromiseError(f"version {former} of {key} is not in the history as it was")
         patients = tuple(index.get("patient", {}).get("S", "").split())
-        former_patients = set(index.get("former_patients", {}).get("S", "").split())
+        # Who has read the resource before may still name one who is erased, and the erasure sees to it.
+        former_patients = set(index.get("former_patients", {}).get("S", "").split()) - self.ledger.erased.keys()
         if former_patients != self.ledger.patients_before(key, version).difference(patients):
             raise BrokenPromiseError(f"version {version} of {key} names {sorted(former_patients)} as former patients")
         stored = body.get("body", {}).get("S", "")

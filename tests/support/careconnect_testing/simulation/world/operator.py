@@ -17,7 +17,8 @@ from careconnect.audit.event import day_of
 from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, client_cutoff_key
 from careconnect.oauth.signing_keys import CURRENT, NEXT, PREVIOUS
-from careconnect_admin.errors import OtherFormatError
+from careconnect_admin.erasing.erase_patient import Erasure
+from careconnect_admin.errors import OperatorError, OtherFormatError
 from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.reindex import reindex
 from careconnect_admin.loading.writer import RecordWriter
@@ -29,7 +30,7 @@ from careconnect_records.multi_step.release import Release
 from careconnect_records.writes.target import Target
 from careconnect_testing.dynamodb.client import InMemoryClient
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import OPERATOR_TASK, Ledger
+from careconnect_testing.simulation.ledger import ERASER_TASK, OPERATOR_TASK, Ledger
 from careconnect_testing.simulation.world.aws import LATENCY, Aws
 from careconnect_testing.simulation.world.bucket import Bucket
 from careconnect_testing.simulation.world.names import (
@@ -51,16 +52,27 @@ _VERIFIED_AFTER: Final = 1_000.0
 """Seconds after which every event should be archived."""
 
 
-class _CommandClient:
-    """boto3's client of DynamoDB for an operator's command: others go on at each call, and none fails."""
+class _KilledError(Exception):
+    """A command was killed."""
 
-    def __init__(self, aws: Aws) -> None:
+
+class _CommandClient:
+    """boto3's client of DynamoDB for an operator's command: others go on at each call, and none fails.
+
+    The command is killed after `calls`; 0 for never.
+    """
+
+    def __init__(self, aws: Aws, calls: int = 0) -> None:
         self._aws = aws
+        self._left = calls or -1
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         """Return an operation by boto3's name."""
 
         def call(**request: Any) -> Any:
+            if self._left == 0:
+                raise _KilledError
+            self._left -= 1
             self._aws.scheduler.pause(LATENCY)
             return self._aws.done(operation, request, partial(self._aws.database.execute, operation))
 
@@ -83,6 +95,8 @@ class Operator:
     _is_rotating: bool = False
     _restores: int = 0
     _backup: Database | None = None
+    _unfinished: set[str] = field(default_factory=set)
+    """Patients who are not erased yet, though it has begun."""
 
     def disable(self, client: str) -> None:
         """Disable a client and end its tokens, as `careconnect clients disable` does."""
@@ -213,6 +227,33 @@ class Operator:
         with self._as_operator(), suppress(OtherFormatError):
             writer.write([LoadRequest(Target(type_, resource_id), resource)])
 
+    def erase(self, patient: str, calls: int = 0) -> None:
+        """Erase a patient, as `careconnect patients erase --unlink` does beside requests; killed after some `calls`."""
+        system = self.system
+        if system.is_stopped:
+            return
+        tables = RecordTables(self._client(calls), *(system.names[name] for name in OF_RESOURCES))
+        erasure = Erasure(
+            tables,
+            base_url=BASE,
+            announce=lambda _: None,
+            clock=self._utc,
+            sleep=system.scheduler.pause,
+            elapsed=self._elapsed,
+        )
+        self.ledger.erased.setdefault(patient, self.ledger.next_place())
+        self._unfinished.add(patient)
+        with self._as_operator(ERASER_TASK), suppress(_KilledError, OperatorError):
+            erasure.erase(patient, unlink=True)
+            self._unfinished.discard(patient)
+
+    def finish_erasures(self) -> None:
+        """Run the erasures again that were killed, or gave up."""
+        for patient in sorted(self._unfinished):
+            self.erase(patient)
+        if self._unfinished:
+            raise BrokenPromiseError(f"{sorted(self._unfinished)} are not erased though nobody else is at work")
+
     def reindex(self) -> None:
         """Rebuild everything from the bodies, as `careconnect reindex` does beside requests."""
         system = self.system
@@ -234,17 +275,17 @@ class Operator:
             system.is_stopped = False
         self.switched()
 
-    def _client(self) -> Any:
-        return _CommandClient(self.system.aws)
+    def _client(self, calls: int = 0) -> Any:
+        return _CommandClient(self.system.aws, calls)
 
     def _elapsed(self) -> float:
         return self.system.scheduler.now
 
     @contextmanager
-    def _as_operator(self) -> Iterator[None]:
+    def _as_operator(self, name: str = OPERATOR_TASK) -> Iterator[None]:
         """Let what is stored meanwhile be an operator's."""
         task = self.system.scheduler.current
-        former, task.name = task.name, OPERATOR_TASK
+        former, task.name = task.name, name
         try:
             yield
         finally:
