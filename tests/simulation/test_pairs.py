@@ -5,7 +5,7 @@
 
 import pytest
 
-from careconnect_testing.pairs.run import broken, generated_pair, interfering, unrecorded, unseen_pair
+from careconnect_testing.pairs.run import broken, erased_pair, generated_pair, interfering, unrecorded, unseen_pair
 from careconnect_testing.records.generated import is_long_run
 
 PAIRS = 5_000 if is_long_run() else 500
@@ -19,3 +19,8 @@ def test_what_an_answer_depends_on_is_recorded() -> None:
 @pytest.mark.generated
 def test_what_a_token_may_not_see_changes_nothing_in_its_answers() -> None:
     assert [str(each) for each in broken(range(PAIRS), unseen_pair, interfering)] == []
+
+
+@pytest.mark.generated
+def test_what_is_left_of_one_who_is_erased_tells_nothing_but_that_it_was_there() -> None:
+    assert [str(each) for each in broken(range(PAIRS), erased_pair, unrecorded)] == []

@@ -8,7 +8,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from careconnect_testing.pairs.run import broken, generated_pair, interfering, unrecorded, unseen_pair
+from careconnect_testing.pairs.run import broken, erased_pair, generated_pair, interfering, unrecorded, unseen_pair
 
 _BATCH = 5_000
 _TOLD = 10
@@ -17,7 +17,7 @@ _TOLD = 10
 def findings(first: int, end: int) -> list[str]:
     """Return what the pairs of a range of seeds break, in words."""
     found: dict[str, None] = {}
-    for pair_of, judge in ((generated_pair, unrecorded), (unseen_pair, interfering)):
+    for pair_of, judge in ((generated_pair, unrecorded), (unseen_pair, interfering), (erased_pair, unrecorded)):
         found |= dict.fromkeys(str(each) for each in broken(range(first, end), pair_of, judge))
     return list(found)
 
@@ -34,7 +34,7 @@ def main() -> int:
         ends = [min(start + _BATCH, end) for start in starts]
         found = [each for some in pool.map(findings, starts, ends) for each in some]
     seconds = time.monotonic() - begun
-    print(f"{options.pairs:,} pairs, twice, in {seconds:,.0f} s; broken: {len(found)}")
+    print(f"{options.pairs:,} pairs of three kinds, in {seconds:,.0f} s; broken: {len(found)}")
     for each in sorted(found, key=len)[:_TOLD]:
         print(f"FAILED {each}")
     return 1 if found else 0

@@ -25,6 +25,9 @@ _MOST_COUNTED: Final = 20
 _HIS: Final = re.compile(rf'"[A-Za-z]+/{HE}[12ecm]?"|"id": "{HE}[12ecm]?"')
 """A resource of his, or a reference to one."""
 _REFERRING: Final = re.compile(r"by resources of these types: ([^.]*)\.")
+_ABSENT: Final = (404, 410)
+_VERSION: Final = re.compile(r'_history/\d+|W/\\*"\d+|"versionId": "\d+|<versionId value=\\"\d+')
+_ENTRY_WITHOUT_CONTENT: Final = re.compile(r"<entry>(?:(?!</entry>|<resource>).)*</entry>", re.DOTALL)
 _NUMBERS_IN_XML: Final = re.compile(r'<total value="\d+"/>|<link><relation value="next"/><url value="[^"]*"/></link>')
 
 
@@ -53,6 +56,34 @@ def is_excepted(asked: Asked, one: Seen, other: Seen, *, is_found: bool) -> bool
         return True
     is_led = any("." in name or name.startswith("_has:") for name, _ in asked.query)
     return is_led and not _shows_him(one) and not _shows_him(other)
+
+
+def tells_of_erased(asked: Asked, one: Seen, other: Seen) -> bool:
+    """Return True for a difference that only tells that something erased was there."""
+    if asked.entries and one[0] == other[0] == 200:
+        both = _by_entry(asked, one, other)
+        return all(mine == his or tells_of_erased(each, mine, his) for each, mine, his in both)
+    if asked.method == "HEAD" and "_history" in asked.path and {one[0], other[0]} <= {200, *_ABSENT}:
+        # One of tombstones alone has no content to tell it by.
+        return True
+    return bool(_without_erased(one) == _without_erased(other))
+
+
+def _without_erased(answer: Seen) -> Any:
+    """Return an answer without the numbers of versions, with a 410 as a 404, and a history with contents alone."""
+    status, headers, body = answer
+    if status in _ABSENT:
+        return _ABSENT
+    if isinstance(body, dict) and body.get("type") == "history":
+        entries = [each for each in body.get("entry", ()) if "resource" in each]
+        body = {"entry": entries, "link": [each for each in body["link"] if each["relation"] != "next"]}
+        if not entries:
+            return _ABSENT
+    if isinstance(body, str):
+        body = _ENTRY_WITHOUT_CONTENT.sub("", _NUMBERS_IN_XML.sub("", body))
+        if '<type value="history"/>' in body and "<entry>" not in body:
+            return _ABSENT
+    return status, _VERSION.sub("", json.dumps([sorted(headers.items()), body]))
 
 
 def may_interfere(asked: Asked, one: Seen, other: Seen) -> bool:

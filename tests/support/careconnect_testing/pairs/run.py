@@ -9,7 +9,7 @@ from typing import Final
 
 from careconnect_testing.pairs.asked import AUDITORS, BOUND_TO_OTHERS, NARROW, Asked
 from careconnect_testing.pairs.compare import Seen, legible_cursors, seen
-from careconnect_testing.pairs.contract import is_excepted, may_interfere
+from careconnect_testing.pairs.contract import is_excepted, may_interfere, tells_of_erased
 from careconnect_testing.pairs.crowd import crowd_lives
 from careconnect_testing.pairs.lives import HE, MOVED, Life, lives
 from careconnect_testing.pairs.requests import generated, generated_of_crowd, shorter
@@ -33,6 +33,8 @@ class Pair:
     asked: Asked
     lives: tuple[Life, Life] = field(repr=False)
     has_crowd: bool = False
+    is_erased: bool = False
+    """Whether both stores have erased the patient."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def unrecorded(pair: Pair) -> Difference | None:
     difference = _difference(pair)
     if difference is None or difference.is_recorded:
         return None
+    if pair.is_erased and tells_of_erased(pair.asked, *difference.answers):
+        return None
     return None if is_excepted(pair.asked, *difference.answers, is_found=difference.is_found) else difference
 
 
@@ -84,18 +88,31 @@ def generated_pair(seed: int) -> Pair:
 def unseen_pair(seed: int) -> Pair:
     """Return a pair whose caller may see nothing of what differs: of another patient, or of other types."""
     random, pair = Random(seed), generated_pair(seed)
+    pair = _with_like_numbers(pair, random)
     one, other = pair.lives
-    if _moves(one) != _moves(other):
-        # Another patient's version has another number, which is not his alone.
-        alike = [each for each in lives(seed // _SEEDS_OF_LIVES, _LIVES) if each != one and _moves(each) == _moves(one)]
-        pair = replace(pair, lives=(one, random.choice(alike or [one])))
-        one, other = pair.lives
     if pair.asked.caller in AUDITORS:
         return replace(pair, asked=replace(pair.asked, caller=AUDITORS[-1]))
     can_be_narrow = _seen_by_narrow(one) == _seen_by_narrow(other)
     caller = random.choice((*BOUND_TO_OTHERS, *([NARROW] * 4 if can_be_narrow else ())))
     entries = tuple(replace(each, caller=caller) for each in pair.asked.entries)
     return replace(pair, asked=replace(pair.asked, caller=caller, entries=entries))
+
+
+def erased_pair(seed: int) -> Pair:
+    """Return a pair of stores that have both erased the patient, with all that was different."""
+    random = Random(seed)
+    one, other = random.sample(lives(seed // _SEEDS_OF_LIVES, _LIVES), 2)
+    return _with_like_numbers(Pair(seed, generated(random), (one, other), is_erased=True), random)
+
+
+def _with_like_numbers(pair: Pair, random: Random) -> Pair:
+    """Return a pair in which another patient's versions have the same numbers, which are not his alone."""
+    one, other = pair.lives
+    if _moves(one) == _moves(other):
+        return pair
+    every = lives(pair.seed // _SEEDS_OF_LIVES, _LIVES)
+    alike = [each for each in every if each != one and _moves(each) == _moves(one)]
+    return replace(pair, lives=(one, random.choice(alike or [one])))
 
 
 def _moves(life: Life) -> int:
@@ -123,7 +140,7 @@ def _shortest(found: Difference, judge: Judge) -> Difference:
 
 
 def _difference(pair: Pair) -> Difference | None:
-    stores = [_STORES(with_crowd=pair.has_crowd).of(life) for life in pair.lives]
+    stores = [_STORES(with_crowd=pair.has_crowd, is_erased=pair.is_erased).of(life) for life in pair.lives]
     # Both are asked for the same page: cursors are sealed with the same key.
     link = next(filter(None, (each.next_link(pair.asked) for each in stores)), "") if pair.asked.is_next else ""
     one, other = (each.answer(pair.asked, link) for each in stores)

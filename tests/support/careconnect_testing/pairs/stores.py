@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Cors
 from careconnect.storage.quota import Quota
+from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.http.answer import Answer
@@ -151,9 +153,10 @@ def _with_quota(writer: Writer, left: int) -> Writer:
 
 
 class Stores:
-    """The stores of lives, each built at its first use, with a crowd or without one."""
+    """The stores of lives, each built at its first use, with a crowd or without one, perhaps after an erasure."""
 
-    def __init__(self, *, with_crowd: bool) -> None:
+    def __init__(self, *, with_crowd: bool, is_erased: bool = False) -> None:
+        self._is_erased = is_erased
         with writer_in_memory() as writer:
             _live(writer, (*others(), *(crowd() if with_crowd else ())))
             self._beginning: Any = writer.reader.client.database
@@ -170,6 +173,8 @@ class Stores:
             kept = StoredEvents()
             writer = Writer(Reader(client, replace(self._tables, client=client), kept=kept))
             _live(writer, life)
+            if self._is_erased:
+                _erase(writer)
             for number, step in enumerate((*others(), *life)):
                 client.put_item(TableName=_TRAIL, Item=_event_of(step.path, number, step.resource).item())
             writer = replace(writer, auditing=kept.auditing())
@@ -191,6 +196,18 @@ def _live(writer: Writer, life: Life) -> None:
         else:
             writer.made(step.resource)
     writer.now.now = NOW
+
+
+def _erase(writer: Writer) -> None:
+    """Erase the patient, as `careconnect patients erase --unlink` does."""
+    erasure = Erasure(
+        writer.reader.tables,
+        base_url=BASE,
+        announce=lambda _: None,
+        clock=lambda: datetime.fromtimestamp(NOW - _VERSION, UTC),
+        sleep=lambda _: None,
+    )
+    erasure.erase(HE, unlink=True)
 
 
 def _event_of(path: str, number: int, resource: Any) -> AuditEvent:
