@@ -124,7 +124,10 @@ def test_the_openapi_documents_bodies_are_taken_and_those_of_what_is_there_chang
 ) -> None:
     (editor,) = (client for client in clients if client.client_id == "editor")
     root, bodies = f"{FHIR_PATH}/{name}", openapi["components"]["requestBodies"]
-    body = {media_type: of["example"] for media_type, of in bodies[name]["content"].items()}
+    body = {
+        media_type: example(openapi, of["examples"]["sample"]["$ref"])
+        for media_type, of in bodies[name]["content"].items()
+    }
     resource = body["application/fhir+json"]
     url = f"{root}/{resource['id']}"
 
@@ -153,6 +156,39 @@ def test_the_openapi_documents_bodies_are_taken_and_those_of_what_is_there_chang
     assert created.status_code == 201
     assert created.json()["id"] != resource["id"]
     assert send("DELETE", f"{root}/{created.json()['id']}").status_code == 204
+
+
+@pytest.mark.parametrize("name", [served.name for served in RESOURCE_TYPES])
+def test_the_openapi_documents_answers_are_those_of_the_sample(
+    openapi: dict[str, Any], fhir: Callable[[str], httpx.Response], name: str
+) -> None:
+    """But for when the sample was loaded, and the version that it has by now."""
+    wanted = example(openapi, f"#/components/examples/{name}")
+    matches_ = example(openapi, f"#/components/examples/{name}Matches")
+    answers = {f"{name}/{wanted['id']}": wanted, self_link(matches_): matches_}
+    if name == "Patient":
+        record = example(openapi, "#/components/examples/PatientRecord")
+        answers[self_link(record)] = record
+
+    for asked, answer in answers.items():
+        assert unstamped(fhir(asked).json()) == unstamped(answer), asked
+
+
+def example(document: dict[str, Any], reference: str) -> Any:
+    return document["components"]["examples"][reference.rpartition("/")[2]]["value"]
+
+
+def self_link(bundle: dict[str, Any]) -> str:
+    (url,) = (each["url"] for each in bundle["link"] if each["relation"] == "self")
+    return str(url)
+
+
+def unstamped(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without the version and the time of each resource."""
+    for resource in (answer, *(entry["resource"] for entry in answer.get("entry", ()))):
+        if meta := resource.get("meta"):
+            resource["meta"] = {key: value for key, value in meta.items() if key not in ("versionId", "lastUpdated")}
+    return answer
 
 
 def link(page: httpx.Response, relation: str) -> str:

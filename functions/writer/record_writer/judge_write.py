@@ -25,7 +25,7 @@ from record_writer.record_store import RecordStore
 from record_writer.request.write_entry import ALONE
 from record_writer.request.write_request import Kind, WriteRequest
 
-_ACCEPTED: Final = Issue("informational", "A write of this is accepted, if the token allows it.", "information")
+ACCEPTED: Final = Issue("informational", "A write of this is accepted, if the token allows it.", "information")
 _UNTOLD: Final = "It is not told whether this leads to a resource: the token may not read {}."
 _REFERRING_UNTOLD: Final = "It is not told whether resources that the token may not read refer to this one."
 _T = TypeVar("_T")
@@ -58,7 +58,7 @@ class Judgement:
         else:
             self._judge_deletion(prepare, referring_types)
         found = self._errors[:MAX_FAULTS] + self._untold[:MAX_WARNINGS] + self._warnings[:MAX_WARNINGS]
-        return found if self._errors or self._untold else [_ACCEPTED, *found]
+        return found if self._errors or self._untold else [ACCEPTED, *found]
 
     def require_valid(
         self,

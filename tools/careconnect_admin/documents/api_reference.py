@@ -29,7 +29,7 @@ _INTRODUCTION: Final = """\
 
 <!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types: change that, not this. -->
 
-The FHIR base is `{base}/careconnect-ri/STU3`. Its `metadata` and `{base}/openapi.json` ([copy](openapi.json); 50 KB
+The FHIR base is `{base}/careconnect-ri/STU3`. Its `metadata` and `{base}/openapi.json` ([copy](openapi.json); 60 KB
 gzipped) are for machines. Generate a client from the latter, by openapi-typescript or by openapi-python-client with
 [its settings](samples/openapi-python-client.yaml). A primitive's extension (`_birthDate`) is an additional property.
 

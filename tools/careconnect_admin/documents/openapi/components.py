@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import ID_PATTERN
 from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MAX_COUNT, SUMMARIES, TOTALS
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import FORM
-from careconnect_admin.documents.openapi.schemas import schemas
+from careconnect.storage.quota import UNITS_PER_MINUTE
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
@@ -41,16 +42,21 @@ OAUTH_ERRORS: Final[Rows] = (
     (503, "OAuthUnavailable", "Temporarily unavailable, nothing was issued: see the Retry-After header."),
 )
 
-# The errors with the same text for every request. The others depend on the request, or come from the gateway.
+# An error of each kind, as a caller might meet it.
 _EXAMPLES: Final[Mapping[str, Callable[[], ApiError]]] = {
     "BadRequest": outcomes.invalid_id,
     "Unauthorized": outcomes.expired_token,
+    "Forbidden": lambda: outcomes.insufficient_scope("user/Patient.read"),
     "NotFound": outcomes.not_found,
+    "MethodNotAllowed": lambda: outcomes.method_not_allowed("GET, HEAD, PUT, PATCH, DELETE"),
     "NotAcceptable": outcomes.not_acceptable,
     "Gone": outcomes.gone,
     "TooLarge": outcomes.too_large,
     "UnsupportedMediaType": outcomes.unsupported_media_type,
+    "TooManyRequests": lambda: outcomes.too_many_requests(40, quota=UNITS_PER_MINUTE, owed=45_000, cost=145_000),
     "InternalError": outcomes.internal,
+    "Unavailable": lambda: outcomes.unavailable(""),
+    "TimedOut": lambda: OutcomeError(504, "timeout", "The request took too long."),
 }
 
 _TEXT: Final = {"type": "string"}
@@ -101,13 +107,21 @@ def plain_answer(description: str) -> Json:
     return {"description": description, "content": {"text/plain": {"schema": dict(_TEXT)}}}
 
 
-def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> Json:
-    """Return a response in both formats; OpenAPI cannot describe FHIR's XML, which therefore is a text."""
-    response: Json = {
-        "description": description,
-        "content": {Format.JSON.value: _of_schema(schema), Format.XML.value: {"schema": dict(_TEXT)}},
-    }
+def fhir_answer(description: str, schema: str, headers: Sequence[str] = (), example: str = "") -> Json:
+    """Return a response in both formats; OpenAPI cannot describe FHIR's XML, which therefore is a text.
+
+    `example` is the name of the example in JSON; in XML, which would double the document, there is none.
+    """
+    content: Json = {Format.JSON.value: _of_schema(schema), Format.XML.value: {"schema": dict(_TEXT)}}
+    if example:
+        content[Format.JSON.value]["examples"] = example_reference(example)
+    response: Json = {"description": description, "content": content}
     return response | ({"headers": {name: {"schema": dict(_TEXT)} for name in headers}} if headers else {})
+
+
+def example_reference(name: str) -> Json:
+    """Return the examples of a media type: one component."""
+    return {"sample": {"$ref": f"#/components/examples/{name}"}}
 
 
 def errors(rows: Rows, *, without: Sequence[int] = ()) -> Json:
@@ -125,17 +139,16 @@ def _of_schema(name: str) -> Json:
 
 
 def components() -> Json:
-    """Return the shared parameters, responses and schemas."""
+    """Return the shared parameters and responses."""
     responses = {name: json_answer(meaning, "OAuthError") for _, name, meaning in OAUTH_ERRORS}
-    responses |= {name: _refusal(name, meaning) for _, name, meaning in FHIR_ERRORS}
-    return {"parameters": _parameters(), "responses": responses, "schemas": schemas()}
+    responses |= {name: refusal(meaning, _EXAMPLES[name]()) for _, name, meaning in FHIR_ERRORS}
+    return {"parameters": _parameters(), "responses": responses}
 
 
-def _refusal(name: str, meaning: str) -> Json:
+def refusal(meaning: str, error: ApiError) -> Json:
+    """Return the response with which an error is answered, with this error as the example."""
     answer = fhir_answer(meaning, "OperationOutcome")
-    if name in _EXAMPLES:
-        example = json.loads(outcomes.outcome_of(_EXAMPLES[name]()).json())
-        answer["content"][Format.JSON.value]["example"] = example
+    answer["content"][Format.JSON.value]["example"] = json.loads(outcomes.outcome_of(error).json())
     return answer
 
 

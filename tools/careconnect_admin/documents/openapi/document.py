@@ -5,6 +5,7 @@ from typing import Any
 from careconnect import __version__
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.http.base_url import BaseUrl
+from careconnect_admin.documents.openapi.answer_examples import answer_examples
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
     Json,
@@ -16,7 +17,8 @@ from careconnect_admin.documents.openapi.components import (
     plain_answer,
 )
 from careconnect_admin.documents.openapi.oauth import oauth_paths
-from careconnect_admin.documents.openapi.types import scopes_by_pattern, type_paths, type_tag
+from careconnect_admin.documents.openapi.schemas import schemas
+from careconnect_admin.documents.openapi.types import read_components, scopes_by_pattern, type_paths, type_tag
 from careconnect_admin.documents.openapi.writes import BUNDLES, bundle_path, write_components
 from service_discovery.built_documents import METADATA_PATH, OPENAPI_PATH
 from service_discovery.llms_text import LLMS_PATH
@@ -47,16 +49,18 @@ def openapi_document(base: BaseUrl) -> Json:
             {"name": BUNDLES, "description": "Several requests in one"},
         ],
         "paths": paths,
-        "components": {"securitySchemes": _security_schemes(base)} | _components(),
+        "components": {"securitySchemes": _security_schemes(base)} | _components(base),
     }
 
 
-def _components() -> Json:
-    """Return the components that all operations share, and those that the writes share."""
+def _components(base: BaseUrl) -> Json:
+    """Return the components that all operations share, and those of reads and of writes."""
     shared = components()
-    for kind, of_writes in write_components().items():
-        shared[kind] = shared.get(kind, {}) | of_writes
-    return shared
+    for more in (read_components(), write_components()):
+        for kind, components_ in more.items():
+            shared[kind] = shared.get(kind, {}) | components_
+    # Where the bodies are that the examples are of: compressed, what is alike has to be near.
+    return shared | {"examples": answer_examples(base), "schemas": schemas()}
 
 
 def _security_schemes(base: BaseUrl) -> Json:

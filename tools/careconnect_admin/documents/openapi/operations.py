@@ -1,17 +1,13 @@
 """The common parts of every operation on a type, with examples from the project's sample."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.oauth.scopes import PROFILE, READING, Letter
 from careconnect_admin.documents.openapi.components import Json, path_parameter
 from careconnect_admin.documents.search_examples import search_examples
-from careconnect_records.parsing.exact_json import json_text
-from careconnect_records.stu3.element_order import in_order
 
 LEVELS: Final = ("user", "patient", "system")
 
@@ -19,7 +15,7 @@ LEVELS: Final = ("user", "patient", "system")
 def examples_of(type_name: str) -> Mapping[str, Any]:
     """Return a type's examples; none for a type that the sample does not have.
 
-    They are the `id` of a resource, its values by search parameter (not encoded), and the resource in both formats.
+    They are the `id` of a resource, and its values by search parameter (not encoded).
     """
     return _examples().get(type_name, {})
 
@@ -36,8 +32,6 @@ def _examples() -> Mapping[str, Mapping[str, Any]]:
         each.type.name: {
             "id": each.resource_id,
             "parameters": each.together,
-            "resource": json.loads(json_text(each.resource)),
-            "xml": resource_xml(json_text(in_order(each.resource))),
         }
         for each in search_examples()
     }

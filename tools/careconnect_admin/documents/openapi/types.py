@@ -17,6 +17,7 @@ from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import PROFILE, READING, Letter, grants_of
 from careconnect_admin.documents.capability_statement import with_all
+from careconnect_admin.documents.openapi.answer_examples import MATCHES, RECORD, VERSIONS
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
     Json,
@@ -29,6 +30,8 @@ from careconnect_admin.documents.openapi.components import (
 from careconnect_admin.documents.openapi.operations import LEVELS, example_of, id_parameter, operation
 from careconnect_admin.documents.openapi.writes import write_operations
 
+_FOUND: Final = "Found"
+"""What follows a type's name in the name of a read's answer."""
 _CACHED: Final = ("If-None-Match", "If-Modified-Since")
 
 
@@ -44,20 +47,19 @@ def _reads(served: ResourceType) -> Json:
     """Return the paths of the reads by a resource's id."""
     name, one = f"{FHIR_PATH}/{served.name}/{{id}}", served.with_article
     its_id = id_parameter(served.name)
-    read = {
-        "200": fhir_answer(f"The {served.name}.", served.name, ("ETag", "Last-Modified")),
-        "304": {"description": "Not modified since."},
-    } | errors(FHIR_ERRORS, without=(415,))
     below = errors(FHIR_ERRORS, without=(415,))
+    # A deleted resource has a history, too.
+    versions = _answer(served, VERSIONS) | errors(FHIR_ERRORS, without=(410, 415))
+    read = {**_answer(served, _FOUND), "304": {"description": "Not modified since."}} | below
     told = {
         READ: ("", (), f"Read {one}", read, _CACHED),
-        HISTORY: ("/_history", (), f"List the versions of {one}, newest first", _versions(), ()),
+        HISTORY: ("/_history", (), f"List the versions of {one}, newest first", versions, ()),
         VREAD: ("/_history/{vid}", ("vid",), f"Read any version of {one} by its number", read, _CACHED),
         EVERYTHING: (
             f"/{EVERYTHING.operation}",
             (),
             f"Read {one}'s whole record, as far as the scopes go",
-            _bundle() | below,
+            _answer(served, RECORD) | below,
             (),
         ),
     }
@@ -77,7 +79,7 @@ def _reads(served: ResourceType) -> Json:
     }
     if EVERYTHING in interactions_of(served):
         rest, _, summary, _, _ = told[EVERYTHING]
-        answers = _bundle() | errors(FHIR_ERRORS)
+        answers = _answer(served, RECORD) | errors(FHIR_ERRORS)
         posted = operation(
             served,
             f"{EVERYTHING.name}ByPost",
@@ -103,12 +105,6 @@ def _parameters_body(served: ResourceType) -> Json:
     return {"requestBody": {"required": False, "content": content | {Format.XML.value: {"schema": {"type": "string"}}}}}
 
 
-def _versions() -> Json:
-    answer = {"200": fhir_answer("The versions, a page at a time; a deletion has no resource.", "Bundle")}
-    # A deleted resource has a history, too.
-    return answer | errors(FHIR_ERRORS, without=(410, 415))
-
-
 def _searches(served: ResourceType) -> Json:
     """Return the paths of a type's searches: of the whole type, and of one patient's record."""
     name = served.name
@@ -132,8 +128,8 @@ def _searches_at(
     served: ResourceType, root: str, verb: str, summary: str, its_id: Sequence[Json], asked: Sequence[Json]
 ) -> Json:
     fields = form({each["name"]: _field(each) for each in asked}, required=False)
-    search = _bundle() | errors(FHIR_ERRORS, without=(410, 415))
-    posted = _bundle() | errors(FHIR_ERRORS, without=(410,))
+    search = _answer(served, MATCHES) | errors(FHIR_ERRORS, without=(410, 415))
+    posted = _answer(served, MATCHES) | errors(FHIR_ERRORS, without=(410,))
     return {
         root: {
             "get": operation(
@@ -154,8 +150,25 @@ def _searches_at(
     }
 
 
-def _bundle() -> Json:
-    return {"200": fhir_answer("The matches, a page at a time.", "Bundle")}
+def _answer(served: ResourceType, kind: str) -> Json:
+    return {"200": {"$ref": f"#/components/responses/{served.name}{kind}"}}
+
+
+def read_components() -> Json:
+    """Return the answers of reads and searches, which the operations refer to."""
+    page = "The matches, a page at a time."
+    answers: Json = {}
+    for served in SERVED_TYPES:
+        name = served.name
+        offered = interactions_of(served)
+        answers[name + _FOUND] = fhir_answer(f"The {name}.", name, ("ETag", "Last-Modified"), name)
+        answers[name + MATCHES] = fhir_answer(page, "Bundle", example=name + MATCHES)
+        if HISTORY in offered:
+            meaning = "The versions, a page at a time; a deletion has no resource."
+            answers[name + VERSIONS] = fhir_answer(meaning, "Bundle", example=VERSIONS)
+        if EVERYTHING in offered:
+            answers[name + RECORD] = fhir_answer(page, "Bundle", example=name + RECORD)
+    return {"responses": answers}
 
 
 def type_tag(served: ResourceType) -> Json:

@@ -5,8 +5,7 @@ They follow the contract (`write.md`, Interactions; `write.md`, What is refused)
 A type's body, responses and links are components: each is described once, and the operations refer to it.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from careconnect.fhir.interactions import (
@@ -20,22 +19,27 @@ from careconnect.fhir.interactions import (
     VALIDATE,
     VALIDATE_ONE,
 )
-from careconnect.fhir.outcomes import Issue, OperationOutcome
+from careconnect.fhir.outcomes import Issue, invalid_resource
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.request import MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.errors import ApiError
 from careconnect_admin.documents.capability_statement import CONDITION, JSON_PATCH
+from careconnect_admin.documents.openapi.answer_examples import ANSWERED, JUDGED, XML
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
     Json,
     Rows,
     errors,
+    example_reference,
     fhir_answer,
     query_parameter,
+    refusal,
     text,
 )
-from careconnect_admin.documents.openapi.operations import LEVELS, example_of, examples_of, id_parameter, operation
+from careconnect_admin.documents.openapi.operations import LEVELS, example_of, id_parameter, operation
+from record_writer import refusals
 
 # The errors of a write that a read does not have, or that have another meaning than for a read.
 _OWN_ERRORS: Final[Rows] = (
@@ -53,8 +57,16 @@ _OWN_ERRORS: Final[Rows] = (
 _OWN: Final = tuple(status for status, *_ in _OWN_ERRORS)
 _WRITE_ERRORS: Final[Rows] = (*(row for row in FHIR_ERRORS if row[0] not in _OWN), *_OWN_ERRORS)
 
-# A minimal example of a fault: `Observation.status` is missing.
 _FAULT: Final = Issue("required", "status is missing: every Observation needs one.", expression="Observation.status")
+_EXAMPLES: Final[Mapping[str, Callable[[], ApiError]]] = {
+    "BadWrite": refusals.another_type,
+    "Conflict": refusals.another_version,
+    "ConditionNotMet": refusals.several_match,
+    "ResourceTooLarge": refusals.too_large,
+    "UnsupportedBody": refusals.unsupported_body,
+    "InvalidResource": lambda: invalid_resource([_FAULT]),
+}
+"""An error of each kind."""
 
 # One text to split: `Location` is also a type's name, which only the table's module may contain as a literal.
 _VERSION_HEADERS: Final = tuple("Location ETag Last-Modified".split())  # noqa: SIM905
@@ -93,7 +105,9 @@ def write_operations(served: ResourceType) -> dict[str, Json]:
 
 
 def _validate(served: ResourceType, verb: str, mode: str, *its_id: Json) -> Json:
-    told = fhir_answer(f"All faults for which the {mode} would be refused, or one `information`.", "OperationOutcome")
+    told = fhir_answer(
+        f"All faults for which the {mode} would be refused, or one `information`.", "OperationOutcome", (), JUDGED
+    )
     answers = {"200": told} | errors(_WRITE_ERRORS, without=(404, 409, 410, 412, 422))
     asked = [*its_id, query_parameter("mode", f"`create`, `update` or `delete`; by default `{mode}`."), *_SHOWN[1:]]
     summary = f"Say what a write of {served.with_article} would be refused for, and write nothing"
@@ -103,7 +117,11 @@ def _validate(served: ResourceType, verb: str, mode: str, *its_id: Json) -> Json
 def bundle_path() -> Json:
     """Return the path that takes Bundles."""
     bundle: Json = {"schema": {"$ref": "#/components/schemas/Bundle"}}
-    answers = {"200": fhir_answer("An entry for each of the Bundle's, in their order, with its status.", "Bundle")}
+    answers = {
+        "200": fhir_answer(
+            "An entry for each of the Bundle's, in their order, with its status.", "Bundle", (), ANSWERED
+        )
+    }
     answers |= errors(FHIR_ERRORS, without=(410, *_OF_BUNDLES))
     answers |= errors(_OWN_ERRORS, without=tuple(status for status in _OWN if status not in _OF_BUNDLES))
     sent = {
@@ -206,10 +224,7 @@ _SHOWN: Final[Sequence[Json]] = (_shared("PreferReturn"), *map(_shared, CREATE.t
 def write_components() -> Json:
     """Return the parameters, bodies, responses and links that the writes refer to."""
     writable = [served for served in RESOURCE_TYPES if served.writable]
-    responses = {name: fhir_answer(meaning, "OperationOutcome") for _, name, meaning in _OWN_ERRORS}
-    responses["InvalidResource"]["content"][Format.JSON.value]["example"] = json.loads(
-        OperationOutcome((_FAULT,)).json()
-    )
+    responses = {name: refusal(meaning, _EXAMPLES[name]()) for _, name, meaning in _OWN_ERRORS}
     for served in writable:
         responses |= _answers(served)
     return {
@@ -243,15 +258,14 @@ def _header(name: str, description: str, example: str | None = None) -> Json:
 
 
 def _resource_body(served: ResourceType) -> Json:
-    examples = examples_of(served.name)
     schema = {"$ref": f"#/components/schemas/{served.name}"}
     return {
         "description": f"The {served.name}, in either format. An update's `id` is the path's, or that of what the "
         "condition finds; a create's is not regarded, nor are `meta.versionId` and `meta.lastUpdated`.",
         "required": True,
         "content": {
-            Format.JSON.value: {"schema": schema, "example": examples.get("resource")},
-            Format.XML.value: {"schema": text(), "example": examples.get("xml")},
+            Format.JSON.value: {"schema": schema, "examples": example_reference(served.name)},
+            Format.XML.value: {"schema": text(), "examples": example_reference(served.name + XML)},
         },
     }
 
@@ -278,7 +292,7 @@ def _answers(served: ResourceType) -> Json:
         ("Written", f"The {served.name} as it now is: replaced, or as it was where nothing would change."),
         ("Created", f"The {served.name} was created; Location has its address and version."),
     ):
-        answer = fhir_answer(meaning, served.name, _VERSION_HEADERS)
+        answer = fhir_answer(meaning, served.name, _VERSION_HEADERS, served.name)
         answer["content"][Format.JSON.value]["schema"] = schema
         answers[served.name + outcome] = answer
     answers[f"{served.name}Created"]["links"] = {

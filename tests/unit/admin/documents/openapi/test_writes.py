@@ -40,6 +40,11 @@ def operation(served: ResourceType, verb: str, rest: str = "") -> dict[str, Any]
     return found
 
 
+def example_in(content: dict[str, Any]) -> Any:
+    """Return the example of a media type, which is a component."""
+    return resolved(content["examples"]["sample"])["value"]
+
+
 def names(described: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each["in"], each["name"]) for each in map(resolved, described["parameters"])]
 
@@ -96,13 +101,13 @@ def test_a_bodys_examples_are_one_valid_resource_in_both_formats(served: Resourc
     body = resolved(operation(served, "put", "/{id}")["requestBody"])
 
     assert list(body["content"]) == ["application/fhir+json", "application/fhir+xml"]
-    example = body["content"]["application/fhir+json"]["example"]
+    example = example_in(body["content"]["application/fhir+json"])
     resource = parse_json(json.dumps(example))
     validate(resource)
     assert resource["resourceType"] == served.name
     # The update's example of an id is of the same resource.
     assert resolved(operation(served, "put", "/{id}")["parameters"][0])["example"] == resource["id"]
-    assert body["content"]["application/fhir+xml"]["example"] == xml_text(resource)
+    assert example_in(body["content"]["application/fhir+xml"]) == xml_text(resource)
     assert body["content"]["application/fhir+json"]["schema"] == {"$ref": f"#/components/schemas/{served.name}"}
     assert body["content"]["application/fhir+xml"]["schema"] == {"type": "string"}
     assert schema_faults(example) == []
@@ -130,6 +135,19 @@ def test_an_answer_is_the_resource_or_an_outcome_as_preferred(served: ResourceTy
             served.name,
             "OperationOutcome",
         ]
+
+
+def test_every_answer_has_an_example_that_its_schema_takes() -> None:
+    answers = {
+        name: answer["content"]["application/fhir+json"]
+        for name, answer in SHARED["responses"].items()
+        if "application/fhir+json" in answer.get("content", {})
+    }
+
+    assert len(answers) > 80
+    for name, content in answers.items():
+        example = content["example"] if "example" in content else example_in(content)
+        assert schema_faults(example) == [], name
 
 
 def test_a_fault_is_reported_with_its_place() -> None:

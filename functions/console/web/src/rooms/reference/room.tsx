@@ -7,7 +7,7 @@ import { ask, asSent, recordedFetch } from "../../service/api.ts";
 import { ROOT, VIEWER_STYLE } from "../../service/place.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
-import { type OpenApi, withFlatSchemas } from "./flat-schemas.ts";
+import { forViewer, type OpenApi } from "./viewer-document.ts";
 
 export default function ReferenceRoom() {
   const place = useRef<HTMLDivElement>(null);
@@ -20,7 +20,7 @@ export default function ReferenceRoom() {
         viewerStyle(),
       ]);
       if (signal.aborted || !place.current) return;
-      const document_ = withFlatSchemas(JSON.parse(answer.text) as OpenApi);
+      const document_ = forViewer(JSON.parse(answer.text) as OpenApi);
       SwaggerUI({
         domNode: place.current,
         // This page's own address, which may be another name of the same machine.

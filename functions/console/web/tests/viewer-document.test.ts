@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { withFlatSchemas } from "../src/rooms/reference/flat-schemas.ts";
+import { forViewer } from "../src/rooms/reference/viewer-document.ts";
 
 const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
@@ -15,7 +15,7 @@ test("a schema keeps its own elements, and what it refers to is an object with t
         Patient: {
           type: "object",
           properties: {
-            id: { type: "string" },
+            id: { type: "string", pattern: "^[A-Za-z0-9]{1,64}$" },
             name: { type: "array", items: reference("HumanName") },
             link: { allOf: [reference("Patient")], description: "Another." },
           },
@@ -24,7 +24,7 @@ test("a schema keeps its own elements, and what it refers to is an object with t
     },
   };
 
-  const flat = withFlatSchemas(document_);
+  const flat = forViewer(document_);
 
   assert.deepEqual(flat.components.schemas, {
     Patient: {
@@ -38,4 +38,18 @@ test("a schema keeps its own elements, and what it refers to is an object with t
   });
   assert.deepEqual(flat["paths"], document_.paths);
   assert.deepEqual(flat.components["responses"], document_.components.responses);
+});
+
+test("an example stands where it is referred to", () => {
+  const patient = { resourceType: "Patient", id: "4" };
+  const content = { json: { schema: reference("Patient"), examples: { sample: { $ref: "#/components/examples/Patient" } } } };
+
+  const shown = forViewer({
+    paths: { "/Patient": { get: { responses: { 200: { content } } } } },
+    components: { schemas: {}, examples: { Patient: { value: patient } }, responses: { PatientFound: { content } } },
+  });
+
+  const json = { schema: reference("Patient"), example: patient };
+  assert.deepEqual(shown["paths"], { "/Patient": { get: { responses: { 200: { content: { json } } } } } });
+  assert.deepEqual(shown.components, { schemas: {}, responses: { PatientFound: { content: { json } } } });
 });
