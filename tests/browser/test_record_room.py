@@ -157,11 +157,29 @@ def test_a_patient_is_found_by_name_number_or_id(visit: Visiting) -> None:
     field.press("Enter")
     page.get_by_text("Nobody is found for “nobody of that name”.").wait_for()
     born = "23/08/1971"
-    for typed in ("muñoz, sofía", "999 000 0042", "Patient/4", born):
+    for typed in ("muñoz, sofía", "999 000 0042", "Patient/4", born, f"Munoz {born}", "23-08-71", "Aug 1971", "1971"):
         field.fill(typed)
         page.get_by_role("button", name="Find").click()
         page.get_by_text(f"found for “{typed}”").wait_for()
         assert page.get_by_role("link", name=SAMPLE_NAME).is_visible()
+    page.get_by_text("Read as born in 1971.", exact=True).wait_for()
+    field.fill("Munoz 1/1/20")
+    field.press("Enter")
+    page.get_by_role("group", name="Born 1 Jan 1920 or 1 Jan 2020?").get_by_role("button", name="Munoz 1 Jan 1920").click()
+    page.get_by_text("Nobody is found for “Munoz 1 Jan 1920”.").wait_for()
+    field.fill("999 000 0043")
+    field.press("Enter")
+    expect(page.locator(".notice")).to_contain_text("999 000 0043 is no NHS number: its last digit does not fit")
+    before = len(tab.requests)
+    field.fill("31/02/1958")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("There is no 31 February 1958.")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    assert len(tab.requests) == before
+    assert page.get_by_role("main").get_by_text("Nobody is found").count() == 0
+    assert tab.violations() == []
+    field.fill(born)
+    field.press("Enter")
     page.get_by_role("link", name=SAMPLE_NAME).click()
     page.get_by_role("region", name=SAMPLE_NAME).wait_for()
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Record of Patient/4"

@@ -41,7 +41,7 @@ export const ROOMS: readonly Room[] = [
   {
     id: "record",
     title: ROOM_TITLES.record,
-    summary: "One patient's record, drawn.",
+    summary: "One patient at a glance, then the whole record.",
     showsRecords: true,
     load: () => import("./record/room.tsx"),
   },

@@ -14,11 +14,11 @@ import { askFhir } from "../../service/api.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf, go } from "../../shell/router.ts";
-import { byShownName, otherFamilyNames, patientQueries } from "./patient-search.ts";
+import { byShownName, otherFamilyNames, type Understood, understood } from "./patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
 
 const AT_ONCE = 12;
-const FIRST = `Patient?_sort=family&_count=${AT_ONCE}`;
+const ALL: Understood = { queries: [`Patient?_sort=family&_count=${AT_ONCE}`], remark: "", choices: [] };
 
 export function PatientChoice({ session }: { readonly session: Session }) {
   const { scope } = session.token.claims;
@@ -32,34 +32,58 @@ interface Found {
   readonly next: string | undefined;
   /** What was typed; empty for the first of all. */
   readonly typed: string;
+  /** How that was read, and what to type instead where it can mean several. */
+  readonly remark: string;
+  readonly choices: readonly string[];
 }
 
 function PatientSearch() {
   const [typed, setTyped] = useState("");
   const [found, setFound] = useState<Found | null>(null);
+  const [fault, setFault] = useState("");
   const task = useTask();
-  const search = (text: string) =>
+  const search = (text: string) => {
+    const { queries, remark, choices } = text ? understood(text, today(), AT_ONCE) : ALL;
+    setFault(queries.length ? "" : remark);
+    if (!queries.length) {
+      task.clear();
+      setFound(null);
+      return;
+    }
     task.run(async (signal) => {
-      const queries = text ? patientQueries(text, AT_ONCE) : [FIRST];
       const pages = await Promise.all(queries.map((each) => askFhir<Bundle>(each, { signal })));
       const patients = pages.flatMap(patientsOf);
-      const next = pages.length === 1 && pages[0] ? nextOf(pages[0]) : undefined;
-      setFound({ patients: withoutDoubles(patients), next, typed: text });
-      if (text) announce(patients.length ? `${patients.length} found.` : `Nobody is found for ${text}.`);
+      // Only one of several searches has more than a page: an id is one patient's.
+      const next = pages.map(nextOf).find((each) => each !== undefined);
+      setFound({ patients: withoutDoubles(patients), next, typed: text, remark, choices });
+      if (text) announce(`${remark} ${patients.length ? `${patients.length} found.` : `Nobody is found for ${text}.`}`.trim());
     });
+  };
+  const choose = (choice: string) => {
+    setTyped(choice);
+    search(choice);
+  };
   const more = (known: Found, link: string) =>
     task.run(async (signal) => {
       const page = await askFhir<Bundle>(link, { signal });
       setFound({ ...known, patients: withoutDoubles([...known.patients, ...patientsOf(page)]), next: nextOf(page) });
     });
-  useEffect(() => search(""), []);
+  useEffect(() => {
+    search("");
+  }, []);
   return (
     <section class="card" aria-labelledby="choice-heading">
       <h2 id="choice-heading">Whose record?</h2>
-      <SearchForm label="Name, date of birth, NHS number or id" act="Find" value={typed} onValue={setTyped} onSubmit={() => search(typed.trim())} />
+      <SearchForm label="Name, date of birth, NHS number or id" act="Find" value={typed} fault={fault} onValue={setTyped} onSubmit={() => search(typed.trim())} />
       <TaskState task={task} again={() => search(typed.trim())}>Looking for patients…</TaskState>
       {found && (
         <>
+          {found.remark && <p class="notice">{found.remark}</p>}
+          {found.choices.length > 0 && (
+            <div class="row" role="group" aria-label={found.remark}>
+              {found.choices.map((each) => <button key={each} type="button" class="small" onClick={() => choose(each)}>{each}</button>)}
+            </div>
+          )}
           <p class="quiet">{headingOf(found)}</p>
           <ul class="patients">
             {byShownName(found.patients).map((each) => (
@@ -154,9 +178,9 @@ function SearchForm({ label, act, value, fault = "", onValue, onSubmit }: {
           aria-describedby={fault ? `${id}-fault` : undefined}
           onInput={(input) => onValue(input.currentTarget.value)}
         />
-        {fault && <p class="fault" id={`${id}-fault`} role="alert">{fault}</p>}
       </div>
       <button type="submit" class="main">{act}</button>
+      {fault && <p class="fault" id={`${id}-fault`} role="alert">{fault}</p>}
     </form>
   );
 }

@@ -1,26 +1,82 @@
 /** Finding patients: what a person types as the searches that it means, and what is found in the order of the names shown. */
 
 import type { Patient } from "../../fhir/clinical.ts";
+import { dateText } from "../../fhir/dates.ts";
+import { isNhsNumber } from "../../fhir/nhs-number.ts";
 import { patientId } from "../../fhir/reference-place.ts";
-import { chosenName, NHS_NUMBER } from "../../fhir/text.ts";
-import { isoDay } from "../../fhir/typed-dates.ts";
+import { chosenName, NHS_NUMBER, nhsNumberText } from "../../fhir/text.ts";
+import { typedDate } from "../../fhir/typed-dates.ts";
 import { patientName } from "./patient-summary.ts";
 
-/** Returns the queries that find a patient by NHS number, date of birth, id or name; none for nothing. */
-export function patientQueries(typed: string, count: number): readonly string[] {
+/** What was typed as it is understood. */
+export interface Understood {
+  /** The searches that it means; none if it means nothing. */
+  readonly queries: readonly string[];
+  /** How it was read where that is not plain, or what is wrong with it; empty if there is nothing to say. */
+  readonly remark: string;
+  /** What to type instead, where it can mean several: a date with its century. */
+  readonly choices: readonly string[];
+}
+
+const TEN_DIGITS = /(?<![\p{L}\d])\d{3}[\s-]?\d{3}[\s-]?\d{4}(?![\p{L}\d])/u;
+const EXAMPLES = "Type a name, a date of birth such as 23/08/1971, both, an NHS number, or an id as in Patient/4.";
+
+/** Returns what a text asks for: patients by NHS number, date of birth, name, several of them, or id.
+ *
+ * `today` is `2026-11-26`. What cannot be understood is searched by nothing: that nobody is found would be untrue.
+ */
+export function understood(typed: string, today: string, count: number): Understood {
   const text = typed.trim();
   const id = patientId(text);
-  const digits = text.replace(/^Patient\//, "").replaceAll(/[\s-]/g, "");
-  if (/^\d{10}$/.test(digits)) {
-    const byNumber = `Patient?identifier=${encodeURIComponent(`${NHS_NUMBER}|${digits}`)}&_count=${count}`;
-    return id ? [byNumber, `Patient?_id=${id}`] : [byNumber];
-  }
-  const born = isoDay(text);
-  if (born) return [`Patient?birthdate=${born}&_sort=family&_count=${count}`];
-  if (id && (/\d/.test(id) || text.startsWith("Patient/"))) return [`Patient?_id=${id}`];
-  // A comma would mean or, and the banner's own form has one; the title in its brackets is a part of the name too.
-  const name = text.replaceAll(/[\\,|$()]+/g, " ").trim().replaceAll(/\s+/g, " ");
-  return name ? [`Patient?name=${encodeURIComponent(name)}&_sort=family&_count=${count}`] : [];
+  if (id !== null && text.startsWith("Patient/")) return searches([`Patient?_id=${id}`]);
+  const number = TEN_DIGITS.exec(text)?.[0];
+  const others = text.replace(number ?? "", " ").replace(/^\s*Patient\//, "");
+  const born = typedDate(others, today);
+  const words = wordsOf(born?.rest ?? others);
+  const strange = words.find((each) => /^\d/.test(each));
+  // Of digits alone it is short, as an NHS number with a slip is not; a year may be an id as well.
+  const isId = id !== null && number === undefined && (/^\d{1,8}$/.test(id) || (!born && /\d/.test(id) && /\D/.test(id)));
+  const ids = isId ? [`Patient?_id=${id}`] : [];
+  if (born?.fault) return { queries: ids, remark: born.fault, choices: [] };
+  const name = words.join(" ");
+  if (strange !== undefined) return ids.length ? searches(ids) : { queries: [], remark: strangeText(text, strange), choices: [] };
+  const criteria = [
+    ...(number === undefined ? [] : [`identifier=${encodeURIComponent(`${NHS_NUMBER}|${number.replaceAll(/\D/g, "")}`)}`]),
+    ...(born ? [`birthdate=${born.dates.join(",")}`] : []),
+    ...(name ? [`name=${encodeURIComponent(name)}`] : []),
+  ];
+  if (!criteria.length) return searches(ids);
+  const order = number === undefined ? "&_sort=family" : "";
+  return {
+    queries: [`Patient?${criteria.join("&")}${order}&_count=${count}`, ...ids],
+    remark: [number === undefined ? "" : numberText(number), born ? bornText(born.dates, name) : ""].filter((each) => each !== "").join(" "),
+    choices: born && born.dates.length > 1 ? born.dates.map((each) => [number, name, dateText(each)].filter((one) => one).join(" ")) : [],
+  };
+}
+
+function searches(queries: readonly string[]): Understood {
+  return { queries, remark: "", choices: [] };
+}
+
+/** A comma would mean or, and the banner's own form has one; the title in its brackets is a part of the name too. */
+function wordsOf(text: string): readonly string[] {
+  return text.replaceAll(/[\\,|$()]+/g, " ").split(/\s+/).filter((each) => each !== "");
+}
+
+function bornText(dates: readonly string[], name: string): string {
+  const born = dates.map(dateText).join(" or ");
+  return dates.length > 1 ? `Born ${born}? Choose one.` : `Read as ${name ? `${name}, ` : ""}born ${dates[0]?.length === 10 ? "" : "in "}${born}.`;
+}
+
+function numberText(number: string): string {
+  if (isNhsNumber(number)) return "";
+  return `${nhsNumberText(number.replaceAll(/\D/g, ""))} is no NHS number: its last digit does not fit the others. Check each digit.`;
+}
+
+function strangeText(text: string, strange: string): string {
+  const digits = text.replaceAll(/[\s-]/g, "");
+  if (/^\d{7,}$/.test(digits)) return `An NHS number has ten digits, and this has ${digits.length}. ${EXAMPLES}`;
+  return `“${strange}” is not understood. ${EXAMPLES}`;
 }
 
 const BY_NAME = new Intl.Collator("en-GB", { sensitivity: "base" });
