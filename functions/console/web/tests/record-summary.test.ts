@@ -127,6 +127,22 @@ test("a date of recording is none of beginning", () => {
   assert.deepEqual(changesOf([problem], [], 5).map((each) => each.how), ["problem recorded"]);
 });
 
+test("the readings of the last day are one change, those out of range aside", () => {
+  const at = (text: string, effectiveDateTime: string, value: number, more: object = {}) => ({
+    resourceType: "Observation", code: { text }, effectiveDateTime, valueQuantity: { value, unit: "x" }, ...more,
+  });
+  const groups = groupsOf([
+    at("Weight", "2024-06-08T09:00:00+01:00", 88), at("Weight", "2024-06-01", 90), at("Height", "2024-06-08T10:00:00+01:00", 172),
+    at("Pulse", "2023-01-01", 60), at("Urea", "2024-06-08", 9, { referenceRange: [{ high: { value: 7, unit: "x" } }] }),
+    { resourceType: "Observation", code: { text: "Undated" }, valueQuantity: { value: 1, unit: "x" } },
+  ]);
+  assert.deepEqual(changesOf([], groups, 6).map((each) => [each.when, each.what, each.how]), [
+    ["8 Jun 2024", "Readings", "Weight 88 x, Height 172 x"],
+    ["8 Jun 2024", "Urea", "9 x, high"],
+  ]);
+  assert.deepEqual(changesOf([], [], 6), []);
+});
+
 test("a diabetes that holds is told by code or name", () => {
   const problem = (code: object, clinicalStatus = "active") => [entry("Condition", "1", { code, clinicalStatus })];
   assert.ok(hasDiabetes(problem({ coding: [{ code: "44054006" }] })));

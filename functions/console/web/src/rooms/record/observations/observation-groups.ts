@@ -99,7 +99,8 @@ export function chartLabel(group: Group): string {
   return `${group.title}, ${span}, latest ${last.text}`;
 }
 
-function dayOf(row: Row): string {
+/** Returns the day of a row, without its time. */
+export function dayOf(row: Row): string {
   return row.when.split(", ", 1)[0] ?? row.when;
 }
 

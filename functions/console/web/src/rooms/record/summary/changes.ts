@@ -1,4 +1,4 @@
-/** What changed lately in a record: medicines, problems, allergies, stays in hospital, and results out of range. */
+/** What changed lately in a record: medicines, problems, allergies, stays in hospital, results out of range, the last readings. */
 
 import type { AllergyIntolerance, Condition, Encounter, MedicationStatement } from "../../../fhir/clinical.ts";
 import { dateText, epochOf } from "../../../fhir/dates.ts";
@@ -6,7 +6,7 @@ import type { Entry } from "../entries/entries.ts";
 import { saysNone } from "../entries/entries.ts";
 import { type Course, coursesOf, doseBefore, medicinesOf } from "../entries/medicines.ts";
 import { flagText } from "../observations/flags.ts";
-import type { Group } from "../observations/observation-groups.ts";
+import { dayOf, type Group } from "../observations/observation-groups.ts";
 
 export interface Change {
   /** In epoch milliseconds. */
@@ -24,6 +24,7 @@ export function changesOf(entries: readonly Entry[], groups: readonly Group[], m
     ...medicines.flatMap(({ courses }) => courses.map((each) => ofCourse(each, courses))),
     ...entries.map(ofEntry),
     ...groups.map(ofGroup),
+    ofLastReadings(groups),
   ];
   return all
     .filter((each): each is Change => each !== null && !Number.isNaN(each.at))
@@ -76,7 +77,17 @@ function ofGroup({ title, rows }: Group): Change | null {
   const [latest, before] = rows;
   if (!latest?.flags.length) return null;
   const was = before ? `; was ${before.text}` : "";
-  return { at: latest.at, when: dayText(latest.when), what: title, how: `${latest.text}, ${flagText(latest.flags)}${was}` };
+  return { at: latest.at, when: dayOf(latest), what: title, how: `${latest.text}, ${flagText(latest.flags)}${was}` };
+}
+
+/** The readings of the last day that has some in range: one line, as they are many and say little by themselves. */
+function ofLastReadings(groups: readonly Group[]): Change | null {
+  const inRange = groups.filter(({ rows: [latest] }) => latest && !latest.flags.length && !Number.isNaN(latest.at));
+  const latest = inRange.flatMap(({ rows }) => rows.slice(0, 1)).toSorted((one, other) => other.at - one.at)[0];
+  if (!latest) return null;
+  const when = dayOf(latest);
+  const sameDay = inRange.filter(({ rows: [row] }) => row && dayOf(row) === when);
+  return { at: latest.at, when, what: "Readings", how: sameDay.map(({ title, rows }) => `${title} ${rows[0]?.text ?? ""}`).join(", ") };
 }
 
 function change(date: string | undefined, what: string, how: string): Change {
