@@ -41,7 +41,7 @@ export const ROOMS: readonly Room[] = [
   {
     id: "record",
     title: ROOM_TITLES.record,
-    summary: "One patient at a glance, then the whole record.",
+    summary: "At a glance, then in full.",
     showsRecords: true,
     load: () => import("./record/room.tsx"),
   },

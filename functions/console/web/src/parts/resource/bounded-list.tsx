@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import { announce } from "../../shell/announcements.tsx";
+import { isPrintedWhole } from "../printing.ts";
 
 export function BoundedList<T>({ items, limit, what, children }: {
   readonly items: readonly T[];
@@ -12,18 +13,22 @@ export function BoundedList<T>({ items, limit, what, children }: {
   readonly what: string;
   readonly children: (shown: readonly T[]) => ComponentChildren;
 }) {
-  const [isWhole, setWhole] = useState(false);
+  const [isAll, setAll] = useState(false);
+  const isWhole = isAll || isPrintedWhole.value;
   const show = () => {
-    setWhole(true);
+    setAll(true);
     announce(`All ${items.length} ${what} are shown.`);
   };
   return (
     <>
       {children(isWhole ? items : items.slice(0, limit))}
       {!isWhole && items.length > limit && (
-        <button type="button" class="small" onClick={show}>
-          Show all {items.length} {what}
-        </button>
+        <>
+          <button type="button" class="small" onClick={show}>
+            Show all {items.length} {what}
+          </button>
+          <p class="in-print">{limit} of {items.length} {what}: the others are in the whole record.</p>
+        </>
       )}
     </>
   );

@@ -13,9 +13,11 @@ import type { Section, Standing } from "./sections.ts";
  *
  * `foot` stands at the end in any case: by what there can be more.
  */
-export function SectionCard({ title, count, none, standing, goOn, children, foot }: {
+export function SectionCard({ title, count, marked = count, none, standing, goOn, children, foot }: {
   readonly title: string;
   readonly count: number;
+  /** How many the title names: those that hold, where others are folded. */
+  readonly marked?: number;
   readonly none: string;
   readonly standing: Standing;
   readonly goOn: (one: PortionState) => void;
@@ -27,7 +29,7 @@ export function SectionCard({ title, count, none, standing, goOn, children, foot
   return (
     <section class="card" aria-labelledby={id}>
       <h2 id={id}>
-        {title} {count > 0 && <span class="badge">{count}</span>}
+        {title} {marked > 0 && <span class="badge">{marked}</span>}
       </h2>
       {count > 0 && children}
       {failed.map((each) => each.problem && (
@@ -57,8 +59,9 @@ export function RecordSection({ section, entries, standing, goOn }: {
   const said = maySayNone ? ordered.filter((each) => each.isCurrent && saysNone(each)) : [];
   const others = ordered.filter((each) => !said.includes(each));
   const isCurrent = (each: Entry) => pastLabel === undefined || each.isCurrent;
+  const current = others.filter(isCurrent);
   return (
-    <SectionCard title={title} count={ordered.length} none={none} standing={standing} goOn={goOn}>
+    <SectionCard title={title} count={ordered.length} marked={current.length} none={none} standing={standing} goOn={goOn}>
       {said.length > 0 && (
         <>
           <h3>Recorded as none known</h3>
@@ -67,7 +70,7 @@ export function RecordSection({ section, entries, standing, goOn }: {
       )}
       <PastEntries
         label={pastLabel}
-        current={others.filter(isCurrent)}
+        current={current}
         past={others.filter((each) => !isCurrent(each))}
         hasNone={said.length > 0}
       >

@@ -1,5 +1,6 @@
 /** One patient's record: fetched as the token allows, and drawn section by section as it comes. */
 
+import { computed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
@@ -9,6 +10,7 @@ import { today } from "../../fhir/dates.ts";
 import { placeOf } from "../../fhir/references.ts";
 import { pagesOf } from "../../fhir/search.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
+import { isPrintedWhole, printWhole } from "../../parts/printing.ts";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
 import { VersionHistory } from "../../parts/versions/version-history.tsx";
 import { type Problem, problemFrom } from "../../service/problem.ts";
@@ -35,6 +37,8 @@ import { type RecordParts, Summary } from "./summary/summary.tsx";
 import { accessLoaderOf, WhoHasSeen } from "./who-has-seen.tsx";
 import { WriteLinks } from "./write-links.tsx";
 
+/** The class of what is not on a printed summary. */
+const inWhole = computed(() => (isPrintedWhole.value ? "" : "not-in-summary"));
 /** HTTP's Gone. */
 const DELETED = 410;
 
@@ -66,7 +70,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const writing = <WriteLinks id={id} session={session} />;
   const allergies = entries.filter((each) => each.type === "AllergyIntolerance");
   const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
-  const whose = patient ? [patientName(patient), bornText(patient, today()), nhsNumber(patient)?.text].join(", ") : `Patient/${id}`;
+  const whose = patient ? whoseText(patient) : `Patient/${id}`;
   const written = useRef<Written | null>(null);
   const open = useMemo(() => ({ patient, resources, named, written, take: (one: Resource) => loader.take(one) }), [resources, named, loader]);
   return (
@@ -75,7 +79,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
       {!missing && refused?.problem && <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />}
       {isThere && (
         <>
-          <PrintedBy client={session.clientName} whose={`Record of ${whose}`} />
+          <PrintedBy client={session.clientName} whose={whose} />
           <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
           {patient && <PatientBanner patient={patient} named={named} allergies={allergies} standing={standing} />}
           <PatientClosed plan={plan} id={id} allergies={allergies} standing={standing} />
@@ -88,9 +92,15 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
           {(bound === undefined || bound === id) && <LastAccess plan={accessPlan} loader={accesses} client={client} />}
         </Sections>
       )}
-      {!isAllClosed && seen}
+      {!isAllClosed && <div class={inWhole.value}>{seen}</div>}
     </OpenRecordContext.Provider>
   );
+}
+
+/** Returns who a patient is, for each printed page. */
+function whoseText(patient: Patient): string {
+  const number = `NHS number ${nhsNumber(patient)?.text ?? "not recorded"}`;
+  return [patientName(patient), number, `born ${bornText(patient, today())}`].join(", ");
 }
 
 function Sections({ children, writing, ...parts }: RecordParts & {
@@ -109,15 +119,22 @@ function Sections({ children, writing, ...parts }: RecordParts & {
   const courses = useMemo(() => withCourses(entries), [entries]);
   return (
     <>
-      <Summary {...parts} groups={inOrder}>{children}</Summary>
-      {writing}
+      {children}
+      <Summary {...parts} groups={inOrder} />
+      <div class="row apart">
+        {writing}
+        <div class="row">
+          <button type="button" class="small" onClick={() => print()}>Print the summary</button>
+          <button type="button" class="small" onClick={printWhole}>Print the whole record</button>
+        </div>
+      </div>
       {charts.length > 0 && (
         <section class="card" aria-labelledby="charts-heading">
           <h2 id="charts-heading">Charts</h2>
           <ObservationCharts charts={charts} also={(each) => isDiabetic && isOfHba1c(each)} />
         </section>
       )}
-      <div class="record-columns">
+      <div class={`record-columns ${inWhole.value}`}>
         {COLUMNS.map((column, place) => (
           <div key={place} class="record-column">
             {column.map((section) => (
@@ -133,7 +150,7 @@ function Sections({ children, writing, ...parts }: RecordParts & {
         ))}
       </div>
       {entries.length > 0 && (
-        <section class="card" aria-labelledby="timeline-heading">
+        <section class={`card ${inWhole.value}`} aria-labelledby="timeline-heading">
           <h2 id="timeline-heading">Time line</h2>
           <TimeLine entries={courses} />
         </section>

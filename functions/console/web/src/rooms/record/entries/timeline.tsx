@@ -3,6 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
+import { isPrintedWhole } from "../../../parts/printing.ts";
 import type { Entry } from "./entries.ts";
 import { EntryItem } from "./entry-list.tsx";
 import { RECORD_TYPES, type RecordType } from "../record-plan.ts";
@@ -26,7 +27,8 @@ export function TimeLine({ entries }: { readonly entries: readonly Entry[] }) {
   // Observations are many, and drawn as charts already.
   const [types, setTypes] = useState<ReadonlySet<RecordType>>(new Set(RECORD_TYPES.filter((each) => each !== "Observation")));
   const counts = useMemo(() => countsOf(entries), [entries]);
-  const chosen = useMemo(() => ofTypes(entries, types), [entries, types]);
+  const isWhole = isPrintedWhole.value;
+  const chosen = useMemo(() => ofTypes(entries, isWhole ? new Set(RECORD_TYPES) : types), [entries, types, isWhole]);
   const toggle = (some: readonly RecordType[]) => {
     const isChosen = some.some((each) => types.has(each));
     setTypes(new Set(isChosen ? [...types].filter((each) => !some.includes(each)) : [...types, ...some]));

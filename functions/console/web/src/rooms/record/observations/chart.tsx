@@ -7,6 +7,8 @@ import { extent, span, tickTexts } from "./chart-axis.ts";
 import { chartLabel, type Group, points, type Row } from "./observation-groups.ts";
 
 const HEIGHT = 240;
+/** On paper: three beside each other, drawn at twice the size, which the style halves, as print is finer than a screen. */
+const PRINTED = { width: 212, height: 120, fineness: 2 };
 /** In the order of the series; each has a line of its own kind besides, and a point of its own shape. */
 const COLOURS = ["--accent", "--focus", "--good", "--bad"];
 const DASHES: readonly (readonly number[])[] = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
@@ -24,10 +26,10 @@ export function Chart({ group }: { readonly group: Group }) {
       plot = drawn(element, group, rows, setPointed);
     };
     const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const resizing = new ResizeObserver(() => {
-      if (element.clientWidth > 0 && element.clientWidth !== plot.width) plot.setSize({ width: element.clientWidth, height: HEIGHT });
-    });
     const printing = matchMedia("print");
+    const resizing = new ResizeObserver(() => {
+      if (element.clientWidth > 0 && element.clientWidth !== plot.width && !printing.matches) plot.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
     scheme.addEventListener("change", again);
     printing.addEventListener("change", again);
     resizing.observe(element);
@@ -56,24 +58,21 @@ export function Chart({ group }: { readonly group: Group }) {
 function drawn(element: HTMLElement, group: Group, rows: readonly Row[], onPointed: (row: Row | null) => void): uPlot {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
-  const axis: uPlot.Axis = {
-    stroke: colour("--quiet"),
-    grid: { stroke: colour("--line"), width: 1 },
-    ticks: { stroke: colour("--line"), width: 1 },
-    font: `12px ${style.fontFamily}`,
-  };
+  const { width, height, fineness } = matchMedia("print").matches ? PRINTED : { width: Math.max(element.clientWidth, 1), height: HEIGHT, fineness: 1 };
+  const thin = { stroke: colour("--line"), width: fineness };
+  const axis: uPlot.Axis = { stroke: colour("--quiet"), grid: thin, ticks: { ...thin, size: 10 * fineness }, gap: 5 * fineness, font: `${12 * fineness}px ${style.fontFamily}`, size: 44 * fineness };
   const times = rows.map((each) => each.at / 1000);
   const [low, high] = extent(group);
   const options: uPlot.Options = {
-    width: Math.max(element.clientWidth, 1),
-    height: HEIGHT,
+    width: width * fineness,
+    height: height * fineness,
     legend: { show: false },
     // What is chosen by dragging could not be chosen without a mouse.
     cursor: { drag: { x: false, y: false }, y: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Europe/London"),
     scales: { x: { range: [...span(times)] }, y: { range: [low, high] } },
-    axes: [{ ...axis, size: 44, space: 44, values: (_, marks, __, ___, increment) => [...tickTexts(marks, increment)] }, { ...axis, size: 44 }],
-    series: [{}, ...group.series.map((_, which) => line(which, colour))],
+    axes: [{ ...axis, space: 44 * fineness, values: (_, marks, __, ___, increment) => [...tickTexts(marks, increment)] }, { ...axis, space: 30 * fineness }],
+    series: [{}, ...group.series.map((_, which) => line(which, colour, fineness))],
     hooks: {
       drawAxes: [(plot) => drawRanges(plot, group, colour)],
       setCursor: [({ cursor }) => onPointed(typeof cursor.idx === "number" ? (rows[cursor.idx] ?? null) : null)],
@@ -83,14 +82,14 @@ function drawn(element: HTMLElement, group: Group, rows: readonly Row[], onPoint
   return new uPlot(options, [times, ...values], element);
 }
 
-function line(which: number, colour: (name: string) => string): uPlot.Series {
+function line(which: number, colour: (name: string) => string, fineness: number): uPlot.Series {
   const stroke = colour(COLOURS[which % COLOURS.length] ?? "");
   return {
     stroke,
-    width: 2,
-    dash: [...(DASHES[which % DASHES.length] ?? [])],
+    width: 2 * fineness,
+    dash: (DASHES[which % DASHES.length] ?? []).map((each) => each * fineness),
     spanGaps: true,
-    points: { show: true, size: 7, width: 2, stroke, fill: which === 0 ? stroke : colour("--surface") },
+    points: { show: true, size: 7 * fineness, width: 2 * fineness, stroke, fill: which === 0 ? stroke : colour("--surface") },
   };
 }
 

@@ -1,4 +1,4 @@
-/** Who looked at the record last, from the accesses that the section "Who has seen this record" shows. */
+/** Who looked at the record last, of others if any did, from the accesses that the section "Who has seen this record" shows. */
 
 import { type Access, accessOf, type AuditEvent } from "../../../fhir/audit-event.ts";
 import { dateText } from "../../../fhir/dates.ts";
@@ -11,22 +11,19 @@ export function LastAccess({ plan, loader, client }: {
   /** The id of the client that reads now. */
   readonly client: string;
 }) {
+  // The section at the foot of the record says what opens it.
+  if (plan.closed.size > 0) return null;
   const accesses = [...loader.resources.value.values()].map((each) => accessOf(each as AuditEvent));
-  const latest = accesses[0];
-  const other = accesses.find((each) => each.clientId !== client);
+  const shown = accesses.find((each) => each.clientId !== client) ?? accesses[0];
   const [portion] = loader.portions.value;
   return (
-    <section class="card" aria-labelledby="last-access">
-      <div class="row apart">
-        <h2 id="last-access">Last looked at</h2>
-        {plan.closed.size === 0 && <button type="button" class="plain" onClick={showAll}>All accesses</button>}
-      </div>
-      {plan.closed.size > 0 && <p class="quiet">This token does not open AuditEvent: who has looked is not shown.</p>}
-      {latest && <Line access={latest} isOwn={latest.clientId === client} />}
-      {other && other !== latest && <Line access={other} isOwn={false} />}
-      {!latest && portion?.state === "loading" && <p class="quiet">Reading…</p>}
-      {!latest && portion?.state === "complete" && <p>No access is recorded.</p>}
-      {!latest && (portion?.state === "failed" || portion?.state === "stopped") && <p>Not known: it was not read.</p>}
+    <section class="last-access on-screen" aria-labelledby="last-access">
+      <h2 id="last-access">Last looked at</h2>
+      {shown && <Line access={shown} isOwn={shown.clientId === client} />}
+      {!shown && portion?.state === "loading" && <p class="quiet">Reading…</p>}
+      {!shown && portion?.state === "complete" && <p>No access is recorded.</p>}
+      {!shown && (portion?.state === "failed" || portion?.state === "stopped") && <p>Not known: it was not read.</p>}
+      <button type="button" class="plain" onClick={showAll}>All accesses</button>
     </section>
   );
 }

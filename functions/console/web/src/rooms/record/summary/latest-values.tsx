@@ -10,11 +10,11 @@ import { FlagBadges } from "../observations/flag-badges.tsx";
 import { type Group, isChart } from "../observations/observation-groups.ts";
 import { useOpenRecord } from "../open-record.ts";
 import { ValueTable } from "../observations/value-table.tsx";
+import { isPhone } from "./phone.ts";
 
 /** On a phone what follows shall not be far. */
 const AT_ONCE = 8;
 const AT_ONCE_ON_A_PHONE = 3;
-const PHONE = "(max-width: 44rem)";
 
 export function LatestValues({ groups, observations }: {
   readonly groups: readonly Group[];
@@ -28,7 +28,7 @@ export function LatestValues({ groups, observations }: {
   const inError = observations.filter((each) => each.status === "entered-in-error").length;
   return (
     <>
-      <BoundedList items={groups} limit={matchMedia(PHONE).matches ? AT_ONCE_ON_A_PHONE : AT_ONCE} what="values">
+      <BoundedList items={groups} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} what="values">
         {(shown) => (
           <ul class="values-latest">
             {shown.map((each) => (

@@ -1,17 +1,20 @@
-/** The line that only a printed record has: who printed it, whose it is, and when. */
+/** The head of each printed page: whose record it is, who printed it, when, and how much of it. */
 
 import { useEffect, useRef } from "preact/hooks";
 
 import { dateText } from "../../../fhir/dates.ts";
+import { isPrintedWhole } from "../../../parts/printing.ts";
 
 export function PrintedBy({ client, whose }: { readonly client: string; readonly whose: string }) {
-  const line = useRef<HTMLParagraphElement>(null);
+  const line = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     let opened: readonly HTMLDetailsElement[] = [];
     // At once, and not by what Preact draws later: the browser prints what it finds.
     const before = () => {
-      if (line.current) line.current.textContent = `${whose}. Printed by ${client} on ${dateText(new Date().toISOString())}.`;
-      const folded = [...document.querySelectorAll<HTMLDetailsElement>("details.fold:not([open])")];
+      const what = isPrintedWhole.value ? "Whole record" : "Summary";
+      if (line.current) line.current.textContent = `${what}, printed by ${client} on ${dateText(new Date().toISOString())}.`;
+      const folds = isPrintedWhole.value ? "details.fold:not([open])" : ".banner details.fold:not([open])";
+      const folded = [...document.querySelectorAll<HTMLDetailsElement>(folds)];
       for (const each of folded) each.open = true;
       opened = [...opened, ...folded];
     };
@@ -26,5 +29,9 @@ export function PrintedBy({ client, whose }: { readonly client: string; readonly
       removeEventListener("afterprint", after);
     };
   }, [client, whose]);
-  return <p class="printed-by" ref={line} />;
+  return (
+    <div class="printed-by">
+      <p><strong>{whose}</strong> <span ref={line} /></p>
+    </div>
+  );
 }

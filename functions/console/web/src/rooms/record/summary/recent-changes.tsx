@@ -1,16 +1,25 @@
 /** What changed lately, the last first. */
 
+import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import type { Change } from "./changes.ts";
+import { isPhone } from "./phone.ts";
+
+const AT_ONCE = 6;
+const AT_ONCE_ON_A_PHONE = 3;
 
 export function RecentChanges({ changes }: { readonly changes: readonly Change[] }) {
   return (
-    <ol class="changes">
-      {changes.map((each, place) => (
-        <li key={place}>
-          <span class="quiet figures">{each.when}</span>
-          <span class="wrap"><strong>{each.what}</strong> {each.how}</span>
-        </li>
-      ))}
-    </ol>
+    <BoundedList items={changes} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} what="changes">
+      {(shown) => (
+        <ol class="changes">
+          {shown.map((each, place) => (
+            <li key={place}>
+              <span class="quiet figures">{each.when}</span>
+              <span class="wrap"><strong>{each.what}</strong> {each.how}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </BoundedList>
   );
 }

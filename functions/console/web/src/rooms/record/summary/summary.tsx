@@ -1,6 +1,5 @@
-/** The record at a glance, in columns that stay where they are: problems and medication, latest values, what changed, who looked. */
+/** The record at a glance, in columns that stay where they are: problems and medication, latest values, what changed. */
 
-import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 
 import type { Observation } from "../../../fhir/clinical.ts";
@@ -27,11 +26,8 @@ export interface RecordParts {
   readonly goOn: (one: PortionState) => void;
 }
 
-/** `groups` are the measurements in the order in which they matter; `children` stands above the changes. */
-export function Summary({ groups, children, ...parts }: RecordParts & {
-  readonly groups: readonly Group[];
-  readonly children: ComponentChildren;
-}) {
+/** `groups` are the measurements in the order in which they matter. */
+export function Summary({ groups, ...parts }: RecordParts & { readonly groups: readonly Group[] }) {
   const { entries, plan, portions, goOn } = parts;
   const changes = useMemo(() => changesOf(entries, groups, MOST_CHANGES), [entries, groups]);
   const observations = entries.filter((each) => each.type === "Observation").map((each) => each.resource as Observation);
@@ -59,7 +55,6 @@ export function Summary({ groups, children, ...parts }: RecordParts & {
         </SectionCard>
       </div>
       <div class="record-column">
-        {children}
         <section class="card" aria-labelledby="recent-changes">
           <h2 id="recent-changes">Recent changes</h2>
           {changes.length > 0 && <RecentChanges changes={changes} />}
@@ -80,6 +75,7 @@ function Medication({ entries, plan, portions, goOn }: RecordParts) {
     <SectionCard
       title={MEDICATION.title}
       count={medicines.length}
+      marked={current.length}
       none={MEDICATION.none}
       standing={standingOf(MEDICATION.types, plan.closed, portions)}
       goOn={goOn}
