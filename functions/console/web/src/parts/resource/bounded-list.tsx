@@ -27,7 +27,7 @@ export function BoundedList<T>({ items, limit, what, children }: {
           <button type="button" class="small" onClick={show}>
             Show all {items.length} {what}
           </button>
-          <p class="in-print">{limit} of {items.length} {what}: the others are in the whole record.</p>
+          <p class="in-print">{limit} of {items.length} {what} are printed.</p>
         </>
       )}
     </>
