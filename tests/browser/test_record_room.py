@@ -91,6 +91,12 @@ def test_the_banner_and_the_sections_say_what_is_recorded_and_charts_are_chosen(
     medication.get_by_text("Stopped or completed: 2").press("Enter")
     assert "Ramipril 5mg capsules" in medication.inner_text()
 
+    encounters = page.get_by_role("region", name="Encounters")
+    encounters.get_by_role("button", name="Encounter for symptom").first.press("Enter")
+    expect(encounters.locator(".elements").first).to_contain_text("Muñoz")
+    expect(encounters.locator(".elements").first).not_to_contain_text("Practitioner/")
+    encounters.get_by_role("button", name="Encounter for symptom").first.press("Enter")
+
     choice = page.get_by_role("group", name="Charts to draw")
     choice.get_by_role("checkbox", name="Heart rate").press("Space")
     page.get_by_role("img", name=re.compile("^Heart rate, 3 values")).wait_for()
@@ -165,7 +171,9 @@ def test_a_patient_is_found_by_name_number_or_id(visit: Visiting) -> None:
     page.get_by_text("Read as born in 1971.", exact=True).wait_for()
     field.fill("Munoz 1/1/20")
     field.press("Enter")
-    page.get_by_role("group", name="Born 1 Jan 1920 or 1 Jan 2020?").get_by_role("button", name="Munoz 1 Jan 1920").click()
+    page.get_by_role("group", name="Born 1 Jan 1920 or 1 Jan 2020?").get_by_role(
+        "button", name="Munoz 1 Jan 1920"
+    ).click()
     page.get_by_text("Nobody is found for “Munoz 1 Jan 1920”.").wait_for()
     field.fill("999 000 0043")
     field.press("Enter")

@@ -1,9 +1,12 @@
 /** A resource of any type for a person: its elements' names and values, parts within parts. */
 
+import { useContext } from "preact/hooks";
+
 import type { Resource } from "../../fhir/datatypes.ts";
 import { type Member, membersOf, metaMembersOf, narrativeText, type Value } from "../../fhir/elements.ts";
 import { BoundedList } from "./bounded-list.tsx";
 import { ReferenceLink } from "./reference-link.tsx";
+import { ReferenceNames } from "./reference-names.ts";
 
 const MAX_VALUES = 20;
 const MAX_CHARACTERS = 1000;
@@ -65,7 +68,9 @@ function Values({ values }: { readonly values: readonly Value[] }) {
 }
 
 function OneValue({ value }: { readonly value: Value }) {
-  const { text, reference, notes, parts } = value;
+  const { reference, notes, parts } = value;
+  const nameOf = useContext(ReferenceNames);
+  const text = value.text === reference ? nameOf(reference) : value.text;
   if (!text && !parts.length) return <span class="quiet">no value</span>;
   return (
     <>

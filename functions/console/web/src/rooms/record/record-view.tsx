@@ -2,7 +2,7 @@
 
 import { computed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import type { Observation, Patient } from "../../fhir/clinical.ts";
 import type { Bundle, Resource } from "../../fhir/datatypes.ts";
@@ -12,6 +12,7 @@ import { pagesOf } from "../../fhir/search.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
 import { isPrintedWhole, printWhole } from "../../parts/printing.ts";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
+import { ReferenceNames } from "../../parts/resource/reference-names.ts";
 import { VersionHistory } from "../../parts/versions/version-history.tsx";
 import { type Problem, problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
@@ -54,6 +55,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const portions = loader.portions.value;
   const resources = loader.resources.value;
   const named = useMemo(() => namesIn(resources, placeOf), [resources]);
+  const nameOf = useCallback((reference: string) => named({ reference }), [named]);
   const entries = useMemo(() => entriesOf(resources, named, resources.get(`Patient/${id}`) as Patient | undefined), [resources]);
   const accessPlan = useMemo(() => accessPlanOf(id, scope, bound), [id, scope, bound]);
   const accesses = useMemo(() => accessLoaderOf(accessPlan), [accessPlan]);
@@ -88,9 +90,11 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
       {isAllClosed && seen}
       {isThere && isAllClosed && writing}
       {isThere && !isAllClosed && (
-        <Sections entries={entries} plan={plan} portions={portions} goOn={goOn} writing={writing}>
-          {(bound === undefined || bound === id) && <LastAccess plan={accessPlan} loader={accesses} client={client} />}
-        </Sections>
+        <ReferenceNames.Provider value={nameOf}>
+          <Sections entries={entries} plan={plan} portions={portions} goOn={goOn} writing={writing}>
+            {(bound === undefined || bound === id) && <LastAccess plan={accessPlan} loader={accesses} client={client} />}
+          </Sections>
+        </ReferenceNames.Provider>
       )}
       {!isAllClosed && <div class={inWhole.value}>{seen}</div>}
     </OpenRecordContext.Provider>
