@@ -24,6 +24,7 @@ _MOST_COUNTED: Final = 20
 """A total that is asked for is recorded of so many patients, if no criterion names persons."""
 _HIS: Final = re.compile(rf'"[A-Za-z]+/{HE}[12ecm]?"|"id": "{HE}[12ecm]?"')
 """A resource of his, or a reference to one."""
+_EXAMINED: Final = re.compile(r"(lookups would be made|entries would be examined)")
 _REFERRING: Final = re.compile(r"by resources of these types: ([^.]*)\.")
 _ABSENT: Final = (404, 410)
 _VERSION: Final = re.compile(r'_history/\d+|W/\\*"\d+|"versionId": "\d+|<versionId value=\\"\d+')
@@ -101,8 +102,10 @@ def may_interfere(asked: Asked, one: Seen, other: Seen) -> bool:
 
 
 def _ends_at_a_limit(answer: Seen) -> bool:
-    """Return True for a page that ended before its first match, because of how much would have been examined."""
+    """Return True for what ended before its first match, or was refused, for how much would have been examined."""
     body = answer[2] if isinstance(answer[2], dict) else {}
+    if any(_EXAMINED.search(each.get("diagnostics", "")) for each in body.get("issue", ())):
+        return True
     is_empty = body.get("type") == "searchset" and not body.get("entry")
     return is_empty and any(each["relation"] == "next" for each in body.get("link", ()))
 

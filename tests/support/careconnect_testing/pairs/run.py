@@ -68,7 +68,11 @@ def unrecorded(pair: Pair) -> Difference | None:
         return None
     if pair.is_erased and tells_of_erased(pair.asked, *difference.answers):
         return None
-    return None if is_excepted(pair.asked, *difference.answers, is_found=difference.is_found) else difference
+    told = difference
+    if pair.asked.method == "HEAD":
+        # GET's body says why.
+        told = _difference(replace(pair, asked=replace(pair.asked, method="GET"))) or difference
+    return None if is_excepted(pair.asked, *told.answers, is_found=difference.is_found) else difference
 
 
 def interfering(pair: Pair) -> Difference | None:
