@@ -52,7 +52,7 @@ def test_the_access_matrix(visit: Visiting) -> None:
 
 
 def test_a_patients_record(visit: Visiting) -> None:
-    page = open_record(visit(width=WIDTH, height=800), "5")
+    page = open_record(visit(width=WIDTH, height=760), "5")
     page.get_by_role("img", name=re.compile("^HbA1c, ")).wait_for()
 
     take(page, "console-patient-record")
