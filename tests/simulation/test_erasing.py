@@ -13,7 +13,7 @@ from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER,
 from careconnect_testing.simulation.run import run_schedule
 from careconnect_testing.simulation.story import story_of
 
-SCHEDULES = int(os.environ.get("ERASING_SCHEDULES", "1000" if is_long_run() else "40"))
+SCHEDULES = int(os.environ.get("ERASING_SCHEDULES", "300" if is_long_run() else "40"))
 FIRST = int(os.environ.get("FIRST_SEED", "1"))
 PARTS = 4
 
