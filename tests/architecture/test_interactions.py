@@ -1,6 +1,6 @@
 """The one table of interactions: each row has one handler, and every document, route and refusal follows its cells."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -91,6 +91,9 @@ class _Everyone(InteractionEndpoint):
     @property
     def client_quota(self) -> Quota:
         return no_limit()
+
+    def which_exist(self, keys: Collection[str]) -> Collection[str]:
+        return keys
 
     def _answer(self, requested: Requested) -> Response:
         if requested.interaction.agent is Agent.READER:

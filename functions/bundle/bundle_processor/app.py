@@ -20,6 +20,7 @@ from careconnect.endpoint.interaction_endpoint import (
     Requested,
     interaction_of,
     permitted,
+    stored_among,
 )
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
@@ -29,7 +30,7 @@ from careconnect.fhir.rendering.bundle import BundleType
 from careconnect.fhir.rendering.formats import fhir_response, negotiate
 from careconnect.fhir.rendering.views import View
 from careconnect.fhir.request import BASE, FhirPath, parse_path
-from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
+from careconnect.fhir.resource_types import DATA_TABLES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller
@@ -74,14 +75,9 @@ class BundleEndpoint(InteractionEndpoint):
         """The quota of the clients."""
         return self.quota
 
-    @property
-    def readable(self) -> Collection[Table]:
-        """The tables in which the endpoint can look resources up."""
-        return DATA_TABLES
-
-    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
-        """Return the keys of those resources that there are or were: one BatchGetItem."""
-        return self.writer.stored_keys(resources)
+    def which_exist(self, keys: Collection[str]) -> Collection[str]:
+        """Return those keys of resources that there are or were, in the tables of the function: one BatchGetItem."""
+        return stored_among(keys, DATA_TABLES, self.writer.stored_keys)
 
     def path_of(self, request: Request) -> FhirPath:
         """Return the path of the FHIR base; raises the outcome 404 for any other."""

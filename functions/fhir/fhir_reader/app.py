@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 from careconnect.audit.disclosures import NOBODY
-from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested
+from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested, stored_among
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.endpoint.read_parameters import Reading, read_one_parameters, read_parameters
 from careconnect.fhir import outcomes
@@ -71,13 +71,12 @@ class FhirEndpoint(InteractionEndpoint):
         """The quota of the clients."""
         return self.quota
 
-    @property
-    def readable(self) -> Collection[Table]:
-        """The tables in which the endpoint can look resources up."""
-        return DATA_TABLES if self.table is Table.RECORD else (self.table,)
+    def which_exist(self, keys: Collection[str]) -> Collection[str]:
+        """Return those keys of resources that there are or were, in the tables of the function: one BatchGetItem."""
+        tables = DATA_TABLES if self.table is Table.RECORD else (self.table,)
+        return stored_among(keys, tables, self._stored_keys)
 
-    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
-        """Return the keys of those resources that there are or were: one BatchGetItem."""
+    def _stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
         return self.store.consistent().at_one_moment(lambda store: store.stored_keys(resources))
 
     def _read(self, requested: Requested) -> Response:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from careconnect.audit.query import audit_query
-from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested
+from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested, stored_among
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir.interactions import VALIDATE, VALIDATE_ONE, WRITES, Interaction
 from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.formats import fhir_response, negotiate, render
-from careconnect.fhir.resource_types import DATA_TABLES, ResourceType, Table
+from careconnect.fhir.resource_types import DATA_TABLES, Table
 from careconnect.http.messages import Response, last_value
 from careconnect.storage.quota import Quota
 from record_writer.read_request import criteria_of, write_request_of
@@ -32,14 +32,10 @@ class WriterEndpoint(InteractionEndpoint):
         """The quota of the clients."""
         return self.writer.quota
 
-    @property
-    def readable(self) -> Collection[Table]:
-        """The tables in which the endpoint can look resources up."""
-        return DATA_TABLES if self.table is Table.RECORD else (self.table,)
-
-    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
-        """Return the keys of those resources that there are or were: one BatchGetItem."""
-        return self.writer.stored_keys(resources)
+    def which_exist(self, keys: Collection[str]) -> Collection[str]:
+        """Return those keys of resources that there are or were, in the tables of the function: one BatchGetItem."""
+        tables = DATA_TABLES if self.table is Table.RECORD else (self.table,)
+        return stored_among(keys, tables, self.writer.stored_keys)
 
     def _write(self, requested: Requested) -> Response:
         context, path = requested.context, requested.path

@@ -74,18 +74,9 @@ class InteractionEndpoint(OutcomeEndpoint):
         requested = permitted(context, caller, path, interaction)
         return self.handlers[requested.interaction](self, requested)
 
-    @property
-    def readable(self) -> Collection[Table]:
-        """The tables in which the endpoint can look resources up."""
-        return ()
-
-    def stored_keys(self, resources: Collection[tuple[ResourceType, str]]) -> Collection[str]:
-        """Return the keys of those resources of readable tables that there are or were; raises `OutcomeError`."""
-        raise NotImplementedError
-
+    @abstractmethod
     def which_exist(self, keys: Collection[str]) -> Collection[str]:
-        """Return those keys of resources that one has or had, as far as the endpoint can look them up."""
-        return stored_among(keys, self.readable, self.stored_keys)
+        """Return those keys of resources that there are or were, as far as the endpoint can look them up."""
 
     def path_of(self, request: Request) -> FhirPath:
         """Return the path of a request; raises the outcomes 404, also for a type of another table, and 400."""
