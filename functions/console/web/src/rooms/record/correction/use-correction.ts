@@ -11,9 +11,9 @@ import { type Doubt, doubtsAbout, isDoubtful } from "../../../plausibility/doubt
 import { type Problem, ProblemError } from "../../../service/problem.ts";
 import { announce } from "../../../shell/announcements.tsx";
 import { read, type Stored, update } from "../../write/calls.ts";
-import { faultsAtFields, faultsIn, type FieldFaults } from "../../write/forms/checks.ts";
+import { faultsIn, type FieldFaults, refusalAtFields } from "../../write/forms/checks.ts";
 import type { Field, Values } from "../../write/forms/form.ts";
-import { asWriting, isOfText, isStale } from "../../write/refusals.ts";
+import { isStale } from "../../write/refusals.ts";
 import { knownOf, useOpenRecord } from "../open-record.ts";
 import type { RecordType } from "../record-plan.ts";
 import { beginOf, correctablesOf, correctedText, fieldsOf, REASON_FIELD } from "./correctable.ts";
@@ -71,8 +71,7 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
   };
 
   const refused = async (error: unknown, signal: AbortSignal) => {
-    if (!(error instanceof ProblemError)) throw error;
-    if (isStale(error.problem)) {
+    if (error instanceof ProblemError && isStale(error.problem)) {
       const now = await read(type, id, "json", signal);
       record.take(JSON.parse(now.text) as Resource);
       setStored(now);
@@ -80,12 +79,10 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
       announce(STALE);
       return;
     }
-    const problem = asWriting(error.problem);
-    if (!isOfText(problem) || !problem.details.length) throw new ProblemError(problem);
-    const { atFields: placed, others } = faultsAtFields(problem.details, fields);
+    const { atFields: placed, rest, said } = refusalAtFields(error, fields);
     setAtFields(placed);
-    setRefusal(others.length ? { ...problem, details: others } : null);
-    announce(`${problem.title} ${problem.details.length} named.`);
+    setRefusal(rest);
+    announce(said);
   };
 
   const send = (broken: readonly string[], confirmed: readonly Doubt[] = []) => {

@@ -1,6 +1,7 @@
 /** What is wrong with a form: what the page sees itself, and what the server has answered, field by field. */
 
-import type { ProblemDetail } from "../../../service/problem.ts";
+import { type Problem, type ProblemDetail, ProblemError } from "../../../service/problem.ts";
+import { asWriting, isOfText } from "../refusals.ts";
 import type { Field, Values } from "./form.ts";
 import { isSnomedCode } from "./snomed-code.ts";
 
@@ -29,6 +30,22 @@ function faultOf({ kind, isRequired, range, unit = "", other }: Field, value: st
   if (number >= least && number <= greatest) return "";
   const isOther = other && number >= other[1] && number <= other[2];
   return `Check this: nobody has less than ${least} or more than ${greatest}.${isOther ? ` Is it in ${other[0]}? It has to be in ${unit}.` : ""}`;
+}
+
+/** A server's refusal: its faults at their fields, the rest of it, null if there is none, and what is said aloud. */
+export interface Refusal {
+  readonly atFields: FieldFaults;
+  readonly rest: Problem | null;
+  readonly said: string;
+}
+
+/** Returns the refusal that an error is; throws it anew if it is none whose faults have places. */
+export function refusalAtFields(error: unknown, fields: readonly Field[]): Refusal {
+  if (!(error instanceof ProblemError)) throw error;
+  const problem = asWriting(error.problem);
+  if (!isOfText(problem) || !problem.details.length) throw new ProblemError(problem);
+  const { atFields, others } = faultsAtFields(problem.details, fields);
+  return { atFields, rest: others.length ? { ...problem, details: others } : null, said: `${problem.title} ${problem.details.length} named.` };
 }
 
 /** Returns a server's faults at their fields, and those that are of no field. */

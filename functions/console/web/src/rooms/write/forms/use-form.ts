@@ -11,9 +11,8 @@ import { announce } from "../../../shell/announcements.tsx";
 import { knownPatient } from "../about-patient.tsx";
 import { type Created, create } from "../calls.ts";
 import { newOnce } from "../once.ts";
-import { asWriting, isOfText } from "../refusals.ts";
 import type { Rights } from "../rights.ts";
-import { faultsAtFields, faultsIn, type FieldFaults } from "./checks.ts";
+import { faultsIn, type FieldFaults, refusalAtFields } from "./checks.ts";
 import type { Field, Values } from "./form.ts";
 import { type FormDraft, formDraftAt, forgetForm, type FormPlace, keepForm } from "./form-drafts.ts";
 import { FORMS, resourceText } from "./forms.ts";
@@ -90,13 +89,10 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
         announce(`Recorded: ${form.summary(draft.values)}.`);
       } catch (error) {
         if (signal.aborted || (error instanceof ProblemError && isUncertain(error.problem))) keepForm({ ...draft, isUncertain: true });
-        if (!(error instanceof ProblemError)) throw error;
-        const problem = asWriting(error.problem);
-        if (!isOfText(problem) || !problem.details.length) throw new ProblemError(problem);
-        const { atFields: placed, others } = faultsAtFields(problem.details, fields);
-        setAtFields(placed);
-        setRefusal(others.length ? { ...problem, details: others } : null);
-        announce(`${problem.title} ${problem.details.length} named.`);
+        const refused = refusalAtFields(error, fields);
+        setAtFields(refused.atFields);
+        setRefusal(refused.rest);
+        announce(refused.said);
       } finally {
         isBusy.current = false;
       }
