@@ -19,6 +19,7 @@ from careconnect_testing.parts.record_writers import Writer, writer_in_memory
 from careconnect_testing.parts.stores import BASE, NOW
 from careconnect_testing.records.held_writes import hold
 from careconnect_testing.records.stored import saved, stored
+from careconnect_testing.running.killed import Killed, killed_after
 
 HIM = "secret-patient"
 MARK = "Zyxwv"
@@ -33,10 +34,6 @@ ENCOUNTER = {
     "reason": [{"text": MARK}],
 }
 GONE = ("Patient/secret-patient", "Encounter/visit", "Observation/his", "Observation/deleted", "Observation/came")
-
-
-class Killed(BaseException):
-    pass
 
 
 def identified(number: str) -> dict[str, Any]:
@@ -333,16 +330,8 @@ def test_killed_at_each_call_it_ends_the_same_when_it_is_run_again(writer: Write
 
     for allowed in range(0, calls, step):
         begun()
-        writer.calls.clear()
-
-        def kill(_name: str, allowed: int = allowed) -> None:
-            if len(writer.calls) > allowed:
-                raise Killed
-
-        writer.faults.append(kill)
-        with pytest.raises(Killed):
+        with killed_after(writer.reader, allowed):
             erasure(writer).erase(HIM, unlink=True)
-        writer.faults.clear()
 
         erasure(writer).erase(HIM, unlink=True)
 

@@ -34,14 +34,11 @@ from careconnect_records.writes.target import Target
 from careconnect_testing.parts.stores import Reader, reader_in_memory
 from careconnect_testing.records.generated import cases
 from careconnect_testing.records.stored import Stored, saved, stored
+from careconnect_testing.running.killed import Killed
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 IDS = ("1", "2", "3")
 TARGETS = ("Patient/1", "Patient/2", "Organization/1", "Organization/2", "Practitioner/9")
-
-
-class Killed(BaseException):
-    pass
 
 
 def served(name: str) -> ResourceType:

@@ -21,6 +21,7 @@ from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import few_records, write_deletion, write_records
 from careconnect_testing.records.stored import Stored, saved, stored
+from careconnect_testing.running.killed import Killed, killed_after
 
 Item = dict[str, Any]
 
@@ -29,10 +30,6 @@ MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" fo
 """More entries than a transaction takes."""
 ALIKE = [{**patient("9434765919"), "id": f"alike-{number}"} for number in range(52)]
 """More than an identifier's lock lists."""
-
-
-class Killed(BaseException):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +148,8 @@ def test_killed_anywhere_it_is_run_again_and_the_number_comes_last(tmp_path: Pat
         calls = len(few.calls)
         for left in range(calls):
             put_back()
-            few.calls.clear()
-
-            def kill(_: str, left: int = left) -> None:
-                if len(few.calls) > left:
-                    raise Killed
-
-            few.faults.append(kill)
-            with pytest.raises(Killed):
+            with killed_after(few, left):
                 run(few)
-            few.faults.clear()
             # The last two calls open the tables.
             assert numbers(few)[1] == ("0" if left >= 2 else str(FORMAT))
             run(few)

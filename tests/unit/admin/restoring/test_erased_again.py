@@ -8,10 +8,7 @@ from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_testing.aws.restorable_stack import NAMED, Restorable, versions
 from careconnect_testing.http.writes import observation
 from careconnect_testing.records.stored import stored
-
-
-class Killed(BaseException):
-    pass
+from careconnect_testing.running.killed import killed_after
 
 
 def erase(stack: Restorable, patient: str) -> None:
@@ -60,16 +57,8 @@ def test_nothing_of_the_erased_is_served_and_others_are_as_restored(stack: Resto
 @pytest.mark.parametrize("left", [5, 25, 60])
 def test_a_killed_switch_erases_again(stack: Restorable, left: int) -> None:
     restored = before_and_since(stack)
-    stack.reader.calls.clear()
-
-    def kill(_: str) -> None:
-        if len(stack.reader.calls) > left:
-            raise Killed
-
-    stack.reader.faults.append(kill)
-    with pytest.raises(Killed):
+    with killed_after(stack.reader, left):
         stack.switch(restored, ["5"])
-    stack.reader.faults.clear()
 
     stack.switch(restored, ["5"])
 

@@ -15,10 +15,7 @@ from careconnect_testing.aws.restorable_stack import INSTANT, Restorable
 from careconnect_testing.http.writes import observation
 from careconnect_testing.records.stored import stored
 from careconnect_testing.running.cases import each_of
-
-
-class Killed(BaseException):
-    pass
+from careconnect_testing.running.killed import killed_after
 
 
 def test_all_three_are_restored_to_the_same_instant(stack: Restorable) -> None:
@@ -85,14 +82,8 @@ def test_killed_anywhere_it_is_run_again_and_is_not_ready_before(stack: Restorab
         "provide-client-params.dynamodb.RestoreTableToPointInTime", lambda params, **_: begun.append(params)
     )
 
-    def kill(_: str) -> None:
-        if len(stack.reader.calls) > left:
-            raise Killed
-
-    stack.reader.faults.append(kill)
-    with pytest.raises(Killed):
+    with killed_after(stack.reader, left):
         stack.restore()
-    stack.reader.faults.clear()
     suffix = "20261128T030000Z"
     if left > 2:
         with pytest.raises(OperatorError, match="not complete"):

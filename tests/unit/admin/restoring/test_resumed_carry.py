@@ -8,25 +8,14 @@ from careconnect_admin.restoring.differences import differences
 from careconnect_testing.aws.restorable_stack import NAMED, Restorable, versions
 from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.stores import Reader
-
-
-class Killed(BaseException):
-    pass
+from careconnect_testing.running.killed import killed_after
 
 
 @pytest.mark.parametrize("left", [1, 21, 45, *(pytest.param(left, marks=pytest.mark.long) for left in range(0, 56, 4))])
 def test_killed_anywhere_it_is_run_again(stack: Restorable, left: int) -> None:
     restored = stack.written_since()
-    stack.reader.calls.clear()
-
-    def kill(_: str) -> None:
-        if len(stack.reader.calls) > left:
-            raise Killed
-
-    stack.reader.faults.append(kill)
-    with pytest.raises(Killed):
+    with killed_after(stack.reader, left):
         stack.carry(restored)
-    stack.reader.faults.clear()
     stack.carry(restored)
 
     reader = stack.serving(restored)

@@ -14,13 +14,10 @@ from careconnect_testing.aws.restorable_stack import INSTANT, WRITERS, Restorabl
 from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.records.stored import stored
+from careconnect_testing.running.killed import Killed
 
 STOPPED = [("PutFunctionConcurrency", f"writer-{number}", 0) for number in (1, 2, 3, 4)]
 CHANGED = {**observation("Patient/4"), "id": "o1", "status": "cancelled"}
-
-
-class Killed(BaseException):
-    pass
 
 
 def drop(stack: Restorable) -> None:
