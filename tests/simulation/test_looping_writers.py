@@ -15,8 +15,7 @@ from careconnect.storage import dynamodb
 from careconnect.storage.intents import BASES
 from careconnect_testing.records.generated import is_long_run
 from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER, Line, Plan, Step
-from careconnect_testing.simulation.run import run_schedule
-from careconnect_testing.simulation.story import story_of
+from careconnect_testing.simulation.story import first_broken
 from fhir_reader.store import snapshot
 
 SCHEDULES = int(os.environ.get("LOOPING_SCHEDULES", "1000" if is_long_run() else "40"))
@@ -75,7 +74,5 @@ def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("most", [2, snapshot.MOST_LOOKED_UP], ids=["listed", "looked up"])
 def test_every_promise_holds_beside_looping_writers(part: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "MOST_LOOKED_UP", most)
-    for seed in range(FIRST + part, FIRST + SCHEDULES // 2, PARTS):
-        outcome = run_schedule(seed, plan=plan_of(seed))
-        if outcome.broken:
-            pytest.fail(f"seed {seed}: {story_of(outcome)}", pytrace=False)
+    if broken := first_broken(range(FIRST + part, FIRST + SCHEDULES // 2, PARTS), plan_of):
+        pytest.fail(broken, pytrace=False)

@@ -1,14 +1,21 @@
 """A run told in order: each call of AWS, by whom, what it met, and each answer."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from careconnect_testing.simulation.actors.plan import Plan
 from careconnect_testing.simulation.run import Outcome, run_schedule
 from careconnect_testing.simulation.world.faults import Call, Fault
 from careconnect_testing.simulation.world.names import START
 
 _LONGEST = 160
+
+
+def first_broken(seeds: Iterable[int], plan_of: Callable[[int], Plan]) -> str:
+    """Return the story of the first schedule of a plan that breaks a promise, empty if none does."""
+    outcomes = ((seed, run_schedule(seed, plan=plan_of(seed))) for seed in seeds)
+    return next((f"seed {seed}: {story_of(outcome)}" for seed, outcome in outcomes if outcome.broken), "")
 
 
 def story_of(outcome: Outcome) -> str:
