@@ -20,7 +20,7 @@ ASSERTION_NOT_PROVEN: Final = (
     "Client authentication failed: the assertion has to be signed by a key that the client in its sub has registered, "
     "and its kid is the id of that key."
 )
-"""The texts for a client that has not proven itself: one for each kind of credentials, whatever the cause."""
+"""The error texts for a client that is not authenticated, by the kind of its credentials; no text says why."""
 
 
 _AUTHENTICATION: Final = "client authentication"

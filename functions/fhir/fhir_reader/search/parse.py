@@ -68,7 +68,7 @@ class SearchQuery:
 
     @property
     def new_patients(self) -> int:
-        """The most patients of one match whom the search does not name, with those that chains lead through."""
+        """The most patients that one match adds: its own, unless they are named, and one for each step of a chain."""
         own = ID_PARAMETER if self.type.is_patient else self.type.patient_parameter
         is_named = any(each.parameter is own and not each.modifier for each in self.criteria)
         return (self.type.has_patients and not is_named) + sum(map(hops_of, self.chained))

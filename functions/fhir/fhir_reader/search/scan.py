@@ -82,14 +82,14 @@ class CountedPatients(Protocol):
 
     @property
     def to_disclose(self) -> Collection[str]:
-        """The patients of whom the answer tells, with or without the total."""
+        """The patients who get an event, whether the total is sent or not."""
 
     def add(self, match: Entry) -> None:
         """Add the patients of one match."""
 
 
 class CountedPersons:
-    """The patients of a total if a criterion names persons: each is disclosed, whatever is then answered.
+    """The patients of a total if a criterion names persons: each gets an event, whatever the answer is.
 
     They are full as soon as they and those who are disclosed already leave fewer than `places`, the most patients of
     one match. So nobody can be the one who makes the difference and is not disclosed. `led_through` gives the patients
@@ -113,7 +113,7 @@ class CountedPersons:
         return self._patients
 
     def add(self, match: Entry) -> None:
-        """Add the patients of one match, and of what led to it."""
+        """Add the patients of one match, and those of the resources that its chains lead through."""
         self._patients |= dict.fromkeys((*match.patients, *self._led_through(match)))
 
 

@@ -70,7 +70,7 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
 
 
 def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
-    """Return the ids of the patients of whom a version tells: its own id, or those whose record it is or was in."""
+    """Return a Patient's own id, or the ids of the patients in whose record a version is or was."""
     return (resource_id,) if type_.is_patient else stored.patients + stored.former_patients
 
 

@@ -11,9 +11,9 @@ from careconnect_records.writes.target import Target
 
 
 def stored_patients(target: Target, *items: Item | None) -> tuple[str, ...]:
-    """Return the ids of the patients of whom the versions in `items` tell, each once.
+    """Return a Patient's own id, or the ids of the patients in whose record the versions in `items` are or were.
 
-    They are a Patient's own id, or those whose record the target is or was in. Without an item there are none.
+    Each is there once. Without an item there are none.
     """
     stored = [item for item in items if item]
     if stored and target.type.is_patient:
