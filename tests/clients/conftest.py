@@ -14,9 +14,9 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.http.client_service import KeyClient, Service
-from careconnect_testing.page.node_clients import node
+from careconnect_testing.page.node_clients import client_node, node
 
-__all__ = ["node"]
+__all__ = ["client_node", "node"]
 
 PATIENT_ID = "4"
 

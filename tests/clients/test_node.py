@@ -19,8 +19,8 @@ SUITES = ("openid-client", "oauth4webapi", "fhir-kit-client", "fhirclient")
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_client_suite_passes(node: Node, suite: str) -> None:
-    output = node("--test", "--test-reporter=spec", f"{suite}.test.js")
+def test_client_suite_passes(client_node: Node, suite: str) -> None:
+    output = client_node("--test", "--test-reporter=spec", f"{suite}.test.js")
 
     assert "fail 0" in output
     assert "skipped 0" in output

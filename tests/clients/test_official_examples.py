@@ -50,9 +50,7 @@ Resources = dict[tuple[str, str], Resource]
 
 
 @pytest.fixture(scope="module")
-def examples(
-    node: Node, service: Service, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory
-) -> Resources:
+def examples(service: Service, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory) -> Resources:
     """The examples of served types, loaded, by type and id."""
     found: Resources = {}
     for path in sorted(EXAMPLES.glob("*.json")):

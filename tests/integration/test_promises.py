@@ -14,7 +14,8 @@ from careconnect_testing.http.api import Api
 from careconnect_testing.http.writes import NHS_NUMBER, WritingClient, new_code, observation, patient
 from careconnect_testing.running.bundle_service import entry, transaction
 
-pytestmark = pytest.mark.integration
+# Requests at the same time start functions anew, which takes seconds.
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("promises")]
 
 AT_ONCE = 4
 

@@ -420,6 +420,7 @@ def test_what_was_deleted_is_found_nowhere(writer: WritingClient) -> None:
     assert writer.ids(f"Patient/{target['id']}/$everything") == [target["id"]]
 
 
+@pytest.mark.long
 def test_more_entries_than_a_transaction_takes_are_written_whole(writer: WritingClient) -> None:
     codes = [new_code() for _ in range(50)]
     names = [{"family": f"Abc{number}"} for number in range(30)]

@@ -20,25 +20,36 @@ Node = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def node(service: Service) -> Node:
+def node() -> Node:
     """A function that runs Node with arguments and returns its output; fails with it if the exit code is not 0."""
+    return _runs_with({})
+
+
+@pytest.fixture(scope="session")
+def client_node(service: Service) -> Node:
+    """As `node`, for programs that are told of the running service in their environment."""
+    return _runs_with(
+        {
+            "CARECONNECT_BASE": service.base,
+            "CARECONNECT_FHIR_BASE": service.fhir_base,
+            "CARECONNECT_CLIENT_ID": service.secret_client.client_id,
+            "CARECONNECT_CLIENT_SECRET": service.secret_client.secret,
+            "CARECONNECT_EDITOR_ID": service.editor.client_id,
+            "CARECONNECT_EDITOR_SECRET": service.editor.secret,
+            "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
+            "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
+            "CARECONNECT_NHS_NUMBER": service.nhs_number,
+            "CARECONNECT_OBSERVATIONS": " ".join(sorted(service.observations)),
+        }
+    )
+
+
+def _runs_with(variables: dict[str, str]) -> Node:
     if not (FOLDER / "node_modules").is_dir():
         pytest.fail("the JavaScript clients are not installed: run `make setup`", pytrace=False)
-    environment = os.environ | {
-        "CARECONNECT_BASE": service.base,
-        "CARECONNECT_FHIR_BASE": service.fhir_base,
-        "CARECONNECT_CLIENT_ID": service.secret_client.client_id,
-        "CARECONNECT_CLIENT_SECRET": service.secret_client.secret,
-        "CARECONNECT_EDITOR_ID": service.editor.client_id,
-        "CARECONNECT_EDITOR_SECRET": service.editor.secret,
-        "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
-        "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
-        "CARECONNECT_NHS_NUMBER": service.nhs_number,
-        "CARECONNECT_OBSERVATIONS": " ".join(sorted(service.observations)),
-        # Redocly's tool checks for newer versions and sends telemetry unless this turns both off.
-        "REDOCLY_TELEMETRY": "off",
-        "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
-    }
+    # Redocly's tool checks for newer versions and sends telemetry unless these turn both off.
+    quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    environment = os.environ | quiet | variables
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
