@@ -7,6 +7,7 @@ from careconnect_admin.clients.registration import (
     SECRET_METHODS,
     ClientRegistration,
     check_keys,
+    check_limited,
     check_names,
     check_scopes,
     check_use,
@@ -17,9 +18,9 @@ from careconnect_admin.clients.registration import (
 
 @dataclass(frozen=True, slots=True)
 class ClientChange:
-    """The members to change; None leaves a member unchanged, and an empty `patient` removes the binding.
+    """The members to change; None leaves a member unchanged, and an empty `patient` opens every patient.
 
-    With the binding go its identifier systems, unless the change sets some.
+    With the binding to a patient go its identifier systems, unless the change sets some.
 
     `jwks` is a JWK Set as JSON text. A new `jwks` or `jwks_uri` replaces the previous keys of either kind.
     """
@@ -70,6 +71,8 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
     check_names(wanted)
     if change.touches_access:
         check_scopes(wanted)
+    if change.patient is None:
+        check_limited([each for each in scopes if each not in record.scopes], wanted.patient)
     check_use(wanted)
     changed = replace(
         record,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from careconnect.fhir.resource_types import valid_id
+from careconnect.fhir.resource_types import SERVED_TYPES, valid_id
 from careconnect.oauth.client_record import (
     CLIENT_CREDENTIALS,
     MAX_ID_LENGTH,
@@ -207,6 +207,27 @@ def _nearest(scope: str) -> str:
 def idle_scopes(scopes: Sequence[str], *, bound: bool) -> tuple[str, ...]:
     """Return the scopes that are legal but give no access here; `bound` is True for a client bound to a patient."""
     return tuple(scope for scope in scopes if not any(grants_of(scope, bound=bound).letters.values()))
+
+
+def opens_every_patient(scopes: Sequence[str], patient: str) -> bool:
+    """Return True if these scopes open every patient's record, as the client is bound to no `patient` (ADR 13)."""
+    letters = grants_of(" ".join(scopes)).letters
+    return not patient and any(letters[each.name] for each in SERVED_TYPES if each.has_patients and each.writable)
+
+
+def unlimited_scopes(scopes: Sequence[str], patient: str) -> tuple[str, ...]:
+    """Return the patient/ scopes that open every patient, as the client is not bound to one."""
+    return tuple(each for each in scopes if each.startswith("patient/") and opens_every_patient([each], patient))
+
+
+def check_limited(scopes: Sequence[str], patient: str) -> None:
+    """Raise `RegistrationError` if patient/ scopes would open every patient: for that, the operator has to ask."""
+    unlimited = unlimited_scopes(scopes, patient)
+    if unlimited:
+        raise RegistrationError(
+            f"without a patient, every patient's record would be opened by {', '.join(unlimited)}: "
+            "give --patient ID, or --every-patient if that is meant"
+        )
 
 
 def check_names(registration: ClientRegistration) -> None:

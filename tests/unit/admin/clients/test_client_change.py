@@ -206,13 +206,14 @@ AUDIT_WARNING = "careconnect: allowed, but opening no record here: patient/Audit
 def test_an_unbound_clients_patient_scope_for_the_audit_trail_is_warned_of(issuer: Issuer, run: Update) -> None:
     issuer.register("client-1")
     update = ("update", "client-1", "--json")
+    every = "--every-patient"
 
-    assert AUDIT_WARNING in printed(run(*update, "--scope", "patient/Patient.read patient/AuditEvent.read"))
+    assert AUDIT_WARNING in printed(run(*update, "--scope", "patient/Patient.read patient/AuditEvent.read", every))
     assert AUDIT_WARNING not in printed(run(*update, "--patient", "4"))
     assert AUDIT_WARNING not in printed(run(*update, "--scope", "patient/AuditEvent.rs patient/AuditEvent.read"))
     assert AUDIT_WARNING not in printed(run(*update, "--name", "x"))
     assert f"{AUDIT_WARNING.rpartition(' ')[0]} patient/AuditEvent.rs, patient/AuditEvent.read" in printed(
-        run(*update, "--unbound")
+        run(*update, every)
     )
     added = ("add", "--name", "x", "--scope", "patient/AuditEvent.read", "--json")
     assert AUDIT_WARNING in printed(run(*added))
@@ -235,10 +236,60 @@ def test_no_client_is_given_a_scope_that_writes_the_audit_trail(
 def test_scopes_that_open_something_are_given_without(issuer: Issuer, run: Update) -> None:
     issuer.register("client-1")
 
-    result = run("update", "client-1", "--scope", "profile user/Patient.read patient/*.rs system/Encounter.*", "--json")
+    result = run("update", "client-1", "--scope", "profile user/Patient.read system/Encounter.*", "--json")
 
     assert result.exit_code == 0
     assert printed(result) == []
+
+
+UNLIMITED = (
+    "careconnect: without a patient, every patient's record would be opened by patient/Patient.read, patient/*.rs: "
+    "give --patient ID, or --every-patient if that is meant"
+)
+OPENING = "careconnect: opening every patient's record, as no patient is set: patient/Patient.read, patient/*.rs"
+
+
+@pytest.mark.parametrize("command", [("add", "--name", "x", "--id", "client-2"), ("update", "client-1")])
+def test_patient_scopes_open_every_patient_only_if_that_is_asked_for(
+    issuer: Issuer, registry: DynamoDbClientRegistry, run: Update, command: tuple[str, ...]
+) -> None:
+    issuer.register("client-1", scopes=("user/Patient.read",))
+    before = registry.every()
+    scopes = ("--scope", "user/Patient.read patient/Patient.read patient/*.rs patient/Medication.read")
+
+    refused = run(*command, *scopes)
+    assert (refused.exit_code, printed(refused)) == (1, [UNLIMITED])
+    assert registry.every() == before
+
+    opened = run(*command, *scopes, "--every-patient", "--json")
+    assert (opened.exit_code, printed(opened)[0]) == (0, OPENING)
+    client_id = command[-1]
+    assert json.loads(opened.stdout)["every_patient"] is True
+    shown = run("show", client_id).stdout
+    assert "every patient    yes" in shown
+    assert [line.split()[-5] for line in run("list").stdout.splitlines() if line.startswith(client_id)] == ["every"]
+    # What it has already is not asked for again.
+    assert run("update", client_id, "--scope", "patient/Patient.read").exit_code == 0
+
+
+def test_a_bound_client_stays_bound_until_every_patient_is_asked_for(issuer: Issuer, run: Update) -> None:
+    issuer.register("client-1", scopes=("patient/*.rs", "user/Patient.read"), patient="4")
+
+    wider = run("update", "client-1", "--scope", "patient/*.cruds", "--json")
+    assert (json.loads(wider.stdout)["patient"], json.loads(wider.stdout)["every_patient"]) == ("4", False)
+    unbound = run("update", "client-1", "--every-patient", "--json")
+    assert (json.loads(unbound.stdout)["patient"], json.loads(unbound.stdout)["every_patient"]) == ("", True)
+    assert printed(unbound)[0].endswith("as no patient is set: patient/*.cruds")
+
+
+@pytest.mark.parametrize(
+    ("scope", "every"),
+    [("user/Patient.rs", True), ("system/Goal.c", True), ("profile", False), ("user/Medication.read", False)],
+)
+def test_a_client_is_shown_to_open_every_patient_or_none(issuer: Issuer, run: Update, scope: str, every: bool) -> None:
+    issuer.register("client-1", scopes=(scope,))
+
+    assert json.loads(run("list", "--json").stdout)[0]["every_patient"] is every
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,13 @@ from careconnect_admin.clients.client_change import ClientChange
 from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import enable_client, found_client
-from careconnect_admin.commands.client.output import client_shown, print_done, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.client.output import (
+    client_shown,
+    print_done,
+    print_with_secret,
+    warn_of_every_patient,
+    warn_of_idle_scopes,
+)
 from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
 from careconnect_admin.commands.shared.terminal import escaped, remark
@@ -24,6 +30,11 @@ JwksOption = Annotated[
     typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
 ]
 
+PatientOption = Annotated[str, typer.Option("--patient", metavar="ID", help="Limit all its scopes to this patient.")]
+EveryPatientOption = Annotated[
+    bool,
+    typer.Option("--every-patient", help="Let its scopes open every patient's record, patient/ scopes too."),
+]
 IdentifierSystemOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,8 +91,8 @@ def update(
         list[str] | None,
         typer.Option("--scope", help=f"All scopes of the client, replacing the previous ones. {SCOPE_HELP}"),
     ] = None,
-    patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
-    unbound: Annotated[bool, typer.Option("--unbound", help="Remove the limit to one patient.")] = False,
+    patient: PatientOption = "",
+    every_patient: EveryPatientOption = False,
     identifier_system: IdentifierSystemOption = None,
     no_identifier_systems: Annotated[
         bool, typer.Option("--no-identifier-systems", help="Remove all its identifier systems.")
@@ -100,18 +111,19 @@ def update(
 ) -> None:
     """Change a client. Options that are not given leave their values unchanged.
 
-    Setting a patient, identifier systems, or scopes unless they are only added, revokes the client's tokens: the API
+    A bound client stays bound to its patient, unless --every-patient removes that limit and its identifier systems.
+    Setting patients, identifier systems, or scopes unless they are only added, revokes the client's tokens: the API
     refuses them within 60 seconds. New identifier systems and keys replace the previous ones. A client that had no
     secret and gets a method that needs one also gets a secret, shown now and never again.
     """
-    if patient and unbound:
-        raise RegistrationError("--patient and --unbound exclude each other")
+    if patient and every_patient:
+        raise RegistrationError("--patient and --every-patient exclude each other")
     if identifier_system and no_identifier_systems:
         raise RegistrationError("--identifier-system and --no-identifier-systems exclude each other")
     change = ClientChange(
         name=name,
         scopes=None if scope is None else split_scopes(scope),
-        patient="" if unbound else patient or None,
+        patient="" if every_patient else patient or None,
         identifier_systems=() if no_identifier_systems else tuple(identifier_system or ()) or None,
         auth_methods=frozenset(method) if method else None,
         jwks=jwks.read_text(encoding="utf-8") if jwks else None,
@@ -120,14 +132,15 @@ def update(
     )
     if change == ClientChange():
         raise RegistrationError(
-            "nothing to change: give --name, --scope, --patient, --unbound, --identifier-system, "
+            "nothing to change: give --name, --scope, --patient, --every-patient, --identifier-system, "
             "--no-identifier-systems, --method, --jwks, --jwks-uri or --[no-]resource-server"
         )
     registry = client_registry(target)
     update = update_client(registry, token_revocations(target), client_id, change)
     changed = found_client(registry, client_id)
     print_with_secret(client_shown(changed), update.secret, as_json=as_json)
-    if change.scopes is not None or change.patient is not None:
+    if change.touches_access:
+        warn_of_every_patient(changed.scopes, changed.patient)
         warn_of_idle_scopes(changed.scopes, bound=bool(changed.patient))
     if patient:
         warn_of_absent_patient(target, patient)

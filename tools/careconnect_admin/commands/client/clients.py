@@ -8,9 +8,11 @@ import typer
 
 from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.demo import check_not_published
+from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import (
     SECRET_METHODS,
     ClientRegistration,
+    check_limited,
     found_client,
     register_client,
     rotate_secret,
@@ -19,12 +21,20 @@ from careconnect_admin.commands.client import changes as client_changes
 from careconnect_admin.commands.client.changes import (
     SCOPE_HELP,
     ClientArgument,
+    EveryPatientOption,
     IdentifierSystemOption,
     JwksOption,
+    PatientOption,
     split_scopes,
 )
 from careconnect_admin.commands.client.last_use import add_last_use, last_use_text
-from careconnect_admin.commands.client.output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.client.output import (
+    client_shown,
+    print_members,
+    print_with_secret,
+    warn_of_every_patient,
+    warn_of_idle_scopes,
+)
 from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
@@ -64,7 +74,8 @@ def add(
     secret_file: SecretFileOption = None,
     jwks: JwksOption = None,
     jwks_uri: Annotated[str, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = "",
-    patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
+    patient: PatientOption = "",
+    every_patient: EveryPatientOption = False,
     identifier_system: IdentifierSystemOption = None,
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="Let it introspect tokens of any client.")
@@ -72,6 +83,8 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Register a client and show its secret, which is never shown again."""
+    if patient and every_patient:
+        raise RegistrationError("--patient and --every-patient exclude each other")
     registration = ClientRegistration(
         client_id=client_id if client_id is not None else str(uuid.uuid4()),
         name=name,
@@ -84,12 +97,15 @@ def add(
         identifier_systems=tuple(identifier_system or ()),
         resource_server=resource_server,
     )
+    if not every_patient:
+        check_limited(registration.scopes, patient)
     if not target.is_local:
         check_not_published(client_id=registration.client_id, secret=registration.secret)
     registry = client_registry(target)
     secret = register_client(registry, registration, now=time.time())
     shown = client_shown(found_client(registry, registration.client_id))
     print_with_secret(shown, secret, as_json=as_json)
+    warn_of_every_patient(registration.scopes, registration.patient)
     warn_of_idle_scopes(registration.scopes, bound=bool(registration.patient))
     if patient:
         warn_of_absent_patient(target, patient)
@@ -118,12 +134,13 @@ def list_(
             "yes" if each["enabled"] else "no",
             *([last_use_text(each)] if last_use else []),
             ", ".join(each["auth_methods"]),
+            "every" if each["every_patient"] else each["patient"] or "none",
             each["scope"],
         )
         for each in shown
     ]
     used = ("last use",) if last_use else ()
-    print_table(("client id", "name", "enabled", *used, "methods", "scope"), rows)
+    print_table(("client id", "name", "enabled", *used, "methods", "patients", "scope"), rows)
 
 
 @app.command()

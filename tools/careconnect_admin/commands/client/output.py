@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from careconnect.oauth.client_record import ClientRecord
-from careconnect_admin.clients.registration import idle_scopes
+from careconnect_admin.clients.registration import idle_scopes, opens_every_patient, unlimited_scopes
 from careconnect_admin.commands.shared.listing import print_pairs
 from careconnect_admin.commands.shared.terminal import remark, say, say_json
 
@@ -24,6 +24,7 @@ def client_shown(record: ClientRecord) -> dict[str, Any]:
         "key_ids": [key["kid"] for key in json.loads(record.jwks)["keys"]] if record.jwks else [],
         "jwks_uri": record.jwks_uri,
         "patient": record.patient,
+        "every_patient": opens_every_patient(record.scopes, record.patient),
         "identifier_systems": list(record.identifier_systems),
         "resource_server": record.resource_server,
         "created": _date(record.created_at),
@@ -67,6 +68,13 @@ def warn_of_idle_scopes(scopes: Sequence[str], *, bound: bool) -> None:
     idle = idle_scopes(scopes, bound=bound)
     if idle:
         remark(f"careconnect: allowed, but opening no record here: {', '.join(idle)}")
+
+
+def warn_of_every_patient(scopes: Sequence[str], patient: str) -> None:
+    """Say which patient/ scopes open every patient's record, because their level promises one patient."""
+    unlimited = unlimited_scopes(scopes, patient)
+    if unlimited:
+        remark(f"careconnect: opening every patient's record, as no patient is set: {', '.join(unlimited)}")
 
 
 def print_done(done: dict[str, Any], sentence: str, *, as_json: bool) -> None:
