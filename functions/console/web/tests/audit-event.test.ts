@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Access, accessOf, type AuditEntity, type AuditEvent, isMasked } from "../src/fhir/audit-event.ts";
+import { type Access, accessOf, type AuditEntity, type AuditEvent, deedText, isMasked, outcomeText } from "../src/fhir/audit-event.ts";
+import { membersOf } from "../src/fhir/elements.ts";
+import { disclosuresOf, inOrder } from "../src/fhir/visits.ts";
 import { accessDays } from "../src/rooms/record/access-days.ts";
 import { accessPlanOf } from "../src/rooms/record/record-plan.ts";
 
@@ -39,6 +41,7 @@ test("a read is told with what was read, when and by which client", () => {
     who: "explorer",
     clientId: "explorer",
     sentence: "explorer read an observation",
+    deed: { verb: "read", object: "an observation" },
     outcome: "allowed",
     request: "Observation/1",
   });
@@ -120,23 +123,58 @@ test("an event that says nothing is told as far as it goes", () => {
   assert.deepEqual(accessOf({ resourceType: "AuditEvent" }), {
     id: "", at: "", who: "", clientId: "", outcome: "not known", request: "",
     sentence: "A client that is not known did something that is not recorded",
+    deed: { verb: "did something that is not recorded", object: "" },
   });
 });
 
-test("accesses are grouped by the days of the United Kingdom, and repeats of a day are counted", () => {
-  const at = (recorded: string, code = "read") => seen(code, [OF_PATIENT], { id: recorded, recorded });
+test("what is not a read by itself is told apart from one", () => {
+  const everything = { source: { identifier: { value: "fhir_reader" } } };
+  assert.equal(told("operation", [OF_PATIENT], everything), "explorer read the whole record");
+  const validated = { source: { identifier: { value: "record_writer" } } };
+  assert.equal(told("operation", [OF_PATIENT, query("Condition")], validated), "explorer validated a problem");
+  assert.equal(told("transaction", [OF_PATIENT, resource("Condition/1/_history/1"), resource("Goal/2/_history/1")]), "explorer wrote a problem and a goal");
+  // An id may look like a type.
+  assert.equal(told("read", [OF_PATIENT, resource("Observation/ABC")]), "explorer read an observation");
+  assert.equal(told("load", [OF_PATIENT], { source: { identifier: { value: "cli" } } }), "explorer ran the command “load”");
+});
+
+test("an event's codes are in words where its elements are shown", () => {
+  const event = {
+    resourceType: "AuditEvent", action: "E", outcome: "4", outcomeDesc: "scope", subtype: [{ code: "operation", display: "operation" }], entity: [OF_PATIENT],
+  };
+  const shown = Object.fromEntries(membersOf(event).map(({ label, values }) => [label, values.map(({ text }) => text)]));
+  assert.deepEqual([shown["Action"], shown["Outcome"], shown["Subtype"]], [["execute"], ["refused"], ["was refused: the whole record (no scope for it)"]]);
+  assert.equal(outcomeText(event), "refused (no scope for it)");
+  assert.equal(outcomeText({ resourceType: "AuditEvent", outcome: "0" }), "allowed");
+  assert.deepEqual(membersOf({ resourceType: "AuditEvent" }), []);
+  assert.equal(deedText({ resourceType: "AuditEvent" }), "");
+});
+
+test("one look at a record is one entry of its day, whatever number of requests it takes", () => {
+  const at = (recorded: string, code = "read", more: Partial<AuditEvent> = {}): AuditEvent => ({
+    resourceType: "AuditEvent", id: recorded, recorded, outcome: "0", subtype: [{ code }], entity: [OF_PATIENT],
+    agent: [{ userId: { value: "client-7" }, name: "Explorer: reads everything" }], ...more,
+  });
   const now = Date.parse("2026-11-28T10:00:00Z");
+  const refused = { outcome: "4", outcomeDesc: "scope" };
   const days = accessDays(
-    [at("2026-11-28T09:30:00Z"), at("2026-11-28T09:10:00Z", "operation"), at("2026-11-28T08:02:00Z"), at("2026-11-27T14:02:00Z"), at("2026-06-05T23:30:00Z"), at("")],
+    inOrder(disclosuresOf([
+      at("2026-11-28T09:30:00Z", "operation"), at("2026-11-28T09:29:00Z", "read", refused), at("2026-11-28T09:20:00Z"), at("2026-11-28T09:19:00Z", "operation"),
+      at("2026-11-28T09:19:00Z", "vread"), at("2026-11-28T08:02:00Z"), at("2026-11-27T14:02:00Z"), at("2026-06-05T23:30:00Z"), at(""),
+    ])),
     now,
   );
   assert.deepEqual(days.map(({ title, entries }) => [title, entries.map((each) => each.text)]), [
-    ["Today", ["explorer read the patient’s details 2 times, 08:02 to 09:30", "explorer read the whole record, 09:10"]],
-    ["Yesterday", ["explorer read the patient’s details, 14:02"]],
-    ["Saturday 6 June 2026", ["explorer read the patient’s details, 00:30"]],
-    ["Without a date", ["explorer read the patient’s details"]],
+    ["Today", [
+      "Explorer read the whole record and the patient’s details; read an earlier version of the patient’s details, 09:19 to 09:30 (4 requests)",
+      "Explorer was refused: the patient’s details (no scope for it), 09:29",
+      "Explorer read the patient’s details, 08:02",
+    ]],
+    ["Yesterday", ["Explorer read the patient’s details, 14:02"]],
+    ["Saturday 6 June 2026", ["Explorer read the patient’s details, 00:30"]],
+    ["Without a date", ["Explorer read the patient’s details"]],
   ]);
-  assert.deepEqual(days[0]?.entries[0]?.accesses.map(({ id }) => id), ["2026-11-28T09:30:00Z", "2026-11-28T08:02:00Z"]);
+  assert.equal(days[0]?.entries[0]?.accesses[0]?.id, "2026-11-28T09:30:00Z");
 });
 
 test("who has seen a record is asked by a scope that names it, or closed with one that would", () => {

@@ -55,6 +55,8 @@ test("an event says whose record it was about, wherever the patient stands", () 
 
   assert.deepEqual(Object.fromEntries(cells)["Of whom"], { text: "Patient/4", reference: "Patient/4" });
   assert.equal(row(event)["Who"], "explorer");
+  const operation = row({ ...event, entity: [seen[1]], subtype: [{ code: "operation" }], outcome: "4", outcomeDesc: "scope" });
+  assert.deepEqual([operation["What"], operation["Outcome"]], ["was refused: the whole record (no scope for it)", "refused (no scope for it)"]);
   assert.equal(row({ resourceType: "AuditEvent" })["Of whom"], "");
 });
 

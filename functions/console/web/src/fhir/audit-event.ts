@@ -1,7 +1,7 @@
 /** An access to a record as a person reads it (FHIR STU3 AuditEvent; `audit.md`). */
 
 import { shortName } from "../oauth/client-name.ts";
-import { objectOf, subjectOf } from "./audit-words.ts";
+import { commandOf, type Deed, EVERYTHING, objectOf, subjectOf } from "./audit-words.ts";
 import type { Coding, Identifier, Reference, Resource } from "./datatypes.ts";
 
 export interface AuditEntity {
@@ -9,14 +9,18 @@ export interface AuditEntity {
   readonly role?: Coding;
   /** Base64 of what was searched for, as the URL has it below the base. */
   readonly query?: string;
+  /** What else is known of the request, in base64: `sub`, `status`. */
+  readonly detail?: readonly { readonly type?: string; readonly value?: string }[];
 }
 
 export interface AuditEvent extends Resource {
   readonly subtype?: readonly Coding[];
   readonly recorded?: string;
   readonly outcome?: string;
+  readonly action?: string;
   readonly outcomeDesc?: string;
   readonly agent?: readonly { readonly userId?: Identifier; readonly name?: string }[];
+  readonly source?: { readonly identifier?: Identifier };
   readonly entity?: readonly AuditEntity[];
 }
 
@@ -30,6 +34,8 @@ export interface Access {
   readonly clientId: string;
   /** The client and what it did, without the time: `Explorer read the record's observations`. */
   readonly sentence: string;
+  /** The sentence without its subject: a verb, and what it was done to. */
+  readonly deed: Deed;
   readonly outcome: "allowed" | "refused" | "failed" | "not known";
   /** The request: `Observation/1`, `Observation?patient=4`, without the server's cursors; empty if the sentence says it. */
   readonly request: string;
@@ -37,6 +43,9 @@ export interface Access {
 
 /** Codes of `audit-event-outcome`. */
 const OUTCOMES: Readonly<Record<string, Access["outcome"]>> = { "0": "allowed", "4": "refused", "8": "failed" };
+
+/** Codes of `audit-event-action`. */
+const ACTIONS: Readonly<Record<string, string>> = { C: "create", R: "read", U: "update", D: "delete", E: "execute" };
 
 /** The audit trail's own words for why something was not allowed. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -52,6 +61,10 @@ const REASONS: Readonly<Record<string, string>> = {
   error: "the server had an error",
 };
 
+/** The functions' names in `source`: of the reads, and of an operator's commands. */
+const READER = "fhir_reader";
+const OPERATOR = "cli";
+
 /** Codes of `object-role`. */
 const PATIENT = "1";
 const RESOURCE = "4";
@@ -64,23 +77,65 @@ const TOKEN = /^[\w.~-]{48,}$/;
 
 /** Returns what an event says. */
 export function accessOf(event: AuditEvent): Access {
-  const code = event.subtype?.[0]?.code ?? "";
-  const [agent] = event.agent ?? [];
-  const clientId = agent?.userId?.value ?? "";
-  const who = agent?.name ? shortName(agent.name) : clientId;
-  const outcome = OUTCOMES[event.outcome ?? ""] ?? "not known";
-  const asked = askedOf(event.entity ?? []);
-  const madeVersion = (event.entity ?? []).some((each) => each.reference?.reference?.includes("/_history/"));
-  const about = objectOf(code, asked, madeVersion);
+  const { id: clientId, name } = clientOf(event);
+  const who = name ? shortName(name) : clientId;
+  const outcome = outcomeOf(event);
+  const deed = deedOf(event);
   return {
     id: event.id ?? "",
     at: event.recorded ?? "",
     who,
     clientId,
-    sentence: sentenceOf(subjectOf(who), code, about, outcome, event.outcomeDesc ?? ""),
+    sentence: `${subjectOf(who)} ${deed.verb} ${deed.object}`.trim(),
+    deed,
     outcome,
-    request: code === "operation" ? "" : readable(asked),
+    request: isEverything(event) ? "" : readable(requestOf(event).text),
   };
+}
+
+/** Returns what a client did, without the client: `read the record’s observations`; empty if that is not recorded. */
+export function deedText(event: AuditEvent): string {
+  const { verb, object } = deedOf(event);
+  return codeOf(event) && `${verb} ${object}`.trim();
+}
+
+/** Returns an event with its codes in words, as a person reads them. */
+export function inWords(event: AuditEvent): Resource {
+  const { action, outcome, subtype } = event;
+  return {
+    ...event,
+    ...(action !== undefined && { action: { code: action, display: ACTIONS[action] ?? action } }),
+    ...(outcome !== undefined && { outcome: { code: outcome, display: outcomeOf(event) } }),
+    ...(subtype !== undefined && { subtype: subtype.map((each) => ({ ...each, display: deedText(event) })) }),
+  };
+}
+
+/** Returns an outcome in words: `allowed`, `refused (no scope for it)`; empty if none is recorded. */
+export function outcomeText(event: AuditEvent): string {
+  return event.outcome === undefined ? "" : outcomeOf(event) + because(event);
+}
+
+/** Returns the client of an event, or an operator's principal; empty where none is recorded. */
+export function clientOf({ agent = [] }: AuditEvent): { readonly id: string; readonly name: string } {
+  return { id: agent[0]?.userId?.value ?? "", name: agent[0]?.name ?? "" };
+}
+
+/** Returns the `sub` of the token; empty if there was none. */
+export function subjectIdOf(event: AuditEvent): string {
+  return detailOf(event, "sub");
+}
+
+/** Returns the HTTP status of a request that was refused or failed, else nothing. */
+export function statusOf(event: AuditEvent): string {
+  return detailOf(event, "status");
+}
+
+/** Returns the types that a request was about, of a search the type that was searched; none if that is not recorded. */
+export function typesOf(event: AuditEvent): readonly string[] {
+  const { text, resources } = requestOf(event);
+  const paths = isSearch(event) || !resources.length ? [text] : resources;
+  const names = paths.map((each) => (each.split("?")[0] ?? "").split("/")).map((each) => (isSearch(event) ? each.at(-1) : each[0]) ?? "");
+  return [...new Set(names.filter((each) => /^[A-Z][A-Za-z]+$/.test(each)))];
 }
 
 /** Says whether a personal value was asked for, which is not recorded. */
@@ -88,29 +143,65 @@ export function isMasked({ request }: Access): boolean {
   return request.includes(MASK);
 }
 
-function sentenceOf(
-  who: string,
-  code: string,
-  { verb, object }: ReturnType<typeof objectOf>,
-  outcome: Access["outcome"],
-  cause: string,
-): string {
-  const why = REASONS[cause] ?? cause;
-  const because = why && ` (${why})`;
-  if (outcome === "allowed") return `${who} ${verb} ${object}`;
-  if (outcome === "refused") return `${who} was refused: ${object}${because}`;
-  if (outcome === "failed") return `${who} asked for ${object}, which failed${because}`;
-  return code ? `${who} asked for ${object}` : `${who} did something that is not recorded`;
+/** Returns what a client did, as the end of a sentence. */
+function deedOf(event: AuditEvent): Deed {
+  const code = codeOf(event);
+  const { verb, object } = wholeDeedOf(event, code);
+  const outcome = outcomeOf(event);
+  if (outcome === "allowed") return { verb, object };
+  if (outcome === "refused") return { verb: "was refused:", object: object + because(event) };
+  if (outcome === "failed") return { verb: "asked for", object: `${object}, which failed${because(event)}` };
+  return code ? { verb: "asked for", object } : { verb: "did something that is not recorded", object: "" };
 }
 
-/** Returns the query, else the resources that were asked for, else the patient. */
-function askedOf(entities: readonly AuditEntity[]): string {
-  const query = entities.find((each) => each.query !== undefined)?.query;
-  if (query !== undefined) return textOf(query);
-  const named = (role: string) =>
-    entities.filter((each) => each.role?.code === role).map((each) => each.reference?.reference ?? "");
+/** Returns what was asked for, as if it was done. */
+function wholeDeedOf(event: AuditEvent, code: string): Deed {
+  if (isEverything(event)) return EVERYTHING;
+  const types = typesOf(event);
+  if (isOperators(event) && !types.length) return commandOf(code);
+  const { text, resources } = requestOf(event);
+  return objectOf(code, types, text, resources.some((each) => each.includes("/_history/")));
+}
+
+function outcomeOf({ outcome = "" }: AuditEvent): Access["outcome"] {
+  return OUTCOMES[outcome] ?? "not known";
+}
+
+function because({ outcomeDesc = "" }: AuditEvent): string {
+  const why = REASONS[outcomeDesc] ?? outcomeDesc;
+  return why && ` (${why})`;
+}
+
+function codeOf({ subtype }: AuditEvent): string {
+  return subtype?.[0]?.code ?? "";
+}
+
+function isSearch(event: AuditEvent): boolean {
+  return codeOf(event) === "search-type";
+}
+
+/** `$validate` is an operation too, of another function. */
+function isEverything(event: AuditEvent): boolean {
+  return codeOf(event) === "operation" && (event.source?.identifier?.value ?? READER) === READER;
+}
+
+function isOperators({ source }: AuditEvent): boolean {
+  return source?.identifier?.value === OPERATOR;
+}
+
+/** Returns the query, else the resources that were asked for, else the patient; and the resources with their versions. */
+export function requestOf(event: AuditEvent): { readonly text: string; readonly resources: readonly string[] } {
+  const { entity = [] } = event;
+  const query = entity.find((each) => each.query !== undefined)?.query;
+  const named = (role: string) => entity.filter((each) => each.role?.code === role).map((each) => each.reference?.reference ?? "");
   const resources = named(RESOURCE);
-  return (resources.length ? resources : named(PATIENT)).join(", ");
+  // An operator's change, such as a load, names the patient without asking for the resource.
+  const patients = isOperators(event) ? [] : named(PATIENT);
+  return { text: query === undefined ? (resources.length ? resources : patients).join(", ") : textOf(query), resources };
+}
+
+function detailOf({ entity = [] }: AuditEvent, type: string): string {
+  return textOf(entity.flatMap(({ detail = [] }) => detail).find((each) => each.type === type)?.value ?? "");
 }
 
 function textOf(base64: string): string {

@@ -14,6 +14,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   Immunization: ["an immunisation", "the record’s immunisations"],
   MedicationRequest: ["a prescription", "the record’s prescriptions"],
   MedicationStatement: ["a medication entry", "the record’s medication"],
+  Goal: ["a goal", "the record’s goals"],
   AuditEvent: ["one of its accesses", "the list of its accesses"],
 };
 
@@ -23,11 +24,12 @@ const VERBS: Readonly<Record<string, string>> = {
   vread: "read an earlier version of",
   "history-instance": "read all versions of",
   "search-type": "read",
-  operation: "read",
+  operation: "validated",
   create: "added",
   update: "changed",
   patch: "changed a part of",
   delete: "deleted",
+  transaction: "wrote",
 };
 
 /** The verbs of writes that made no version: a conditional create found its match, an update what was there already. */
@@ -35,6 +37,7 @@ const UNWRITTEN: Readonly<Record<string, string>> = {
   create: "found, and did not add,",
   update: "found, and did not change,",
   patch: "found, and did not change,",
+  transaction: "found, and did not change,",
 };
 
 /** Returns who did it, at the beginning of a sentence. */
@@ -42,14 +45,25 @@ export function subjectOf(who: string): string {
   return who || "A client that is not known";
 }
 
+/** What a client did: a verb, and what it was done to. */
+export interface Deed {
+  readonly verb: string;
+  readonly object: string;
+}
+
+export const EVERYTHING: Deed = { verb: "read", object: "the whole record" };
+
+/** Returns what an operator's command did that is no read and no write of FHIR's. */
+export function commandOf(code: string): Deed {
+  return { verb: "ran", object: `the command “${code}”` };
+}
+
 /** Returns what was done and to what; `asked` is the request below the base, with a search's query. */
-export function objectOf(code: string, asked: string, madeVersion: boolean): { readonly verb: string; readonly object: string } {
+export function objectOf(code: string, types: readonly string[], asked: string, madeVersion: boolean): Deed {
   const verb = (madeVersion ? undefined : UNWRITTEN[code]) ?? VERBS[code] ?? (code || "did");
-  if (code === "operation") return { verb, object: "the whole record" };
-  const [path = "", query = ""] = asked.split(/\?(.*)/s);
-  if (code !== "search-type") return { verb, object: listed(path.split(", ").map((each) => nounOf(typeIn(each))[0])) };
-  const type = typeIn(path);
-  const isCounted = /(?:^|&)(?:_summary=count|_count=0)(?:&|$)/.test(query);
+  if (code !== "search-type") return { verb, object: listed(types.map((each) => nounOf(each)[0])) };
+  const type = types[0] ?? "";
+  const isCounted = /[?&](?:_summary=count|_count=0)(?:&|$)/.test(asked);
   if (isCounted) return { verb: "counted", object: nounOf(type)[1] };
   if (type === "Patient") return { verb: "found", object: "this patient in a search" };
   return { verb, object: nounOf(type)[1] };
@@ -59,12 +73,8 @@ function nounOf(type: string): Noun {
   return NOUNS[type] ?? [type, `${type} resources`];
 }
 
-/** Returns the type that a path leads to: of `Patient/4/Observation` the last, of `Observation/1/_history/2` the first. */
-function typeIn(path: string): string {
-  const names = path.split("/").filter((each) => /^[A-Z][A-Za-z]+$/.test(each));
-  return names.at(-1) ?? path;
-}
-
-function listed(nouns: readonly string[]): string {
-  return [...new Set(nouns)].join(" and ");
+/** Returns texts as a sentence has them, each once: `the problems, the allergies and the accesses`. */
+export function listed(nouns: readonly string[]): string {
+  const once = [...new Set(nouns)];
+  return [once.slice(0, -1).join(", "), ...once.slice(-1)].filter((each) => each).join(" and ");
 }

@@ -1,5 +1,6 @@
 /** A resource of any type as what is drawn of it: labels and values, without knowing the type. */
 
+import { inWords } from "./audit-event.ts";
 import type { Coding, Identifier, Quantity, Reference, Resource } from "./datatypes.ts";
 import { periodText } from "./dates.ts";
 import { elementLabel, extensionLabel, systemName } from "./labels.ts";
@@ -35,7 +36,7 @@ const ASIDE = ["resourceType", "id", "meta", "text", "fullUrl"];
 
 /** Returns a resource's elements in its own order. */
 export function membersOf(resource: Resource): readonly Member[] {
-  return membersBut(resource, ASIDE);
+  return membersBut(resource.resourceType === "AuditEvent" ? inWords(resource) : resource, ASIDE);
 }
 
 /** Returns what the resource says of itself: its version, profiles, tags and security labels. */

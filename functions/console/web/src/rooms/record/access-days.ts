@@ -1,12 +1,14 @@
-/** Accesses day by day, in which the same deed of the same client is one entry. */
+/** Visits to a record day by day: one look at it is one entry, whatever number of requests it takes. */
 
 import type { Access } from "../../fhir/audit-event.ts";
 import { today } from "../../fhir/dates.ts";
+import { accessesOf, visitText } from "../../fhir/visit-text.ts";
+import type { Visit } from "../../fhir/visits.ts";
 
 export interface AccessEntry {
-  /** All accesses of the sentence on the day, the newest first. */
-  readonly accesses: readonly [Access, ...Access[]];
-  /** The whole sentence: `Explorer read the whole record 3 times, 09:02 to 14:02`. */
+  /** All accesses of the visit, the newest first. */
+  readonly accesses: readonly Access[];
+  /** The whole sentence: `Explorer read the whole record, 09:02 to 09:14 (3 requests)`. */
   readonly text: string;
 }
 
@@ -23,33 +25,28 @@ const longDay = new Intl.DateTimeFormat("en-GB", {
 });
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: ZONE });
 
-/** Returns accesses by days of the United Kingdom, in the order given, which is the newest first. */
-export function accessDays(accesses: readonly Access[], now = Date.now()): readonly AccessDay[] {
-  const days = new Map<string, Map<string, [Access, ...Access[]]>>();
-  for (const each of accesses) {
-    const title = dayOf(each.at, now);
-    const day = days.get(title) ?? new Map<string, [Access, ...Access[]]>();
-    days.set(title, day);
-    const same = `${each.clientId} ${each.sentence}`;
-    const others = day.get(same);
-    if (others) others.push(each);
-    else day.set(same, [each]);
+/** Returns visits by days of the United Kingdom, in the order given, which is the newest first. */
+export function accessDays(visits: readonly Visit[], now = Date.now()): readonly AccessDay[] {
+  const days = new Map<string, AccessEntry[]>();
+  for (const each of visits) {
+    const title = dayOf(each.to, now);
+    days.set(title, [...(days.get(title) ?? []), entryOf(each)]);
   }
-  return [...days].map(([title, day]) => ({ title, entries: [...day.values()].map(entryOf) }));
+  return [...days].map(([title, entries]) => ({ title, entries }));
 }
 
-/** Returns an access's time of day: `14:02`; empty if none is recorded. */
-export function timeOf({ at }: Access): string {
-  const epoch = Date.parse(at);
+/** Returns an instant's time of day: `14:02`; empty if none is recorded. */
+export function timeOf(instant: string): string {
+  const epoch = Date.parse(instant);
   return Number.isNaN(epoch) ? "" : time.format(epoch);
 }
 
-function entryOf(accesses: [Access, ...Access[]]): AccessEntry {
-  const [newest] = accesses;
-  const [first, last] = [timeOf(accesses.at(-1) ?? newest), timeOf(newest)];
-  const times = accesses.length > 1 ? ` ${accesses.length} times` : "";
+function entryOf(visit: Visit): AccessEntry {
+  const accesses = accessesOf(visit);
+  const [first, last] = [timeOf(visit.from), timeOf(visit.to)];
   const when = first === last ? last : `${first} to ${last}`;
-  return { accesses, text: newest.sentence + times + (when && `, ${when}`) };
+  const requests = accesses.length > 1 ? ` (${accesses.length} requests)` : "";
+  return { accesses, text: visitText(visit) + (when && `, ${when}`) + requests };
 }
 
 function dayOf(at: string, now: number): string {

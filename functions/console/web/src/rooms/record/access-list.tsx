@@ -1,9 +1,10 @@
-/** Accesses to a record in sentences, day by day; an entry opens to the single requests. */
+/** Visits to a record in sentences, day by day; an entry opens to the single requests. */
 
 import type { RefObject } from "preact";
 import { useState } from "preact/hooks";
 
 import { type Access, isMasked } from "../../fhir/audit-event.ts";
+import type { Visit } from "../../fhir/visits.ts";
 import { addressOf } from "../../shell/router.ts";
 import { accessDays, type AccessEntry, timeOf } from "./access-days.ts";
 
@@ -15,13 +16,13 @@ const SIGNS: Readonly<Record<Access["outcome"], readonly [sign: string, kind: st
   "not known": ["?", ""],
 };
 
-export function AccessList({ accesses, list }: {
-  readonly accesses: readonly Access[];
+export function AccessList({ visits, list }: {
+  readonly visits: readonly Visit[];
   readonly list: RefObject<HTMLDivElement | null>;
 }) {
   return (
     <div class="accesses" ref={list}>
-      {accessDays(accesses).map(({ title, entries }) => (
+      {accessDays(visits).map(({ title, entries }) => (
         <section key={title} aria-label={title}>
           <h3>{title}</h3>
           <ul>
@@ -38,7 +39,7 @@ export function AccessList({ accesses, list }: {
 function Entry({ entry: { accesses, text } }: { readonly entry: AccessEntry }) {
   const [isOpen, setOpen] = useState(false);
   const [newest] = accesses;
-  const [sign, kind] = SIGNS[newest.outcome];
+  const [sign, kind] = SIGNS[newest?.outcome ?? "not known"];
   return (
     <li>
       <details data-ids={accesses.map(({ id }) => id).join(" ")} onToggle={(toggle) => setOpen(toggle.currentTarget.open)}>
@@ -47,20 +48,33 @@ function Entry({ entry: { accesses, text } }: { readonly entry: AccessEntry }) {
         </summary>
         {isOpen && (
           <div class="access-detail">
-            {newest.clientId && newest.clientId !== newest.who && <p>Client id <code class="wrap">{newest.clientId}</code></p>}
-            <ul>
-              {accesses.map((each) => (
-                <li key={each.id}>
-                  <span class="figures">{timeOf(each)}</span> {each.request && <code class="wrap">{each.request}</code>}{" "}
-                  <a href={addressOf("explore", "AuditEvent", each.id)}>Audit event</a>
-                </li>
-              ))}
-            </ul>
-            {accesses.some(isMasked) && <p class="quiet">*** stands for a personal value, which is not recorded.</p>}
+            {newest?.clientId && newest.clientId !== newest.who && <p>Client id <code class="wrap">{newest.clientId}</code></p>}
+            <Requests accesses={accesses} />
           </div>
         )}
       </details>
     </li>
+  );
+}
+
+/** Requests one by one: when, what for, as it was sent, and the audit event of it. */
+export function Requests({ accesses, when = timeOf }: {
+  readonly accesses: readonly Access[];
+  readonly when?: (instant: string) => string;
+}) {
+  return (
+    <>
+      <ul>
+        {accesses.map(({ id, at, deed, request }) => (
+          <li key={id}>
+            <span class="figures">{when(at)}</span> <span class="wrap">{deed.verb} {deed.object}</span>{" "}
+            {request && <code class="wrap">{request}</code>}{" "}
+            <a href={addressOf("explore", "AuditEvent", id)}>Audit event</a>
+          </li>
+        ))}
+      </ul>
+      {accesses.some(isMasked) && <p class="quiet">*** stands for a personal value, which is not recorded.</p>}
+    </>
   );
 }
 

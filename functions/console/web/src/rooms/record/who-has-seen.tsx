@@ -1,9 +1,10 @@
-/** Accesses to a record, refused ones too: the audit events of one patient, the newest first. */
+/** Visits to a record, refused ones too: from the audit events of one patient, the newest first. */
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
-import { accessOf, type AuditEvent } from "../../fhir/audit-event.ts";
+import type { AuditEvent } from "../../fhir/audit-event.ts";
 import { pagesOf } from "../../fhir/search.ts";
+import { disclosuresOf, inOrder } from "../../fhir/visits.ts";
 import { problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
@@ -50,10 +51,11 @@ function Accesses({ plan, loader }: { readonly plan: Plan; readonly loader: Reco
     return () => loader.stop();
   }, [loader]);
   const resources = loader.resources.value;
-  const accesses = useMemo(() => eventsIn(loader).map(accessOf), [resources]);
+  const events = useMemo(() => eventsIn(loader), [resources]);
+  const visits = useMemo(() => inOrder(disclosuresOf(events)), [events]);
   const [portion] = loader.portions.value;
   const goOn = (one: PortionState) => {
-    const known = accesses.length;
+    const known = events.length;
     void loader.goOn(one).then(() => {
       tellCount(loader);
       // At the end the button is gone, and what had the focus with it.
@@ -64,13 +66,13 @@ function Accesses({ plan, loader }: { readonly plan: Plan; readonly loader: Reco
   return (
     <SectionCard
       title={TITLE}
-      count={accesses.length}
+      count={visits.length}
       none="No access to it is recorded."
       standing={standingOf(["AuditEvent"], plan.closed, loader.portions.value)}
       goOn={goOn}
-      foot={portion && <GoOn portion={portion} hasSome={accesses.length > 0} goOn={goOn} stop={() => loader.stop()} />}
+      foot={portion && <GoOn portion={portion} hasSome={events.length > 0} goOn={goOn} stop={() => loader.stop()} />}
     >
-      <AccessList accesses={accesses} list={list} />
+      <AccessList visits={visits} list={list} />
     </SectionCard>
   );
 }
@@ -105,7 +107,7 @@ function tellCount(loader: RecordLoader): void {
   const [portion] = loader.portions.value;
   // What has failed or was stopped says so itself.
   if (portion?.state !== "complete" && portion?.state !== "more") return;
-  const count = eventsIn(loader).length;
+  const count = inOrder(disclosuresOf(eventsIn(loader))).length;
   const more = portion.state === "more" ? ", and there are more" : "";
-  announce(`${TITLE}: ${count} ${count === 1 ? "access" : "accesses"}${more}.`);
+  announce(`${TITLE}: ${count} ${count === 1 ? "visit" : "visits"}${more}.`);
 }
