@@ -14,6 +14,7 @@ from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
     from careconnect_admin.auditing.operator_events import OperatorEvents
+    from careconnect_admin.loading.reindex import ReindexReport
     from careconnect_admin.restoring.differences import Difference
     from careconnect_admin.stack.restored_tables import TableSet
     from careconnect_admin.stack.target import StackTarget
@@ -34,26 +35,32 @@ def restore(
         bool, typer.Option("--switch", help="Put the restored tables into service. Writes fail meanwhile.")
     ] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Delete the tables that are out of service.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Switch or drop without asking.")] = False,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Bring deleted tables back, from their last backups, under their names.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Restore records, directory and references of a deployment to a point in time, in four steps.
 
     First --to TIME, then --compare, --switch and --drop. Each can be repeated if it is interrupted. With tables of
-    several times, --to names those to compare or to switch to.
+    several times, --to names those to compare or to switch to. Apart from these, --lost restores deleted tables.
     """
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.stack.restored_tables import require_parameter
 
-    if compare + switch + drop > 1 or not (to or compare or switch or drop) or (drop and to) or (ids and not compare):
-        raise OperatorError("give one of --to TIME, --compare, --switch and --drop; --ids goes with --compare")
+    steps = compare + switch + drop + lost
+    if steps > 1 or not (to or steps) or (to and (drop or lost)) or (ids and not compare):
+        raise OperatorError("give one of --to TIME, --compare, --switch, --drop and --lost; --ids goes with --compare")
     if target.is_local:
         raise OperatorError(
             "name a deployment with --stack: a stack of `make run` cannot be restored to a point in time"
         )
     require_parameter(target)
     record = operator_record(target)
-    if drop:
+    if lost:
+        _bring_back(target, record, yes=yes)
+    elif drop:
         _drop(target, record, yes=yes)
     elif compare:
         _compare(target, record, _chosen(target, to), ids, as_json=as_json)
@@ -84,8 +91,8 @@ def _restore(target: "StackTarget", record: "OperatorEvents", to: str) -> None:
     from careconnect_admin.stack.restored_tables import suffix_of
 
     instant = point_in_time(to)
-    endpoint = target.client("dynamodb").meta.endpoint_url
-    if ".amazonaws.com" not in endpoint:
+    if not _is_aws(target):
+        endpoint = target.client("dynamodb").meta.endpoint_url
         remark(f"careconnect: {endpoint} is not AWS: an emulator may ignore the time, and restore what is there now")
     with working("Restoring") as show:
         report = record.done(
@@ -96,12 +103,16 @@ def _restore(target: "StackTarget", record: "OperatorEvents", to: str) -> None:
                 target, instant, tell=remark, progress=lambda part, done: show(f"{part}: {done:,}" if done else part)
             ),
         )
+    _print_problems(report)
+    say(f"Restored {sum(report.rebuilt.values()):,} resources to {suffix_of(instant)}, beside the tables in service")
+    raise typer.Exit(report.exit_code)
+
+
+def _print_problems(report: "ReindexReport") -> None:
     for problem in report.problems[:_MAX_SHOWN]:
         remark(f"found by no search: {problem}")
     if len(report.problems) > _MAX_SHOWN:
         remark(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems")
-    say(f"Restored {sum(report.rebuilt.values()):,} resources to {suffix_of(instant)}, beside the tables in service")
-    raise typer.Exit(report.exit_code)
 
 
 def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSet", ids: str, *, as_json: bool) -> None:
@@ -120,6 +131,8 @@ def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSe
     with working("Comparing"):
         found = record.done(RESTORE, Action.READ, about, lambda: list(differences(*sides)))
     listed = sorted((each.key, each.effect.value) for each in found if each.type_name == ids and each.effect.value)
+    if not any(each.effect.value for each in found):
+        _remark_nothing_differs(target, restored)
     if as_json:
         say_json(_as_object(restored, found, listed))
     elif ids:
@@ -128,6 +141,20 @@ def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSe
         counts = _counts(found)
         rows = [(name, *(f"{numbers[effect]:,}" for effect in _EFFECTS)) for name, numbers in counts.items()]
         print_table(("", *_EFFECTS), rows, numbers_from=1)
+
+
+def _remark_nothing_differs(target: "StackTarget", restored: "TableSet") -> None:
+    """Say what no difference means, as zeros look like a comparison that has shown something."""
+    remark(
+        f"careconnect: no resource differs: nothing was written since {restored.suffix}, "
+        "so this shows nothing of the restore"
+    )
+    if not _is_aws(target):
+        remark("careconnect: or this emulator has ignored the time, and restored what was there at the restore")
+
+
+def _is_aws(target: "StackTarget") -> bool:
+    return ".amazonaws.com" in str(target.client("dynamodb").meta.endpoint_url)
 
 
 def _counts(found: "list[Difference]") -> dict[str, Counter[str]]:
@@ -201,3 +228,35 @@ def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None
     with working("Removing"):
         record.done(RESTORE, Action.DELETE, {"step": "drop"}, lambda: drop_tables(target, remove, tell=remark))
     say("Removed")
+
+
+def _bring_back(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None:
+    from careconnect.audit.event import Action
+    from careconnect_admin.auditing.audited_restore import RESTORE
+    from careconnect_admin.restoring.lost_tables import AUDIT, bring_back, lost_tables
+
+    found = lost_tables(target)
+    if not found:
+        say("No table is lost")
+        return
+    for table in found:
+        remark(f"To restore: {table.name}, {f'as of {table.at:%Y-%m-%dT%H:%M:%SZ}' if table.at else 'to be completed'}")
+    if not yes:
+        typer.confirm("The FHIR API may answer 503 until this has ended. No load may run. Begin?", abort=True, err=True)
+    trail = [each for each in found if each.output == AUDIT]
+    with working("Restoring") as show:
+
+        def tell(part: str, done: int) -> None:
+            show(f"{part}: {done:,}" if done else part)
+
+        # Without the trail nothing can be recorded, so it comes back before the event of all.
+        bring_back(target, trail, tell=remark)
+        report = record.done(
+            RESTORE,
+            Action.CREATE,
+            {"step": "lost", "tables": " ".join(each.output for each in found)},
+            lambda: bring_back(target, [each for each in found if each not in trail], tell=remark, progress=tell),
+        )
+    _print_problems(report)
+    say(f"Restored {len(found)} tables, and indexed {sum(report.rebuilt.values()):,} resources")
+    raise typer.Exit(report.exit_code)

@@ -55,7 +55,7 @@ def start_restore(dynamodb: Any, source: str, name: str, instant: datetime) -> N
             case "InvalidRestoreTimeException":
                 raise OperatorError(f"{source} cannot be restored to that time: {_window(dynamodb, source)}") from error
             case "TableNotFoundException" | "SourceTableNotFoundException":
-                raise OperatorError(f"{source} is not there: see docs/recovery.md, a deleted table") from error
+                raise OperatorError(f"{source} is not there: run `careconnect restore --lost` first") from error
         raise
 
 
@@ -94,8 +94,7 @@ def restore_tables(
             start_restore(dynamodb, source, name, instant)
     tell("Waiting for DynamoDB: minutes, for a large table hours")
     for name in restored.names:
-        while (describe_table(dynamodb, name) or {}).get("TableStatus") != "ACTIVE":
-            sleep(_PAUSE)
+        wait_for(dynamodb, name, sleep)
     protected = target.parameters.get("DeletionProtection") != "false"
     for source, name in zip(current.names, restored.names, strict=True):
         complete_table(dynamodb, source, name, protected=protected, sleep=sleep)
@@ -127,6 +126,17 @@ def complete_table(
         dynamodb.tag_resource(ResourceArn=described["TableArn"], Tags=tags)
     if protected and not described.get("DeletionProtectionEnabled"):
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)
+    enable_recovery(dynamodb, name, sleep)
+
+
+def wait_for(dynamodb: Any, name: str, sleep: Callable[[float], None]) -> None:
+    """Wait until a table is there and can be used."""
+    while (describe_table(dynamodb, name) or {}).get("TableStatus") != "ACTIVE":
+        sleep(_PAUSE)
+
+
+def enable_recovery(dynamodb: Any, name: str, sleep: Callable[[float], None]) -> None:
+    """Give a table point-in-time recovery."""
     recovery = {"PointInTimeRecoveryEnabled": True}
     _patiently(
         partial(dynamodb.update_continuous_backups, TableName=name, PointInTimeRecoverySpecification=recovery), sleep

@@ -33,6 +33,16 @@ WRITERS = {
     "BundleFunction": "writer-3",
     "RecoveryFunction": "writer-4",
 }
+OTHERS = {"AuditTable": "audit", "ClientTable": "clients", "TokenTable": "tokens", "UsageTable": "usage"}
+"""The tables that a restore to a point in time leaves alone."""
+_MAPPING = {
+    "UUID": "mapping",
+    "EventSourceArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/audit/stream/gone",
+    "FunctionArn": "arn:aws:lambda:eu-west-2:123456789012:function:archiver:live",
+    "BatchSize": 1000,
+    "MaximumRetryAttempts": -1,
+    "State": "Enabled",
+}
 
 
 @dataclass
@@ -51,6 +61,8 @@ class Restorable:
     steps: list[Any] = field(default_factory=list)
     patients: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    mappings: list[dict[str, Any]] = field(default_factory=list)
+    """The mappings of streams that commands have made."""
 
     @property
     def in_service(self) -> TableSet:
@@ -61,7 +73,7 @@ class Restorable:
     def target(self) -> StackTarget:
         """Return the stack as a new command finds it."""
         services = {"dynamodb": self.reader.client, "cloudformation": self, "lambda": self}
-        outputs = {**dict(zip(OUTPUTS, self.in_service.names, strict=True)), "BaseUrl": BASE, "AuditTable": "audit"}
+        outputs = {**dict(zip(OUTPUTS, self.in_service.names, strict=True)), **OTHERS, "BaseUrl": BASE}
         return StackTarget("careconnect", outputs, services.__getitem__, parameters=dict(self.parameters))
 
     def tables(self, names: TableSet) -> RecordTables:
@@ -123,6 +135,7 @@ class Restorable:
         resources = {
             **{name: ("AWS::DynamoDB::Table", table) for name, table in zip(OUTPUTS, self.own.names, strict=True)},
             **{name: ("AWS::Lambda::Function", function) for name, function in WRITERS.items()},
+            "ArchiverMapping": ("AWS::Lambda::EventSourceMapping", "mapping"),
         }
         summaries = [
             {"LogicalResourceId": name, "ResourceType": kind, "PhysicalResourceId": physical}
@@ -164,6 +177,21 @@ class Restorable:
         """Reserve none."""
         self._step("DeleteFunctionConcurrency", FunctionName)
         self.concurrency.pop(FunctionName, None)
+
+    def get_event_source_mapping(self, *, UUID: str) -> Any:  # noqa: N803
+        """Return the stack's own mapping of the audit table's stream."""
+        return dict(_MAPPING) if UUID == "mapping" else {}
+
+    def list_event_source_mappings(self, *, EventSourceArn: str) -> Any:  # noqa: N803
+        """Return the mappings of a stream."""
+        return {
+            "EventSourceMappings": [each for each in self.mappings if each["EventSourceArn"] == EventSourceArn],
+        }
+
+    def create_event_source_mapping(self, **mapping: Any) -> None:
+        """Map a stream."""
+        self._step("CreateEventSourceMapping")
+        self.mappings.append(mapping)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from careconnect_admin.auditing.operator_events import Operator, OperatorEvents
 from careconnect_admin.cli import app
 from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_admin.loading.writer import Announce
-from careconnect_testing.aws.restorable_stack import NAMED, WRITERS, Restorable, restorable_stack
+from careconnect_testing.aws.restorable_stack import NAMED, OTHERS, WRITERS, Restorable, restorable_stack
+from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.writes import observation
 from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.stores import BASE
@@ -52,6 +53,7 @@ def run(stack: Restorable, trail: StoredEvents, monkeypatch: pytest.MonkeyPatch)
         lambda _reader, days: [Recorded(each.id, each) for each in trail.events if day_of(each.at) in days],
     )
     monkeypatch.setattr("careconnect_admin.restoring.switch_tables.WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("careconnect_admin.loading.reindex.WAIT_SECONDS", 0.0)
     monkeypatch.setattr("careconnect_admin.restoring.switch_tables._PAUSE", 0.0)
     return lambda *arguments, **options: CliRunner().invoke(app, ["restore", *arguments], **options)
 
@@ -75,6 +77,54 @@ def test_an_emulator_is_not_trusted_with_the_time(stack: Restorable, run: Run, m
     assert (told.exit_code, warned.exit_code) == (0, 0)
     assert warning not in told.stderr
     assert f"http://127.0.0.1:4566 {warning}" in warned.stderr
+
+
+@pytest.mark.parametrize("endpoint", ["https://dynamodb.eu-west-2.amazonaws.com", "http://127.0.0.1:4566"])
+def test_a_comparison_without_a_difference_is_said_to_show_nothing(
+    stack: Restorable, run: Run, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    run("--to", TIME)
+    monkeypatch.setattr(stack.reader.client.meta, "_endpoint_url", endpoint)
+    compared = run("--compare")
+
+    assert compared.stdout.splitlines()[-1].split() == ["total", "0", "0", "0"]
+    nothing = (
+        f"careconnect: no resource differs: nothing was written since {SUFFIX}, so this shows nothing of the restore"
+    )
+    emulated = "careconnect: or this emulator has ignored the time, and restored what was there at the restore"
+    assert printed(compared) == [nothing, *([emulated] if "127.0.0.1" in endpoint else [])]
+    changed(stack)
+    assert "no resource differs" not in run("--compare").stderr
+
+
+def test_lost_tables_are_listed_and_asked_about_and_the_trail_has_it(
+    stack: Restorable, run: Run, trail: StoredEvents
+) -> None:
+    client = stack.reader.client
+    for output, name in OTHERS.items():
+        create_table(client, output, name)
+        if output != "UsageTable":
+            client.update_continuous_backups(
+                TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            )
+    client.update_time_to_live(
+        TableName="usage", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+    )
+    assert run("--lost").stdout == "No table is lost\n"
+    for name in ("audit", stack.own.record):
+        client.create_backup(TableName=name, BackupName="last")
+        client.delete_table(TableName=name)
+
+    declined = run("--lost", input="n\n")
+    assert declined.exit_code == 1
+    assert f"To restore: {stack.own.record}, as of 20" in declined.stderr
+    assert (trail.events, "audit" in client.list_tables()["TableNames"]) == ([], False)
+
+    done = run("--lost", "--yes")
+    assert (done.exit_code, done.stdout) == (0, "Restored 2 tables, and indexed 11 resources\n"), done.stderr
+    assert [(each.action.value, each.query) for each in trail.events] == [
+        ("C", "step=lost&tables=AuditTable%20RecordTable")
+    ]
 
 
 def test_the_four_steps_and_their_events(stack: Restorable, run: Run, trail: StoredEvents) -> None:
@@ -136,6 +186,8 @@ def test_the_four_steps_and_their_events(stack: Restorable, run: Run, trail: Sto
         ("--compare", "--switch"),
         ("--switch", "--drop"),
         ("--drop", "--to", TIME),
+        ("--lost", "--to", TIME),
+        ("--lost", "--compare"),
         ("--ids", "Patient"),
         ("--switch", "--ids", "Patient"),
     ],
@@ -144,7 +196,7 @@ def test_steps_are_taken_one_by_one(stack: Restorable, run: Run, trail: StoredEv
     result = run(*arguments)
 
     assert result.exit_code == 1
-    assert "give one of --to TIME, --compare, --switch and --drop" in result.stderr
+    assert "give one of --to TIME, --compare, --switch, --drop and --lost" in result.stderr
     assert (stack.steps, trail.events) == ([], [])
 
 

@@ -127,7 +127,7 @@ def test_a_copy_of_complete_tables_is_not_complete_by_that(stack: Restorable) ->
     ("code", "text"),
     [
         ("InvalidRestoreTimeException", "cannot be restored to that time: it has no point-in-time recovery"),
-        ("TableNotFoundException", "is not there: see docs/recovery.md, a deleted table"),
+        ("TableNotFoundException", "is not there: run `careconnect restore --lost` first"),
     ],
 )
 def test_why_a_table_cannot_be_restored_is_said(stack: Restorable, code: str, text: str) -> None:

@@ -1,0 +1,143 @@
+"""Bring deleted tables back under their names, from their last backups, with all that a backup lacks."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from careconnect_admin.errors import OperatorError
+from careconnect_admin.loading.reindex import Progress, ReindexReport, reindex
+from careconnect_admin.restoring.restore_tables import enable_recovery, wait_for
+from careconnect_admin.stack.resources import stack_resources
+from careconnect_admin.stack.restored_tables import OUTPUTS, describe_table
+from careconnect_admin.stack.target import StackTarget
+from careconnect_records.items.tables import RecordTables
+
+AUDIT: Final = "AuditTable"
+_USAGE: Final = "UsageTable"
+# The audit table comes first, so that all that follows can be recorded.
+_TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, _USAGE)
+_EXPIRING: Final = (AUDIT, "TokenTable", _USAGE)
+_LIFE: Final = {"Enabled": True, "AttributeName": "expires_at"}
+_MAPPED: Final = (
+    *("FunctionName", "BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor"),
+    *("BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LostTable:
+    """A table of the stack that is deleted, or that an interrupted run has not completed.
+
+    `output` is its name in the template. `backup` is the ARN of its last backup, `at` the time of that; both are empty
+    if it is there again, or never has one.
+    """
+
+    output: str
+    name: str
+    backup: str = ""
+    at: datetime | None = None
+
+
+def lost_tables(target: StackTarget) -> Sequence[LostTable]:
+    """Return the lost tables, in the order to bring them back in; raises `OperatorError` if one has no backup."""
+    dynamodb = target.client("dynamodb")
+    return [lost for output in _TABLES if (lost := _lost(dynamodb, output, target.output(output)))]
+
+
+def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
+    if describe_table(dynamodb, name) is not None:
+        return None if _is_complete(dynamodb, output, name) else LostTable(output, name)
+    if output == _USAGE:
+        return LostTable(output, name)
+    pages = dynamodb.get_paginator("list_backups").paginate(TableName=name, BackupType="ALL")
+    backups = [each for page in pages for each in page["BackupSummaries"]]
+    if not backups:
+        raise OperatorError(f"{name} is deleted and has no backup: DynamoDB keeps the last one for 35 days")
+    last = max(backups, key=lambda backup: backup["BackupCreationDateTime"])
+    return LostTable(output, name, last["BackupArn"], last["BackupCreationDateTime"])
+
+
+def _is_complete(dynamodb: Any, output: str, name: str) -> bool:
+    """Return True for a table with what `bring_back` gives it last."""
+    if output == _USAGE:
+        lives = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        return lives["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+    described = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = described.get("PointInTimeRecoveryDescription", {})
+    return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
+
+
+def bring_back(
+    target: StackTarget,
+    lost: Sequence[LostTable],
+    *,
+    tell: Callable[[str], None],
+    progress: Progress = lambda _part, _done: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ReindexReport:
+    """Make the lost tables whole, and return the report of reindexing if resources were in them.
+
+    A run that was killed is repeated: tables that are there again are only completed. AWS errors pass through.
+    """
+    dynamodb = target.client("dynamodb")
+    for each in lost:
+        _start(dynamodb, each, tell)
+    for each in lost:
+        wait_for(dynamodb, each.name, sleep)
+        if each.output != _USAGE and target.parameters.get("DeletionProtection") != "false":
+            dynamodb.update_table(TableName=each.name, DeletionProtectionEnabled=True)
+            wait_for(dynamodb, each.name, sleep)
+        if each.output == AUDIT:
+            _map_stream(target, each.name, sleep)
+        if each.output in _EXPIRING:
+            _expire(dynamodb, each)
+    report = ReindexReport()
+    if any(each.output in OUTPUTS for each in lost):
+        tables = RecordTables(dynamodb, *(target.output(name) for name in OUTPUTS))
+        report = reindex(tables, progress, base_url=target.output("BaseUrl"), sleep=sleep)
+    for each in lost:
+        if each.output != _USAGE:
+            enable_recovery(dynamodb, each.name, sleep)
+    return report
+
+
+def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
+    if lost.backup:
+        tell(f"Restoring {lost.name} from its backup of {lost.at:%Y-%m-%dT%H:%M:%SZ}")
+        dynamodb.restore_table_from_backup(TargetTableName=lost.name, BackupArn=lost.backup)
+    elif lost.output == _USAGE and describe_table(dynamodb, lost.name) is None:
+        tell(f"Creating {lost.name}, which has no backup, empty")
+        dynamodb.create_table(
+            TableName=lost.name,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            SSESpecification={"Enabled": True},
+        )
+
+
+def _expire(dynamodb: Any, lost: LostTable) -> None:
+    lives = dynamodb.describe_time_to_live(TableName=lost.name)["TimeToLiveDescription"]
+    if lives["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+        dynamodb.update_time_to_live(TableName=lost.name, TimeToLiveSpecification=_LIFE)
+
+
+def _map_stream(target: StackTarget, table: str, sleep: Callable[[float], None]) -> None:
+    """Give the audit table a stream, and map that to the archiver as the stack's own mapping was."""
+    dynamodb, functions = target.client("dynamodb"), target.client("lambda")
+    if not describe_table(dynamodb, table).get("StreamSpecification", {}).get("StreamEnabled"):
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        dynamodb.update_table(TableName=table, StreamSpecification=stream)
+        wait_for(dynamodb, table, sleep)
+    arn = dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    (mapping,) = stack_resources(target, "AWS::Lambda::EventSourceMapping").values()
+    own = functions.get_event_source_mapping(UUID=mapping)
+    own["FunctionName"] = own["FunctionArn"]
+    if not functions.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]:
+        functions.create_event_source_mapping(
+            EventSourceArn=arn,
+            StartingPosition="TRIM_HORIZON",
+            **{name: own[name] for name in _MAPPED if name in own},
+        )
