@@ -26,6 +26,8 @@ _WRITES: Final = {
     "patch": "changed",
     "delete": "deleted",
     "transaction": "wrote",
+    "patients-move-out": "moved out",
+    "patients-move-in": "moved in",
 }
 _OPERATION: Final = "operation"
 _EVERYTHING_BY: Final = "fhir_reader"

@@ -61,14 +61,17 @@ class OperatorEvents:
         *,
         unless: str = "conflict",
         refusals: tuple[type[Exception], ...] = (),
+        patient: str = "",
+        ids: Sequence[str] = (),
     ) -> Result:
         """Write the event of a change, make the change, and return its result.
 
-        `about` describes the change. A change that returns False or raises one of `refusals` did nothing. A second
-        event then follows, with the outcome refused and the fixed word `unless` as its reason. After any other
-        exception the second event has the outcome failed. Raises `NotAuditedError`, and then nothing is changed.
+        `about` describes the change; `patient` and `ids` say whose record and which resources it is about. A change
+        that returns False or raises one of `refusals` did nothing. A second event then follows, with the outcome
+        refused and the fixed word `unless` as its reason. After any other exception the second event has the outcome
+        failed. Raises `NotAuditedError`, and then nothing is changed.
         """
-        event = self._write(interaction, action, about)
+        event = self._write(interaction, action, about, patient=patient, ids=ids)
         try:
             result = change()
         except refusals:
@@ -89,22 +92,36 @@ class OperatorEvents:
         """
         self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
 
-    def concerning(self, interaction: str, action: Action, patients: Iterable[str]) -> None:
+    def concerning(self, interaction: str, action: Action, patients: Iterable[str], ids: Sequence[str] = ()) -> None:
         """Write an event for each patient before a change of many records continues; raises `NotAuditedError`."""
         self._keep(
-            [self._event(interaction, action, {}, patient=patient) for patient in patients],
+            [self._event(interaction, action, {}, patient=patient, ids=ids) for patient in patients],
             f"the rest of the {interaction}",
         )
 
     def _write(
-        self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
+        self,
+        interaction: str,
+        action: Action,
+        about: Mapping[str, str],
+        *,
+        type_: str = "",
+        patient: str = "",
+        ids: Sequence[str] = (),
     ) -> AuditEvent:
-        event = self._event(interaction, action, about, type_=type_, patient=patient)
+        event = self._event(interaction, action, about, type_=type_, patient=patient, ids=ids)
         self._keep([event], interaction)
         return event
 
     def _event(
-        self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
+        self,
+        interaction: str,
+        action: Action,
+        about: Mapping[str, str],
+        *,
+        type_: str = "",
+        patient: str = "",
+        ids: Sequence[str] = (),
     ) -> AuditEvent:
         query, parameters = bounded_query(about.items())
         return AuditEvent(
@@ -112,6 +129,7 @@ class OperatorEvents:
             action=action,
             interaction=interaction,
             type=type_,
+            ids=tuple(ids),
             query=query,
             parameters=parameters,
             patient=patient,

@@ -1,6 +1,7 @@
-"""`careconnect patients`: erase a patient's record."""
+"""`careconnect patients`: erase a patient's record, or move what was filed under the wrong patient."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,17 +14,17 @@ from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
     from careconnect_admin.erasing.survey import Survey
+    from careconnect_admin.moving.move_survey import MoveSurvey
     from careconnect_admin.stack.target import StackTarget
     from careconnect_records.items.tables import RecordTables
 
 _MAX_SHOWN: Final = 100
 
-app = typer.Typer(name="patients", help="Erase a patient's record.", no_args_is_help=True)
-
-
-@app.callback()
-def _patients() -> None:
-    """Keep `erase` a command of its own, as more may follow."""
+app = typer.Typer(
+    name="patients",
+    help="Erase a patient's record, or move what was filed under the wrong patient.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -78,6 +79,93 @@ def erase(
         say_json(_as_object(patient, found, clients) | {"erased": True})
     else:
         say(f"Erased Patient/{patient}: {len(found.current):,} resources. docs/erasure.md says what remains, and where")
+
+
+@app.command()
+@on_stack
+def move(
+    target: "StackTarget",
+    former: Annotated[str, typer.Argument(metavar="FROM", help="The id of the patient in whose record they are.")],
+    patient: Annotated[str, typer.Argument(metavar="TO", help="The id of the patient to whom they belong.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAMES…", help="The resources, as in Observation/1.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Move. Without it, only list what would move.")] = False,
+    along: Annotated[
+        bool, typer.Option("--with", help="Move also what refers to these in the record, or they to it, and so on.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move resources that were filed under the wrong patient, all or none. Without --yes, list what moves.
+
+    References that would lead from one record to the other stop it, unless --with moves what they connect. Each moved
+    resource gets a new version; the former ones stay in its history. What has moved already stays as it is.
+    """
+    from careconnect.audit.event import Action
+    from careconnect_admin.auditing.audited_move import MOVE, recorded_move
+    from careconnect_admin.auditing.open_trail import operator_record
+    from careconnect_admin.moving.move_resources import ChangedError, Move, StoppedError
+
+    former, patient = _id(former), _id(patient)
+    if former == patient:
+        raise OperatorError("FROM and TO are the same patient")
+    _require_no_switch(target)
+    record = operator_record(target)
+    # What a resource refers to tells of the record, and what is not moved of the other.
+    record.concerning(MOVE, Action.READ, [former, patient])
+    moves = Move(_tables(target), former, patient, base_url=target.output("BaseUrl"))
+    with working("Looking for what refers to what"):
+        found = moves.survey(names, along=along)
+    if yes and found.stops:
+        raise StoppedError(found)
+    if yes and found.moving:
+        with working("Moving"):
+            recorded_move(record, former, patient, found.versions, lambda: moves.move(found), refusals=(ChangedError,))
+    if as_json:
+        say_json(_as_moved(former, patient, found) | {"done": yes})
+        return
+    _show_move(found)
+    if found.stops:
+        remark("careconnect: nothing was changed, and nothing moves while something stops it")
+    elif not found.moving:
+        remark("careconnect: nothing is left to move")
+    elif yes:
+        say(f"Moved from Patient/{former} to Patient/{patient}: {len(found.moving):,} resources")
+    else:
+        remark("careconnect: nothing was changed. --yes moves it; read docs/erasure.md, A wrong merge, first")
+
+
+def _show_move(found: "MoveSurvey") -> None:
+    """Print what a move does, and what stops it."""
+    for text, lines in (
+        (
+            "moves",
+            [f"{key} ({', '.join(each.elements)})" for key, each in found.moving.items() if key not in found.added],
+        ),
+        ("moves with it", [f"{key} ({', '.join(found.moving[key].elements)})" for key in found.added]),
+        ("has moved already", [*found.moved]),
+        ("has a text that may name the patient", found.with_narrative),
+        ("stops it", found.stops),
+    ):
+        _say_each(text, lines)
+
+
+def _say_each(text: str, lines: Sequence[str]) -> None:
+    for line in lines[:_MAX_SHOWN]:
+        say(f"{text}: {line}")
+    if len(lines) > _MAX_SHOWN:
+        say(f"{text}: {len(lines) - _MAX_SHOWN:,} more")
+
+
+def _as_moved(former: str, patient: str, found: "MoveSurvey") -> dict[str, Any]:
+    return {
+        "from": former,
+        "to": patient,
+        "moves": {key: list(each.elements) for key, each in found.moving.items()},
+        "with": list(found.added),
+        "moved": list(found.moved),
+        "crossing": [list(link) for link in sorted(found.crossing)],
+        "texts": found.with_narrative,
+        "stops": found.stops,
+    }
 
 
 def _id(patient: str) -> str:
@@ -135,10 +223,7 @@ def _show(patient: str, found: "Survey", clients: list[str], *, unlink: bool, as
             [f"{key} → {', '.join(to)}" for key, to in shown["references"].items()],
         ),
     ):
-        for key in keys[:_MAX_SHOWN]:
-            say(f"{text}: {key}")
-        if len(keys) > _MAX_SHOWN:
-            say(f"{text}: {len(keys) - _MAX_SHOWN:,} more")
+        _say_each(text, keys)
     if found.is_clean:
         remark(f"careconnect: nothing is stored of Patient/{patient}")
     else:

@@ -26,11 +26,12 @@ from careconnect.search.values import SearchValueError
 from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, resource_key
-from careconnect_admin.erasing.survey import Survey, items_of, own_patients, survey
+from careconnect_admin.erasing.survey import Survey, own_patients, survey
 from careconnect_admin.erasing.tombstones import ERASED, forgotten, is_former, tombstone
 from careconnect_admin.erasing.unlink import unlinked
 from careconnect_admin.errors import OperatorError, OtherFormatError
 from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest
+from careconnect_admin.loading.pages import items_of
 from careconnect_admin.loading.writer import Announce, RecordWriter
 from careconnect_records.items.actions import Item
 from careconnect_records.items.extract import index_keys, search_values

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from careconnect.audit.query import PATIENT
 from careconnect.storage.intents import PREV
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, resource_key
 from careconnect_admin.erasing.tombstones import ERASED
+from careconnect_admin.loading.pages import items_of
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import former_patients_of, patients_of
 from careconnect_records.items.tables import RecordTables
@@ -98,13 +99,3 @@ def own_patients(item: Item) -> set[str]:
 def _items(tables: RecordTables, **request: Any) -> Iterator[Item]:
     for table in tables.of_resources:
         yield from items_of(tables.client.scan, TableName=table, ConsistentRead=True, **request)
-
-
-def items_of(operation: Callable[..., Any], **request: Any) -> Iterator[Item]:
-    """Yield the items of all pages of a Query or a Scan."""
-    while True:
-        answer = operation(**request)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            break
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -65,7 +65,8 @@ class RecordWriter:
     `base_url` is the server's own root URL: absolute references below it are its own. A `dry_run` reads the tables and
     returns the results that a load would have, without writing. `client` replaces the client that raises
     `OtherFormatError` for a table in another release's format, `plan` replaces `plan_write`. `announce` is called with
-    plans before they are written, with some of them again after a conflict; if it raises, none is written.
+    plans before they are written, with some of them again after a conflict; if it raises, none is written. What is
+    written together fails, if it is `strict`, where it would refer to a deleted resource.
 
     Errors of the service that concern every resource alike (access denied, no such table, no connection) are raised as
     botocore raises them.
@@ -83,8 +84,10 @@ class RecordWriter:
         client: FormatCheckedClient | None = None,
         plan: Plan | None = None,
         announce: Announce = nothing,
+        strict: bool = False,
     ) -> None:
         self._dry_run = dry_run
+        self._strict = strict
         checked = client or FormatCheckedClient(tables.client, tables.of_resources, OtherFormatError)
         self._tables = tables.through(checked)
         self._client = self._tables.client
@@ -205,7 +208,7 @@ class RecordWriter:
             if len(plans) == 1 and plans[0].fits():
                 full = full_locks(self._tables, plans[0], self._sleep)
                 with self._locks.taken(plans):
-                    self._transact(write_actions(plans[0], self._tables, strict=False, full=full))
+                    self._transact(write_actions(plans[0], self._tables, strict=self._strict, full=full))
             else:
                 self._write_in_steps(plans)
         except (ClientError, OvertakenError, OutOfTimeError, StillAtWorkError):
@@ -216,7 +219,7 @@ class RecordWriter:
 
     def _write_in_steps(self, plans: Sequence[WritePlan]) -> None:
         try:
-            self._steps.write(plans, strict=False, seconds=SECONDS_TOGETHER)
+            self._steps.write(plans, strict=self._strict, seconds=SECONDS_TOGETHER)
         except InDoubtError as error:
             raise error.__cause__ or error from None
 

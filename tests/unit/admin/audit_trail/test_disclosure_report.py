@@ -89,6 +89,8 @@ def test_what_was_refused_or_failed_is_apart_with_its_reasons() -> None:
         ({"interaction": "patch", "ids": ("Condition/7/_history/2",)}, "changed Condition/7"),
         ({"interaction": "delete", "ids": ("Condition/7/_history/3",)}, "deleted Condition/7"),
         ({"interaction": "transaction", "ids": ("A/1/_history/1", "B/2/_history/1")}, "wrote A/1, B/2"),
+        ({"interaction": "patients-move-out", "ids": ("A/1/_history/2",), "service": "cli"}, "moved out A/1"),
+        ({"interaction": "patients-move-in", "ids": ("A/1/_history/2",), "service": "cli"}, "moved in A/1"),
         # A conditional create that found its match made nothing.
         ({"interaction": "create", "ids": ("Patient/4",)}, "found for create Patient"),
         ({"interaction": "update", "ids": ("Patient/4",)}, "found for update Patient"),

@@ -1,4 +1,4 @@
-"""The command `careconnect patients erase`: its list, its refusals, its events, and the clients that it disables."""
+"""The commands `careconnect patients`: their lists, refusals and events, and the clients that an erasure disables."""
 
 import json
 import time
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner, Result
 
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, event_of
 from careconnect_admin.cli import app
 from careconnect_admin.commands.shared import on_stack
@@ -22,6 +23,11 @@ from careconnect_testing.running.cases import each_of
 from careconnect_testing.stacks.command_line import printed
 
 Run = Callable[..., Result]
+
+CROSSING = (
+    "references would lead from one record to the other (Observation/weight → Encounter/visit): correct these "
+    "references, name the resources too, or give --with"
+)
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def linked(writer: Writer) -> Writer:
 
 
 @pytest.fixture
-def run(issuer: Issuer, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Run:
+def patients(issuer: Issuer, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Run:
     tables = writer.reader.tables
     names = (tables.record, tables.directory, tables.reference, *tables.states)
     outputs = {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE, "AuditTable": AUDIT_TABLE, "BaseUrl": BASE}
@@ -67,7 +73,12 @@ def run(issuer: Issuer, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
     monkeypatch.setattr("careconnect_admin.erasing.erase_patient.WAIT_SECONDS", 0.0)
     monkeypatch.setattr(on_stack, "time", SimpleNamespace(time=time.time, sleep=lambda _: None))
-    return lambda *arguments, **options: CliRunner().invoke(app, ["patients", "erase", *arguments], **options)
+    return lambda *arguments, **options: CliRunner().invoke(app, ["patients", *arguments], **options)
+
+
+@pytest.fixture
+def run(patients: Run) -> Run:
+    return lambda *arguments, **options: patients("erase", *arguments, **options)
 
 
 def events(issuer: Issuer) -> list[AuditEvent]:
@@ -142,6 +153,111 @@ def test_it_erases_disables_the_clients_and_ends_their_tokens(issuer: Issuer, li
     assert recorded.count(("patients-unlink", "U", "6")) == 1
     assert {"client-disable", "tokens-revoke"} < {interaction for interaction, _, _ in recorded}
     assert "nothing is stored of Patient/5" in run("5").stderr
+
+
+@pytest.fixture
+def visited(writer: Writer) -> Writer:
+    """A visit of Patient/6 in the record of Patient/5, which has been in that of Patient/7 before."""
+    visit = {"resourceType": "Encounter", "id": "visit", "status": "finished"}
+    assert writer.update({**patient(), "id": "7"}).status == 201
+    for number in ("7", "5"):
+        assert writer.update({**visit, "subject": {"reference": f"Patient/{number}"}}).status < 300
+    weight = {**observation("Patient/5"), "id": "weight", "context": {"reference": "Encounter/visit"}}
+    assert writer.update({**weight, "performer": [{"reference": "Patient/5"}]}).status == 201
+    return writer
+
+
+def test_a_move_lists_what_goes_along_and_what_stops_it_and_changes_nothing(
+    issuer: Issuer, visited: Writer, patients: Run
+) -> None:
+    listed = patients("move", "Patient/5", "6", "Observation/weight", "Observation/moved", "Observation/absent")
+
+    assert listed.exit_code == 0, listed.output
+    assert listed.stdout.splitlines() == [
+        "moves: Observation/weight (subject, performer[0])",
+        "has moved already: Observation/moved",
+        "stops it: Observation/absent is not stored",
+        f"stops it: {CROSSING}",
+    ]
+    assert "nothing was changed" in listed.stderr
+    assert (
+        "moves with it: Encounter/visit (subject)" in patients("move", "5", "6", "Observation/weight", "--with").stdout
+    )
+    assert visited.reader.get("Observation/weight").json["meta"]["versionId"] == "1"
+    assert {(each.interaction, each.action.value, each.patient) for each in events(issuer)} == {
+        ("patients-move", "R", "5"),
+        ("patients-move", "R", "6"),
+    }
+
+
+def test_a_move_tells_each_patient_what_left_and_what_came(issuer: Issuer, visited: Writer, patients: Run) -> None:
+    done = patients("move", "5", "6", "Observation/weight", "--with", "--yes")
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1] == "Moved from Patient/5 to Patient/6: 2 resources"
+    assert visited.reader.get("Encounter/visit").json["subject"] == {"reference": "Patient/6"}
+    versions = ("Observation/weight/_history/2", "Encounter/visit/_history/3")
+    recorded = {each.patient: each for each in events(issuer) if each.action.value == "U"}
+    assert {name: (each.interaction, each.ids) for name, each in recorded.items()} == {
+        "5": ("patients-move-out", versions),
+        "6": ("patients-move-in", versions),
+        "7": ("patients-move", versions[1:]),
+    }
+    assert not any("Patient/" in each.query for each in recorded.values())
+    assert "nothing is left to move" in patients("move", "5", "6", "Observation/weight", "--yes").stderr
+
+
+def test_a_move_that_something_stops_is_refused_and_leaves_no_event_of_a_change(
+    issuer: Issuer, visited: Writer, patients: Run
+) -> None:
+    refused = patients("move", "5", "6", "Observation/weight", "--yes")
+
+    assert refused.exit_code == 1
+    assert printed(refused)[-1].startswith("careconnect: references would lead from one record to the other")
+    assert visited.reader.get("Observation/weight").json["meta"]["versionId"] == "1"
+    assert {each.action.value for each in events(issuer)} == {"R"}
+
+
+def test_a_move_that_others_come_before_is_a_refusal_of_both_patients(
+    issuer: Issuer, visited: Writer, patients: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_store: object, _events: object, keep: Callable[..., None] = DynamoDbAuditStore.keep) -> None:
+        keep(_store, _events)
+        if len(events(issuer)) == 4:
+            changed = {**observation("Patient/5", comment="meanwhile"), "id": "o1"}
+            assert visited.update(changed | {"status": "amended"}).status == 200
+
+    monkeypatch.setattr(DynamoDbAuditStore, "keep", write)
+    refused = patients("move", "5", "6", "Observation/o1", "--yes")
+
+    assert refused.exit_code == 1
+    assert "Observation/o1 was changed meanwhile, so nothing was moved: run it again" in refused.stderr
+    assert visited.reader.get("Observation/o1").json["subject"] == {"reference": "Patient/5"}
+    outcomes = [(each.interaction, each.outcome.value, each.why, each.patient) for each in events(issuer)]
+    assert outcomes.count(("patients-move-out", "4", "conflict", "5")) == 1
+    assert outcomes.count(("patients-move-in", "4", "conflict", "6")) == 1
+
+
+def test_a_move_as_json_is_one_object(visited: Writer, patients: Run) -> None:
+    assert json.loads(patients("move", "5", "6", "Observation/weight", "--json").stdout) == {
+        "from": "5",
+        "to": "6",
+        "moves": {"Observation/weight": ["subject", "performer[0]"]},
+        "with": [],
+        "moved": [],
+        "crossing": [["Observation/weight", "Encounter/visit"]],
+        "texts": [],
+        "stops": [CROSSING],
+        "done": False,
+    }
+    assert json.loads(patients("move", "5", "6", "Observation/o1", "--yes", "--json").stdout)["done"] is True
+    assert visited.reader.get("Observation/o1").json["subject"] == {"reference": "Patient/6"}
+
+
+def test_a_move_to_the_same_patient_is_refused(patients: Run) -> None:
+    refused = patients("move", "5", "Patient/5", "Observation/o1", "--yes")
+
+    assert (refused.exit_code, printed(refused)[-1]) == (1, "careconnect: FROM and TO are the same patient")
 
 
 @each_of("given", ["Patient/", "a b", "9" * 65])

@@ -1,0 +1,1 @@
+"""Move resources that were filed under the wrong patient (ADR 49)."""
