@@ -133,16 +133,17 @@ def _try_the_reference(tab: Visit) -> None:
     """Call a search by GET as the reference offers it, and see it go, and be told, as a form."""
     page = tab.page
     tab.room("Reference")
-    page.locator('.opblock-tag[data-tag="Patient"]').click()
-    block = page.locator(".opblock-get").filter(has=page.locator(f'[data-path="{FHIR_PATH}/Patient"]')).first
-    block.locator(".opblock-summary-control").click()
-    block.get_by_placeholder("family", exact=True).fill("Muñoz")
+    page.get_by_label("Find a call").fill("get search patient")
+    block = page.locator(".call").filter(has=page.get_by_role("heading", name="Search Patient", exact=True))
+    block.locator("summary").first.click()
+    block.get_by_text("more parameters").click()
+    block.get_by_label("family query", exact=True).fill("Muñoz")
     with page.expect_response(f"**{FHIR_PATH}/Patient/_search") as answered:
-        block.get_by_role("button", name="Execute").click()
+        block.get_by_role("button", name="Send GET").click()
     assert answered.value.status == 200
     assert answered.value.json()["entry"]
-    expect(block.locator(".request-url")).to_contain_text(f"{tab.base}{FHIR_PATH}/Patient/_search")
-    expect(block.locator(".curl")).to_contain_text("-X 'POST'")
+    block.get_by_text("The request, to be copied").click()
+    expect(block.get_by_label("Request and answer")).to_contain_text(f"POST {tab.base}{FHIR_PATH}/Patient/_search")
 
 
 def _row(page: Page, parameter: str) -> Any:

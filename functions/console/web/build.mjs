@@ -13,7 +13,7 @@ const { metafile, warnings } = await build({
   absWorkingDir: web,
   // Named, so that esbuild does not read a tsconfig.json of the folders above the one it builds in.
   tsconfig: join(web, "tsconfig.json"),
-  entryPoints: { app: "src/main.tsx", style: "src/styles/style.css", viewer: "src/rooms/reference/viewer.css" },
+  entryPoints: { app: "src/main.tsx", style: "src/styles/style.css" },
   outdir: assets,
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
@@ -82,7 +82,6 @@ const app = outputOf("src/main.tsx");
 const given = {
   script: app,
   style: outputOf("src/styles/style.css"),
-  viewer: outputOf("src/rooms/reference/viewer.css"),
   icon: await hashed("icon", "svg", await readFile(join(web, "src/icon.svg"), "utf8")),
   licences: await hashed("licences", "txt", await licences()),
   preloads: [...importedAtOnce(app)].map((name) => `<link rel="modulepreload" href="{{root}}/assets/${name}">`).join(""),

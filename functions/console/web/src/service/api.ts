@@ -57,16 +57,6 @@ export async function answerTo(call: Call): Promise<Answer> {
   return { status: response.status, headers: headersOf(response), text, exchange };
 }
 
-/** `fetch`, recorded like every other call: for the viewer of the reference, which brings its own client. */
-export async function recordedFetch(url: string, init: RequestInit): Promise<Response> {
-  const { response, text } = await sent(urlOf(url), init);
-  const hasBody = ![204, 205, 304].includes(response.status);
-  const { status, statusText, headers } = response;
-  const copy = new Response(hasBody ? text : null, { status, statusText, headers });
-  Object.defineProperty(copy, "url", { value: response.url });
-  return copy;
-}
-
 /** Returns the URL to call for a path or for one of the service's links; raises for any other place. */
 export function urlOf(to: string): string {
   // A page that was opened under another name of this machine calls itself, and not what the service is called.

@@ -17,7 +17,6 @@ export const BASE = said("base");
 export const FHIR_PATH = said("fhir-path");
 
 export const VERSION = said("version");
-export const VIEWER_STYLE = said("viewer-style");
 export const LICENCES = said("licences");
 
 /** Whether the page comes from this very machine. Only there may there be a list of demo clients to ask for. */

@@ -1,47 +1,32 @@
-/** Room 7: the service's OpenAPI document in Swagger UI, whose calls carry the token of room 1. */
+/** Room 7: the service's OpenAPI document: each call with its parameters, answers and schemas, to be tried. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useId, useMemo, useState } from "preact/hooks";
 
 import { TaskState, useTask } from "../../parts/task.tsx";
-import { ask, asSent, recordedFetch } from "../../service/api.ts";
-import { ROOT, VIEWER_STYLE } from "../../service/place.ts";
+import { ask } from "../../service/api.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
-import { forViewer, type OpenApi } from "./viewer-document.ts";
+import { AnswerList } from "./answer-list.tsx";
+import { CallForm } from "./call-form.tsx";
+import { Folded } from "./folded.tsx";
+import { Marked } from "./marked.tsx";
+import { answersOf, bodyOf, type Call, type Group, groupsOf, type OpenApi, scopeWords } from "./openapi.ts";
 
 export default function ReferenceRoom() {
-  const place = useRef<HTMLDivElement>(null);
+  const [document_, setDocument] = useState<OpenApi | null>(null);
   const task = useTask();
   const open = () =>
     task.run(async (signal) => {
-      const [{ default: SwaggerUI }, answer] = await Promise.all([
-        import("swagger-ui-dist/swagger-ui-es-bundle.js"),
-        ask({ to: "/openapi.json", withToken: false, signal }),
-        viewerStyle(),
-      ]);
-      if (signal.aborted || !place.current) return;
-      const document_ = forViewer(JSON.parse(answer.text) as OpenApi);
-      SwaggerUI({
-        domNode: place.current,
-        // This page's own address, which may be another name of the same machine.
-        spec: { ...document_, servers: [{ url: ROOT }] },
-        docExpansion: "none",
-        defaultModelsExpandDepth: -1,
-        deepLinking: false,
-        displayRequestDuration: true,
-        tryItOutEnabled: true,
-        filter: true,
-        validatorUrl: null,
-        requestInterceptor: asThisPageCalls,
-      });
+      const answer = await ask({ to: "/openapi.json", withToken: false, signal });
+      setDocument(JSON.parse(answer.text) as OpenApi);
     });
   useEffect(open, []);
-  useEffect(() => followScheme(), []);
   return (
     <>
       <TokenNotice />
       <TaskState task={task} again={open}>Opening the reference…</TaskState>
-      <div class="viewer" ref={place} />
+      {/* Anew after signing out, which forgets what was typed and answered. */}
+      {document_ && <Calls key={session.value === null} document_={document_} />}
     </>
   );
 }
@@ -52,7 +37,8 @@ function TokenNotice() {
     <p class="notice">
       {one ? (
         <>
-          Calls below are made with the token of <strong>{one.clientName}</strong>, unless you authorise another.
+          Calls below are made with the token of <strong>{one.clientName}</strong>.{" "}
+          <a href={addressOf("token")}>Get another token</a>
         </>
       ) : (
         <>
@@ -63,50 +49,86 @@ function TokenNotice() {
   );
 }
 
-interface ViewerRequest extends RequestInit {
-  url: string;
-  headers: Record<string, string>;
-  userFetch?: (url: string, init: RequestInit) => Promise<Response>;
+function Calls({ document_ }: { readonly document_: OpenApi }) {
+  const [words, setWords] = useState("");
+  const id = useId();
+  const groups = useMemo(() => groupsOf(document_, words), [document_, words]);
+  const count = groups.reduce((sum, { calls }) => sum + calls.length, 0);
+  return (
+    <>
+      <p><Marked text={document_.info.description} /></p>
+      <div class="field finder">
+        <label for={id}>Find a call</label>
+        <input
+          id={id}
+          type="search"
+          value={words}
+          placeholder="post observation"
+          autoComplete="off"
+          onInput={(input) => setWords(input.currentTarget.value)}
+        />
+        <p class="quiet" role="status">{count === 1 ? "One call" : `${count} calls`}</p>
+      </div>
+      {/* Anew for other words, so that what was found stands open. */}
+      {groups.map((each) => <CallGroup key={`${each.name} ${Boolean(words)}`} document_={document_} group={each} isFound={words !== ""} />)}
+    </>
+  );
 }
 
-/** Has the viewer call as every room does: searches as forms, which it then shows and copies, and with the session's token. */
-function asThisPageCalls(request: ViewerRequest): ViewerRequest {
-  request.userFetch = recordedFetch;
-  const { url, headers } = request;
-  const outgoing = asSent({ method: request.method ?? "GET", url, headers, body: "" });
-  // What is no search keeps the body that it has, or has not.
-  if (outgoing.url !== url) Object.assign(request, outgoing);
-  const token = session.value?.token.text;
-  if (token && !request.headers["Authorization"] && !request.headers["authorization"]) {
-    request.headers["Authorization"] = `Bearer ${token}`;
-  }
-  return request;
+function CallGroup({ document_, group, isFound }: {
+  readonly document_: OpenApi;
+  readonly group: Group;
+  readonly isFound: boolean;
+}) {
+  const { name, description, calls } = group;
+  return (
+    <Folded
+      class="card calls"
+      begunOpen={isFound}
+      summary={
+        <>
+          <h2>{name}</h2> <span class="quiet"><Marked text={description} /></span>
+        </>
+      }
+    >
+      {() => (
+        <ul class="bare">
+          {calls.map((call) => (
+            <li key={call.operation.operationId} id={call.operation.operationId}>
+              <Folded class="call" summary={<CallName call={call} />}>
+                {() => <OneCall document_={document_} call={call} />}
+              </Folded>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Folded>
+  );
 }
 
-/** Has the viewer's style sheet, which goes by a class of the document, follow the reader's colour scheme. */
-function followScheme(): () => void {
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const { classList } = document.documentElement;
-  const follow = () => classList.toggle("dark-mode", scheme.matches);
-  follow();
-  scheme.addEventListener("change", follow);
-  return () => {
-    scheme.removeEventListener("change", follow);
-    classList.remove("dark-mode");
-  };
+function CallName({ call: { method, path, operation } }: { readonly call: Call }) {
+  return (
+    <>
+      <span class={`method ${method.toLowerCase()}`}>{method}</span>
+      <code class="wrap">{path}</code>
+      <h3>{operation.summary}</h3>
+    </>
+  );
 }
 
-let style: Promise<void> | null = null;
-
-/** Fetches the viewer's style sheet, once. */
-function viewerStyle(): Promise<void> {
-  style ??= new Promise((resolve, reject) => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = VIEWER_STYLE;
-    link.addEventListener("load", () => resolve());
-    link.addEventListener("error", () => reject(new Error("its style sheet could not be fetched")));
-    document.head.append(link);
-  });
-  return style;
+function OneCall({ document_, call }: { readonly document_: OpenApi; readonly call: Call }) {
+  const { operation } = call;
+  const answers = answersOf(document_, operation);
+  const scopes = scopeWords(operation);
+  return (
+    <div class="below">
+      {operation.description && <p><Marked text={operation.description} /></p>}
+      <p class="quiet">
+        {scopes ? <Marked text={`It takes a token with ${scopes}, or with a type's name for \`*\`.`} /> : "It takes no token."}
+      </p>
+      <CallForm document_={document_} call={call} body={bodyOf(document_, operation)} answers={answers} />
+      <h4>Answers</h4>
+      <AnswerList document_={document_} answers={answers} />
+    </div>
+  );
 }
