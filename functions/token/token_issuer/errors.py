@@ -18,7 +18,7 @@ class OAuthError(ApiError):
 CLIENT_NOT_PROVEN: Final = "Client authentication failed."
 ASSERTION_NOT_PROVEN: Final = (
     "Client authentication failed: the assertion has to be signed by a key that the client in its sub has registered, "
-    "and its kid is the id of that key."
+    "or publishes at a registered jwks_uri that this server can reach, and its kid is the id of that key."
 )
 """The error texts for a client that is not authenticated, by the kind of its credentials; no text says why."""
 
@@ -41,6 +41,10 @@ class ClientRefusedError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.told = told
+
+
+class KeySetUnreachableError(Exception):
+    """No JWK Set could be fetched from the address that a client registered."""
 
 
 def invalid_request(description: str, *, reason: str = "malformed request") -> OAuthError:

@@ -24,6 +24,7 @@ from careconnect_testing.parts.clock import Clock
 from careconnect_testing.running.cases import each_of
 from token_issuer.clients import https_key_sets
 from token_issuer.clients.https_key_sets import LIFETIME, RECHECK, HttpsKeySets, is_public
+from token_issuer.errors import KeySetUnreachableError
 
 KEY = {"kid": "key-1", "kty": "RSA"}
 
@@ -164,7 +165,22 @@ def test_a_server_that_fails_is_not_asked_often_and_its_last_set_counts_for_its_
     assert len(server.paths) == 2
     clock.now += LIFETIME
 
-    assert key_sets.keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(server.uri, "key-1")
+
+
+def test_a_server_that_never_answered_is_not_taken_for_one_without_keys(
+    server: Server, key_sets: HttpsKeySets, clock: Clock
+) -> None:
+    server.status = 500
+    for _ in range(3):
+        with pytest.raises(KeySetUnreachableError):
+            key_sets.keys(server.uri, "key-1")
+    assert len(server.paths) == 1
+    server.status = 200
+    clock.now += RECHECK
+
+    assert list(key_sets.keys(server.uri, "key-1")) == [KEY]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 204, 404, 500])
@@ -172,7 +188,8 @@ def test_no_redirect_is_followed_and_only_200_counts(server: Server, key_sets: H
     server.status = status
     server.headers = {"Location": server.uri}
 
-    assert key_sets.keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(server.uri, "key-1")
     assert len(server.paths) == 1
 
 
@@ -192,7 +209,8 @@ def test_no_redirect_is_followed_and_only_200_counts(server: Server, key_sets: H
 def test_what_is_no_small_jwk_set_counts_as_none(server: Server, key_sets: HttpsKeySets, body: bytes) -> None:
     server.body = body
 
-    assert key_sets.keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(server.uri, "key-1")
 
 
 def test_entries_that_are_no_keys_are_left_out(server: Server, key_sets: HttpsKeySets) -> None:
@@ -205,20 +223,23 @@ def test_a_peer_that_drips_is_ended(server: Server, key_sets: HttpsKeySets, monk
     monkeypatch.setattr(https_key_sets, "_DEADLINE", 0.5)
     server.pause = 0.1
 
-    assert key_sets.keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(server.uri, "key-1")
     # Not by the clock, here and below: on a busy machine all takes longer.
     assert server.dripped < len(server.body)
 
 
 def test_an_untrusted_certificate_is_refused(server: Server, clock: Clock) -> None:
-    assert HttpsKeySets(clock=clock, is_allowed=lambda _: True).keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        HttpsKeySets(clock=clock, is_allowed=lambda _: True).keys(server.uri, "key-1")
     assert server.paths == []
 
 
 def test_ssrf_an_address_inside_is_not_asked(server: Server, certificate: Path, clock: Clock) -> None:
     tls = ssl.create_default_context(cafile=str(certificate))
 
-    assert HttpsKeySets(clock=clock, tls=tls).keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        HttpsKeySets(clock=clock, tls=tls).keys(server.uri, "key-1")
     assert server.paths == []
 
 
@@ -235,13 +256,15 @@ def test_ssrf_an_address_inside_is_not_asked(server: Server, certificate: Path, 
     ],
 )
 def test_other_addresses_are_not_asked(server: Server, key_sets: HttpsKeySets, uri: str) -> None:
-    assert key_sets.keys(uri.format(port=server.port), "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(uri.format(port=server.port), "key-1")
     assert server.paths == []
 
 
 def test_the_cache_is_bounded(key_sets: HttpsKeySets) -> None:
     for number in range(200):
-        key_sets.keys(f"http://host-{number}/", "key-1")
+        with pytest.raises(KeySetUnreachableError):
+            key_sets.keys(f"http://host-{number}/", "key-1")
 
     assert len(key_sets._kept) == 64
 
@@ -345,7 +368,8 @@ def test_a_name_whose_look_up_hangs_is_given_up_at_the_deadline(
 
     resolver(answer)
 
-    assert key_sets.keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(server.uri, "key-1")
     assert looked_up == []
     assert server.paths == []
     over.set()
@@ -368,7 +392,8 @@ def test_what_the_look_up_took_is_no_more_left_for_the_answer(
 
     resolver(answer)
 
-    assert key_sets.keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        key_sets.keys(server.uri, "key-1")
     # A deadline of its own would leave time for nearly twenty.
     assert server.dripped < 12
 
@@ -385,5 +410,6 @@ def test_a_name_with_one_inside_address_is_refused(
     allowed: Callable[[str], bool] = lambda address: address == "127.0.0.1"  # noqa: E731
     tls = ssl.create_default_context(cafile=str(certificate))
 
-    assert HttpsKeySets(clock=clock, tls=tls, is_allowed=allowed).keys(server.uri, "key-1") == ()
+    with pytest.raises(KeySetUnreachableError):
+        HttpsKeySets(clock=clock, tls=tls, is_allowed=allowed).keys(server.uri, "key-1")
     assert server.paths == []

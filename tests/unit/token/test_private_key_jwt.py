@@ -27,7 +27,7 @@ from careconnect_testing.parts.issuer import (
     public_jwk,
 )
 from token_issuer.clients.verify_assertion import verify_assertion
-from token_issuer.errors import ASSERTION_NOT_PROVEN, ClientRefusedError
+from token_issuer.errors import ASSERTION_NOT_PROVEN, ClientRefusedError, KeySetUnreachableError
 
 KEYS = {
     "keys": [
@@ -480,6 +480,21 @@ def test_smart_a_jku_is_the_registered_address_to_the_letter_and_never_fetched(
 
     assert issuer.assert_client(issuer.assertion(headers={"jku": jku})).status == status
     assert at_address.asked == [("https://client.example/jwks.json", "key-1")]
+
+
+def test_a_key_set_that_does_not_answer_is_named_in_the_log_alone(issuer: Issuer) -> None:
+    class Unreachable:
+        def keys(self, uri: str, kid: str) -> Sequence[Mapping[str, Any]]:
+            raise KeySetUnreachableError
+
+    issuer, _ = published(issuer, ())
+    unknown = issuer.assert_client(issuer.assertion())
+    down = issuer.rebuilt(authentication=replace(issuer.endpoint.authentication, key_sets=Unreachable()))
+
+    refused = down.assert_client(down.assertion())
+
+    assert (refused.status, refused.text) == (401, unknown.text)
+    assert reason(down) == "assertion: key set unreachable"
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from careconnect.oauth.client_record import ASSERTION_ALGORITHMS
 from careconnect_admin.clients.errors import RegistrationError
+from token_issuer.clients.verify_assertion import KeySets
+from token_issuer.errors import KeySetUnreachableError
 
 _SMALLEST_RSA_KEY: Final = 2048
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -45,6 +47,27 @@ def checked_jwks(text: str) -> str:
     if len(set(kids)) != len(kids):
         raise RegistrationError("two keys of the JWK Set have the same kid")
     return json.dumps({"keys": keys}, separators=(",", ":"))
+
+
+def check_published(uri: str, key_sets: KeySets) -> None:
+    """Raise `RegistrationError` unless the issuer could fetch a usable key from a JWK Set's address now."""
+    try:
+        keys = key_sets.keys(uri, "")
+    except KeySetUnreachableError:
+        raise RegistrationError(
+            f"no JWK Set answers at {uri}: the issuer needs a public address, https with a trusted certificate, 200 "
+            'without a redirect, and JSON of the form {"keys": […]}. --no-check skips this'
+        ) from None
+    faults = list[str]()
+    for place, key in enumerate(keys, 1):
+        try:
+            _checked_key(place, key)
+        except RegistrationError as fault:
+            faults.append(str(fault))
+        else:
+            return
+    why = "; ".join(faults[:3]) or "it is empty"
+    raise RegistrationError(f"the JWK Set at {uri} has no key for the issuer: {why}. --no-check skips this")
 
 
 def _checked_key(place: int, key: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from careconnect.oauth.client_record import ClientRecord
 from careconnect.oauth.scopes import ScopeError, covers
 from careconnect_admin.clients.client_change import ClientChange, changed_client
 from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnError
@@ -23,10 +24,14 @@ class TokenRevocations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientUpdate:
-    """The result of a change: `has_ended` is True if tokens were revoked, `secret` is the new secret, if any."""
+    """The result of a change: `has_ended` is True if tokens were revoked, `secret` is the new secret, if any.
+
+    `removed` says which credentials went with the last method that uses them.
+    """
 
     has_ended: bool
     secret: str | None = field(default=None, repr=False)
+    removed: tuple[str, ...] = ()
 
 
 def disable_client(registry: ClientRegistry, revocations: TokenRevocations, client_id: str) -> None:
@@ -68,9 +73,18 @@ def update_client(
     only_adds = _covers(changed.scopes, record.scopes) and not _covers(record.scopes, changed.scopes)
     same_binding = (changed.patient, changed.identifier_systems) == (record.patient, record.identifier_systems)
     if not change.touches_access or (only_adds and same_binding):
-        return ClientUpdate(has_ended=False, secret=secret)
+        return ClientUpdate(has_ended=False, secret=secret, removed=_removed(record, changed))
     _end_tokens(revocations, client_id, "is changed")
-    return ClientUpdate(has_ended=True, secret=secret)
+    return ClientUpdate(has_ended=True, secret=secret, removed=_removed(record, changed))
+
+
+def _removed(record: ClientRecord, changed: ClientRecord) -> tuple[str, ...]:
+    credentials = {
+        "its secrets": (record.secrets, changed.secrets),
+        "its keys": (record.jwks, changed.jwks or changed.jwks_uri),
+        "the address of its keys": (record.jwks_uri, changed.jwks or changed.jwks_uri),
+    }
+    return tuple(name for name, (before, after) in credentials.items() if before and not after)
 
 
 def _covers(scopes: Sequence[str], others: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ and so is the total time, including the look-up of the name.
 import http.client
 import ipaddress
 import json
+import math
 import queue
 import socket
 import ssl
@@ -15,9 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from token_issuer.errors import KeySetUnreachableError
 
 LIFETIME: Final = 300
 """Seconds for which a fetched set is used."""
@@ -62,6 +65,9 @@ class _CachedKeySet:
     tried_at: float
 
 
+_NEVER_FETCHED: Final = _CachedKeySet((), -math.inf, -math.inf)
+
+
 def is_public(address: str) -> bool:
     """Return True if an IP address belongs to the public internet."""
     ip = ipaddress.ip_address(address)
@@ -89,30 +95,31 @@ class HttpsKeySets:
         self._kept: dict[str, _CachedKeySet] = {}
 
     def keys(self, uri: str, kid: str) -> Sequence[dict[str, Any]]:
-        """Return the set at `uri`, fetched again if `kid` is not in it; empty if it cannot be fetched."""
+        """Return the set at `uri`, fetched again if `kid` is not in it.
+
+        Raises `KeySetUnreachableError` if it cannot be fetched, and no set that was fetched before counts any more.
+        """
         now = self._clock()
-        kept = self._kept.get(uri)
-        if kept is not None:
-            is_fresh = now - kept.fetched_at < LIFETIME
-            if is_fresh and any(key.get("kid") == kid for key in kept.keys):
-                return kept.keys
-            if now - kept.tried_at < RECHECK:
-                return kept.keys if is_fresh else ()
+        kept = self._kept.get(uri, _NEVER_FETCHED)
+        is_fresh = now - kept.fetched_at < LIFETIME
+        has_key = is_fresh and any(key.get("kid") == kid for key in kept.keys)
+        if not has_key and now - kept.tried_at >= RECHECK:
+            kept = self._fetched(uri, kept, now)
+        if now - kept.fetched_at >= LIFETIME:
+            raise KeySetUnreachableError
+        return kept.keys
+
+    def _fetched(self, uri: str, kept: _CachedKeySet, now: float) -> _CachedKeySet:
+        """Return the set at `uri`, or `kept` if that cannot be fetched, and keep which it was."""
         try:
-            kept = _CachedKeySet(self._fetch(uri), now, now)
-        except _FetchError:
-            kept = _CachedKeySet(kept.keys, kept.fetched_at, now) if kept is not None else _CachedKeySet((), now, now)
+            kept = _CachedKeySet(_key_set(self._get(uri)), now, now)
+        except (_FetchError, OSError, ValueError, http.client.HTTPException, RecursionError):
+            kept = replace(kept, tried_at=now)
         self._kept.pop(uri, None)
         self._kept[uri] = kept
         if len(self._kept) > _MAX_SETS:
             self._kept.pop(next(iter(self._kept)))
-        return kept.keys if now - kept.fetched_at < LIFETIME else ()
-
-    def _fetch(self, uri: str) -> KeySet:
-        try:
-            return _key_set(self._get(uri))
-        except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
-            raise _FetchError from error
+        return kept
 
     def _get(self, uri: str) -> bytes:
         parts = urlsplit(uri)

@@ -12,7 +12,7 @@ from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.access_token import CLOCK_SKEW, TOKEN_TYPE
 from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, ClientRecord
 from careconnect.oauth.token_verification import TokenRefusedError, is_time, jws_header
-from token_issuer.errors import ClientRefusedError
+from token_issuer.errors import ClientRefusedError, KeySetUnreachableError
 
 MAX_SECONDS_AHEAD: Final = 300
 """Maximum seconds by which an assertion's `exp` may be in the future."""
@@ -28,7 +28,7 @@ class KeySets(Protocol):
     """The JWK Sets that clients publish under their registered addresses."""
 
     def keys(self, uri: str, kid: str) -> Sequence[Jwk]:
-        """Return the keys of the set at `uri`, none if it cannot be fetched; `kid` is the required key's id."""
+        """Return the keys of the set at `uri`; `kid` is the required key's id. Raises `KeySetUnreachableError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,10 @@ def _key(client: ClientRecord, kid: str, algorithm: str, key_sets: KeySets) -> j
     """Return the registered key with the id `kid`, suitable for `algorithm` and for verifying (RFC 7517 §4.2-4.4)."""
     keys = json.loads(client.jwks)["keys"] if client.jwks else ()
     if client.jwks_uri:
-        keys = key_sets.keys(client.jwks_uri, kid)
+        try:
+            keys = key_sets.keys(client.jwks_uri, kid)
+        except KeySetUnreachableError:
+            raise ClientRefusedError("assertion: key set unreachable") from None
     for jwk in keys:
         if _fits(jwk, kid, algorithm):
             return _built(jwk, algorithm)

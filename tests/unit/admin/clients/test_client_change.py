@@ -24,6 +24,8 @@ from careconnect_testing.parts.issuer import (
     public_jwk,
 )
 from careconnect_testing.stacks.command_line import printed
+from token_issuer.clients.https_key_sets import HttpsKeySets
+from token_issuer.errors import KeySetUnreachableError
 
 BY_KEY = frozenset({AuthMethod.PRIVATE_KEY_JWT})
 JWKS = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
@@ -109,7 +111,9 @@ def test_new_keys_take_the_place_of_those_before(
 
     by_file = run("update", "client-1", "--jwks", file_of(tmp_path, public_jwk(P256_KEY, "key-2")), "--json")
     assert json.loads(by_file.stdout)["key_ids"] == ["key-2"]
-    by_address = json.loads(run("update", "client-1", "--jwks-uri", "https://app.example/jwks", "--json").stdout)
+    by_address = json.loads(
+        run("update", "client-1", "--jwks-uri", "https://app.example/jwks", "--no-check", "--json").stdout
+    )
     assert (by_address["key_ids"], by_address["jwks_uri"]) == ([], "https://app.example/jwks")
     assert "client_secret" not in by_address
     assert not has_cutoff(issuer)
@@ -121,7 +125,8 @@ def test_a_client_goes_from_its_secret_to_a_key_and_back(
     secret = issuer.register("client-1")
     jwks = file_of(tmp_path, public_jwk(RSA_KEY, "key-1"))
 
-    run("update", "client-1", "--method", "private_key_jwt", "--jwks", jwks)
+    to_key = run("update", "client-1", "--method", "private_key_jwt", "--jwks", jwks)
+    assert printed(to_key) == ["careconnect: removed, as none of its methods uses them any more: its secrets"]
     assert issuer.token("client-1", secret).status == 401
     record = registry.find("client-1")
     assert record is not None
@@ -134,11 +139,62 @@ def test_a_client_goes_from_its_secret_to_a_key_and_back(
 
     back = run("update", "client-1", "--method", "client_secret_basic")
     assert "key ids" not in back.stdout
+    assert printed(back) == ["careconnect: removed, as none of its methods uses them any more: its keys"]
     assert "client secret" not in back.stdout
     assert issuer.token("client-1", shown["client_secret"]).status == 200
     record = registry.find("client-1")
     assert record is not None
     assert record.jwks == ""
+
+
+def test_the_address_of_keys_that_no_method_uses_is_said_to_go(issuer: Issuer, run: Update) -> None:
+    issuer.register("client-1", **{**BY_KEY_ALONE, "jwks": "", "jwks_uri": "https://app.example/jwks"})
+
+    result = run("update", "client-1", "--method", "client_secret_basic")
+
+    assert printed(result)[-1].endswith("uses them any more: the address of its keys")
+    assert "jwks uri" not in result.stdout
+
+
+@pytest.mark.parametrize("command", [("add", "--name", "x", "--id", "client-2"), ("update", "client-1")])
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        (None, "no JWK Set answers at https://app.example/jwks: the issuer needs a public address"),
+        ([], "has no key for the issuer: it is empty."),
+        ([{"kty": "oct", "k": "AAAA", "kid": "1"}, {"kid": "2"}], "key 1 of the JWK Set is private"),
+        ([{"kid": "2"}, public_jwk(P256_KEY, "key-2")], ""),
+    ],
+)
+def test_an_address_of_keys_is_fetched_before_it_is_registered(
+    registry: DynamoDbClientRegistry,
+    issuer: Issuer,
+    run: Update,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    keys: Any,
+    reason: str,
+) -> None:
+    class Published(HttpsKeySets):
+        def keys(self, uri: str, kid: str) -> Any:
+            if keys is None:
+                raise KeySetUnreachableError
+            return keys
+
+    monkeypatch.setattr("careconnect_admin.commands.client.changes.HttpsKeySets", Published)
+    issuer.register("client-1", **BY_KEY_ALONE)
+    before = registry.every()
+    arguments = (*command, "--scope", "profile", "--jwks-uri", "https://app.example/jwks")
+
+    result = run(*arguments)
+
+    assert result.exit_code == (1 if reason else 0), result.output
+    assert (registry.every() == before) is bool(reason)
+    if reason:
+        (line,) = printed(result)
+        assert reason in line
+        assert line.endswith("--no-check skips this")
+        assert run(*arguments, "--no-check").exit_code == 0
 
 
 def test_a_secret_that_is_made_is_shown_with_the_word_that_it_is_stored_nowhere(issuer: Issuer, run: Update) -> None:
@@ -147,7 +203,7 @@ def test_a_secret_that_is_made_is_shown_with_the_word_that_it_is_stored_nowhere(
     result = run("update", "client-1", "--method", "client_secret_post")
 
     assert "client secret" in result.stdout
-    assert printed(result) == ["The secret is stored nowhere: keep it now."]
+    assert printed(result)[0] == "The secret is stored nowhere: keep it now."
 
 
 @pytest.mark.parametrize(
@@ -159,7 +215,10 @@ def test_a_secret_that_is_made_is_shown_with_the_word_that_it_is_stored_nowhere(
         (("--method", "private_key_jwt"), "needs the client's public keys"),
         (("--jwks", "JWKS"), "without the method private_key_jwt"),
         (("--method", "private_key_jwt", "--jwks", "EMPTY"), "is not JSON of the form"),
-        (("--method", "private_key_jwt", "--jwks", "JWKS", "--jwks-uri", "https://app.example/jwks"), "needs the"),
+        (
+            ("--method", "private_key_jwt", "--jwks", "JWKS", "--jwks-uri", "https://app.example/jwks", "--no-check"),
+            "needs the",
+        ),
         (("--scope", "user/Pateint.read"), "did you mean user/Patient.read?"),
     ],
 )

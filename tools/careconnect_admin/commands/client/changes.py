@@ -1,5 +1,6 @@
 """The commands of `careconnect clients` that disable, enable, update and remove a client."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.client_change import ClientChange
+from careconnect_admin.clients.client_keys import check_jwks_uri, check_published
 from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import enable_client, found_client
@@ -19,7 +21,9 @@ from careconnect_admin.commands.client.output import (
 )
 from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
+from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.commands.shared.terminal import escaped, remark
+from token_issuer.clients.https_key_sets import HttpsKeySets
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
@@ -29,7 +33,12 @@ JwksOption = Annotated[
     Path | None,
     typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
 ]
-
+JwksUriOption = Annotated[
+    str, typer.Option("--jwks-uri", metavar="URI", help="The https address of its JWK Set, which is fetched once.")
+]
+NoCheckOption = Annotated[
+    bool, typer.Option("--no-check", help="Take a --jwks-uri that does not answer yet, or not to this machine.")
+]
 PatientOption = Annotated[str, typer.Option("--patient", metavar="ID", help="Limit all its scopes to this patient.")]
 EveryPatientOption = Annotated[
     bool,
@@ -54,6 +63,14 @@ SCOPE_HELP = (
 def split_scopes(texts: list[str]) -> tuple[str, ...]:
     """Return the scopes of texts that may have several scopes, separated by spaces."""
     return tuple(each for text in texts for each in text.split())
+
+
+def check_jwks(uri: str, *, no_check: bool) -> None:
+    """Raise `RegistrationError` unless the JWK Set at `uri` can be used, if one is given and to be checked."""
+    if uri and not no_check:
+        check_jwks_uri(uri)
+        with working("Fetching the JWK Set"):
+            check_published(uri, HttpsKeySets(clock=time.time))
 
 
 @on_stack
@@ -102,7 +119,8 @@ def update(
         typer.Option("--method", help="An authentication method; replaces the previous ones. May be repeated."),
     ] = None,
     jwks: JwksOption = None,
-    jwks_uri: Annotated[str | None, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = None,
+    jwks_uri: JwksUriOption = "",
+    no_check: NoCheckOption = False,
     resource_server: Annotated[
         bool | None,
         typer.Option("--resource-server/--no-resource-server", help="Let it introspect tokens of any client, or not."),
@@ -113,8 +131,9 @@ def update(
 
     A bound client stays bound to its patient, unless --every-patient removes that limit and its identifier systems.
     Setting patients, identifier systems, or scopes unless they are only added, revokes the client's tokens: the API
-    refuses them within 60 seconds. New identifier systems and keys replace the previous ones. A client that had no
-    secret and gets a method that needs one also gets a secret, shown now and never again.
+    refuses them within 60 seconds. New identifier systems and keys replace the previous ones. Secrets or keys that no
+    method uses any more are removed. A client that had no secret and gets a method that needs one also gets a secret,
+    shown now and never again.
     """
     if patient and every_patient:
         raise RegistrationError("--patient and --every-patient exclude each other")
@@ -127,7 +146,7 @@ def update(
         identifier_systems=() if no_identifier_systems else tuple(identifier_system or ()) or None,
         auth_methods=frozenset(method) if method else None,
         jwks=jwks.read_text(encoding="utf-8") if jwks else None,
-        jwks_uri=jwks_uri,
+        jwks_uri=jwks_uri or None,
         resource_server=resource_server,
     )
     if change == ClientChange():
@@ -135,10 +154,13 @@ def update(
             "nothing to change: give --name, --scope, --patient, --every-patient, --identifier-system, "
             "--no-identifier-systems, --method, --jwks, --jwks-uri or --[no-]resource-server"
         )
+    check_jwks(jwks_uri, no_check=no_check)
     registry = client_registry(target)
     update = update_client(registry, token_revocations(target), client_id, change)
     changed = found_client(registry, client_id)
     print_with_secret(client_shown(changed), update.secret, as_json=as_json)
+    if update.removed:
+        remark(f"careconnect: removed, as none of its methods uses them any more: {', '.join(update.removed)}")
     if change.touches_access:
         warn_of_every_patient(changed.scopes, changed.patient)
         warn_of_idle_scopes(changed.scopes, bound=bool(changed.patient))

@@ -24,7 +24,10 @@ from careconnect_admin.commands.client.changes import (
     EveryPatientOption,
     IdentifierSystemOption,
     JwksOption,
+    JwksUriOption,
+    NoCheckOption,
     PatientOption,
+    check_jwks,
     split_scopes,
 )
 from careconnect_admin.commands.client.last_use import add_last_use, last_use_text
@@ -73,7 +76,8 @@ def add(
     ] = None,
     secret_file: SecretFileOption = None,
     jwks: JwksOption = None,
-    jwks_uri: Annotated[str, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = "",
+    jwks_uri: JwksUriOption = "",
+    no_check: NoCheckOption = False,
     patient: PatientOption = "",
     every_patient: EveryPatientOption = False,
     identifier_system: IdentifierSystemOption = None,
@@ -101,6 +105,7 @@ def add(
         check_limited(registration.scopes, patient)
     if not target.is_local:
         check_not_published(client_id=registration.client_id, secret=registration.secret)
+    check_jwks(jwks_uri, no_check=no_check)
     registry = client_registry(target)
     secret = register_client(registry, registration, now=time.time())
     shown = client_shown(found_client(registry, registration.client_id))
