@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _MAX_SHOWN: Final = 100
 _MAX_DANGLING: Final = 5
+_INTERRUPTED: Final = 130
+"""The exit code of what Ctrl-C has ended: 128 and the signal's number."""
 _COLUMNS: Final = ("resources", "loaded", "unchanged", "deleted", "failed")
 _REFERENCE: Final = re.compile(rf"([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
@@ -101,7 +103,7 @@ def load(
 ) -> None:
     """Load FHIR STU3 resources. Invalid ones are reported by file and line, and all others are loaded.
 
-    Of a transaction Bundle, all entries are loaded at once, or none.
+    Of a transaction Bundle, all entries are loaded at once, or none. Can be interrupted and repeated.
     """
     from careconnect_admin.auditing.audited_load import recorded_load
     from careconnect_admin.auditing.open_trail import operator_record
@@ -135,10 +137,14 @@ def load(
                 accept_invariants=accept_invariants,
             )
 
-    if target is None or dry_run:
-        report = load_them()
-    else:
-        report = recorded_load(operator_record(target), load_them, find_sources(paths or ()), len(deletions))
+    try:
+        if target is None or dry_run:
+            report = load_them()
+        else:
+            report = recorded_load(operator_record(target), load_them, find_sources(paths or ()), len(deletions))
+    except loading.LoadInterruptedError as interrupted:
+        _tell_how_far(interrupted, dry_run=dry_run)
+        raise typer.Exit(_INTERRUPTED) from None
     if dry_run:
         remark("Nothing was written: this is what would be done.")
     if as_json:
@@ -148,16 +154,26 @@ def load(
     raise typer.Exit(report.exit_code)
 
 
+def _tell_how_far(interrupted: "loading.LoadInterruptedError", *, dry_run: bool) -> None:
+    print_report(interrupted.report)
+    how_far = f"interrupted after {interrupted.share:.0%} of what is to be read"
+    go_on = "nothing was written" if dry_run else "what was loaded stays, and the same command again loads the rest"
+    remark(f"careconnect: {how_far}: {go_on}")
+
+
 def _deletions(given: "Iterable[str]") -> "list[Deletion]":
     """Return the resources to delete, each once; raises `OperatorError` for a text that is not TYPE/ID."""
     from careconnect_admin.loading.reading.found import Deletion, Place
+    from careconnect_admin.loading.reading.types import meant
 
     found: dict[str, Deletion] = {}
     for text in given:
         for place, reference in _references(text):
             named = _REFERENCE.fullmatch(reference)
             if named is None or resource_type(named[1]) is None:
-                raise OperatorError(f"{place}: {reference} is no TYPE/ID of a type that is served; nothing was done")
+                raise OperatorError(
+                    f"{place}: {reference} is no TYPE/ID of a type that is served{meant(reference)}; nothing was done"
+                )
             found.setdefault(reference, Deletion(Place(place), named[1], named[2]))
     return list(found.values())
 

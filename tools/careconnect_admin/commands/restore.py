@@ -119,12 +119,13 @@ def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSe
     from careconnect.audit.event import Action
     from careconnect.fhir.resource_types import resource_type
     from careconnect_admin.auditing.audited_restore import RESTORE
+    from careconnect_admin.loading.reading.types import meant
     from careconnect_admin.restoring.differences import differences
     from careconnect_admin.stack.restored_tables import set_in_service
     from careconnect_records.items.tables import RecordTables
 
     if ids and resource_type(ids) is None:
-        raise OperatorError(f"{ids} is not a type that is served")
+        raise OperatorError(f"{ids} is not a type that is served{meant(ids)}")
     dynamodb = target.client("dynamodb")
     sides = (RecordTables(dynamodb, *tables.names) for tables in (set_in_service(target), restored))
     about = {"step": "compare", "to": restored.suffix} | ({"ids": ids} if ids else {})

@@ -114,6 +114,15 @@ class LoadReport:
             places.first.append(skipped.place)
 
 
+class LoadInterruptedError(KeyboardInterrupt):
+    """A load was interrupted; `report` has what it did until then, `share` how much of the sources that is, 0 to 1."""
+
+    def __init__(self, report: LoadReport, share: float) -> None:
+        super().__init__()
+        self.report = report
+        self.share = share
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     """A load request with its place in the sources."""
@@ -173,7 +182,8 @@ def load_paths(
     `announce` is called with plans before they are written (`RecordWriter`). With `accept_invariants`, resources that
     break STU3's invariants are loaded and counted in the report; without, they are problems unless they are stored so.
 
-    Raises `OtherFormatError` for tables in another release's format. Errors of the service that concern every resource
+    Raises `OtherFormatError` for tables in another release's format, and `LoadInterruptedError` for a
+    `KeyboardInterrupt`, once the writes that had begun have ended. Errors of the service that concern every resource
     alike are raised as botocore raises them.
     """
     writer: Writer = DryRun(clock=clock, base_url=base_url)
@@ -229,18 +239,27 @@ class _Load:
                     self._collect(waiting)
             while waiting:
                 self._collect(waiting)
+        except KeyboardInterrupt:
+            executor.shutdown(cancel_futures=True)
+            for future, chunk in waiting.items():
+                if not future.cancelled() and future.exception() is None:
+                    self._count(chunk, future.result())
+            self._list_problems()
+            raise LoadInterruptedError(self._report, self._done / max(self._sources.total_bytes, 1)) from None
         finally:
             executor.shutdown(cancel_futures=True)
         self._progress(self._sources.total_bytes, self._sources.total_bytes)
-        self._report.problems = [
-            *self._sources.problems,
-            *(problem for _, problem in sorted(self._problems, key=lambda pair: pair[0])),
-        ]
+        self._list_problems()
         loaded = self._seen.keys() - self._absent
         self._report.dangling = self._references.dangling(
             loaded, lambda targets: set(self._writer.present(targets)) - self._absent
         )
         return self._report
+
+    def _list_problems(self) -> None:
+        """Put the problems into the report, in the order of the sources."""
+        by_place = sorted(self._problems, key=lambda pair: pair[0])
+        self._report.problems = [*self._sources.problems, *(problem for _, problem in by_place)]
 
     def _tasks(self) -> Iterator[_Task | _Chunk]:
         """Yield the tasks of resources and deletions, those of a transaction together."""

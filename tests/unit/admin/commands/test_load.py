@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from careconnect_admin.commands import load as load_command
 from careconnect_admin.loading.dangling import Dangling
-from careconnect_admin.loading.load import LoadReport
+from careconnect_admin.loading.load import LoadInterruptedError, LoadReport
 from careconnect_admin.loading.load_request import LoadOutcome
 from careconnect_admin.loading.reading.found import Place, Problem, Skipped
 from careconnect_records.items.tables import RecordTables
@@ -99,6 +99,28 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
         ["total", "2", "1", "1", "0", "1"],
     ]
     assert printed(result) == ["in.ndjson:7: not JSON"] * 100 + ["… and 20 more problems"]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ([], "what was loaded stays, and the same command again loads the rest"),
+        (["--dry-run"], "nothing was written"),
+    ],
+)
+def test_an_interrupted_load_says_how_far_it_came_and_how_to_go_on(
+    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, options: list[str], word: str
+) -> None:
+    def load_paths(*_: Any, **__: Any) -> LoadReport:
+        raise LoadInterruptedError(report_of(Patient=LoadOutcome.LOADED), 0.414)
+
+    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
+    monkeypatch.setattr("careconnect_admin.loading.load.load_paths", load_paths)
+    result = CliRunner().invoke(command, ["a.ndjson", *options, *_DEPLOYED])
+
+    assert result.exit_code == 130
+    assert result.stdout.splitlines()[-1].split() == ["total", "1", "1", "0", "0", "0"]
+    assert printed(result) == [f"careconnect: interrupted after 41% of what is to be read: {word}"]
 
 
 def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from moto import mock_aws
 from careconnect.fhir.resource_types import Table
 from careconnect.search.values import date_range
 from careconnect.storage.keys import CURSOR_KEY
-from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
+from careconnect_admin.loading.load import OTHER, LoadInterruptedError, LoadReport, TypeCounts, load_paths
 from careconnect_admin.loading.reading.found import Deletion, Place
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
@@ -761,12 +761,30 @@ def test_a_large_resource_overtaken_by_another_loader_starts_again(
     assert entries_are_consistent(items)
 
 
-def test_a_failure_while_loading_reaches_the_caller(tmp_path: Path, tables: RecordTables) -> None:
+def test_an_interrupted_load_says_how_far_it_came_and_goes_on(tmp_path: Path, tables: RecordTables) -> None:
+    patients = [patient(id=f"p{number}") for number in range(1_000)]
+
     def stop(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        load(tmp_path, tables, patient(), progress=stop)
+    with pytest.raises(LoadInterruptedError) as interrupted:
+        load(tmp_path, tables, {"resourceType": "Claim"}, *patients, progress=stop)
+    before, share = interrupted.value.report, interrupted.value.share
+
+    assert 100 <= before.total.loaded <= 900
+    assert share == pytest.approx(before.total.loaded / 1_000, abs=0.02)
+    assert [each.reason for each in before.problems] == ["Claim is not a type that is served"]
+    again = load(tmp_path, tables, *patients).total
+    assert (again.unchanged, again.loaded) == (before.total.loaded, 1_000 - before.total.loaded)
+
+
+def test_a_misspelt_type_is_answered_by_the_one_that_was_meant(tmp_path: Path, tables: RecordTables) -> None:
+    report = load(tmp_path, tables, patient(resourceType="Patiant"), patient(resourceType="observation"))
+
+    assert [each.reason for each in report.problems] == [
+        "Patiant is not a type that is served: did you mean Patient?",
+        "observation is not a type that is served: did you mean Observation?",
+    ]
 
 
 def put(resource: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from careconnect.fhir.resource_types import resource_type, valid_id
 from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Transaction, Upsert
 from careconnect_admin.loading.reading.release import later_release
+from careconnect_admin.loading.reading.types import meant
 from careconnect_records.items.references import contained_in, fhir_base_of, misplaced, references_of
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
 from careconnect_records.stu3.schema import model_of
@@ -53,7 +54,7 @@ def nothing_to_load(found: Iterable[Found | Transaction]) -> Problem | None:
 def _checked_deletion(found: Deletion) -> LoadRequest | Problem:
     served = resource_type(found.type_name)
     if served is None:
-        return Problem(found.place, f"{found.type_name} is not a type that is served")
+        return Problem(found.place, f"{found.type_name} is not a type that is served{meant(found.type_name)}")
     return LoadRequest(Target(served, found.resource_id), None)
 
 
@@ -66,8 +67,9 @@ def _checked_resource(found: Upsert, base_url: str) -> LoadRequest | Problem:
     if served is None:
         named = type_name if type_name.isalpha() and len(type_name) <= 64 else "its resourceType"
         reason = f"{named} is not a type that is served"
-        if named == type_name and model_of(type_name) is None and (why := later_release(resource)):
-            reason += f"; {why}"
+        if named == type_name and model_of(type_name) is None:
+            why = later_release(resource)
+            reason += f"; {why}" if why else meant(type_name)
         return Problem(found.place, reason)
     if not valid_id(resource.get("id")):
         reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
