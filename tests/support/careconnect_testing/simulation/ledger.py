@@ -21,6 +21,10 @@ ERASER_TASK: Final = "erase"
 """The task of what an operator's erasure writes: tombstones, and versions without references."""
 
 
+MOVER_TASK: Final = "move"
+"""The task of what an operator's move writes."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """A request and its answer. `began` and `ended` are places in the ledger's order, times epoch seconds.
@@ -68,6 +72,17 @@ class Commit:
     task: str
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An operator's move of `keys` to another patient: what it made, by key, and whether it ended by itself."""
+
+    former: str
+    patient: str
+    keys: frozenset[str]
+    made: Mapping[str, Commit]
+    is_done: bool
+
+
 @dataclass
 class Ledger:
     """Everything that happened in a run."""
@@ -85,6 +100,7 @@ class Ledger:
     """Whether tables were out of service, as in a restore and a reindex."""
     erased: dict[str, int] = field(default_factory=dict)
     """Patients whose erasure has begun, by the place of it."""
+    moves: list[Moved] = field(default_factory=list)
     place: int = 0
 
     def next_place(self) -> int:

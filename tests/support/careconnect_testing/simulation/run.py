@@ -15,6 +15,7 @@ from careconnect_testing.simulation.promises.answers import Answers
 from careconnect_testing.simulation.promises.erased import check_erased
 from careconnect_testing.simulation.promises.identity import check_identity
 from careconnect_testing.simulation.promises.linear import check_histories
+from careconnect_testing.simulation.promises.moved import check_moves
 from careconnect_testing.simulation.promises.quota import Charges
 from careconnect_testing.simulation.promises.store import StoredVersions, check_store
 from careconnect_testing.simulation.promises.together import check_together
@@ -140,6 +141,7 @@ class _World:
         self._check_errors()
         check_store(self.system.aws.database, self.system.names)
         check_erased(self.system.aws.database, self.ledger)
+        check_moves(self.ledger)
         self._trail.check()
         self._access.check()
         self.charges.check(self.system.aws.database, self.system, self.operator.spent)

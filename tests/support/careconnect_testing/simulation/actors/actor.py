@@ -242,6 +242,9 @@ class Actor:
     def _erase(self, _step: Step, _word: str, patient: str, calls: str) -> None:
         self.operator.erase(patient, int(calls))
 
+    def _move(self, _step: Step, _word: str, patient: str, keys: str, calls: str) -> None:
+        self.operator.move(patient, keys.split(), int(calls))
+
     def _reindex(self, _step: Step, _word: str) -> None:
         self.operator.reindex()
 

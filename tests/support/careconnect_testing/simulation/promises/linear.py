@@ -20,7 +20,15 @@ from careconnect_testing.linearizability.resource_model import (
 )
 from careconnect_testing.simulation.actors.bodies import word_of
 from careconnect_testing.simulation.actors.plan import BOUND
-from careconnect_testing.simulation.ledger import ERASER_TASK, OPERATOR_TASK, Commit, Exchange, Ledger, parts_of
+from careconnect_testing.simulation.ledger import (
+    ERASER_TASK,
+    MOVER_TASK,
+    OPERATOR_TASK,
+    Commit,
+    Exchange,
+    Ledger,
+    parts_of,
+)
 from careconnect_testing.simulation.world.system import BrokenPromiseError
 
 _NAMES: Final = {
@@ -47,7 +55,7 @@ def check_histories(ledger: Ledger) -> None:
             for key in _keys_of(exchange, ledger):
                 histories[key].append(_operation(exchange))
     for key, commits in ledger.commits.items():
-        histories[key] += [_operated(each) for each in commits if each.task in (OPERATOR_TASK, ERASER_TASK)]
+        histories[key] += [_operated(each) for each in commits if each.task in (OPERATOR_TASK, ERASER_TASK, MOVER_TASK)]
     for key, history in histories.items():
         first = [
             each for each in ledger.commits.get(key, ()) if each.task == "outside" and each.place <= _begin(ledger)
@@ -170,7 +178,7 @@ def _has_word(commit: Commit, word: str) -> bool:
 
 
 def _operated(commit: Commit) -> Operation:
-    """Return the operation of a version that a restore or an erasure has written."""
+    """Return the operation of a version that a restore, an erasure or a move has written."""
     name = Interaction.DELETE if commit.content is None else Interaction.UPDATE
     if commit.content is None and commit.task == ERASER_TASK:
         name = Interaction.ERASE

@@ -16,6 +16,7 @@ Group = Mapping[str, Commit]
 def check_together(ledger: Ledger, own: Mapping[str, str]) -> None:
     """Check all transactions of a run; `own` are the patients of bound clients. Raises `BrokenPromiseError`."""
     groups = [group for exchange in ledger.exchanges if (group := _group(exchange, ledger))]
+    groups += [move.made for move in ledger.moves if move.made]
     for exchange in ledger.exchanges:
         parts = parts_of(exchange) if exchange.step.kind == "batch" else (exchange,)
         for part in parts:

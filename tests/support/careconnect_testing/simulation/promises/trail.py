@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent, Outcome, event_of
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import BUNDLES, ERASER_TASK, OPERATOR_TASK, Exchange, Ledger, Walk, parts_of
+from careconnect_testing.simulation.ledger import (
+    BUNDLES,
+    ERASER_TASK,
+    MOVER_TASK,
+    OPERATOR_TASK,
+    Exchange,
+    Ledger,
+    Walk,
+    parts_of,
+)
 from careconnect_testing.simulation.promises.answers import patients_shown, shown
 from careconnect_testing.simulation.world.gateway import Gateway
 from careconnect_testing.simulation.world.names import AUDIT
@@ -108,7 +117,8 @@ class Trail:
                     self._check_made(event, stored, by_version)
         for made, commit in stored.items():
             patients = {*self.ledger.patients_before(commit.key, commit.version), *commit.patients}
-            if commit.task not in ("outside", OPERATOR_TASK, ERASER_TASK) and not patients <= by_version[made]:
+            is_operators = commit.task in ("outside", OPERATOR_TASK, ERASER_TASK, MOVER_TASK)
+            if not is_operators and not patients <= by_version[made]:
                 raise BrokenPromiseError(f"{made} was stored without its event for each of {sorted(patients)}")
 
     def _throttled(self, done: Exchange) -> list[AuditEvent]:

@@ -2,7 +2,7 @@
 
 import gzip
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from careconnect_admin.errors import OperatorError, OtherFormatError
 from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.reindex import reindex
 from careconnect_admin.loading.writer import RecordWriter
+from careconnect_admin.moving.move_resources import Move
 from careconnect_admin.restoring.carry_versions import carry_versions
 from careconnect_admin.restoring.switch_tables import WAIT_SECONDS
 from careconnect_records.items.table_formats import close_table
@@ -30,7 +31,7 @@ from careconnect_records.multi_step.release import Release
 from careconnect_records.writes.target import Target
 from careconnect_testing.dynamodb.client import InMemoryClient
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import ERASER_TASK, OPERATOR_TASK, Ledger
+from careconnect_testing.simulation.ledger import ERASER_TASK, MOVER_TASK, OPERATOR_TASK, Ledger, Moved
 from careconnect_testing.simulation.world.aws import LATENCY, Aws
 from careconnect_testing.simulation.world.bucket import Bucket
 from careconnect_testing.simulation.world.names import (
@@ -246,6 +247,30 @@ class Operator:
         with self._as_operator(ERASER_TASK), suppress(_KilledError, OperatorError):
             erasure.erase(patient, unlink=True)
             self._unfinished.discard(patient)
+
+    def move(self, patient: str, keys: Sequence[str], calls: int = 0) -> None:
+        """Move resources to a patient, as `careconnect patients move --with` does; killed after some `calls`.
+
+        They are those of `keys` that are in the record of the same other patient. No other move may go on.
+        """
+        system, ledger = self.system, self.ledger
+        now = {key: commit for key in keys if (commit := ledger.current_at(key, ledger.place)) and commit.content}
+        former = next((each for commit in now.values() for each in commit.patients if each != patient), "")
+        own = [key for key, commit in now.items() if former in commit.patients]
+        if system.is_stopped or not own:
+            return
+        tables = RecordTables(self._client(calls), *(system.names[name] for name in OF_RESOURCES))
+        timed: Any = {"clock": self._utc, "sleep": system.scheduler.pause, "elapsed": self._elapsed}
+        move = Move(tables, former, patient, base_url=BASE, **timed)
+        begun, found, is_done = ledger.place, None, False
+        with self._as_operator(MOVER_TASK), suppress(_KilledError, OperatorError):
+            found = move.survey(own, along=True)
+            move.move(found)
+            is_done = True
+        every = (commit for commits in ledger.commits.values() for commit in commits)
+        made = {commit.key: commit for commit in every if commit.task == MOVER_TASK and commit.place > begun}
+        if found is not None:
+            ledger.moves.append(Moved(former, patient, frozenset(found.moving), made, is_done))
 
     def finish_erasures(self) -> None:
         """Run the erasures again that were killed, or gave up."""
