@@ -22,6 +22,7 @@ from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest
 from careconnect_admin.loading.pages import items_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_admin.moving.move_survey import (
+    MAX_NAMED,
     MoveSurvey,
     Moving,
     connected,
@@ -50,7 +51,10 @@ class StoppedError(OperatorError):
     """Something stops the move; the text says what, and what to do."""
 
     def __init__(self, found: MoveSurvey) -> None:
-        super().__init__("; ".join(found.stops))
+        told = found.stops[:MAX_NAMED]
+        if len(found.stops) > MAX_NAMED:
+            told.append(f"and {len(found.stops) - MAX_NAMED:,} more")
+        super().__init__("; ".join(told))
 
 
 class ChangedError(OperatorError):
@@ -176,7 +180,9 @@ class Move:
         """Return why a named resource is not moved."""
         if target is None or target.version == 0:
             return f"{key} is not stored"
-        return f"{key} is deleted" if target.is_deleted else f"{key} is not in the record of Patient/{self._former}"
+        if target.is_deleted:
+            return f"{key} is deleted: bring it back by an update first"
+        return f"{key} is not in the record of Patient/{self._former}"
 
     def _moving(self, targets: Sequence[Target]) -> dict[str, Moving | str]:
         """Return by key what is to be moved, or why it cannot be."""

@@ -10,7 +10,7 @@ from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 from record_writer.write_resources import MAX_PATIENTS_TOGETHER
 
-_MAX_NAMED: Final = 20
+MAX_NAMED: Final = 20
 _MOST: Final = (
     f"{MAX_BUNDLE_ENTRIES} resources of {MAX_PATIENTS_TOGETHER} patients, {MAX_ITEMS:,} items with index entries and "
     f"{MAX_BYTES_TOGETHER // 1_000_000} MB"
@@ -61,8 +61,8 @@ class MoveSurvey:
         if not self.crossing:
             return [*self.faults]
         links = [f"{source} → {target}" for source, target in sorted(self.crossing)]
-        more = f" and {len(links) - _MAX_NAMED:,} more" if len(links) > _MAX_NAMED else ""
-        named = f"{', '.join(links[:_MAX_NAMED])}{more}"
+        more = f" and {len(links) - MAX_NAMED:,} more" if len(links) > MAX_NAMED else ""
+        named = f"{', '.join(links[:MAX_NAMED])}{more}"
         return [*self.faults, f"references would lead from one record to the other ({named}): {_REMEDY}"]
 
     @property

@@ -188,6 +188,13 @@ def test_what_is_not_the_patients_is_refused_with_all_else(writer: Writer, name:
     assert stored(writer.reader.tables) == before
 
 
+def test_of_many_faults_the_first_are_told(writer: Writer) -> None:
+    found = survey(writer, *(f"Observation/absent-{number}" for number in range(25)))
+
+    with pytest.raises(StoppedError, match=r"^Observation/absent-0 is not stored; .* not stored; and 5 more$"):
+        mover(writer).move(found)
+
+
 @each_of("patient", ["absent", "gone"])
 def test_a_patient_who_is_not_stored_is_refused(writer: Writer, patient: str) -> None:
     assert writer.update({"resourceType": "Patient", "id": "gone"}).status == 201
