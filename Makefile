@@ -62,8 +62,8 @@ $(VENV)/.web: $(WEB)/package-lock.json $(VENV)/.test
 
 setup: $(VENV)/.node $(VENV)/.web ## Make .venv with everything that run and test need
 
-run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1
-	@exec $(BIN)/careconnect run --port $(or $(PORT),3000) $(DATA_OPTION)
+run: $(VENV)/.run ## Start the local stack: PORT=3000, EMULATOR_PORT=<free>, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1
+	@exec $(BIN)/careconnect run --port $(or $(PORT),3000)$(if $(EMULATOR_PORT), --emulator-port $(EMULATOR_PORT)) $(DATA_OPTION)
 
 # Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.
 sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULATOR_PORT=4566, DATA=…

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from careconnect.http.origin import SECRET_HEADER
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.local.deploy.deployment import STAGE, DeployedStack, Deployment
 from careconnect_admin.local.deploy.packaging import package
-from careconnect_admin.local.emulator.emulator import Emulator, EmulatorError, free_port
+from careconnect_admin.local.emulator.emulator import LOOPBACK, Emulator, EmulatorError, free_port
 from careconnect_admin.local.emulator.readiness import wait_until_answered
 from careconnect_admin.local.local_proxy import Front
 from careconnect_admin.project import TEMPLATE, relative
@@ -31,13 +32,23 @@ class PortTakenError(OperatorError):
     """The local proxy's port is in use; the text is one line for the operator."""
 
 
+def check_free(port: int, remedy: str, host: str = LOOPBACK) -> None:
+    """Raise `PortTakenError` if nothing can be served on a port; `remedy` is the setting of another one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise PortTakenError(f"Port {port} is taken or not allowed: choose another with {remedy}") from None
+
+
 class LocalStack:
     """The template deployed on the emulator with IAM enforced, behind the local proxy on a loopback port.
 
     Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened` false
-    the caller seeds the stack and then lets clients in by `open`. `port` None selects a free one. `parameters` are
-    added to the template's BaseUrl, DeletionProtection and ArchiveRetentionDays (a day). With an OriginSecret the proxy
-    sends it to the functions. `tell` gets a text before each long step.
+    the caller seeds the stack and then lets clients in by `open`. `port` None selects a free one, `emulator_port` None
+    too. `parameters` are added to the template's BaseUrl, DeletionProtection and ArchiveRetentionDays (a day). With an
+    OriginSecret the proxy sends it to the functions. `tell` gets a text before each long step.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -49,6 +60,7 @@ class LocalStack:
         *,
         log_folder: Path,
         port: int | None = None,
+        emulator_port: int | None = None,
         template: Path = TEMPLATE,
         parameters: Mapping[str, str] | None = None,
         ready_path: str = f"{FHIR_PATH}/metadata",
@@ -61,7 +73,8 @@ class LocalStack:
         self.log_folder = log_folder
         self._origin_secret = (parameters or {}).get("OriginSecret", "")
         self._front = Front(port or free_port(), origin_secret=self._origin_secret)
-        self._emulator = emulator(log_folder / "emulator.log")
+        self._emulator_port = emulator_port
+        self._emulator = emulator(log_folder / "emulator.log", emulator_port)
         self._template = template
         self._parameters = parameters or {}
         self._ready_path = ready_path
@@ -80,6 +93,8 @@ class LocalStack:
                 raise PortTakenError(
                     f"Port {self._front.port} is taken or not allowed: choose another with PORT=…"
                 ) from error
+            if self._emulator_port is not None:
+                check_free(self._emulator_port, "EMULATOR_PORT=…")
             self._tell("Starting the emulator…")
             parts.enter_context(self._emulator)
             self._tell(f"Deploying {self._template.name}…")

@@ -491,6 +491,16 @@ def test_show_and_list_say_when_a_client_was_last_used(issuer: Issuer, run: Run)
     assert [event.query for event in looks] == ["user=client-1,client-2", "user=client-1", "user=client-1,client-2"]
 
 
+def test_a_client_is_unused_since_it_was_made_at_most(issuer: Issuer, run: Run) -> None:
+    made = int(time.time()) - 3600
+    issuer.register("client-1", created_at=made)
+
+    shown = json.loads(run("show", "client-1", "--json").stdout)
+
+    assert shown["unused_since"] == shown["created"] == datetime.fromtimestamp(made, UTC).isoformat()
+    assert "never" in run("list", "--last-use").stdout
+
+
 def test_without_the_right_to_read_the_trail_a_client_is_shown_all_the_same(issuer: Issuer, run: Run) -> None:
     issuer.register("client-1")
     issuer.dynamodb.delete_table(TableName=AUDIT_TABLE)

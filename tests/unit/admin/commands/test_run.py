@@ -31,6 +31,17 @@ def test_a_taken_port_is_one_line_and_exit_code_2() -> None:
     assert result.stderr == f"careconnect: Port {port} is taken or not allowed: choose another with PORT=…\n"
 
 
+def test_a_taken_port_of_the_emulator_is_one_line_too() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(app, ["run", "--port", str(free_port()), "--emulator-port", str(port)])
+
+    assert result.exit_code == 2
+    assert result.stderr == f"careconnect: Port {port} is taken or not allowed: choose another with EMULATOR_PORT=…\n"
+
+
 @pytest.mark.parametrize("command", ["run", "sam-local"])
 @pytest.mark.parametrize(
     ("files", "given", "reason"),
@@ -151,13 +162,14 @@ def test_sam_local_refuses_what_only_a_run_has(monkeypatch: pytest.MonkeyPatch, 
         ("run", [], "run --port 3000"),
         ("run", ["PORT=", "DATA="], "run --port 3000"),
         ("run", ["PORT=3001", "DATA=records"], 'run --port 3001 --data "records"'),
+        ("run", ["EMULATOR_PORT=4567"], "run --port 3000 --emulator-port 4567"),
         ("sam-local", ["PORT=", "EMULATOR_PORT=", "DATA="], "sam-local --port 3000 --emulator-port 4566"),
     ],
 )
 def test_make_takes_what_is_given_as_nothing_for_not_given(target: str, given: list[str], command: str) -> None:
     # The setup that make may want to do before is none of the command.
     # Nor is what a make that runs the tests says of itself.
-    inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "PORT"}
+    inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "PORT", "EMULATOR_PORT"}
     environment = {name: value for name, value in os.environ.items() if name not in inherited}
     call = ["make", "--no-print-directory", "--dry-run", target, *given]
     shown = subprocess.run(call, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)

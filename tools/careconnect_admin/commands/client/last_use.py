@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_last_use(target: "StackTarget", shown: Sequence[dict[str, Any]]) -> None:
-    """Add to each shown client its `last_use`, or else since when there was none as `unused_since`.
+    """Add to each shown client its `last_use`, or else since when there was none as `unused_since`, at most its age.
 
     Reading the audit trail is recorded in it. Without the rights to both, `last_use_unknown` is the reason.
     """
@@ -33,11 +33,15 @@ def add_last_use(target: "StackTarget", shown: Sequence[dict[str, Any]]) -> None
         return
     for each in shown:
         at = found.times.get(each["client_id"])
-        each |= {"last_use": _date(at)} if at else {"unused_since": _date(found.since)}
+        # Both dates are of one form and zone, so that the later one is the greater text.
+        unused = max(_date(found.since), each["created"] or "")
+        each |= {"last_use": _date(at)} if at else {"unused_since": unused}
 
 
 def last_use_text(shown: dict[str, Any]) -> str:
     """Return a client's last use for a table."""
+    if "unused_since" in shown and shown["unused_since"] == shown["created"]:
+        return "never"
     if "unused_since" in shown:
         return f"not since {shown['unused_since']}"
     return str(shown.get("last_use", "unknown"))

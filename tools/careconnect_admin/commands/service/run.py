@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 def run(
     port: PortOption = 3000,
+    emulator_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The emulator's port. Default: a free one.")
+    ] = None,
     data: DataOption = None,
     token_lifetime: Annotated[
         str | None,
@@ -47,10 +50,12 @@ def run(
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C."""
     with in_foreground():
-        _serve(port, data or [], _lifetime(token_lifetime), keep=keep)
+        _serve(port, emulator_port, data or [], _lifetime(token_lifetime), keep=keep)
 
 
-def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool) -> None:
+def _serve(
+    port: int, emulator_port: int | None, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool
+) -> None:
     from careconnect_admin.local.demo_list import demo_list
     from careconnect_admin.local.local_stack import LocalStack
     from careconnect_admin.local.saved_tables import SavedTables
@@ -62,7 +67,9 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
     folder = LOCAL_FOLDER / str(port)
     kept = SavedTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
     # Closed until it is seeded: once `metadata` answers, the clients and all records have to be there.
-    with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=say) as local:
+    with LocalStack(
+        port=port, emulator_port=emulator_port, log_folder=folder, parameters=parameters, opened=False, tell=say
+    ) as local:
         restored = kept is not None and kept.are_there()
         say("Loading what an earlier run kept…" if restored else "Loading…")
         dynamodb = local.client("dynamodb")

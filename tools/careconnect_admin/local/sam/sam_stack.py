@@ -1,7 +1,6 @@
 """The functions in real Lambda containers and the emulator with tables and key, started and stopped together."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.local.emulator.emulator import LOOPBACK, Emulator
 from careconnect_admin.local.emulator.readiness import wait_until_answered
-from careconnect_admin.local.local_stack import PortTakenError
+from careconnect_admin.local.local_stack import check_free
 from careconnect_admin.local.sam.data_stack import create_data
 from careconnect_admin.local.sam.sam_cli import HOST_NAME, SamError, bridge_address, build, local_api
 from careconnect_admin.project import LOCAL_FOLDER, PROJECT, relative
@@ -77,8 +76,8 @@ def sam_stack(
     folder = LOCAL_FOLDER / str(ports.api)
     folder.mkdir(parents=True, exist_ok=True)
     host = bridge_address()
-    _check_free(LOOPBACK, ports.api, "PORT=…")
-    _check_free(host, ports.emulator, "EMULATOR_PORT=…")
+    check_free(ports.api, "PORT=…")
+    check_free(ports.emulator, "EMULATOR_PORT=…", host)
     with ExitStack() as parts:
         emulator = parts.enter_context(Emulator(folder / "emulator.log", ports.emulator, host=host))
         seed(emulator.client("dynamodb"), create_data(emulator, ports.base_url))
@@ -108,12 +107,3 @@ def environment_for(ports: Ports) -> dict[str, Any]:
         "AWS_ENDPOINT_URL": f"http://{HOST_NAME}:{ports.emulator}",
     }
     return environment
-
-
-def _check_free(host: str, port: int, remedy: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            raise PortTakenError(f"Port {port} is taken or not allowed: choose another with {remedy}") from None
