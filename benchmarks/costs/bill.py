@@ -21,6 +21,7 @@ _RESTORED: Final = 1 / 70
 """The share of calls that start an instance: a guess."""
 
 _METRICS: Final = 19
+_ALARM: Final = "AWS::CloudWatch::Alarm"
 """Custom metrics (`docs/operate.md`)."""
 
 _HOURS: Final = load.MONTH / load.HOUR
@@ -102,7 +103,9 @@ def bill_of(size: Size) -> Bill:
     parts = [cost_of(name, size.authorized).times(number / prices.MILLION) for name, number in numbers.items()]
     calls = size.requests * (1 + size.authorized) + size.tokens
     functions = [name for name, each in template()["Resources"].items() if each["Type"] == "AWS::Serverless::Function"]
-    alarms = sum(each["Type"] == "AWS::CloudWatch::Alarm" for each in template()["Resources"].values())
+    # An alarm costs for each metric that its expression has.
+    watched = [each["Properties"] for each in template()["Resources"].values() if each["Type"] == _ALARM]
+    alarms = sum(sum("MetricStat" in each for each in alarm.get("Metrics", ())) or 1 for alarm in watched)
     snapshots = sum(map(memory_of, functions)) / _LAMBDA_GIGABYTE
     started = calls * _RESTORED * snapshots / len(functions)
     trail = size.events * _MONTHS_KEPT * _EVENT_BYTES / GIGABYTE

@@ -25,7 +25,7 @@ _OF_LOGS = {"Denied", "KeyChanged"}
 
 
 def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
-    watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm["Namespace"] == _OWN}
+    watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm.get("Namespace") == _OWN}
 
     # The gateway's own 5XXError covers the faults that make a reader Unavailable. A malformed request harms nobody.
     assert watched == (_COUNTED - {"TokenIssued", "Unavailable", "RequestMalformed"}) | _OF_LOGS
@@ -49,7 +49,7 @@ def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:
     """Each function that has a table to record in, by the name that its metrics have."""
     functions = [each["Properties"] for each in _RESOURCES.values() if each["Type"] == "AWS::Serverless::Function"]
     given = [each["Environment"]["Variables"] for each in functions if "Environment" in each]
-    alarms = [alarm for alarm in _ALARMS.values() if alarm["MetricName"] == "AuditEventNotWritten"]
+    alarms = [alarm for alarm in _ALARMS.values() if alarm.get("MetricName") == "AuditEventNotWritten"]
 
     recording = {each["POWERTOOLS_SERVICE_NAME"] for each in given if "AUDIT_FAILURE" in each}
     assert {alarm["Dimensions"][0]["Value"] for alarm in alarms} == recording
@@ -60,6 +60,38 @@ def test_that_nothing_is_watched_any_more_is_news() -> None:
     assert _ALARMS["AuditVerifierStoppedAlarm"]["TreatMissingData"] == "breaching"
     others = {alarm["TreatMissingData"] for name, alarm in _ALARMS.items() if name != "AuditVerifierStoppedAlarm"}
     assert others == {"notBreaching"}
+
+
+def metrics_of(name: str) -> list[dict[str, Any]]:
+    """Return the metrics of an alarm's expression."""
+    return [each["MetricStat"]["Metric"] for each in _ALARMS[name]["Metrics"] if "MetricStat" in each]
+
+
+def test_errors_ring_by_their_rate_but_not_for_a_few() -> None:
+    alarm = _ALARMS["ServerErrorsAlarm"]
+    (expression,) = (each["Expression"] for each in alarm["Metrics"] if "Expression" in each)
+
+    def rings(errors: int, requests: int) -> bool:
+        # The expression in Python's words.
+        condition, value, otherwise = expression.removeprefix("IF(").removesuffix(")").split(", ")
+        names = {"errors": errors, "requests": requests}
+        found = eval(value if eval(condition.replace("AND", "and"), names) else otherwise, names)  # noqa: S307
+        return bool(found >= alarm["Threshold"])
+
+    assert [rings(4, 4), rings(5, 5), rings(5, 2_500), rings(5, 2_501), rings(60, 30_000)] == [
+        *(False, True, True, False, True)
+    ]
+    assert [each["MetricName"] for each in metrics_of("ServerErrorsAlarm")] == ["5XXError", "Count"]
+
+
+def test_refused_starts_are_those_of_what_requests_wait_for() -> None:
+    functions = {name for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
+    watched = metrics_of("FunctionThrottlesAlarm")
+
+    beside = {"ConsoleFunction", "ArchiverFunction", "VerifierFunction", "RecoveryFunction"}
+    assert {each["Dimensions"][0]["Value"]["Ref"] for each in watched} == functions - beside
+    # CloudWatch's limit for an expression.
+    assert len(watched) <= 10
 
 
 def test_an_archive_that_is_behind_is_reported_long_before_the_stream_loses_anything() -> None:

@@ -83,9 +83,10 @@ def test_what_the_rule_finds_reaches_the_alarm(local_stack: LocalStack) -> None:
     assert target["Arn"].endswith(f":log-group:{group}")
     assert (metric["metricName"], metric["metricValue"]) == (alarm["MetricName"], "1")
     assert alarm["Threshold"] == 1
-    policies = json.dumps(logs.describe_resource_policies()["resourcePolicies"])
-    assert group in policies
-    assert "events.amazonaws.com" in policies
+    arn = target["Arn"]
+    (own,) = logs.describe_resource_policies(resourceArn=arn, policyScope="RESOURCE")["resourcePolicies"]
+    assert f"{arn}:*" in own["policyDocument"]
+    assert "events.amazonaws.com" in own["policyDocument"]
 
 
 def test_nobody_grants_the_key_on(local_stack: LocalStack) -> None:
