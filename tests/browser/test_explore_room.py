@@ -318,7 +318,7 @@ def test_who_saw_a_patient_is_shown_to_the_auditor_alone(visit: Visiting) -> Non
 
     tab.room("Get a token")
     tab.sign_in("Auditor")
-    page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()
+    page.get_by_text(f"2 of {len(SERVED_TYPES)} types.").wait_for()
     page = _type(tab, "AuditEvent")
     _row(page, "patient").get_by_label("Id").fill("4")
     _search(page)

@@ -156,8 +156,7 @@ def test_a_token_of_one_patient_is_shown_that_record_alone(visit: Visiting, loca
 
 def test_where_the_audit_trail_does_not_answer_it_can_be_asked_again(visit: Visiting) -> None:
     tab = visit(scheme="dark", width=320)
-    page = tab.open()
-    tab.sign_in("Auditor")
+    page = _with_the_trail_alone(tab)
     page.route(SEARCH, lambda route: route.fulfill(status=503, content_type="application/fhir+json", body="{}"))
     go_to_record(page, "not-asked-for")
     _seen(page).get_by_role("heading", name="The service is not available for the moment.").wait_for()
@@ -169,10 +168,18 @@ def test_where_the_audit_trail_does_not_answer_it_can_be_asked_again(visit: Visi
 
 
 def _as_auditor(tab: Visit, patient: str) -> Page:
-    page = tab.open()
-    tab.sign_in("Auditor")
+    """Open a record by a token that opens nothing of it but who has seen it."""
+    page = _with_the_trail_alone(tab)
     go_to_record(page, patient)
     _seen(page).locator("summary").first.wait_for()
+    return page
+
+
+def _with_the_trail_alone(tab: Visit) -> Page:
+    page = tab.open()
+    page.get_by_text("Ask for certain scopes").click()
+    page.get_by_label("Scopes, with spaces").fill("system/AuditEvent.read")
+    tab.sign_in("Auditor")
     return page
 
 

@@ -1,7 +1,7 @@
 """The demo clients of a local run.
 
 Three are those of the Care Connect reference implementation. Of the others one reads everything, one writes everything,
-and one reads the audit trail.
+and one reads the audit trail and finds patients.
 
 The secrets of the three have been public for years, so these clients exist in local runs only. Nothing deploys them,
 and a deployment refuses their ids and their secrets. `explorer`, `editor` and `auditor` are not published clients.
@@ -105,7 +105,8 @@ def demo_clients(
         client_id=AUDITOR,
         name="Auditor: reads who saw what",
         secret=_secret(auditor_secret),
-        scopes=("system/AuditEvent.read",),
+        # A patient is found by name or NHS number, and a report then says whose it is.
+        scopes=("system/AuditEvent.read", "system/Patient.s"),
     )
     return (*_PUBLISHED, explorer, editor, auditor)
 

@@ -46,7 +46,7 @@ def test_the_secrets_of_explorer_editor_and_auditor_are_given_or_made_anew(place
     assert len({demo.secret for demos in (given, *made) for demo in demos}) == 9
 
 
-def test_explorer_reads_editor_writes_too_and_auditor_reads_the_audit_trail_alone() -> None:
+def test_explorer_reads_editor_writes_too_and_auditor_reads_the_audit_trail_and_finds_patients() -> None:
     *_, explorer, editor, auditor = demo_clients()
     everything = {t.name for t in RESOURCE_TYPES}
 
@@ -54,7 +54,9 @@ def test_explorer_reads_editor_writes_too_and_auditor_reads_the_audit_trail_alon
         assert set(grants_of(" ".join(editor.scopes)).types(letter)) == everything
         read_only = everything if letter in READING else set()
         assert set(grants_of(" ".join(explorer.scopes)).types(letter)) == read_only
-        assert grants_of(" ".join(auditor.scopes)).types(letter) == (("AuditEvent",) if letter in READING else ())
+        found = {"Patient"} if letter is Letter.SEARCH else set()
+        audited = {"AuditEvent", *found} if letter in READING else set()
+        assert set(grants_of(" ".join(auditor.scopes)).types(letter)) == audited
 
 
 @pytest.mark.parametrize("weak", ["short", "s" * 86, "with spaces and / signs " * 5])

@@ -46,6 +46,13 @@ export const ROOMS: readonly Room[] = [
     load: () => import("./record/room.tsx"),
   },
   {
+    id: "audit",
+    title: ROOM_TITLES.audit,
+    summary: "Who saw a record: a line for each visit.",
+    showsRecords: true,
+    load: () => import("./audit/room.tsx"),
+  },
+  {
     id: "write",
     title: ROOM_TITLES.write,
     summary: "Create, change and delete, with the answers at their places.",

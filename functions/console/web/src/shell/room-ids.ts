@@ -4,6 +4,7 @@ export const ROOM_TITLES = {
   matrix: "Who may read what",
   explore: "Explore",
   record: "Patient record",
+  audit: "Disclosure report",
   write: "Write",
   doctor: "Token doctor",
   reference: "Reference",

@@ -1,6 +1,6 @@
 /** What a table shows of each type: who, what, when and how much. */
 
-import { type AuditEvent, deedText, outcomeText } from "../../fhir/audit-event.ts";
+import { deedText, outcomeText } from "../../fhir/audit-event.ts";
 import type { HumanName, Identifier, Resource } from "../../fhir/datatypes.ts";
 import { bannerName, chosenName, conceptText, nhsNumberOf, nhsNumberText, valueText } from "../../fhir/text.ts";
 import { titleOf } from "../../fhir/titles.ts";
@@ -43,9 +43,9 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   AuditEvent: [
     at("When", "recorded"),
     at("Who", "agent.name", "agent.userId"),
-    column("What", (event) => deedText(event as AuditEvent)),
+    column("What", (event) => deedText(event)),
     { label: "Of whom", cellOf: whoseRecord },
-    column("Outcome", (event) => outcomeText(event as AuditEvent)),
+    column("Outcome", (event) => outcomeText(event)),
   ],
   HealthcareService: [NAME, at("Type", "type"), at("Provided by", "providedBy"), at("Where", "location"), at("Active", "active")],
 };

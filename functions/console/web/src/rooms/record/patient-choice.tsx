@@ -13,6 +13,7 @@ import { TaskState, useTask } from "../../parts/task.tsx";
 import { askFhir } from "../../service/api.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
+import type { RoomId } from "../../shell/room-ids.ts";
 import { addressOf, go } from "../../shell/router.ts";
 import { byShownName, otherFamilyNames, type Understood, understood } from "./patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
@@ -20,11 +21,12 @@ import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.t
 const AT_ONCE = 12;
 const ALL: Understood = { queries: [`Patient?_sort=family&_count=${AT_ONCE}`], remark: "", choices: [] };
 
-export function PatientChoice({ session }: { readonly session: Session }) {
+/** `room` is opened for whom is chosen. */
+export function PatientChoice({ session, room = "record" }: { readonly session: Session; readonly room?: RoomId }) {
   const { scope } = session.token.claims;
   const letters = lettersOf(scope, "Patient");
-  if (letters.has("s")) return <PatientSearch />;
-  return <PatientById missing={scopeFor(scope, "Patient", letters.has("r") ? "s" : "read")} />;
+  if (letters.has("s")) return <PatientSearch room={room} />;
+  return <PatientById room={room} missing={scopeFor(scope, "Patient", letters.has("r") ? "s" : "read")} />;
 }
 
 interface Found {
@@ -37,7 +39,7 @@ interface Found {
   readonly choices: readonly string[];
 }
 
-function PatientSearch() {
+function PatientSearch({ room }: { readonly room: RoomId }) {
   const [typed, setTyped] = useState("");
   const [found, setFound] = useState<Found | null>(null);
   const [fault, setFault] = useState("");
@@ -88,7 +90,7 @@ function PatientSearch() {
           <ul class="patients">
             {byShownName(found.patients).map((each) => (
               <li key={each.id}>
-                <PatientLink patient={each} />
+                <PatientLink patient={each} room={room} />
               </li>
             ))}
           </ul>
@@ -109,12 +111,12 @@ function headingOf({ typed, patients, next }: Found): string {
   return `${count === 1 ? "One patient" : `${count} patients`} ${which}${count === 1 ? "" : ", by name"}:`;
 }
 
-function PatientLink({ patient }: { readonly patient: Patient }) {
+function PatientLink({ patient, room }: { readonly patient: Patient; readonly room: RoomId }) {
   const number = nhsNumber(patient);
   const death = deathText(patient);
   const others = otherFamilyNames(patient);
   return (
-    <a class="button patient-link" href={addressOf("record", patient.id ?? "")}>
+    <a class="button patient-link" href={addressOf(room, patient.id ?? "")}>
       <strong class="wrap">{patientName(patient)}</strong>
       {others.length > 0 && <span class="quiet wrap">also {others.join(", ")}</span>}
       <span class="quiet">Born {bornText(patient, today())}</span>
@@ -127,14 +129,14 @@ function PatientLink({ patient }: { readonly patient: Patient }) {
   );
 }
 
-/** For a token that finds nobody: a record is opened by its id. */
-function PatientById({ missing }: { readonly missing: string }) {
+/** For a token that finds nobody: a record is named by its id. */
+function PatientById({ room, missing }: { readonly room: RoomId; readonly missing: string }) {
   const [typed, setTyped] = useState("");
   const [fault, setFault] = useState("");
   const open = () => {
     const id = patientId(typed);
     setFault(id === null ? noIdText(typed) : "");
-    if (id !== null) go("record", id);
+    if (id !== null) go(room, id);
   };
   return (
     <section class="card" aria-labelledby="choice-heading">

@@ -8,6 +8,7 @@ import { disclosuresOf, inOrder } from "../../fhir/visits.ts";
 import { problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
+import { addressOf } from "../../shell/router.ts";
 import { AccessList, focusEntry } from "./access-list.tsx";
 import { type PortionState, RecordLoader } from "./record-loader.ts";
 import type { Plan } from "./record-plan.ts";
@@ -36,7 +37,7 @@ export function WhoHasSeen({ id, session, plan, loader, onlyIfOpen = false }: {
       </section>
     );
   }
-  return <Accesses plan={plan} loader={loader} />;
+  return <Accesses id={id} plan={plan} loader={loader} />;
 }
 
 /** Returns what fetches the accesses of a plan, a page at a time: one for all who show them, as each fetch is an access. */
@@ -44,7 +45,7 @@ export function accessLoaderOf(plan: Plan): RecordLoader {
   return new RecordLoader(plan.portions, { pages: pagesOf, problemFrom, instead: () => [], pagesAtOnce: 1 });
 }
 
-function Accesses({ plan, loader }: { readonly plan: Plan; readonly loader: RecordLoader }) {
+function Accesses({ id, plan, loader }: { readonly id: string; readonly plan: Plan; readonly loader: RecordLoader }) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     void loader.start().then(() => tellCount(loader));
@@ -70,7 +71,12 @@ function Accesses({ plan, loader }: { readonly plan: Plan; readonly loader: Reco
       none="No access to it is recorded."
       standing={standingOf(["AuditEvent"], plan.closed, loader.portions.value)}
       goOn={goOn}
-      foot={portion && <GoOn portion={portion} hasSome={events.length > 0} goOn={goOn} stop={() => loader.stop()} />}
+      foot={
+        <>
+          {portion && <GoOn portion={portion} hasSome={events.length > 0} goOn={goOn} stop={() => loader.stop()} />}
+          {visits.length > 0 && <p class="on-screen"><a href={addressOf("audit", id)}>A report of a period, to print or to save</a></p>}
+        </>
+      }
     >
       <AccessList visits={visits} list={list} />
     </SectionCard>
