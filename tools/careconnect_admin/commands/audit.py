@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -36,6 +37,8 @@ _FAULTS: Final = {
     "not what was archived": "is an object of the archive that does not hold what its key says",
 }
 _BAD_ID: Final = "a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'"
+_DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+_MAX_NAMED: Final = 20
 _OF_THE_ARCHIVE: Final = ("not what was archived",)
 
 app = typer.Typer(name="audit", help="Read the audit trail and verify it.", no_args_is_help=True)
@@ -184,6 +187,9 @@ def report(
     by_nhs_number: Annotated[
         bool, typer.Option("--nhs-number", help="Ask for the patient's NHS number instead, or read it from a pipe.")
     ] = False,
+    by_name: Annotated[
+        bool, typer.Option("--name", help="Ask for the patient's name and date of birth instead, or read two lines.")
+    ] = False,
     client: Annotated[str, typer.Option("--client", help="Only visits of this client, by id.")] = "",
     date_: DateOption = "",
     first: FromOption = "",
@@ -200,15 +206,15 @@ def report(
     from careconnect_admin.commands.audit_report import csv_lines, json_report, print_report
 
     days = _days(date_, first, last)
-    if bool(patient) == by_nhs_number:
-        raise typer.BadParameter("give --patient or --nhs-number")
+    if [bool(patient), by_nhs_number, by_name].count(True) != 1:
+        raise typer.BadParameter("give one of --patient, --nhs-number and --name")
     if not days:
         raise typer.BadParameter("give the period, by --date or --from")
     if as_csv and as_json:
         raise typer.BadParameter("give --csv or --json")
     if patient and not valid_id(patient):
         raise typer.BadParameter(_BAD_ID)
-    patient = patient or _with_nhs_number(target)
+    patient = patient or (_with_nhs_number(target) if by_nhs_number else _with_name(target))
     with working("Reading the audit trail"):
         found = report_disclosures(_reader(target), patient, days, client)
     asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
@@ -234,24 +240,60 @@ def report(
 def _with_nhs_number(target: "StackTarget") -> str:
     """Ask for an NHS number, and return the id of the patient who has it; raises `OperatorError`."""
     from careconnect.audit.nhs_numbers import is_nhs_number
-    from careconnect.audit.query import LEFT_OUT
     from careconnect_admin.audit_trail.find_patient import patients_with_nhs_number
 
-    # Never an option's value: shells keep those. A prompt of typer's would write into the report.
-    remark("NHS number:")
-    number = sys.stdin.readline().strip()
+    number = _answer("NHS number:")
     if not is_nhs_number(number):
         raise OperatorError("this is no NHS number: it has ten digits, the last of which checks the others")
     with working("Looking for the patient"):
         found = patients_with_nhs_number(target.client("dynamodb"), target.output("RecordTable"), number)
-    if len(found) == 1:
-        return found[0]
-    # Of one patient the report's own event is enough.
-    for each in found or [""]:
-        _recording(target).looked("search-type", {"identifier": LEFT_OUT}, each)
+    if len(found) != 1:
+        _found_by(target, ("identifier",), found)
     if not found:
         raise OperatorError("no patient has this NHS number now: give --patient")
-    raise OperatorError(f"several patients have this NHS number: give --patient with {' or '.join(found)}")
+    if len(found) > 1:
+        raise OperatorError(f"several patients have this NHS number: give --patient with {' or '.join(found)}")
+    return found[0]
+
+
+def _with_name(target: "StackTarget") -> str:
+    """Ask for a name and a date of birth, and return the id of the patient who has them; raises `OperatorError`."""
+    from careconnect_admin.audit_trail.find_patient import patients_with_name
+
+    name = _answer("Name:")
+    born = _answer("Date of birth, as 1971-08-23, 1971-08 or 1971; nothing if it is not known:")
+    if not any(each.isalnum() for each in name):
+        raise OperatorError("give a name")
+    if born and not _DATE.fullmatch(born):
+        raise OperatorError("a date of birth is written as 1971-08-23, 1971-08 or 1971")
+    with working("Looking for the patient"):
+        found = patients_with_name(target.client("dynamodb"), target.output("RecordTable"), name, born)
+    parameters = ("name", "birthdate") if born else ("name",)
+    if len(found) != 1:
+        _found_by(target, parameters, sorted(found) if len(found) <= _MAX_NAMED else [])
+    if len(found) > _MAX_NAMED:
+        raise OperatorError(f"more than {_MAX_NAMED} patients have such a name: give more of it, and the date of birth")
+    if not found:
+        raise OperatorError("no patient has this name and date of birth now: give --patient")
+    if len(found) > 1:
+        listed = [f"{each} (born {birth_date or 'on no date that is recorded'})" for each, birth_date in found.items()]
+        raise OperatorError(f"several patients have this name: give --patient with {' or '.join(listed)}")
+    return next(iter(found))
+
+
+def _answer(question: str) -> str:
+    """Ask on standard error and read a line: never an option's value, as shells keep those."""
+    # A prompt of typer's would write into the report.
+    remark(question)
+    return sys.stdin.readline().strip()
+
+
+def _found_by(target: "StackTarget", parameters: "Sequence[str]", found: "Sequence[str]") -> None:
+    """Record a search that names no one patient; of one patient the report's own event is enough."""
+    from careconnect.audit.query import LEFT_OUT
+
+    for each in found or [""]:
+        _recording(target).looked("search-type", dict.fromkeys(parameters, LEFT_OUT), each)
 
 
 def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict]":

@@ -16,7 +16,8 @@ from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.audit.store import EventNotStoredError
 from careconnect.oauth.client_record import ClientRecord, client_item
-from careconnect.storage.keys import entry_sort_key, token_partition, token_prefix
+from careconnect.search.values import normalise
+from careconnect.storage.keys import entry_sort_key, string_partition, string_prefix, token_partition, token_prefix
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
@@ -364,7 +365,76 @@ def test_an_nhs_number_that_does_not_name_one_patient_is_told_and_recorded(recor
     assert "--patient with 4 or 5" in several.stderr
     assert "no NHS number" in wrong.stderr
     recorded = looks(record, day_of(int(time.time() * 1000)))
-    assert [(each.patient, each.query) for each in recorded] == [(each, "identifier=***") for each in ("", "4", "5")]
+    # Two of one millisecond are in no order.
+    said = sorted((each.patient, each.query) for each in recorded)
+    assert said == [(each, "identifier=***") for each in ("", "4", "5")]
+
+
+def has_name(record: ArchivedTrail, patient: str, born: str, **name: Any) -> None:
+    """Store a Patient with the index entries of its names."""
+    resource = {"resourceType": "Patient", "id": patient, "name": [name], **({"birthDate": born} if born else {})}
+    body = {"pk": {"S": f"Patient/{patient}"}, "sk": {"S": "#json"}, "body": {"S": json.dumps(resource)}}
+    record.dynamodb.put_item(TableName=RECORD_TABLE, Item=body)
+    for text in (name["family"], *name["given"]):
+        normalised = normalise(text)
+        key = {
+            "pk": {"S": string_partition("Patient", "name", normalised)},
+            "sk": {"S": entry_sort_key(f"{string_prefix(normalised)}#", "0" * 15, patient)},
+        }
+        record.dynamodb.put_item(TableName=RECORD_TABLE, Item=key)
+
+
+@pytest.fixture
+def namesakes(record: ArchivedTrail) -> None:
+    create_table(record.dynamodb, "RecordTable", RECORD_TABLE)
+    has_name(record, "4", "1971-08-23", family="Muñoz", given=["Sofía", "Elena"])
+    has_name(record, "5", "1958-02-11", family="Muñoz", given=["Diego"])
+    has_name(record, "6", "", family="Munro", given=["Sofie"])
+
+
+@pytest.mark.usefixtures("namesakes")
+@pytest.mark.parametrize(
+    "typed", ["MUNOZ\n1971-08-23\n", "munoz\n1971\n", "sofia mun\n1971-08\n", "Elena\n\n", "elena"]
+)
+def test_a_report_begins_from_a_name_and_a_date_of_birth(record: ArchivedTrail, run: Run, typed: str) -> None:
+    result = run("report", "--name", "--date", DAY, input=typed)
+
+    assert (result.exit_code, result.stdout.splitlines()[0][:9]) == (0, "Patient/4")
+    (look,) = looks(record, day_of(int(time.time() * 1000)))
+    assert (look.patient, look.query) == ("4", f"patient=4&date={DAY}")
+
+
+@pytest.mark.usefixtures("namesakes")
+def test_a_name_that_is_not_one_patients_is_told_with_dates_of_birth_and_recorded(
+    record: ArchivedTrail, run: Run
+) -> None:
+    options = ("report", "--name", "--date", DAY)
+
+    several = run(*options, input="sof\n\n")
+    nobody = run(*options, input="Muñoz\n1999\n")
+    faulty = [run(*options, input=typed) for typed in ("\n\n", "--\n\n", "Muñoz\n23/08/1971\n")]
+
+    assert "--patient with 4 (born 1971-08-23) or 6 (born on no date that is recorded)" in " ".join(printed(several))
+    assert "no patient has this name and date of birth now" in nobody.stderr
+    assert ["give a name" in each.stderr for each in faulty] == [True, True, False]
+    assert "is written as 1971-08-23" in faulty[2].stderr
+    assert [each.exit_code for each in (several, nobody, *faulty)] == [1] * 5
+    recorded = looks(record, day_of(int(time.time() * 1000)))
+    expected = [("4", "name=***"), ("6", "name=***"), ("", "name=***&birthdate=***")]
+    assert sorted((each.patient, each.query) for each in recorded) == sorted(expected)
+
+
+def test_more_patients_of_a_name_than_anybody_reads_are_not_listed(record: ArchivedTrail, run: Run) -> None:
+    create_table(record.dynamodb, "RecordTable", RECORD_TABLE)
+    for number in range(21):
+        has_name(record, str(number), "1971", family="Smith", given=["Jo"])
+
+    result = run("report", "--name", "--date", DAY, input="smith\n\n")
+
+    assert result.exit_code == 1
+    assert "more than 20 patients have such a name" in result.stderr
+    (look,) = looks(record, day_of(int(time.time() * 1000)))
+    assert (look.patient, look.query) == ("", "name=***")
 
 
 # --- verify
@@ -454,6 +524,7 @@ def test_without_a_bucket_nothing_can_be_verified(run: Run, monkeypatch: pytest.
         ("show", "4"),
         ("report", "--date", DAY),
         ("report", "--patient", "4", "--nhs-number", "--date", DAY),
+        ("report", "--name", "--nhs-number", "--date", DAY),
         ("report", "--patient", "4"),
         ("report", "--patient", "4/5", "--date", DAY),
         ("report", "--patient", "4", "--date", DAY, "--csv", "--json"),
