@@ -224,7 +224,9 @@ def _opens(client: DemoClient) -> tuple[str, str, str]:
         [served.name for served in SERVED_TYPES if grants.permits(served.name, interaction)]
         for interaction in (Letter.READ, Letter.CREATE)
     )
-    return client.name.partition(":")[0], _all_but(read), _all_but(written)
+    found = [each.name for each in SERVED_TYPES if grants.permits(each.name, Letter.SEARCH) and each.name not in read]
+    searched = f"; searches {', '.join(found)}" if found else ""
+    return client.name.partition(":")[0], _all_but(read) + searched, _all_but(written)
 
 
 def _all_but(types: Sequence[str]) -> str:
