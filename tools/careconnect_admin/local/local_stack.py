@@ -22,7 +22,9 @@ from careconnect_admin.project import TEMPLATE, relative
 from careconnect_admin.stack.emulator_client import REGION, Credentials, emulator_client
 from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, announce
 
-_BUCKET: Final = "careconnect-artefacts"
+BUCKET: Final = "careconnect-artefacts"
+"""Where a local stack's files are uploaded."""
+
 _READY_SECONDS: Final = 60.0
 _MAX_LOG_EVENTS: Final = 10_000
 """The maximum number of events in one response of FilterLogEvents."""
@@ -244,4 +246,4 @@ class LocalStack:
             "ArchiveRetentionDays": "1",
             **self._parameters,
         }
-        return deployment.create(STACK_NAME, package(self._template, _BUCKET), _BUCKET, parameters)
+        return deployment.create(STACK_NAME, package(self._template, BUCKET), BUCKET, parameters)
