@@ -162,4 +162,4 @@ def _deeds(event: AuditEvent) -> Collection[tuple[str, str]]:
 
 
 def _listed(counted: Mapping[str, int]) -> str:
-    return ", ".join(f"{what} ×{count}" if count > 1 else what for what, count in sorted(counted.items()))
+    return ", ".join(f"{what} ×{count}".lstrip() if count > 1 else what for what, count in sorted(counted.items()))

@@ -12,6 +12,8 @@ const WRITES: Readonly<Record<string, string>> = {
   patch: "changed",
   delete: "deleted",
   transaction: "wrote",
+  "patients-move-out": "moved out",
+  "patients-move-in": "moved in",
 };
 const EVERYTHING_BY = "fhir_reader";
 const VERSION = "/_history/";
@@ -112,8 +114,8 @@ function whatOf(events: readonly AuditEvent[]): string {
 /** Returns what a request did, each a verb and what it was done to. */
 function deedsOf(event: AuditEvent): readonly (readonly [verb: string, what: string])[] {
   const code = event.subtype?.[0]?.code ?? "";
-  // A transaction is of no type.
-  const type = code === "transaction" ? "" : (typesOf(event)[0] ?? "");
+  // A transaction is of no type, and neither is an operator's move.
+  const type = code === "transaction" || code.startsWith("patients-move") ? "" : (typesOf(event)[0] ?? "");
   if (READS.includes(code)) return [["read", type]];
   if (code === "operation") return [event.source?.identifier?.value === EVERYTHING_BY ? ["read", "$everything"] : ["validated", type]];
   const verb = WRITES[code];
@@ -129,7 +131,7 @@ function listed(texts: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const each of texts) counts.set(each, (counts.get(each) ?? 0) + 1);
   const sorted = [...counts].toSorted(([one], [other]) => compared(one, other));
-  return sorted.map(([text, count]) => (count > 1 ? `${text} ×${count}` : text)).join(", ");
+  return sorted.map(([text, count]) => (count > 1 ? `${text} ×${count}`.trimStart() : text)).join(", ");
 }
 
 /** Compares as Python does: by code, and not by language. */
