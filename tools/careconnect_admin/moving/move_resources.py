@@ -46,6 +46,9 @@ _IN_RECORD: Final = {
     "ExpressionAttributeNames": {"#prev": PREV},
 }
 
+_ATTEMPTS: Final = 2 * ATTEMPTS
+"""How often a held item is read: its writer may take eight seconds, or is aborted three after its last step."""
+
 
 class StoppedError(OperatorError):
     """Something stops the move; the text says what, and what to do."""
@@ -213,7 +216,7 @@ class Move:
         wanted = [(self._tables.name(each.type.table), each.key) for each in targets]
         tables = {key: table for table, key in wanted}
         pauses = Pauses(self._sleep)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             pauses.before(attempt)
             keys = ((table, {"pk": {"S": key}, "sk": {"S": sort_key}}) for table, key in wanted)
             items = list(read_items(self._tables.client, keys, self._sleep))
