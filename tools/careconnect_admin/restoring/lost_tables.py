@@ -47,8 +47,9 @@ def lost_tables(target: StackTarget) -> Sequence[LostTable]:
 
 
 def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
-    if describe_table(dynamodb, name) is not None:
-        return None if _is_complete(dynamodb, output, name) else LostTable(output, name)
+    described = describe_table(dynamodb, name)
+    if described is not None:
+        return None if _is_complete(dynamodb, output, described) else LostTable(output, name)
     if output == _USAGE:
         return LostTable(output, name)
     pages = dynamodb.get_paginator("list_backups").paginate(TableName=name, BackupType="ALL")
@@ -59,13 +60,16 @@ def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
     return LostTable(output, name, last["BackupArn"], last["BackupCreationDateTime"])
 
 
-def _is_complete(dynamodb: Any, output: str, name: str) -> bool:
-    """Return True for a table with what `bring_back` gives it last."""
+def _is_complete(dynamodb: Any, output: str, described: Any) -> bool:
+    """Return True for a table that was never lost, or that has what `bring_back` gives it last."""
+    name = described["TableName"]
     if output == _USAGE:
         lives = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         return lives["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
-    described = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = described.get("PointInTimeRecoveryDescription", {})
+    if "RestoreSummary" not in described:
+        return True
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups.get("PointInTimeRecoveryDescription", {})
     return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
 
 
