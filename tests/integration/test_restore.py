@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.cli import app
+from careconnect_admin.loading import reindex
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.restoring import restore_tables, switch_tables
@@ -131,6 +132,34 @@ def test_a_bad_load_is_undone(api: Api, command: Run, tmp_path: Path) -> None:
     command("--drop", "--yes")
     assert dynamodb.scan(TableName=outputs["RecordTable"], Select="COUNT")["Count"] == 1
     assert client.get("Patient/4").json()["active"] is False
+
+
+def test_lost_tables_come_back_and_are_served_and_archived(
+    api: Api, command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reindex, "WAIT_SECONDS", 1.0)
+    token = api.register("loser", "user/*.read user/*.write")
+    client = WritingClient(api.http, token)
+    dynamodb, functions = api.stack.client("dynamodb"), api.stack.client("lambda")
+    live = functions.get_function_configuration(
+        FunctionName=api.stack.stack.resources["PatientRecordFunction"], Qualifier="live"
+    )["Environment"]["Variables"]
+    before = client.get("Patient/4")
+    for table in (live["RECORD_TABLE"], live["AUDIT_TABLE"], live["USAGE_TABLE"]):
+        if table != live["USAGE_TABLE"]:
+            dynamodb.create_backup(TableName=table, BackupName="last")
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+    assert client.get("Patient/4").status_code == 503
+
+    assert command("--lost", "--yes").stdout.startswith("Restored 3 tables, and indexed ")
+
+    assert client.get("Patient/4").json() == before.json()
+    assert client.ids("Patient?name=kanfeld") == ["4"]
+    assert client.update({**before.json(), "active": True}).status_code == 200
+    stream = dynamodb.describe_table(TableName=live["AUDIT_TABLE"])["Table"]["LatestStreamArn"]
+    assert len(functions.list_event_source_mappings(EventSourceArn=stream)["EventSourceMappings"]) == 1
+    assert command("--lost").stdout == "No table is lost\n"
 
 
 def meanwhile(
