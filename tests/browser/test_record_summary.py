@@ -188,7 +188,7 @@ def test_a_printed_summary_is_black_on_white_signed_and_two_pages_at_most(visit:
     head = page.locator(".printed-by")
     expect(head).to_have_text(
         re.compile(
-            r"^ANTIĆ, Goran \(Mr\), NHS number 999 000 0050, born 11 Feb 1958 \(\d\d years\) "
+            r"^ANTIĆ, Goran \(Mr\)NHS number 999 000 0050, born 11 Feb 1958 \(\d\d years\) "
             r"Summary, printed by Explorer on \d+ \w+ \d{4}, \d\d:\d\d\.$"
         )
     )

@@ -3,6 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import { printed } from "./printing.ts";
+
 export function Place({ kind, label, children }: {
   /** Its class. */
   readonly kind: string;
@@ -18,7 +20,7 @@ export function Place({ kind, label, children }: {
     window.scrollTo(0, 0);
   }, [label]);
   return (
-    <div class={kind} role="group" aria-label={label} tabIndex={-1} ref={place}>
+    <div class={kind} data-printed={printed.value} role="group" aria-label={label} tabIndex={-1} ref={place}>
       {children}
     </div>
   );

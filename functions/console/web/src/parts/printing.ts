@@ -2,15 +2,15 @@
 
 import { signal } from "@preact/signals";
 
-/** Whether the page is being printed with all that is folded or cut short on the screen. */
-export const isPrintedWhole = signal(false);
+/** What the page shows for printing now; nothing while it is read on the screen. */
+export const printed = signal<"" | "summary" | "whole">("");
 
-/** Has the browser print the whole record: drawn whole first, as the browser prints what it finds. */
-export function printWhole(): void {
-  isPrintedWhole.value = true;
+/** Has the browser print a part of the record: drawn first, as the browser prints what it finds. */
+export function printRecord(what: "summary" | "whole"): void {
+  printed.value = what;
   // After the frame in which it is drawn.
   requestAnimationFrame(() => setTimeout(() => {
     print();
-    isPrintedWhole.value = false;
+    printed.value = "";
   }));
 }

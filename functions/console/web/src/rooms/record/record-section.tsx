@@ -48,11 +48,13 @@ export function SectionCard({ title, count, marked = count, none, standing, goOn
   );
 }
 
-export function RecordSection({ section, entries, standing, goOn }: {
+export function RecordSection({ section, entries, standing, goOn, inSummary }: {
   readonly section: Section;
   readonly entries: readonly Entry[];
   readonly standing: Standing;
   readonly goOn: (one: PortionState) => void;
+  /** How many of those that hold a printed summary has room for. */
+  readonly inSummary?: number | undefined;
 }) {
   const { title, none, past: pastLabel, showKind = false, maySayNone = false } = section;
   const ordered = latestFirst(entries);
@@ -74,7 +76,7 @@ export function RecordSection({ section, entries, standing, goOn }: {
         past={others.filter((each) => !isCurrent(each))}
         hasNone={said.length > 0}
       >
-        {(shown) => <EntryList entries={shown} showKind={showKind} />}
+        {(shown) => <EntryList entries={shown} showKind={showKind} inSummary={inSummary} />}
       </PastEntries>
     </SectionCard>
   );

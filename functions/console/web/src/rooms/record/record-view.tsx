@@ -1,6 +1,5 @@
 /** One patient's record: fetched as the token allows, and drawn section by section as it comes. */
 
-import { computed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
@@ -10,7 +9,7 @@ import { today } from "../../fhir/dates.ts";
 import { placeOf } from "../../fhir/references.ts";
 import { pagesOf } from "../../fhir/search.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
-import { isPrintedWhole, printWhole } from "../../parts/printing.ts";
+import { printed, printRecord } from "../../parts/printing.ts";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
 import { ReferenceNames } from "../../parts/resource/reference-names.ts";
 import { VersionHistory } from "../../parts/versions/version-history.tsx";
@@ -18,7 +17,7 @@ import { type Problem, problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { type Entry, entryOf } from "./entries/entries.ts";
-import { withCourses } from "./entries/medicines.ts";
+import { coursesOf, isOfMedicine, medicinesOf, withCourses } from "./entries/medicines.ts";
 import { TimeLine } from "./entries/timeline.tsx";
 import { type Named, namesIn } from "./names.ts";
 import { knownOf, OpenRecordContext, type Written } from "./open-record.ts";
@@ -30,16 +29,18 @@ import { accessPlanOf, type Plan, planOf, RECORD_TYPES, separately } from "./rec
 import { RecordSection } from "./record-section.tsx";
 import { COLUMNS, type Standing, standingOf } from "./sections.ts";
 import { BannerAllergies } from "./summary/banner-allergies.tsx";
+import { changesOf } from "./summary/changes.ts";
 import { hasDiabetes } from "./summary/diabetes.ts";
 import { LastAccess } from "./summary/last-access.tsx";
 import { PatientBanner } from "./summary/patient-banner.tsx";
+import { printableOf } from "./summary/printable.ts";
+import { printBounds } from "./summary/print-bounds.ts";
 import { PrintedBy } from "./summary/printed-by.tsx";
 import { type RecordParts, Summary } from "./summary/summary.tsx";
 import { accessLoaderOf, WhoHasSeen } from "./who-has-seen.tsx";
 import { WriteLinks } from "./write-links.tsx";
 
-/** The class of what is not on a printed summary. */
-const inWhole = computed(() => (isPrintedWhole.value ? "" : "not-in-summary"));
+const MOST_CHANGES = 6;
 /** HTTP's Gone. */
 const DELETED = 410;
 
@@ -72,7 +73,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const writing = <WriteLinks id={id} session={session} />;
   const allergies = entries.filter((each) => each.type === "AllergyIntolerance");
   const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
-  const whose = patient ? whoseText(patient) : `Patient/${id}`;
+  const unprinted = missingText(plan, portions);
   const written = useRef<Written | null>(null);
   const open = useMemo(() => ({ patient, resources, named, written, take: (one: Resource) => loader.take(one) }), [resources, named, loader]);
   return (
@@ -81,7 +82,12 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
       {!missing && refused?.problem && <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />}
       {isThere && (
         <>
-          <PrintedBy client={session.clientName} whose={whose} />
+          <PrintedBy
+            client={session.clientName}
+            name={patient ? patientName(patient) : `Patient/${id}`}
+            who={patient ? whoText(patient) : ""}
+            missing={unprinted}
+          />
           <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
           {patient && <PatientBanner patient={patient} named={named} allergies={allergies} standing={standing} />}
           <PatientClosed plan={plan} id={id} allergies={allergies} standing={standing} />
@@ -91,23 +97,34 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
       {isThere && isAllClosed && writing}
       {isThere && !isAllClosed && (
         <ReferenceNames.Provider value={nameOf}>
-          <Sections entries={entries} plan={plan} portions={portions} goOn={goOn} writing={writing}>
+          <Sections patient={patient} missing={unprinted} entries={entries} plan={plan} portions={portions} goOn={goOn} writing={writing}>
             {(bound === undefined || bound === id) && <LastAccess plan={accessPlan} loader={accesses} client={client} />}
           </Sections>
         </ReferenceNames.Provider>
       )}
-      {!isAllClosed && <div class={inWhole.value}>{seen}</div>}
+      {!isAllClosed && <div class="not-in-summary">{seen}</div>}
     </OpenRecordContext.Provider>
   );
 }
 
-/** Returns who a patient is, for each printed page. */
-function whoseText(patient: Patient): string {
-  const number = `NHS number ${nhsNumber(patient)?.text ?? "not recorded"}`;
-  return [patientName(patient), number, `born ${bornText(patient, today())}`].join(", ");
+/** Returns who a patient is beside the name, for each printed page. */
+function whoText(patient: Patient): string {
+  return `NHS number ${nhsNumber(patient)?.text ?? "not recorded"}, born ${bornText(patient, today())}`;
 }
 
-function Sections({ children, writing, ...parts }: RecordParts & {
+/** Returns what a print of the record lacks; empty if nothing. */
+function missingText(plan: Plan, portions: readonly PortionState[]): string {
+  const { closed, isComplete } = standingOf(RECORD_TYPES, plan.closed, portions);
+  const without = closed.length ? `without ${closed.map(([type]) => type).join(", ")}, closed to this client` : "";
+  const unread = isComplete ? "" : "not all of it was read";
+  const missing = [unread, without].filter((each) => each !== "").join("; ");
+  return missing && `INCOMPLETE: ${missing}.`;
+}
+
+function Sections({ children, writing, patient, missing, ...parts }: RecordParts & {
+  readonly patient: Patient | undefined;
+  /** What a print lacks; empty if nothing. */
+  readonly missing: string;
   readonly children: ComponentChildren;
   readonly writing: ComponentChildren;
 }) {
@@ -121,24 +138,30 @@ function Sections({ children, writing, ...parts }: RecordParts & {
   const inOrder = useMemo(() => foremost(groups, (each) => isDiabetic && isOfHba1c(each)), [groups, isDiabetic]);
   const charts = groups.filter(isChart);
   const courses = useMemo(() => withCourses(entries), [entries]);
+  const medicines = useMemo(() => medicinesOf(coursesOf(entries.filter(isOfMedicine))), [entries]);
+  const changes = useMemo(() => changesOf(entries, groups, MOST_CHANGES), [entries, groups]);
+  const bounds = printed.value === "summary"
+    ? printBounds(printableOf({ patient, missing, entries, medicines, groups: inOrder, changes, charts }))
+    : null;
   return (
     <>
+      {bounds?.isLong && <p class="in-print">This summary is longer than two pages, as allergies and current medicines are printed whole.</p>}
       {children}
-      <Summary {...parts} groups={inOrder} />
+      <Summary {...parts} groups={inOrder} medicines={medicines} changes={changes} bounds={bounds} />
       <div class="row apart">
         {writing}
         <div class="row">
-          <button type="button" class="small" onClick={() => print()}>Print the summary</button>
-          <button type="button" class="small" onClick={printWhole}>Print the whole record</button>
+          <button type="button" class="small" onClick={() => printRecord("summary")}>Print the summary</button>
+          <button type="button" class="small" onClick={() => printRecord("whole")}>Print the whole record</button>
         </div>
       </div>
       {charts.length > 0 && (
         <section class="card" aria-labelledby="charts-heading">
           <h2 id="charts-heading">Charts</h2>
-          <ObservationCharts charts={charts} also={(each) => isDiabetic && isOfHba1c(each)} />
+          <ObservationCharts charts={charts} inSummary={bounds?.charts} also={(each) => isDiabetic && isOfHba1c(each)} />
         </section>
       )}
-      <div class={`record-columns ${inWhole.value}`}>
+      <div class="record-columns not-in-summary">
         {COLUMNS.map((column, place) => (
           <div key={place} class="record-column">
             {column.map((section) => (
@@ -154,7 +177,7 @@ function Sections({ children, writing, ...parts }: RecordParts & {
         ))}
       </div>
       {entries.length > 0 && (
-        <section class={`card ${inWhole.value}`} aria-labelledby="timeline-heading">
+        <section class="card not-in-summary" aria-labelledby="timeline-heading">
           <h2 id="timeline-heading">Time line</h2>
           <TimeLine entries={courses} />
         </section>

@@ -11,9 +11,13 @@ import type { Entry } from "./entries.ts";
 const AT_ONCE = 15;
 
 /** `showKind` is for lists of several kinds. */
-export function EntryList({ entries, showKind = false }: { readonly entries: readonly Entry[]; readonly showKind?: boolean }) {
+export function EntryList({ entries, showKind = false, inSummary }: {
+  readonly entries: readonly Entry[];
+  readonly showKind?: boolean;
+  readonly inSummary?: number | undefined;
+}) {
   return (
-    <BoundedList items={entries} limit={AT_ONCE} what="entries">
+    <BoundedList items={entries} limit={AT_ONCE} inSummary={inSummary} what="entries">
       {(shown) => (
         <ul class="entries">
           {shown.map((each) => (

@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
-import { isPrintedWhole } from "../../../parts/printing.ts";
+import { printed } from "../../../parts/printing.ts";
 import type { Entry } from "./entries.ts";
 import { EntryItem } from "./entry-list.tsx";
 import { RECORD_TYPES, type RecordType } from "../record-plan.ts";
@@ -27,7 +27,7 @@ export function TimeLine({ entries }: { readonly entries: readonly Entry[] }) {
   // Observations are many, and drawn as charts already.
   const [types, setTypes] = useState<ReadonlySet<RecordType>>(new Set(RECORD_TYPES.filter((each) => each !== "Observation")));
   const counts = useMemo(() => countsOf(entries), [entries]);
-  const isWhole = isPrintedWhole.value;
+  const isWhole = printed.value === "whole";
   const chosen = useMemo(() => ofTypes(entries, isWhole ? new Set(RECORD_TYPES) : types), [entries, types, isWhole]);
   const toggle = (some: readonly RecordType[]) => {
     const isChosen = some.some((each) => types.has(each));

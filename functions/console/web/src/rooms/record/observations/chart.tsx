@@ -24,6 +24,8 @@ export function Chart({ group }: { readonly group: Group }) {
     const again = () => {
       plot.destroy();
       plot = drawn(element, group, rows, setPointed);
+      // Drawn before this returns: Firefox prints what it finds.
+      plot.batch(() => undefined);
     };
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     const printing = matchMedia("print");

@@ -10,14 +10,16 @@ import { ValueTable } from "./value-table.tsx";
 const DRAWN_AT_ONCE = 2;
 const CHOICES_AT_ONCE = 8;
 
-/** `also` is drawn at once besides. */
-export function ObservationCharts({ charts, also }: {
+/** `also` is drawn at once besides; `inSummary` says how many a printed summary has room for. */
+export function ObservationCharts({ charts, inSummary = charts.length, also }: {
   readonly charts: readonly Group[];
+  readonly inSummary?: number | undefined;
   readonly also: (group: Group) => boolean;
 }) {
   const [chosen, setChosen] = useState<ReadonlySet<string> | null>(null);
   const drawn = charts.filter((each, place) => place < DRAWN_AT_ONCE || also(each));
   const open = chosen ?? new Set(drawn.map((each) => each.key));
+  const shown = charts.filter((each) => open.has(each.key));
   const toggle = (key: string) => {
     const next = new Set(open);
     if (!next.delete(key)) next.add(key);
@@ -27,10 +29,11 @@ export function ObservationCharts({ charts, also }: {
     <>
       <ChartChoice charts={charts} open={open} onToggle={toggle} />
       <div class="charts">
-        {charts.filter((each) => open.has(each.key)).map((each) => (
-          <ChartFigure key={each.key} group={each} />
+        {shown.map((each, place) => (
+          <ChartFigure key={each.key} group={each} isInSummary={place < inSummary} />
         ))}
       </div>
+      {shown.length > inSummary && <p class="in-print">{shown.length - inSummary}{inSummary ? " more" : ""} in the whole record.</p>}
     </>
   );
 }
@@ -61,11 +64,11 @@ function ChartChoice({ charts, open, onToggle }: {
   );
 }
 
-function ChartFigure({ group }: { readonly group: Group }) {
+function ChartFigure({ group, isInSummary }: { readonly group: Group; readonly isInSummary: boolean }) {
   const ranges = group.series.filter((each) => each.range);
   const impossible = group.rows.filter(isImpossible).length;
   return (
-    <figure class="chart">
+    <figure class={`chart ${isInSummary ? "" : "not-in-summary"}`}>
       <figcaption>
         <h3>{group.title}{group.unit && <span class="quiet"> in {group.unit}</span>}</h3>
         {(group.series.length > 1 || ranges.length > 0) && (

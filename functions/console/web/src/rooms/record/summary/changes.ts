@@ -17,6 +17,9 @@ export interface Change {
   readonly how: string;
 }
 
+/** Of one day: a panel of the laboratory may have dozens. */
+const MOST_READINGS = 8;
+
 /** Returns the latest changes, the last first; what has no date is in none. */
 export function changesOf(entries: readonly Entry[], groups: readonly Group[], most: number): readonly Change[] {
   const medicines = medicinesOf(coursesOf(entries));
@@ -87,7 +90,9 @@ function ofLastReadings(groups: readonly Group[]): Change | null {
   if (!latest) return null;
   const when = dayOf(latest);
   const sameDay = inRange.filter(({ rows: [row] }) => row && dayOf(row) === when);
-  return { at: latest.at, when, what: "Readings", how: sameDay.map(({ title, rows }) => `${title} ${rows[0]?.text ?? ""}`).join(", ") };
+  const said = sameDay.slice(0, MOST_READINGS).map(({ title, rows }) => `${title} ${rows[0]?.text ?? ""}`);
+  const left = sameDay.length - said.length;
+  return { at: latest.at, when, what: "Readings", how: said.join(", ") + (left ? ` and ${left} more` : "") };
 }
 
 function change(date: string | undefined, what: string, how: string): Change {

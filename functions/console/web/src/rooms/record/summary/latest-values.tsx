@@ -16,9 +16,10 @@ import { isPhone } from "./phone.ts";
 const AT_ONCE = 8;
 const AT_ONCE_ON_A_PHONE = 3;
 
-export function LatestValues({ groups, observations }: {
+export function LatestValues({ groups, observations, inSummary }: {
   readonly groups: readonly Group[];
   readonly observations: readonly Observation[];
+  readonly inSummary?: number | undefined;
 }) {
   const { resources } = useOpenRecord();
   const [opened, setOpened] = useState<Opened | null>(null);
@@ -28,7 +29,7 @@ export function LatestValues({ groups, observations }: {
   const inError = observations.filter((each) => each.status === "entered-in-error").length;
   return (
     <>
-      <BoundedList items={groups} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} what="values">
+      <BoundedList items={groups} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} inSummary={inSummary} what="values">
         {(shown) => (
           <ul class="values-latest">
             {shown.map((each) => (

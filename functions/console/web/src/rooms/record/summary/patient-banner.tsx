@@ -13,6 +13,7 @@ import type { Named } from "../names.ts";
 import { bornText, deathText, nhsNumber, patientName } from "../patient-summary.ts";
 import type { Standing } from "../sections.ts";
 import { BannerAllergies } from "./banner-allergies.tsx";
+import { MOST_CONTACTS } from "./printable.ts";
 
 export function PatientBanner({ patient, named, allergies, standing }: {
   readonly patient: Patient;
@@ -79,7 +80,11 @@ function Several({ label, values }: { readonly label: string; readonly values: r
   const said = values.filter((each) => each !== "");
   return (
     <Fact label={label}>
-      {said.length ? said.map((each) => <span key={each} class="banner-line wrap">{each}</span>) : "not recorded"}
+      {said.map((each, place) => (
+        <span key={each} class={`banner-line wrap ${place < MOST_CONTACTS ? "" : "not-in-summary"}`}>{each}</span>
+      ))}
+      {said.length === 0 && "not recorded"}
+      {said.length > MOST_CONTACTS && <span class="in-summary">{said.length - MOST_CONTACTS} more in the whole record.</span>}
     </Fact>
   );
 }

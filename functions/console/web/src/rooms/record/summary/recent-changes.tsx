@@ -7,9 +7,9 @@ import { isPhone } from "./phone.ts";
 const AT_ONCE = 6;
 const AT_ONCE_ON_A_PHONE = 3;
 
-export function RecentChanges({ changes }: { readonly changes: readonly Change[] }) {
+export function RecentChanges({ changes, inSummary }: { readonly changes: readonly Change[]; readonly inSummary?: number | undefined }) {
   return (
-    <BoundedList items={changes} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} what="changes">
+    <BoundedList items={changes} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} inSummary={inSummary} what="changes">
       {(shown) => (
         <ol class="changes">
           {shown.map((each, place) => (
