@@ -1,9 +1,11 @@
 """Record in the audit trail that resources leave the record of one patient, and come into that of another (ADR 49)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
-from careconnect.audit.event import Action
+from careconnect.audit.event import Action, Outcome
+from careconnect_admin.audit_trail.read_events import Recorded
 from careconnect_admin.auditing.operator_events import OperatorEvents
 
 MOVE: Final = "patients-move"
@@ -32,3 +34,13 @@ def recorded_move(
         record.done(interaction, Action.UPDATE, {}, then, refusals=refusals, patient=whose, ids=versions[whose])
 
     change(MOVE_OUT, former, lambda: change(MOVE_IN, patient, move))
+
+
+def moved_out_since(events: Iterable[Recorded], instant: datetime) -> dict[str, list[str]]:
+    """Return by the ids of patients what has left their records at an instant or later, or was about to."""
+    found: dict[str, set[str]] = {}
+    for event in (each.event for each in events if each.event):
+        is_move = event.interaction == MOVE_OUT and event.outcome is Outcome.ALLOWED
+        if is_move and event.at >= int(instant.timestamp() * 1000):
+            found.setdefault(event.patient, set()).update(each.partition("/_history/")[0] for each in event.ids)
+    return {patient: sorted(keys) for patient, keys in found.items()}

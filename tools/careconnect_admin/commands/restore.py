@@ -177,6 +177,7 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
     from careconnect_admin.auditing.audited_restore import RESTORE, RestoredPatients
     from careconnect_admin.restoring.switch_tables import Switch
 
+    erased = _erased(target, restored)
     if not yes:
         typer.confirm(
             f"The stack {target.name} serves what it held at {restored.suffix}, and writes fail until this has ended. "
@@ -184,7 +185,6 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
             abort=True,
             err=True,
         )
-    erased = _erased(target, restored)
     with working("Switching") as show:
         work = Switch(
             target,
@@ -199,16 +199,28 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
 
 
 def _erased(target: "StackTarget", restored: "TableSet") -> list[str]:
-    """Return the ids of the patients who were erased since the restored time, by the audit trail."""
+    """Return the ids of the patients who were erased since the restored time, by the audit trail.
+
+    Tells what was moved out of their records since: it is in them again, and so is erased with them.
+    """
     from careconnect_admin.audit_trail.read_events import AccessRecordReader
-    from careconnect_admin.auditing.audited_erasure import erased_since
+    from careconnect_admin.auditing.audited_erasure import ERASE, erased_since
+    from careconnect_admin.auditing.audited_move import MOVE_OUT, moved_out_since
     from careconnect_admin.stack.restored_tables import time_of
 
     since, today = time_of(restored.suffix), datetime.now(UTC).date()
     days = [(since.date() + timedelta(days=number)).isoformat() for number in range((today - since.date()).days + 1)]
     reader = AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
     with working("Looking for erasures since"):
-        return erased_since(reader.of_days(days), since)
+        events = [each for each in reader.of_days(days) if each.event and each.event.interaction in (ERASE, MOVE_OUT)]
+    erased, moved = erased_since(events, since), moved_out_since(events, since)
+    for patient in erased:
+        for key in moved.get(patient, ()):
+            remark(
+                f"careconnect: {key} was moved out of the record of Patient/{patient} since, and is erased with it "
+                "now: keep a copy, and write it again"
+            )
+    return erased
 
 
 def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None:

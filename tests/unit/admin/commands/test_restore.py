@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from careconnect.audit.event import day_of
 from careconnect_admin.audit_trail.read_events import Recorded
 from careconnect_admin.auditing.audited_erasure import recorded_erasure
+from careconnect_admin.auditing.audited_move import recorded_move
 from careconnect_admin.auditing.operator_events import Operator, OperatorEvents
 from careconnect_admin.cli import app
 from careconnect_admin.erasing.erase_patient import Erasure
@@ -315,3 +316,22 @@ def test_who_was_erased_since_is_erased_again_before_the_switch(
     reader = stack.serving(stack.in_service)
     assert [reader.get(f"Patient/{each}").status for each in "456"] == [200, 410, 200]
     assert reader.get("Patient/5/_history/1").status == 410
+
+
+def test_what_was_moved_out_of_an_erased_record_since_is_told_before_it_is_asked(
+    stack: Restorable, run: Run, trail: StoredEvents
+) -> None:
+    record = OperatorEvents(trail, Operator("operator"))
+    run("--to", TIME)
+    for former, key in (("5", "Observation/moved"), ("4", "Observation/other")):
+        versions = {each: [f"{key}/_history/2"] for each in (former, "6")}
+        recorded_move(record, former, "6", versions, lambda: None, refusals=())
+    recorded_erasure(record, "5", lambda announce: erasure(stack, announce).erase("5", unlink=True))
+
+    asked = run("--switch", input="n")
+
+    assert asked.exit_code == 1
+    told = "Observation/moved was moved out of the record of Patient/5 since, and is erased with it now: keep a copy"
+    assert told in asked.stderr
+    assert asked.stderr.index(told) < asked.stderr.index("Begin?")
+    assert "Observation/other" not in asked.stderr
