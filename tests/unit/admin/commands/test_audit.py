@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 from typer.testing import CliRunner, Result
 
+from audit_archiver.verify_day import Verdict
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.audit.store import EventNotStoredError
@@ -438,6 +440,25 @@ def test_more_patients_of_a_name_than_anybody_reads_are_not_listed(record: Archi
 
 
 # --- verify
+
+
+def test_days_are_verified_side_by_side_and_told_in_their_order(
+    record: ArchivedTrail, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = "2026-03-25", DAY
+    second_is_done = threading.Event()
+
+    def verdict_of(_trail: object, _archive: object, day: str, *_: int) -> Verdict:
+        # The first waits for the second, which therefore has to be under way.
+        assert day == second or second_is_done.wait(timeout=30)
+        second_is_done.set()
+        return Verdict(day, 0, 0, frozenset(), 0, ())
+
+    monkeypatch.setattr("audit_archiver.verify_day.verify_day", verdict_of)
+
+    result = run("verify", "--from", first, "--to", second)
+
+    assert result.stdout.splitlines() == [f"{day}  no events" for day in (first, second)]
 
 
 def test_what_stands_ends_with_0(record: ArchivedTrail, run: Run) -> None:
