@@ -154,7 +154,7 @@ def test_a_long_period_is_read_page_by_page_and_what_is_missing_is_said(visit: V
 
     page.route(SEARCH, first_page_of_two)
     _go(page, f"#/audit/{PATIENT}/2020-01-01/2099-12-31")
-    page.get_by_text("Reading the audit trail: 1 requests, back to").wait_for()
+    page.get_by_text("Reading the audit trail: 1 request, back to").wait_for()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("This report is not whole.")).to_be_visible()
     expect(page.get_by_text("Nothing was refused in this period.")).to_have_count(0)

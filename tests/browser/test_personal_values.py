@@ -32,12 +32,13 @@ def test_a_whole_session_that_searches_for_people_leaves_their_values_in_no_url_
 ) -> None:
     tab = visit()
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    scopes = ("system/*.read", "profile")
+    scopes = ("system/*.read", "system/AuditEvent.read", "profile")
     page = sign_in_with(tab, local_stack, client_id=CLIENT, scopes=scopes)
     _find_in_the_records_box(tab)
     page.go_back()
     page.get_by_role("heading", name="Whose record?").wait_for()
     _search_in_explore(tab)
+    _make_a_report(tab)
     _try_the_reference(tab)
     page.reload()
     page.get_by_role("link", name="No token").wait_for()
@@ -127,6 +128,18 @@ def _search_in_explore(tab: Visit) -> None:
     page.get_by_role("link", name="Close").wait_for()
     page.go_back()
     page.get_by_role("link", name="Close").wait_for(state="detached")
+
+
+def _make_a_report(tab: Visit) -> None:
+    """Find a patient by the NHS number, and see who saw the record."""
+    page = tab.page
+    tab.room("Disclosure report")
+    page.get_by_label("Name, date of birth, NHS number or id").fill(NUMBER)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="MUÑOZ, Sofía Elena").click()
+    page.get_by_role("button", name="Show who saw Patient/4").click()
+    page.get_by_role("heading", name="Who saw MUÑOZ, Sofía Elena").wait_for()
+    page.get_by_role("link", name="Save as CSV").wait_for()
 
 
 def _try_the_reference(tab: Visit) -> None:

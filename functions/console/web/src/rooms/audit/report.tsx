@@ -72,7 +72,7 @@ function Standing({ trail, events, stop, goOn }: {
   readonly goOn: () => void;
 }) {
   const oldest = events.at(-1)?.recorded;
-  const read = `${events.length} requests${oldest === undefined ? "" : `, back to ${instantText(oldest)}`}`;
+  const read = `${events.length} ${events.length === 1 ? "request" : "requests"}${oldest === undefined ? "" : `, back to ${instantText(oldest)}`}`;
   if (trail.state === "complete") return null;
   if (trail.state === "loading") {
     return (
@@ -88,7 +88,7 @@ function Standing({ trail, events, stop, goOn }: {
       {trail.problem && <ProblemPanel problem={trail.problem} again={goOn} />}
       <div class="notice row apart" role="group" aria-label="Not all was read">
         <span>
-          <strong>This report is not whole.</strong> {events.length === 0 ? "Nothing was read." : `The newest ${read}, were read; earlier ones are missing.`}
+          <strong>This report is not whole.</strong> {events.length === 0 ? "Nothing was read." : `Read is the newest: ${read}. Earlier ones are missing.`}
           {trail.state === "more" && " Read on, or show a shorter period."}
         </span>
         {!trail.problem && <button type="button" onClick={goOn}>Read on</button>}
