@@ -9,6 +9,7 @@ from careconnect.fhir.nearest_name import nearest_name
 from careconnect_admin.stack.restored_tables import PARAMETER as RESTORED
 
 _RELEASE: Final = "Release"
+_DEFAULT_RELEASE: Final = "1"
 _SECRET: Final = "OriginSecret"
 _SECRET_CHARACTERS: Final = 8
 _MAX_RELEASE: Final = 40
@@ -73,22 +74,31 @@ def _combined(values: Mapping[str, str], region: str) -> Iterator[str]:
 def with_release(given: Mapping[str, str], stack: str) -> dict[str, str]:
     """Return the parameters with a Release that changes with OriginSecret, which no version's description has.
 
-    It ends in a digest of the secret that takes a tenth of a second to compute, so that nobody can guess by it.
+    It ends in a digest of the secret that takes a tenth of a second to compute, so that nobody can guess by it. One
+    that is given as empty, to have none from here on, leaves a Release without a digest.
     """
-    if not given.get(_SECRET):
+    if _SECRET not in given:
         return dict(given)
+    if not given[_SECRET]:
+        return {_RELEASE: _DEFAULT_RELEASE, **given}
     salt = f"careconnect {stack}".encode()
     digest = hashlib.scrypt(given[_SECRET].encode(), salt=salt, n=2**14, r=8, p=1, dklen=_SECRET_CHARACTERS // 2).hex()
-    release = given.get(_RELEASE, "1")[: _MAX_RELEASE - _SECRET_CHARACTERS - 1]
+    release = given.get(_RELEASE, _DEFAULT_RELEASE)[: _MAX_RELEASE - _SECRET_CHARACTERS - 1]
     return {**given, _RELEASE: f"{release}-{digest}"}
 
 
 def kept(
     declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str], deployed: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the values that were deployed, are not given and are not the template's: they stay in force."""
+    """Return the values that were deployed, are not given and are not the template's: they stay in force.
+
+    CloudFormation tells no secret, and not whether there is one, so none is among them.
+    """
     return {
         name: value
         for name, value in sorted(deployed.items())
-        if name in declared and name not in (*given, RESTORED) and value != str(declared[name].get("Default", ""))
+        if name in declared
+        and name not in (*given, RESTORED)
+        and not declared[name].get("NoEcho")
+        and value != str(declared[name].get("Default", ""))
     }

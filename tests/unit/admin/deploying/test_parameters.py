@@ -84,6 +84,9 @@ def test_the_release_changes_with_the_secret_alone() -> None:
     assert len({first, other, renamed}) == 3
     assert first.startswith("1.4-")
     assert with_release({"Release": "1.4"}, "careconnect") == {"Release": "1.4"}
+    # A secret that goes changes it too.
+    assert with_release({"OriginSecret": "", "Release": "1.4"}, "careconnect")["Release"] == "1.4"
+    assert with_release({"OriginSecret": ""}, "careconnect")["Release"] == "1"
     longest = with_release({"OriginSecret": SECRET, "Release": "r" * 40}, "careconnect")
     assert faults(DECLARED, longest | {"BaseUrl": "https://api.example.org"}, {}, REGION) == []
 
@@ -92,6 +95,11 @@ def test_what_stays_in_force_is_told() -> None:
     deployed = {"AlarmEmail": "a@example.org", "Console": "off", "SnapStart": "on", "RestoredTables": "x", "Gone": "1"}
 
     assert kept(DECLARED, {"Console": "on"}, deployed) == {"AlarmEmail": "a@example.org"}
+
+
+def test_nothing_is_told_of_a_secret_that_may_be_none() -> None:
+    # So CloudFormation answers for an empty one too.
+    assert kept(DECLARED, {}, {"OriginSecret": "****"}) == {}
 
 
 def config(folder: Path, text: str) -> Path:
