@@ -39,6 +39,9 @@ runs for 26 s at most."""
 SETTLE_SECONDS: Final = 5.0
 """How long the last items may take until eventually consistent reads find them: DynamoDB's are a second behind."""
 
+_FORMER_STATES: Final = "writes"
+"""The partition of the states before they were in two tables."""
+
 _CHUNK: Final = 100
 _WRITERS: Final = 4
 # DynamoDB's quota for a batch.
@@ -67,6 +70,16 @@ class OvertakenError(OperatorError):
         super().__init__("another `careconnect reindex` has begun on these tables: this one has ended")
 
 
+class FormerStatesError(OperatorError):
+    """A former release has left states of multi-step writes, without which these writes would be undone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the former release has left writes that have not ended, and would be undone: nothing was changed. Deploy "
+            "it again, let them end, and then this one (docs/change.md#states-of-writes)"
+        )
+
+
 def reindex(
     tables: RecordTables,
     progress: Progress = lambda _part, _done: None,
@@ -82,8 +95,11 @@ def reindex(
     writes end before it. A resource that cannot be indexed is a problem: it can be read, changed and deleted, and no
     search finds it.
 
-    `writers` threads write at the same time. Raises `OvertakenError`, and the service's errors as botocore raises them.
+    `writers` threads write at the same time. Raises `OvertakenError`, `FormerStatesError` before anything is changed,
+    and the service's errors as botocore raises them.
     """
+    if _has_former_states(tables):
+        raise FormerStatesError
     run = uuid.uuid4().hex
     for table in tables.of_resources:
         close_table(tables.client, table, run)
@@ -107,6 +123,17 @@ def reindex(
     for table in tables.of_resources:
         _open(tables, table, run)
     return rebuild.report
+
+
+def _has_former_states(tables: RecordTables) -> bool:
+    found = tables.client.query(
+        TableName=tables.states.record,
+        KeyConditionExpression="pk = :states",
+        ExpressionAttributeValues={":states": {"S": _FORMER_STATES}},
+        ConsistentRead=True,
+        Limit=1,
+    )
+    return bool(found["Items"])
 
 
 def _open(tables: RecordTables, table: str, run: str) -> None:

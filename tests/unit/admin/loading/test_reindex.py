@@ -13,7 +13,14 @@ from careconnect.storage.dynamodb import BELIEVED_SECONDS
 from careconnect.storage.keys import CURSOR_KEY, FORMAT, is_body
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.reindex import SETTLE_SECONDS, WAIT_SECONDS, OvertakenError, ReindexReport, reindex
+from careconnect_admin.loading.reindex import (
+    SETTLE_SECONDS,
+    WAIT_SECONDS,
+    FormerStatesError,
+    OvertakenError,
+    ReindexReport,
+    reindex,
+)
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.write_set import WRITE_SET
 from careconnect_testing.http.writes import LONG_TEXT, observation, patient
@@ -274,6 +281,21 @@ def test_a_write_in_steps_whose_state_is_lost_was_not_done(reader: Reader) -> No
     run(reader)
 
     assert held(reader) == before
+
+
+def test_states_of_a_former_release_stop_it_before_anything_is_changed(reader: Reader) -> None:
+    """Their writes are done, and look undone to this release (`docs/change.md`, States of writes)."""
+    state = {"pk": {"S": "writes"}, "sk": {"S": "a-write"}, "status": {"S": "committed"}, "beat": {"N": "1"}}
+    reader.tables.client.put_item(TableName=reader.tables.states.record, Item=state)
+    before = stored(reader.tables)
+
+    with pytest.raises(FormerStatesError, match="nothing was changed"):
+        run(reader)
+
+    assert stored(reader.tables) == before
+    reader.tables.client.delete_item(
+        TableName=reader.tables.states.record, Key={name: state[name] for name in ("pk", "sk")}
+    )
 
 
 @pytest.mark.parametrize("date", ["2020-01-01", "0000-01-01"])
