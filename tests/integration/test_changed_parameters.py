@@ -3,10 +3,9 @@
 The emulator stands for CloudFormation: it publishes a version for a changed description alone, as AWS does.
 """
 
-import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +17,9 @@ from careconnect.http.origin import SECRET_HEADER
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.deploying.parameters import with_release
-from careconnect_admin.local.deploy.deployment import STAGE, for_emulator
-from careconnect_admin.local.deploy.packaging import package
-from careconnect_admin.local.local_stack import BUCKET, LocalStack
-from careconnect_admin.project import TEMPLATE
+from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.running.cases import each_of
+from careconnect_testing.stacks.updated_stack import UpdatedStack
 from careconnect_testing.stacks.whole_template import whole_template
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("changed parameters")]
@@ -43,67 +40,14 @@ _ELSEWHERE = {
     "WebAclArn": "test_parameters.py",
     "WriterConcurrency": "test_operations.py",
 }
-_KEY = "changed.json"
 _ADDRESS = "https://api.example.org"
 _ORIGIN = "https://app.example.org"
 _SECRET = "s" * 43
 _TOPIC = "arn:aws:sns:eu-west-2:123456789012:ours"
 
 
-@dataclass(frozen=True)
-class ChangingStack:
-    """A running stack, the template that it was deployed from, and clients that read and write everything on it."""
-
-    local: LocalStack
-    template: Mapping[str, Any]
-
-    @property
-    def http(self) -> httpx.Client:
-        """Return a connection to the API as it is now: the emulator replaces an API whose document has changed."""
-        url = f"{self.local.endpoint}/_aws/execute-api/{self.api}/{STAGE}"
-        return httpx.Client(base_url=url, timeout=60, trust_env=False)
-
-    @property
-    def api(self) -> str:
-        """The REST API's id."""
-        return self.resources()["Api"]
-
-    def change(self, parameters: dict[str, str]) -> None:
-        """Update the stack, and wait for it."""
-        cloudformation, name = self.local.client("cloudformation"), self.local.stack.name
-        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-        values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} | parameters
-        template = json.dumps(for_emulator(self.template, values), default=str)
-        self.local.client("s3").put_object(Bucket=BUCKET, Key=_KEY, Body=template.encode())
-        cloudformation.update_stack(
-            StackName=name,
-            TemplateURL=f"{self.local.endpoint}/{BUCKET}/{_KEY}",
-            # CloudFormation does not tell the value of OriginSecret.
-            Parameters=[
-                {"ParameterKey": key}
-                | ({"ParameterValue": parameters[key]} if key in parameters else {"UsePreviousValue": True})
-                for key in values
-            ],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
-        cloudformation.get_waiter("stack_update_complete").wait(
-            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
-        )
-        # The emulator deploys the API before its own answers, as `Deployment` says.
-        self.local.client("apigateway").create_deployment(restApiId=self.api, stageName=STAGE)
-
-    def resources(self) -> dict[str, str]:
-        """Return the physical ids by logical id."""
-        found = self.local.client("cloudformation").describe_stack_resources(StackName=self.local.stack.name)
-        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found["StackResources"]}
-
-    def live(self, function: str) -> dict[str, Any]:
-        """Return the configuration of the version that serves."""
-        name = self.local.stack.resources[function]
-        found: dict[str, Any] = self.local.client("lambda").get_function_configuration(
-            FunctionName=name, Qualifier=STAGE
-        )
-        return found
+class ChangingStack(UpdatedStack):
+    """A running stack whose parameters change."""
 
     def token(self) -> dict[str, Any]:
         """Obtain a token as a new client, which owes nothing."""
@@ -176,7 +120,7 @@ def _without_and_with_the_secret(stack: ChangingStack) -> tuple[int, int]:
 
 def _throttling(name: str) -> Look:
     def look(stack: ChangingStack) -> float:
-        (stage,) = stack.local.client("apigateway").get_stages(restApiId=stack.api)["item"]
+        (stage,) = stack.local.client("apigateway").get_stages(restApiId=stack.resources()["Api"])["item"]
         return float(stage["methodSettings"]["*/*"][name])
 
     return look
@@ -313,12 +257,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """What was seen of each row, as its parameter was changed."""
     found: dict[str, Seen] = {}
     with LocalStack(log_folder=tmp_path_factory.mktemp("changing"), parameters={"SnapStart": "off"}) as local:
-        stack = ChangingStack(local, package(TEMPLATE, BUCKET).template)
+        stack = ChangingStack(local)
         for group in _CHANGES:
             parameters = {row.name: row.value for row in group} | _WITH.get(group[0].name, {})
             before = {row.name: row.look(stack) for row in group}
             versions = {name: stack.live(name)["Version"] for name in _DESCRIPTIONS}
-            stack.change(parameters)
+            stack.update(parameters)
             moved = {name for name, version in versions.items() if stack.live(name)["Version"] != version}
             found |= {row.name: Seen(before[row.name], row.look(stack), moved) for row in group}
     return found
