@@ -163,7 +163,9 @@ def test_a_server_that_fails_is_not_asked_often_and_its_last_set_counts_for_its_
     for _ in range(20):
         assert list(key_sets.keys(server.uri, "key-2")) == [KEY]
     assert len(server.paths) == 2
-    clock.now += LIFETIME
+    clock.now += LIFETIME - RECHECK - 1
+    assert list(key_sets.keys(server.uri, "key-1")) == [KEY]
+    clock.now += 1
 
     with pytest.raises(KeySetUnreachableError):
         key_sets.keys(server.uri, "key-1")
