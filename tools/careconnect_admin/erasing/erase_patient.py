@@ -133,10 +133,23 @@ class Erasure:
             # One that a multi-step write holds is unlinked in the next round.
             if body is not None and TXN not in body and "body" in body and self._patient not in patients_of(body):
                 self._read_versions[key] = int(body["version"]["N"])
-                others = set(targets) - own_patients(body)
+                others = {each for each in set(targets) - own_patients(body) if self._is_going(each)}
                 resource = unlinked(parse_json(body["body"]["S"]), others, base_url=self._base_url)
                 requests.append(LoadRequest(target, resource))
         self._written(self._unlinker, requests, "Unlinking")
+
+    def _is_going(self, key: str) -> bool:
+        """Return True if a resource is in the record or erased, and not only by a write that has not been done."""
+        target = _target(key)
+        if key == resource_key(PATIENT.name, self._patient) or ERASED in (self._item(target, JSON_ITEM) or {}):
+            return True
+        index = self._item(target, INDEX_ITEM)
+        try:
+            resolved = self._resolver.resolved(self._tables.name(target.type.table), index).item if index else None
+        except StillAtWorkError:
+            # The next round knows.
+            return False
+        return self._patient in patients_of(resolved)
 
     def _plan_unlinked(self, target: Target, resource: dict[str, Any] | None, *, now: int) -> WritePlan | None:
         """Plan the version without references, unless another has come since the content was read."""

@@ -205,6 +205,17 @@ def test_a_reference_is_replaced_by_its_display_in_a_new_version_that_is_announc
     assert set(left_of_him(writer)) == {("Observation/linked", "#json#000000001")}
 
 
+def test_a_reference_to_what_only_a_write_that_is_not_done_would_bring_into_the_record_stays(writer: Writer) -> None:
+    related = [{"target": {"reference": "Observation/unrelated"}}]
+    assert writer.update(others("linked", related=related)).status == 201
+    hold(writer.reader.tables, his("unrelated"), his("his"), done=False)
+
+    erasure(writer).erase(HIM, unlink=True)
+
+    assert writer.reader.get("Observation/linked").json["related"] == related
+    assert writer.reader.get("Observation/unrelated").json["subject"] == {"reference": "Patient/other"}
+
+
 def test_a_write_that_comes_between_is_not_lost(writer: Writer) -> None:
     linked(writer)
     once: list[int] = []
