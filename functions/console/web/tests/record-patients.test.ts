@@ -19,7 +19,7 @@ test("what is typed is an NHS number, an id or a name", () => {
   // Never as an id too, which would be recorded in plain.
   assert.deepEqual(queriesOf("9990000042"), [BY_NUMBER]);
   assert.deepEqual(queriesOf("Patient/9990000042"), [BY_NUMBER]);
-  assert.deepEqual(queriesOf(" 4 "), ["Patient?_id=4"]);
+  assert.deepEqual(understood(" 4 ", TODAY, 12), { queries: ["Patient?_id=4"], remark: "Read as the id Patient/4.", choices: [] });
   assert.deepEqual(queriesOf("Patient/abc"), ["Patient?_id=abc"]);
   assert.deepEqual(queriesOf("Patient/9990000043"), ["Patient?_id=9990000043"]);
   assert.deepEqual(queriesOf("12345678-1958-4abc-9def-123456789012"), ["Patient?_id=12345678-1958-4abc-9def-123456789012"]);
@@ -67,14 +67,19 @@ test("a date of birth may be a month, a year, of two digits, and beside a name o
     ["february 58", "birthdate=1958-02", "Read as born in Feb 1958."],
     ["02/1958", "birthdate=1958-02", "Read as born in Feb 1958."],
     ["1958-02", "birthdate=1958-02", "Read as born in Feb 1958."],
+    ["23081971", "birthdate=1971-08-23", "Read as born 23 Aug 1971."],
+    ["DOB: 23/08/1971", "birthdate=1971-08-23", "Read as born 23 Aug 1971."],
+    ["munoz  born 23AUG1971", "birthdate=1971-08-23&name=munoz", "Read as munoz, born 23 Aug 1971."],
     ["May Smith 1958", "birthdate=1958&name=May%20Smith", "Read as May Smith, born in 1958."],
   ];
   for (const [typed, asked, remark] of cases) {
     const found = understood(typed, TODAY, 12);
-    assert.deepEqual([found.queries, found.remark], [[`Patient?${asked}&_sort=family&_count=12`], remark], typed);
+    assert.deepEqual([found.queries.slice(0, 1), found.remark], [[`Patient?${asked}&_sort=family&_count=12`], remark], typed);
   }
   // A year by itself can be an id.
   assert.deepEqual(queriesOf("1958"), ["Patient?birthdate=1958&_sort=family&_count=12", "Patient?_id=1958"]);
+  assert.deepEqual(queriesOf("19710823"), ["Patient?birthdate=1971-08-23&_sort=family&_count=12", "Patient?_id=19710823"]);
+  assert.deepEqual(queriesOf("NHS no. 999 000 0042"), [BY_NUMBER]);
   assert.deepEqual(queriesOf("Munoz 999 000 0042"), [BY_NUMBER.replace("&_count", "&name=Munoz&_count")]);
   const { choices } = understood("Lee 1/1/20", TODAY, 12);
   assert.deepEqual(choices, ["Lee 1 Jan 1920", "Lee 1 Jan 2020"]);
@@ -90,6 +95,8 @@ test("what is no date, or not understood, is said to be so and searched by nothi
     ["13/1958", /^There is no month 13\.$/],
     ["23/08/2071", /^23 Aug 2071 has not come yet\.$/],
     ["Munoz 23/08", /^“23\/08” is not understood\./],
+    ["...", /^“\.\.\.” is not understood\./],
+    [",", /^“,” is not understood\./],
     ["23/08/197", /^“23\/08\/197” is not understood\./],
   ];
   for (const [typed, remark] of cases) {

@@ -24,6 +24,9 @@ const LIVED = "(?<year>(?:18|19|20)\\d\\d)";
 const FORMS = [
   "(?<year>\\d{4})[-/.](?<month>\\d{1,2})[-/.](?<day>\\d{1,2})",
   `(?<day>\\d{1,2})(?:st|nd|rd|th)?${GAP}(?<month>\\d{1,2}|${NAMED})\\.?,?${GAP}${YEAR}`,
+  `(?<day>[0-3]\\d)(?<month>[01]\\d)${LIVED}`,
+  `${LIVED}(?<month>[01]\\d)(?<day>[0-3]\\d)`,
+  `(?<day>\\d{1,2})(?<month>${NAMED})(?<year>\\d{4})`,
   `${LIVED}[-/.](?<month>\\d{1,2})`,
   `(?<month>\\d{1,2})[-/.]${LIVED}`,
   `(?<month>${NAMED})\\.?,?${GAP}${YEAR}`,

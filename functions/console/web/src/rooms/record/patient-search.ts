@@ -19,6 +19,8 @@ export interface Understood {
 }
 
 const TEN_DIGITS = /(?<![\p{L}\d])\d{3}[\s-]?\d{3}[\s-]?\d{4}(?![\p{L}\d])/u;
+/** What people write before a date of birth or an NHS number, as forms and letters do. */
+const LABELS = /(?<![\p{L}\d])(?:d\.?o\.?b\.?|born(?: on)?|date of birth|nhs(?: (?:no\.?|number))?)(?![\p{L}\d])\s*:?/giu;
 const EXAMPLES = "Type a name, a date of birth such as 23/08/1971, both, an NHS number, or an id as in Patient/4.";
 
 /** Returns what a text asks for: patients by NHS number, date of birth, name, several of them, or id.
@@ -32,26 +34,32 @@ export function understood(typed: string, today: string, count: number): Underst
   const number = TEN_DIGITS.exec(text)?.[0];
   const others = text.replace(number ?? "", " ").replace(/^\s*Patient\//, "");
   const born = typedDate(others, today);
-  const words = wordsOf(born?.rest ?? others);
-  const strange = words.find((each) => /^\d/.test(each));
+  const rest = born?.rest ?? others;
+  const words = wordsOf(born || number !== undefined ? rest.replace(LABELS, " ") : rest);
+  const strange = words.find((each) => /^\d/.test(each)) ?? (words.length && !words.some((each) => /\p{L}/u.test(each)) ? text : undefined);
   // Of digits alone it is short, as an NHS number with a slip is not; a year may be an id as well.
   const isId = id !== null && number === undefined && (/^\d{1,8}$/.test(id) || (!born && /\d/.test(id) && /\D/.test(id)));
   const ids = isId ? [`Patient?_id=${id}`] : [];
   if (born?.fault) return { queries: ids, remark: born.fault, choices: [] };
   const name = words.join(" ");
-  if (strange !== undefined) return ids.length ? searches(ids) : { queries: [], remark: strangeText(text, strange), choices: [] };
+  if (strange !== undefined) return ids.length ? asId(ids, text) : { queries: [], remark: strangeText(text, strange), choices: [] };
   const criteria = [
     ...(number === undefined ? [] : [`identifier=${encodeURIComponent(`${NHS_NUMBER}|${number.replaceAll(/\D/g, "")}`)}`]),
     ...(born ? [`birthdate=${born.dates.join(",")}`] : []),
     ...(name ? [`name=${encodeURIComponent(name)}`] : []),
   ];
-  if (!criteria.length) return searches(ids);
+  if (!criteria.length) return ids.length ? asId(ids, text) : { queries: [], remark: strangeText(text, text), choices: [] };
   const order = number === undefined ? "&_sort=family" : "";
   return {
     queries: [`Patient?${criteria.join("&")}${order}&_count=${count}`, ...ids],
     remark: [number === undefined ? "" : numberText(number), born ? bornText(born.dates, name) : ""].filter((each) => each !== "").join(" "),
     choices: born && born.dates.length > 1 ? born.dates.map((each) => [number, name, dateText(each)].filter((one) => one).join(" ")) : [],
   };
+}
+
+/** Of a number alone it is said how it was read: it may have been meant for something else. */
+function asId(queries: readonly string[], text: string): Understood {
+  return { queries, remark: `Read as the id Patient/${text}.`, choices: [] };
 }
 
 function searches(queries: readonly string[]): Understood {
