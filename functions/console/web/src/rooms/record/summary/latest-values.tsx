@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 
 import type { Observation } from "../../../fhir/clinical.ts";
+import { ageText, today } from "../../../fhir/dates.ts";
 import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import { OpenedEntry } from "../correction/opened-entry.tsx";
 import { DoubtLines } from "../doubt-lines.tsx";
@@ -26,9 +27,11 @@ export function LatestValues({ groups, observations, inSummary }: {
   const toggle = (one: Opened) => setOpened(opened?.id === one.id ? null : one);
   const isLeft = opened !== null && !groups.some((each) => each.key === opened.group);
   const left = isLeft && resources.get(`Observation/${opened.id}`);
+  const age = ageOfLatest(groups);
   const inError = observations.filter((each) => each.status === "entered-in-error").length;
   return (
     <>
+      {age && <p class="quiet">The last value is {age} old.</p>}
       <BoundedList items={groups} limit={isPhone() ? AT_ONCE_ON_A_PHONE : AT_ONCE} inSummary={inSummary} what="values">
         {(shown) => (
           <ul class="values-latest">
@@ -46,6 +49,13 @@ export function LatestValues({ groups, observations, inSummary }: {
       )}
     </>
   );
+}
+
+/** Returns how old the last value of all is, from a year on; else it is empty. */
+function ageOfLatest(groups: readonly Group[]): string {
+  const latest = Math.max(...groups.flatMap(({ rows: [row] }) => (row && !Number.isNaN(row.at) ? [row.at] : [])));
+  const age = Number.isFinite(latest) ? ageText(new Date(latest).toISOString().slice(0, 10), today()) : "";
+  return /year|month/.test(age) ? age : "";
 }
 
 /** A value that was opened, and the measurement in which it was the latest then. */
