@@ -79,13 +79,13 @@ def test_a_search_is_filled_in_and_what_it_finds_is_looked_at_with_what_came_wit
     _search(page)
 
     matches = page.get_by_role("region", name="Matches")
-    row = matches.get_by_role("row", name=re.compile(r"Blood pressure panel")).first
+    row = matches.get_by_role("row", name=re.compile(r"Blood pressure")).first
     assert "128 mmHg / 76 mmHg" in row.inner_text()
     # An included resource is shown by its name.
     assert row.get_by_role("link", name="Ms Sofía Elena Muñoz").get_attribute("href") == "/#/explore/Patient/4"
     expect(page.get_by_role("heading", name="Found")).to_be_focused()
     row.get_by_role("rowheader").get_by_role("link").click()
-    page.get_by_role("heading", name="Blood pressure panel").wait_for()
+    page.get_by_role("heading", name="Blood pressure").wait_for()
     included = page.get_by_role("region", name="Included with it")
     included.get_by_text("Ms Sofía Elena Muñoz").click()
     expect(included.get_by_text("999 000 0042")).to_be_visible()
@@ -102,7 +102,7 @@ def test_a_search_is_filled_in_and_what_it_finds_is_looked_at_with_what_came_wit
     assert not tab.is_too_wide()
 
     page.go_back()
-    page.get_by_role("heading", name="Blood pressure panel").wait_for()
+    page.get_by_role("heading", name="Blood pressure").wait_for()
     assert _row(page, "patient").get_by_label("Id").input_value() == "4"
     assert (
         matches.get_by_role("link", name=page.url.rpartition("/")[2], exact=True).get_attribute("aria-current")

@@ -1,9 +1,10 @@
 /** What a table shows of each type: who, what, when and how much. */
 
 import { deedText, outcomeText } from "../../fhir/audit-event.ts";
-import type { HumanName, Identifier, Resource } from "../../fhir/datatypes.ts";
+import type { CodeableConcept, HumanName, Identifier, Resource } from "../../fhir/datatypes.ts";
 import { bannerName, chosenName, conceptText, nhsNumberOf, nhsNumberText, valueText } from "../../fhir/text.ts";
 import { titleOf } from "../../fhir/titles.ts";
+import { measurementName } from "../../fhir/uk-terms.ts";
 
 export interface Cell {
   readonly text: string;
@@ -26,7 +27,7 @@ const CHANGED = at("Last changed", "meta.lastUpdated");
 const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   Patient: [NAME, at("Born", "birthDate"), at("Sex", "gender"), column("NHS number", nhsNumber), at("Postcode", "address.postalCode")],
   Condition: [WHAT, at("Asserted", "assertedDate"), at("Onset", ...dated("onset")), STATUS, PATIENT],
-  Observation: [WHAT, column("Value", observed), at("Date", ...dated("effective")), STATUS, PATIENT],
+  Observation: [column("What", ({ code }) => measurementName(code as CodeableConcept | undefined)), column("Value", observed), at("Date", ...dated("effective")), STATUS, PATIENT],
   Encounter: [at("What", "type", "class"), at("When", "period"), at("Reason", "reason"), STATUS, PATIENT],
   Procedure: [WHAT, at("Performed", ...dated("performed")), STATUS, PATIENT],
   AllergyIntolerance: [WHAT, at("Criticality", "criticality"), at("Asserted", "assertedDate"), STATUS, PATIENT],

@@ -10,7 +10,7 @@ import { type Field, type Values, withDecimals } from "../../write/forms/form.ts
 import { rangeOfReading } from "../../write/forms/readings.ts";
 import { dosages } from "../entries/entries.ts";
 import type { Named } from "../names.ts";
-import { measurementName } from "../observations/uk-terms.ts";
+import { measurementName } from "../../../fhir/uk-terms.ts";
 import type { RecordType } from "../record-plan.ts";
 import { choiceAt, type Correctable, conceptAt, dateAt, numberAt, textAt } from "./elements.ts";
 import { withoutNarrative } from "./narrative.ts";

@@ -19,7 +19,7 @@ import { type Doubt, doubtsAboutStored, type Known } from "../../../plausibility
 import { IN_ERROR, isInError } from "../correction/in-error.ts";
 import { flagsOf, flagText } from "../observations/flags.ts";
 import { measuredText } from "../observations/measured-text.ts";
-import { measurementName } from "../observations/uk-terms.ts";
+import { measurementName } from "../../../fhir/uk-terms.ts";
 import type { Named } from "../names.ts";
 import type { RecordType } from "../record-plan.ts";
 

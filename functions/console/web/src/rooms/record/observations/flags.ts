@@ -2,7 +2,7 @@
 
 import type { Measured, Observation, ReferenceRange } from "../../../fhir/clinical.ts";
 import type { Quantity } from "../../../fhir/datatypes.ts";
-import { measurementName } from "./uk-terms.ts";
+import { measurementName } from "../../../fhir/uk-terms.ts";
 
 export type Flag = "high" | "low" | "abnormal";
 

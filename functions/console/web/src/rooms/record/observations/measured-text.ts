@@ -4,7 +4,7 @@ import type { Measured, Observation, ReferenceRange } from "../../../fhir/clinic
 import type { CodeableConcept } from "../../../fhir/datatypes.ts";
 import { conceptText, rangeText, unitText, valueText } from "../../../fhir/text.ts";
 import { DIASTOLIC, SYSTOLIC } from "../../../plausibility/vital-signs.ts";
-import { measurementName, ukQuantityText, ukRangeText } from "./uk-terms.ts";
+import { measurementName, ukQuantityText, ukRangeText } from "../../../fhir/uk-terms.ts";
 
 /** Returns an observation's value: `82.25 kg`, `134/82 mmHg`, `Ex-smoker`, or why there is none. */
 export function measuredText(one: Observation): string {

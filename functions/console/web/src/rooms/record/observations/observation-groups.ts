@@ -7,7 +7,7 @@ import { conceptText, unitText } from "../../../fhir/text.ts";
 import type { Doubt } from "../../../plausibility/doubts.ts";
 import { type Flagged, flagsOf, isInterpreted, limitedRange, unitKey } from "./flags.ts";
 import { measuredText, referenceRangeText } from "./measured-text.ts";
-import { HBA1C, ukName, ukQuantity } from "./uk-terms.ts";
+import { HBA1C, ukName, ukQuantity } from "../../../fhir/uk-terms.ts";
 
 /** One observation in a group. */
 export interface Row {

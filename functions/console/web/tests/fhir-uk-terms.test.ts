@@ -6,7 +6,7 @@ import type { Quantity } from "../src/fhir/datatypes.ts";
 import { flagsOf, flagText } from "../src/rooms/record/observations/flags.ts";
 import { measuredText } from "../src/rooms/record/observations/measured-text.ts";
 import { type Group, groupsOf } from "../src/rooms/record/observations/observation-groups.ts";
-import { measurementName, ukQuantityText, ukRangeText } from "../src/rooms/record/observations/uk-terms.ts";
+import { measurementName, ukQuantityText, ukRangeText } from "../src/fhir/uk-terms.ts";
 
 const LONG = { coding: [{ system: "http://loinc.org", code: "4548-4", display: "Hemoglobin A1c/Hemoglobin.total in Blood" }] };
 const percent = (value: number): Quantity => ({ value, unit: "%", code: "%" });

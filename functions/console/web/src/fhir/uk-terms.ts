@@ -1,7 +1,7 @@
 /** The names and units that the UK uses for what is measured, by codes of LOINC and SNOMED CT. */
 
-import type { CodeableConcept, Quantity, Range } from "../../../fhir/datatypes.ts";
-import { conceptText, quantityText, rangeText } from "../../../fhir/text.ts";
+import type { CodeableConcept, Quantity, Range } from "./datatypes.ts";
+import { conceptText, quantityText, rangeText } from "./text.ts";
 
 export const HBA1C = "HbA1c";
 
