@@ -21,6 +21,9 @@ class TokenRevocations(Protocol):
     def end_client(self, client_id: str) -> None:
         """Revoke all tokens of a client; raises `TokensLiveOnError`."""
 
+    def end_patient(self, patient: str) -> None:
+        """Revoke all tokens that are bound to a patient; raises `TokensLiveOnError`."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientUpdate:
@@ -42,6 +45,18 @@ def disable_client(registry: ClientRegistry, revocations: TokenRevocations, clie
     if not registry.enable(client_id, enabled=False):
         raise unknown_client(client_id)
     _end_tokens(revocations, client_id, "is disabled")
+
+
+def cut_off_patient(registry: ClientRegistry, revocations: TokenRevocations, patient: str) -> None:
+    """Disable the clients that are bound to a patient, and revoke the patient's tokens.
+
+    Raises `RegistrationError`, and `TokensLiveOnError`.
+    """
+    for client in registry.every():
+        if client.patient == patient:
+            disable_client(registry, revocations, client.client_id)
+    # Tokens of clients that were bound to another patient since.
+    revocations.end_patient(patient)
 
 
 def remove_client(registry: ClientRegistry, revocations: TokenRevocations, client_id: str) -> None:

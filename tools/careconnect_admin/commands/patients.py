@@ -46,6 +46,7 @@ def erase(
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.audited_erasure import ERASE, recorded_erasure
     from careconnect_admin.auditing.open_trail import operator_record
+    from careconnect_admin.clients.cut_off import cut_off_patient
     from careconnect_admin.erasing.erase_patient import Erasure, LinkedError
     from careconnect_admin.loading.writer import Announce, nothing
 
@@ -62,7 +63,7 @@ def erase(
         return
     if found.references and not unlink:
         raise LinkedError(found)
-    _cut_off(target, patient, clients)
+    cut_off_patient(client_registry(target), token_revocations(target), patient)
 
     def run(announce: Announce) -> None:
         with working("Erasing") as show:
@@ -191,16 +192,6 @@ def _require_no_switch(target: "StackTarget") -> None:
 
     if not target.is_local and PARAMETER in target.parameters and unfinished_switches(target):
         raise OperatorError("a switch to restored tables has not ended: let it end first")
-
-
-def _cut_off(target: "StackTarget", patient: str, clients: list[str]) -> None:
-    from careconnect_admin.clients.cut_off import disable_client
-
-    revocations = token_revocations(target)
-    for client_id in clients:
-        disable_client(client_registry(target), revocations, client_id)
-    # Tokens of clients that were bound to another patient since.
-    revocations.end_patient(patient)
 
 
 def _show(patient: str, found: "Survey", clients: list[str], *, unlink: bool, as_json: bool) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_admin.errors import OperatorError
-from careconnect_admin.restoring.carry_versions import Announce, carry_versions
+from careconnect_admin.restoring.carry_versions import Announce
 from careconnect_admin.restoring.own_item import begin_switch, end_switch, switch_of
+from careconnect_admin.restoring.prepare_restored import prepare_restored
 from careconnect_admin.stack.resources import stack_resources
 from careconnect_admin.stack.restored_tables import (
     PARAMETER,
@@ -21,7 +21,6 @@ from careconnect_admin.stack.restored_tables import (
 from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.plan import WritePlan
 
 WRITERS: Final = ("RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction", "RecoveryFunction")
 """The functions that may write resources."""
@@ -75,14 +74,13 @@ class Switch:
         carried = 0
         if self._in_service() != self.restored.suffix:
             self.sleep(WAIT_SECONDS)
-            restored = RecordTables(dynamodb, *self.restored.names)
-            self._erase(restored)
-            self.tell("Carrying versions over")
-            carried = carry_versions(
+            carried = prepare_restored(
                 RecordTables(dynamodb, *replaced.names),
-                restored,
+                RecordTables(dynamodb, *self.restored.names),
+                self.erased,
                 base_url=self.target.output("BaseUrl"),
                 announce=self.announce,
+                tell=self.tell,
                 progress=self.progress,
                 sleep=self.sleep,
             )
@@ -90,18 +88,6 @@ class Switch:
         for table in (replaced.record, replaced.directory):
             close_table(dynamodb, table, _CLOSED_BY)
         return carried
-
-    def _erase(self, restored: RecordTables) -> None:
-        """Do the erasures since the restored time again."""
-
-        def announce(plans: Sequence[WritePlan]) -> None:
-            self.announce(sorted({patient for plan in plans for patient in plan.patients}))
-
-        for patient in self.erased:
-            self.tell(f"Erasing Patient/{patient} again")
-            # Nobody reads or writes these tables, so there is nothing to wait for.
-            erasure = Erasure(restored, base_url=self.target.output("BaseUrl"), announce=announce, sleep=lambda _: None)
-            erasure.erase(patient, unlink=True)
 
     def abandon(self) -> None:
         """Start the writers as they were before a switch, if one is unfinished."""

@@ -54,6 +54,34 @@ def test_nothing_of_the_erased_is_served_and_others_are_as_restored(stack: Resto
     assert (erased.current, erased.versions, erased.naming) == (frozenset(), {}, frozenset())
 
 
+def test_versions_of_others_since_stay_as_they_were_served(stack: Restorable) -> None:
+    write = stack.writer
+    assert write.update({**observation("Patient/5"), "id": "moved"}).status == 201
+    father = [{"reference": "Patient/5", "display": "his father"}]
+    assert write.update({**observation("Patient/6"), "id": "linked", "performer": father}).status == 201
+    restored = stack.restore()
+    write.now.now += 60
+    assert write.update({**observation("Patient/6"), "id": "moved"}).status == 200
+    erase(stack, "5")
+    write.now.now += 60
+    assert write.update({**observation("Patient/6", comment="since"), "id": "linked"}).status == 200
+    served = ["Observation/moved/_history/2", "Observation/linked/_history/2", "Observation/linked/_history/3"]
+    before = {path: write.reader.get(path).json for path in served}
+
+    stack.switch(restored, ["5"])
+
+    reader = stack.serving(restored)
+    assert {path: reader.get(path).json for path in served} == before
+    assert reader.get("Observation/moved").status == 410
+    assert reader.get("Observation/linked").json["performer"] == [{"display": "his father"}]
+    for path in ("Observation/moved", "Observation/linked"):
+        versions(reader, path)
+        bodies = [item for (_, key, sk), item in stored(stack.tables(restored)).items() if key == path and "#json" in sk]
+        numbered = sorted((int(each["version"]["N"]), int(each["updated"]["N"])) for each in bodies)
+        assert len({number for number, _ in numbered}) == len(numbered)
+        assert [time for _, time in numbered] == sorted(time for _, time in numbered)
+
+
 @pytest.mark.parametrize("left", [5, 25, 60])
 def test_a_killed_switch_erases_again(stack: Restorable, left: int) -> None:
     restored = before_and_since(stack)
