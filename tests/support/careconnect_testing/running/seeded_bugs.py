@@ -1,6 +1,6 @@
 """Run a command against each bug of `tests/simulation/bugs`: `python -m careconnect_testing.running.seeded_bugs`.
 
-A bug is a patch of functions or layers, seeded by hand, and a row of `bugs.toml`. It is applied to a copy of the
+A bug is a patch of functions, layers or tools, seeded by hand, and a row of `bugs.toml`. It is applied to a copy of the
 project, from which the command imports everything; the project itself is not changed. Exit codes: 0 all bugs were
 caught; 1 one was not; 2 one could not be judged.
 """
@@ -32,7 +32,7 @@ SCHEDULES: Final = "SCHEDULES"
 """The environment variable with the number of schedules that the simulation runs."""
 
 COMMANDS: Final = {
-    "simulation": "python -m careconnect_testing.simulation --stop",
+    "simulation": "python -m careconnect_testing.simulation --stop --plans {plans}",
     "tests": 'python -m pytest -q -x -p no:cacheprovider -m "not long" {tests}',
 }
 
@@ -60,6 +60,11 @@ class Bug:
     patch: Path
     mechanism: str
     tests: tuple[str, ...]
+
+    @property
+    def plans(self) -> str:
+        """The plans by which the simulation judges it."""
+        return "erasing" if self.mechanism == "erasing" else "mixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,8 @@ def run(bugs: Sequence[Bug], template: str, *, schedules: int, jobs: int, second
         def one(bug: Bug) -> Judgement:
             folder = copies.get()
             try:
-                command = shlex.split(template.replace("{tests}", shlex.join(bug.tests)))
+                named = template.replace("{tests}", shlex.join(bug.tests)).replace("{plans}", bug.plans)
+                command = shlex.split(named)
                 judgement = judge(bug, command, folder, environment_of(folder, schedules), seconds)
             finally:
                 copies.put(folder)
@@ -177,7 +183,7 @@ def run(bugs: Sequence[Bug], template: str, *, schedules: int, jobs: int, second
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--with", dest="with_", choices=tuple(COMMANDS), default="simulation", help="%(default)s")
-    parser.add_argument("--command", help="another command; {tests} stands for the tests of the bug's mechanism")
+    parser.add_argument("--command", help="another command, in which {tests} and {plans} stand for the bug's")
     parser.add_argument("--only", default="", metavar="TEXT", help="bugs with this in their name or mechanism")
     parser.add_argument("--schedules", type=int, default=2_000, help=f"the number in {SCHEDULES} (%(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (%(default)s)")

@@ -8,16 +8,21 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import Final
 
+from careconnect_testing.simulation.actors.erasing_plan import erasing_plan_of
+from careconnect_testing.simulation.actors.plan import Plan, plan_of
 from careconnect_testing.simulation.run import run_schedule
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
 
 _BATCH = 50
+PLANS: Final[Mapping[str, Callable[[int], Plan]]] = {"mixed": plan_of, "erasing": erasing_plan_of}
 
 
 @dataclass
@@ -31,13 +36,14 @@ class _Tally:
         return time.monotonic() - self.begun
 
 
-def failing(first: int, end: int, *, stops: bool = False) -> list[int]:
+def failing(plans: str, first: int, end: int, *, stops: bool = False) -> list[int]:
     """Return the failing seeds of a range; with `stops` no more than the first."""
+    plan_of = PLANS[plans]
     # A run makes little garbage: what it takes goes by itself at its end.
     gc.set_threshold(100_000, 20, 100)
     failed = []
     for seed in range(first, end):
-        if run_schedule(seed).broken:
+        if run_schedule(seed, plan=plan_of(seed)).broken:
             failed.append(seed)
             if stops:
                 break
@@ -47,6 +53,7 @@ def failing(first: int, end: int, *, stops: bool = False) -> list[int]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--schedules", type=int, default=int(os.environ.get("SCHEDULES", "1000")))
+    parser.add_argument("--plans", choices=PLANS, default="mixed", help="%(default)s")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much time")
@@ -55,28 +62,28 @@ def main() -> int:
     end = options.first + options.schedules
     tally = _Tally()
     if options.stop:
-        tally.failed = failing(options.first, end, stops=True)
+        tally.failed = failing(options.plans, options.first, end, stops=True)
         tally.done = (tally.failed or [end - 1])[0] - options.first + 1
     else:
-        _run(tally, options.first, end, options.jobs, options.seconds)
+        _run(tally, options.plans, options.first, end, options.jobs, options.seconds)
     rate = tally.done / tally.seconds
     print(f"{tally.done:,} schedules in {tally.seconds:,.0f} s ({rate:.1f} a second), failing: {tally.failed[:20]}")
     if not tally.failed:
         return 0
-    outcome = run_schedule(tally.failed[0])
+    outcome = run_schedule(tally.failed[0], plan=PLANS[options.plans](tally.failed[0]))
     print(f"FAILED seed {outcome.seed}, schedule {outcome.seed - options.first + 1}: {outcome.broken.splitlines()[0]}")
     if not options.stop:
         print(story_of(shrunk(outcome)))
     return 1
 
 
-def _run(tally: _Tally, first: int, end: int, jobs: int, seconds: float) -> None:
+def _run(tally: _Tally, plans: str, first: int, end: int, jobs: int, seconds: float) -> None:
     """Run the seeds of a range in several processes, until the time is over."""
     starts = iter(range(first, end, _BATCH))
     with ProcessPoolExecutor(jobs) as pool:
         for batch in _parts(starts, jobs * 4):
             ends = [min(start + _BATCH, end) for start in batch]
-            for seeds in pool.map(failing, batch, ends):
+            for seeds in pool.map(partial(failing, plans), batch, ends):
                 tally.failed += seeds
             tally.done += sum(ends) - sum(batch)
             if tally.seconds > seconds:

@@ -83,6 +83,17 @@ class Moved:
     is_done: bool
 
 
+@dataclass(slots=True)
+class Erasing:
+    """A run of an erasure: its patient, when it began and when it ended or was killed, and whether it is done."""
+
+    patient: str
+    began: int
+    began_at: float
+    ended_at: float = float("inf")
+    is_done: bool = False
+
+
 @dataclass
 class Ledger:
     """Everything that happened in a run."""
@@ -98,10 +109,20 @@ class Ledger:
     """Clients that were disabled, by the place of it."""
     was_closed: bool = False
     """Whether tables were out of service, as in a restore and a reindex."""
-    erased: dict[str, int] = field(default_factory=dict)
-    """Patients whose erasure has begun, by the place of it."""
+    erasures: list["Erasing"] = field(default_factory=list)
+    """Runs of erasures, in the order in which they began."""
     moves: list[Moved] = field(default_factory=list)
     place: int = 0
+
+    @property
+    def erased(self) -> dict[str, int]:
+        """Patients of whom an erasure has begun, by the place of the first."""
+        return {each.patient: each.began for each in reversed(self.erasures)}
+
+    @property
+    def erased_last(self) -> dict[str, int]:
+        """Patients of whom an erasure has begun, by the place of the last."""
+        return {each.patient: each.began for each in self.erasures}
 
     def next_place(self) -> int:
         """Return the next place in the order of things."""

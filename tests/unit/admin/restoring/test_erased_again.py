@@ -76,7 +76,9 @@ def test_versions_of_others_since_stay_as_they_were_served(stack: Restorable) ->
     assert reader.get("Observation/linked").json["performer"] == [{"display": "his father"}]
     for path in ("Observation/moved", "Observation/linked"):
         versions(reader, path)
-        bodies = [item for (_, key, sk), item in stored(stack.tables(restored)).items() if key == path and "#json" in sk]
+        bodies = [
+            item for (_, key, sk), item in stored(stack.tables(restored)).items() if key == path and "#json" in sk
+        ]
         numbered = sorted((int(each["version"]["N"]), int(each["updated"]["N"])) for each in bodies)
         assert len({number for number, _ in numbered}) == len(numbered)
         assert [time for _, time in numbered] == sorted(time for _, time in numbered)

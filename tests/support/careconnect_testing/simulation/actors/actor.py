@@ -251,8 +251,8 @@ class Actor:
     def _back_up(self, _step: Step, _word: str) -> None:
         self.operator.back_up()
 
-    def _restore(self, _step: Step, _word: str) -> None:
-        self.operator.restore()
+    def _restore(self, _step: Step, _word: str, calls: str = "0") -> None:
+        self.operator.restore(int(calls))
 
     def _expire(self, _step: Step, _word: str) -> None:
         self.operator.expire()

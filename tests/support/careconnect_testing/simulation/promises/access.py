@@ -81,6 +81,8 @@ class Access:
         """Return True if a token may have ended: it was revoked, or asked to be, or its client was cut off."""
         return (
             done.client in self.ledger.cut_off
+            # Its tokens end before the command has said so.
+            or self.own.get(done.client) in self.ledger.erased
             or any(each.step.kind == "revoke" and each.client == done.client for each in self.ledger.exchanges)
             or done.began_at - self.ledger.exchanges[0].began_at > 3000
         )

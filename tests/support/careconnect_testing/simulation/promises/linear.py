@@ -179,8 +179,9 @@ def _has_word(commit: Commit, word: str) -> bool:
 
 def _operated(commit: Commit) -> Operation:
     """Return the operation of a version that a restore, an erasure or a move has written."""
-    name = Interaction.DELETE if commit.content is None else Interaction.UPDATE
-    if commit.content is None and commit.task == ERASER_TASK:
+    name = Interaction.UPDATE
+    if commit.content is None:
+        # A restore's, too: it may have erased what was deleted.
         name = Interaction.ERASE
     request = ResourceRequest(content=_content(commit.content))
     return Operation(f"{commit.task} {commit.place}", commit.place, None, name, request, None)

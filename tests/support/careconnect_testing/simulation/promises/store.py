@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from careconnect.storage.intents import DONE, DROP, TXN, StateTables, is_former_body, previous, state_key
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, version_item
+from careconnect_records.items.resource_items import patients_of
 from careconnect_records.multi_step.write_set import listed_in, write_set_key
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import Commit, Ledger
@@ -52,6 +53,7 @@ class StoredVersions:
             table = self.names[name]
             for item in self.database.items(table):
                 if item["sk"]["S"] == INDEX_ITEM:
+                    self._note_between(table, item["pk"]["S"], int(item["version"]["N"]))
                     self._note(table, item["pk"]["S"])
                     found.add(item["pk"]["S"])
         if lost := self.known.keys() - found:
@@ -93,6 +95,14 @@ class StoredVersions:
             return self._item(table, pk, version_item(JSON_ITEM, int(before["version"]["N"])))
         return before
 
+    def _note_between(self, table: str, key: str, last: int) -> None:
+        """Note the versions of a resource that were current in tables that were not in service yet."""
+        for version in range(self.known.get(key, (last, ""))[0] + 1, last):
+            body = self._item(table, key, version_item(JSON_ITEM, version))
+            if body is None:
+                raise BrokenPromiseError(f"{key} has no version {version}, though it has {last}")
+            self._add(key, version, body.get("body", {}).get("S", ""), patients_of(dict(body)))
+
     def _note(self, table: str, key: str) -> None:
         index = self._visible(table, key, INDEX_ITEM)
         if index is None:
@@ -114,14 +124,20 @@ class StoredVersions:
             raise BrokenPromiseError(f"the body of {key} is not that of version {version}")
         if former:
             kept = self._item(table, key, version_item(JSON_ITEM, former))
-            if kept is None or kept.get("body", {}).get("S", "") != text:
+            if kept is None or (kept.get("body", {}).get("S", "") != text and not self._is_erased(key, former)):
                 raise BrokenPromiseError(f"version {former} of {key} is not in the history as it was")
         patients = tuple(index.get("patient", {}).get("S", "").split())
         # Who has read the resource before may still name one who is erased, and the erasure sees to it.
         former_patients = set(index.get("former_patients", {}).get("S", "").split()) - self.ledger.erased.keys()
         if former_patients != self.ledger.patients_before(key, version).difference(patients):
             raise BrokenPromiseError(f"version {version} of {key} names {sorted(former_patients)} as former patients")
-        stored = body.get("body", {}).get("S", "")
+        self._add(key, version, body.get("body", {}).get("S", ""), patients)
+
+    def _is_erased(self, key: str, version: int) -> bool:
+        """Return True if a version may have been erased by now."""
+        return self.ledger.is_erased(key, version, self.ledger.place + 1)
+
+    def _add(self, key: str, version: int, stored: str, patients: tuple[str, ...]) -> None:
         self.known[key] = (version, stored)
         self.ledger.commits.setdefault(key, []).append(
             Commit(

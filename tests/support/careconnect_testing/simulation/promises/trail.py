@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent, Outcome, event_of
+from careconnect_admin.auditing.operator_events import SERVICE
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import (
     BUNDLES,
@@ -55,6 +56,8 @@ class Trail:
     database: Database
     ledger: Ledger
     gateway: Gateway
+    operators: list[AuditEvent] = field(default_factory=list)
+    """The events of operators' commands."""
     _seen: int = 0
     _events: dict[str, list[AuditEvent]] = field(default_factory=lambda: defaultdict(list))
     _events_in_order: list[AuditEvent] = field(default_factory=list)
@@ -205,6 +208,9 @@ class Trail:
                 event = event_of(image)
                 if event.request_id in self._answered:
                     raise BrokenPromiseError(f"an event was stored after its answer: {event}")
-                self._events[event.request_id].append(event)
+                if event.service == SERVICE:
+                    self.operators.append(event)
+                else:
+                    self._events[event.request_id].append(event)
                 self._events_in_order.append(event)
         self._seen += len(records)

@@ -7,23 +7,34 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import repeat
 from typing import Any, Final
 
 from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import JobError
 from audit_archiver.s3_archive import S3Archive
 from audit_archiver.verify_day import verify_day
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import day_of
 from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, client_cutoff_key
 from careconnect.oauth.signing_keys import CURRENT, NEXT, PREVIOUS
+from careconnect_admin.audit_trail.read_events import AccessRecordReader
+from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
+from careconnect_admin.auditing.audited_erasure import erased_since, recorded_erasure
+from careconnect_admin.auditing.audited_revocations import RecordedRevocations
+from careconnect_admin.auditing.operator_events import LOCAL_OPERATOR, OperatorEvents
+from careconnect_admin.auditing.operator_events import Operator as OperatorPrincipal
+from careconnect_admin.clients.cut_off import cut_off_patient
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_admin.errors import OperatorError, OtherFormatError
 from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.reindex import reindex
-from careconnect_admin.loading.writer import RecordWriter
+from careconnect_admin.loading.writer import Announce, RecordWriter
 from careconnect_admin.moving.move_resources import Move
-from careconnect_admin.restoring.carry_versions import carry_versions
+from careconnect_admin.restoring.prepare_restored import prepare_restored
 from careconnect_admin.restoring.switch_tables import WAIT_SECONDS
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
@@ -31,7 +42,8 @@ from careconnect_records.multi_step.release import Release
 from careconnect_records.writes.target import Target
 from careconnect_testing.dynamodb.client import InMemoryClient
 from careconnect_testing.dynamodb.database import Database
-from careconnect_testing.simulation.ledger import ERASER_TASK, MOVER_TASK, OPERATOR_TASK, Ledger, Moved
+from careconnect_testing.simulation.ledger import ERASER_TASK, MOVER_TASK, OPERATOR_TASK, Erasing, Ledger, Moved
+from careconnect_testing.simulation.promises.restored import check_restored, restored_contents
 from careconnect_testing.simulation.world.aws import LATENCY, Aws
 from careconnect_testing.simulation.world.bucket import Bucket
 from careconnect_testing.simulation.world.names import (
@@ -57,13 +69,14 @@ class _KilledError(Exception):
     """A command was killed."""
 
 
-class _CommandClient:
+class _CommandClient(InMemoryClient):
     """boto3's client of DynamoDB for an operator's command: others go on at each call, and none fails.
 
     The command is killed after `calls`; 0 for never.
     """
 
     def __init__(self, aws: Aws, calls: int = 0) -> None:
+        super().__init__(aws.database)
         self._aws = aws
         self._left = calls or -1
 
@@ -78,6 +91,17 @@ class _CommandClient:
             return self._aws.done(operation, request, partial(self._aws.database.execute, operation))
 
         return call
+
+
+def _killed_after(database: Database, calls: int) -> InMemoryClient:
+    """Return a client for a command beside which nobody is at work; it is killed after `calls`, 0 for never."""
+    left = iter(range(calls)) if calls else repeat(0)
+
+    def before(_operation: str, _request: Mapping[str, Any]) -> None:
+        if next(left, None) is None:
+            raise _KilledError
+
+    return InMemoryClient(database, before)
 
 
 @dataclass
@@ -95,9 +119,10 @@ class Operator:
     _rotation: int = 0
     _is_rotating: bool = False
     _restores: int = 0
-    _backup: Database | None = None
-    _unfinished: set[str] = field(default_factory=set)
-    """Patients who are not erased yet, though it has begun."""
+    _backup: tuple[Database, float] | None = None
+    """The tables as they were, and when."""
+    _erasing: int = 0
+    """Erasures in progress, beside which no restore may run."""
 
     def disable(self, client: str) -> None:
         """Disable a client and end its tokens, as `careconnect clients disable` does."""
@@ -179,14 +204,18 @@ class Operator:
     def back_up(self) -> None:
         """Note the tables as they are: the time that a restore will go back to."""
         if not self.system.is_stopped:
-            self._backup = self.system.aws.database.copy(list(self.system.names.values()))
+            copied = self.system.aws.database.copy(list(self.system.names.values()))
+            self._backup = copied, self.system.scheduler.now
 
-    def restore(self) -> None:
-        """Restore the record tables beside those in service, carry the versions over, and switch (ADR 40)."""
+    def restore(self, calls: int = 0) -> None:
+        """Restore the record tables beside those in service, make them ready, and switch (ADR 40).
+
+        What makes them ready is killed after some `calls`, and run again.
+        """
         system, database = self.system, self.system.aws.database
-        if self._backup is None or system.is_stopped:
+        if self._backup is None or system.is_stopped or self._erasing:
             return
-        backup, self._backup, replaced = self._backup, None, dict(system.names)
+        (backup, since), self._backup, replaced = self._backup, None, dict(system.names)
         system.is_stopped = self.ledger.was_closed = True
         system.scheduler.pause(WAIT_SECONDS)
         self._restores += 1
@@ -203,9 +232,11 @@ class Operator:
         with system.scheduler.alone():
             # Nothing else uses these tables.
             reindex(tables, lambda *_: None, base_url=BASE, sleep=lambda _: None, writers=1)
-            carry_versions(
-                current, tables, base_url=BASE, announce=lambda _: None, clock=self._utc, sleep=system.scheduler.pause
-            )
+            before = restored_contents(database, restored)
+            with suppress(_KilledError):
+                self._prepare(current, tables, since, calls)
+            self._prepare(current, tables, since)
+            check_restored(before, restored_contents(database, restored), self.ledger, since)
         system.scheduler.pause()
         system.names.update(restored)
         system.replace_functions()
@@ -214,6 +245,21 @@ class Operator:
         for table_name in (replaced[RECORDS], replaced[DIRECTORY]):
             close_table(client, table_name, "restore")
         system.is_stopped = False
+
+    def _prepare(self, current: RecordTables, restored: RecordTables, since: float, calls: int = 0) -> None:
+        """Make restored tables ready, as a switch of `careconnect restore` does."""
+        client: Any = _killed_after(self.system.aws.database, calls)
+        days = sorted({day_of(int(at * 1000)) for at in (START, self.system.scheduler.now)})
+        events = AccessRecordReader(client, AUDIT).of_days(days)
+        prepare_restored(
+            current.through(client),
+            restored.through(client),
+            erased_since(events, datetime.fromtimestamp(since, UTC)),
+            base_url=BASE,
+            announce=lambda _: None,
+            clock=self._utc,
+            sleep=self.system.scheduler.pause,
+        )
 
     def load(self, key: str, resource: dict[str, Any]) -> None:
         """Load a resource, as `careconnect load` does beside requests."""
@@ -233,20 +279,50 @@ class Operator:
         system = self.system
         if system.is_stopped:
             return
-        tables = RecordTables(self._client(calls), *(system.names[name] for name in OF_RESOURCES))
-        erasure = Erasure(
-            tables,
+        client = self._client(calls)
+        run = Erasing(patient, self.ledger.next_place(), system.scheduler.now)
+        self.ledger.erasures.append(run)
+        self._erasing += 1
+        with self._as_operator(ERASER_TASK), suppress(_KilledError, OperatorError):
+            self._cut_off(client, patient)
+            record = self._record(client)
+            recorded_erasure(
+                record, patient, lambda announce: self._erasure(client, announce).erase(patient, unlink=True)
+            )
+            run.is_done = True
+        run.ended_at = system.scheduler.now
+        self._erasing -= 1
+
+    def _erasure(self, client: Any, announce: Announce) -> Erasure:
+        scheduler = self.system.scheduler
+        return Erasure(
+            RecordTables(client, *(self.system.names[name] for name in OF_RESOURCES)),
             base_url=BASE,
-            announce=lambda _: None,
+            announce=announce,
             clock=self._utc,
-            sleep=system.scheduler.pause,
+            sleep=scheduler.pause,
             elapsed=self._elapsed,
         )
-        self.ledger.erased.setdefault(patient, self.ledger.next_place())
-        self._unfinished.add(patient)
-        with self._as_operator(ERASER_TASK), suppress(_KilledError, OperatorError):
-            erasure.erase(patient, unlink=True)
-            self._unfinished.discard(patient)
+
+    def _cut_off(self, client: Any, patient: str) -> None:
+        """Disable the clients of a patient, and end the patient's tokens."""
+        registry = AuditedClientRegistry(DynamoDbClientRegistry(client, CLIENTS), lambda: self._record(client))
+        revocations = RecordedRevocations(
+            DynamoDbTokenRevocations(
+                client, TOKENS, tell=lambda _: None, clock=self._elapsed, sleep=self.system.scheduler.pause
+            ),
+            lambda: self._record(client),
+            lambda _: True,
+        )
+        cut_off_patient(registry, revocations, patient)
+        for each in DynamoDbClientRegistry(client, CLIENTS).every():
+            if each.patient == patient:
+                self.ledger.disabled.setdefault(each.client_id, self.ledger.next_place())
+                self.ledger.cut_off[each.client_id] = self.system.scheduler.now
+
+    def _record(self, client: Any) -> OperatorEvents:
+        store = DynamoDbAuditStore(client, AUDIT, sleep=self.system.scheduler.pause)
+        return OperatorEvents(store, OperatorPrincipal(LOCAL_OPERATOR), clock=self._elapsed)
 
     def move(self, patient: str, keys: Sequence[str], calls: int = 0) -> None:
         """Move resources to a patient, as `careconnect patients move --with` does; killed after some `calls`.
@@ -274,10 +350,11 @@ class Operator:
 
     def finish_erasures(self) -> None:
         """Run the erasures again that were killed, or gave up."""
-        for patient in sorted(self._unfinished):
+        last = {each.patient: each.is_done for each in self.ledger.erasures}
+        for patient in sorted(patient for patient, is_done in last.items() if not is_done):
             self.erase(patient)
-        if self._unfinished:
-            raise BrokenPromiseError(f"{sorted(self._unfinished)} are not erased though nobody else is at work")
+            if not self.ledger.erasures[-1].is_done:
+                raise BrokenPromiseError(f"{patient} is not erased though nobody else is at work")
 
     def reindex(self) -> None:
         """Rebuild everything from the bodies, as `careconnect reindex` does beside requests."""
