@@ -3,13 +3,22 @@
 import random
 from typing import Final
 
-from careconnect_testing.simulation.actors.plan import BOUND, EDITOR, OPERATOR, READER, Line, Plan, Step
+from careconnect_testing.simulation.actors.bodies import CODES_OF
+from careconnect_testing.simulation.actors.plan import ACTORS, BOUND, EDITOR, OPERATOR, READER, Line, Plan, Step
 
 _OBSERVATIONS: Final = ("Observation/o1", "Observation/o2", "Observation/o3")
 _PATIENTS: Final = ("p1", "p2", "p3")
 _BOUND: Final = 0.3
 _RESTORED: Final = 0.4
 """The parts of the plans with a client that is bound to the patient, and with a restore."""
+_OF_OTHERS: Final = 0.25
+"""The part of the plans in which one resource of another is written again and again."""
+_SECONDS_BEFORE: Final = {"p1": 1.3 + ACTORS, "p2": 1.05}
+"""Seconds until an erasure reads the record: the patient's tokens end first, and those of each client."""
+_KINDS: Final = (
+    *("move", "move", "refer", "refer", "bundle", "bundle"),
+    *("create", "delete", "patient", "name", "wait", "wait"),
+)
 _OWN_SEARCHES: Final = ("Observation?patient=p1", "Observation?code=29463-7", "Patient/p1/$everything?")
 _SEARCHES: Final = (
     "Observation?patient=p1",
@@ -25,18 +34,42 @@ _SEARCHES: Final = (
 def erasing_plan_of(seed: int) -> Plan:
     """Return an operator who erases, or two; writers of the same record, and readers."""
     chance = random.Random(f"erasing {seed}")
+    if chance.random() < _OF_OTHERS:
+        return _beside_others(chance)
     patient = chance.choice(("p1", "p2"))
-    erasures = [Step("erase", (patient, str(chance.choice((0, chance.randint(1, 80)))))) for _ in range(2)]
-    first = Line(1, OPERATOR, (Step("wait", (chance.choice(("1", "1", "6")),)), *erasures))
-    editors = [Line(number, EDITOR, tuple(_write(chance, patient) for _ in range(4))) for number in (3, 4, 5)]
+    wait = chance.choice(("1", "1", "6"))
+    erasures = [Step("erase", (patient, str(chance.choice((0, chance.randint(1, 120)))))) for _ in range(2)]
+    first = Line(1, OPERATOR, (Step("wait", (wait,)), *erasures))
+    begins = float(wait) + _SECONDS_BEFORE[patient]
+    editors = [
+        Line(number, EDITOR, (_about(chance, begins), *(_write(chance, patient) for _ in range(4))))
+        for number in (3, 4, 5)
+    ]
     if chance.random() < _BOUND:
         editors[2] = Line(5, BOUND, tuple(_own(chance) for _ in range(4)))
-    return (
-        first,
-        Line(2, OPERATOR, _others(chance)),
-        *editors,
-        Line(6, READER, tuple(_read(chance) for _ in range(5))),
+    reads = (_about(chance, begins), *(_read(chance) for _ in range(5)))
+    return (first, Line(2, OPERATOR, _others(chance)), *editors, Line(6, READER, reads))
+
+
+def _beside_others(chance: random.Random) -> Plan:
+    """Return an erasure beside writers of one resource of another, which was in the record or refers to it."""
+    begins = _SECONDS_BEFORE["p2"]
+    write = chance.choice(
+        (Step("put", ("Observation/o2", "new", "", "p3")), Step("refer", ("Observation/o1", "p3", "p2")))
     )
+    # A single one that is slow ends long after it has read the resource; of several, the next one forestalls it.
+    numbers = chance.choice(((3,), (3,), (3, 4, 5)))
+    editors = [
+        Line(number, EDITOR, (write, _about(chance, begins), *[write] * chance.choice((6, 12)))) for number in numbers
+    ]
+    # Nobody erases again what this run leaves, unless it is killed.
+    erase = Step("erase", ("p2", str(chance.choice((0, 0, chance.randint(20, 120))))))
+    return (Line(1, OPERATOR, (erase,)), *editors)
+
+
+def _about(chance: random.Random, begins: float) -> Step:
+    """Return the wait until an erasure reads the record first, or none."""
+    return Step("wait", (f"{chance.choice((0.0, *[begins + chance.uniform(-0.2, 0.2)] * 3)):.2f}",))
 
 
 def _others(chance: random.Random) -> tuple[Step, ...]:
@@ -66,7 +99,7 @@ def _own(chance: random.Random) -> Step:
 
 def _write(chance: random.Random, patient: str) -> Step:
     key = chance.choice(_OBSERVATIONS)
-    match chance.choice(("move", "move", "refer", "refer", "bundle", "bundle", "create", "delete", "patient", "wait")):
+    match chance.choice(_KINDS):
         case "move":
             return Step("put", (key, "new", "", chance.choice((patient, *_PATIENTS))))
         case "refer":
@@ -83,6 +116,9 @@ def _write(chance: random.Random, patient: str) -> Step:
             return Step("create", ("Observation", patient))
         case "delete":
             return Step("delete", (chance.choice((key, f"Patient/{patient}")), ""))
+        case "name":
+            code = CODES_OF[patient][0]
+            return chance.choice((Step("name", ("Patient/p3", code)), Step("create-if-none", (code,))))
         case "patient":
             return Step(*chance.choice((("put", (f"Patient/{patient}", "new", "", "p1")), ("put-big", (patient, "")))))
         case _:

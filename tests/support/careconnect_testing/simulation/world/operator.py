@@ -235,7 +235,10 @@ class Operator:
             before = restored_contents(database, restored)
             with suppress(_KilledError):
                 self._prepare(current, tables, since, calls)
-            self._prepare(current, tables, since)
+            try:
+                self._prepare(current, tables, since)
+            except OperatorError as error:
+                raise BrokenPromiseError(f"a restore does not end: {error}") from error
             check_restored(before, restored_contents(database, restored), self.ledger, since)
         system.scheduler.pause()
         system.names.update(restored)
