@@ -86,6 +86,9 @@ def _check_versions(bodies: Sequence[Item], ledger: Ledger, gone: set[tuple[str,
         content = json.loads(item["body"]["S"]) if "body" in item else None
         if content != commit.content and not was_his:
             raise BrokenPromiseError(f"version {version} of {key} has changed, and is nobody's who is erased")
+    kept = {(item["pk"]["S"], int(item["version"]["N"])) for item in bodies}
+    if lost := gone - kept:
+        raise BrokenPromiseError(f"{min(lost)} has no tombstone")
 
 
 def _lives_again(ledger: Ledger, patient: str) -> bool:
