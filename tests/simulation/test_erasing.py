@@ -11,7 +11,7 @@ from careconnect_testing.records.generated import is_long_run
 from careconnect_testing.simulation.actors.erasing_plan import erasing_plan_of
 from careconnect_testing.simulation.story import first_broken
 
-SCHEDULES = int(os.environ.get("ERASING_SCHEDULES", "300" if is_long_run() else "40"))
+SCHEDULES = int(os.environ.get("ERASING_SCHEDULES", "120" if is_long_run() else "30"))
 FIRST = int(os.environ.get("FIRST_SEED", "1"))
 PARTS = 4
 
