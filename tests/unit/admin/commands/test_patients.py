@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, event_of
+from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key
 from careconnect_admin.cli import app
 from careconnect_admin.commands.shared import on_stack
 from careconnect_admin.stack.restored_tables import OUTPUTS
@@ -148,6 +149,8 @@ def test_it_erases_disables_the_clients_and_ends_their_tokens(issuer: Issuer, li
         for item in issuer.dynamodb.scan(TableName=CLIENT_TABLE)["Items"]
     }
     assert (enabled["app-5"], enabled["app-6"]) == (False, True)
+    ended = {item["pk"]["S"] for item in issuer.dynamodb.scan(TableName=TOKEN_TABLE)["Items"]}
+    assert ended == {patient_cutoff_key("5"), client_cutoff_key("app-5")}
     recorded = [(each.interaction, each.action.value, each.patient) for each in events(issuer)]
     assert recorded.count(("patients-erase", "D", "5")) == 2
     assert recorded.count(("patients-unlink", "U", "6")) == 1
