@@ -79,7 +79,7 @@ def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) ->
     paths = OPENAPI["paths"]
     root = f"{FHIR_PATH}/{served.name}"
     assert {f"{root}/{{id}}", f"{root}/{{id}}/_history/{{vid}}", f"{root}/_search"} <= set(paths)
-    given = {parameter["name"] for parameter in paths[root]["get"]["parameters"] if "name" in parameter}
+    given = {each["name"] for each in parameters_of(paths[root]["get"])}
     assert given >= {parameter.name for parameter in served.searchable} | {"_id", "_lastUpdated"}
     assert (f"{root}/{{id}}/$everything" in paths) is (served.name == "Patient")
     reference = served.patient_parameter
@@ -87,11 +87,16 @@ def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) ->
     assert (below in paths) is (f"{below}/_search" in paths) is (reference is not None)
     if reference is not None:
         said = {reference.name, *(each.name for each in served.searchable if each.parent == reference.name)}
-        asked = paths[below]["get"]["parameters"]
+        asked = parameters_of(paths[below]["get"])
         assert asked[0]["in"] == "path"
-        assert {each["name"].partition(".")[0] for each in asked[1:] if "name" in each} == {
+        assert {each["name"].partition(".")[0] for each in asked[1:]} == {
             name for each in given if (name := each.partition(".")[0]) not in said
         }
+
+
+def parameters_of(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    shared = OPENAPI["components"]["parameters"]
+    return [shared[each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in operation["parameters"]]
 
 
 def test_openapi_references_lead_somewhere_and_operations_have_ids_of_their_own() -> None:

@@ -23,6 +23,9 @@ ROWS: Final = re.findall(
     r"^\| (\w+) \| `(\w+/[^`]+)` \| `((?:POST \w+/_search` with `|\w+\?)[^`]+)` \|$", API, re.MULTILINE
 )
 
+STAMPS: Final = re.compile(r"<(?:versionId|lastUpdated) value=[^>]*>")
+"""The version and the time of a resource in XML."""
+
 Bearer = Callable[[DemoClient], dict[str, str]]
 
 
@@ -172,6 +175,56 @@ def test_the_openapi_documents_answers_are_those_of_the_sample(
 
     for asked, answer in answers.items():
         assert unstamped(fhir(asked).json()) == unstamped(answer), asked
+    in_xml = fhir(f"{name}/{wanted['id']}?_format=xml").text
+    assert STAMPS.sub("", in_xml) == STAMPS.sub("", example(openapi, f"#/components/examples/{name}Xml"))
+
+
+def test_the_openapi_document_names_where_the_service_answers_everybody(
+    openapi: dict[str, Any], http: httpx.Client
+) -> None:
+    published = [
+        (operations["get"]["externalDocs"]["url"], operations["get"]["responses"]["200"]["content"])
+        for operations in openapi["paths"].values()
+        if operations.get("get", {}).get("tags") == ["Discovery"]
+    ]
+
+    assert len(published) == 6
+    for url, content in published:
+        answer = http.get(url)
+        assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0] in content) == (200, True)
+
+
+def test_the_openapi_documents_oauth_answers_are_those_of_the_service(
+    openapi: dict[str, Any], http: httpx.Client, clients: tuple[DemoClient, ...]
+) -> None:
+    """But for the token, its id and its times."""
+    (client,) = (each for each in clients if each.name == "Patient access")
+    who = (client.client_id, client.secret)
+    granted = http.post("/token", data={"grant_type": "client_credentials"}, auth=who).json()
+    token = granted["access_token"]
+    told = http.post("/introspect", data={"token": token}, auth=who).json()
+    refusals = {
+        "400": http.post("/token", data={"grant_type": "password"}, auth=who),
+        "401": http.post("/token", data={"grant_type": "client_credentials"}, auth=(client.client_id, "other")),
+        "405": http.get("/token"),
+    }
+    revoked = http.post("/revoke", data={"token": token}, auth=who).json()
+
+    assert granted == plain_example(openapi, "/token", "post", "200") | {"access_token": token}
+    changing = {name: told[name] for name in ("iat", "exp", "jti")}
+    assert told == plain_example(openapi, "/introspect", "post", "200") | changing
+    assert revoked == plain_example(openapi, "/revoke", "post", "200")
+    for status, answer in refusals.items():
+        assert answer.status_code == int(status)
+        assert answer.json() == plain_example(openapi, "/token", "post", status)
+
+
+def plain_example(document: dict[str, Any], path: str, method: str, status: str) -> dict[str, Any]:
+    """Return the example of an answer in plain JSON."""
+    answer = document["paths"][path][method]["responses"][status]
+    if "$ref" in answer:
+        answer = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    return dict(answer["content"]["application/json"]["example"])
 
 
 def example(document: dict[str, Any], reference: str) -> Any:

@@ -28,9 +28,7 @@ Parameters = Mapping[str, str]
 
 
 def _rendered(error: ApiError, _request: Request) -> Response:
-    """Render an error in the form of RFC 6749 §5.2."""
-    body = json.dumps({"error": error.code, "error_description": error.text})
-    return Response(error.status, body, {**_HEADERS, **error.headers})
+    return Response(error.status, json.dumps(errors.answer(error)), {**_HEADERS, **error.headers})
 
 
 _ERRORS: Final = Errors(_rendered, errors.internal, errors.bypassed_edge, errors.unavailable, errors.unavailable)
@@ -98,14 +96,7 @@ def _token(
     context.recorder.while_reading().disclose([NOBODY])
     access_token = deployed.signer.sign(claims)
     context.metrics.append("TokenIssued")
-    return {
-        "access_token": access_token,
-        "token_type": "Bearer",
-        "expires_in": granted.expires_in,
-        "scope": claims["scope"],
-        # The launch context of a client that has no launch (SMART App Launch 2.x).
-        **({"patient": claims["patient"]} if "patient" in claims else {}),
-    }
+    return granted.answer(access_token)
 
 
 def _introspect(

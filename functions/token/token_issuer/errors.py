@@ -3,6 +3,7 @@
 The client reads fixed text. `reason` goes only to the log; it is fixed text or a service's error code.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from careconnect.http.base_url import REALM
@@ -13,6 +14,11 @@ BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
 class OAuthError(ApiError):
     """An error response: `code` is the body's `error`, `text` its `error_description`."""
+
+
+def answer(error: ApiError) -> Mapping[str, str]:
+    """Return the body of an error response (RFC 6749 §5.2)."""
+    return {"error": error.code, "error_description": error.text}
 
 
 CLIENT_NOT_PROVEN: Final = "Client authentication failed."

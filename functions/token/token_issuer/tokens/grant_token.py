@@ -19,6 +19,17 @@ class GrantedToken:
     claims: Mapping[str, Any]
     expires_in: int
 
+    def answer(self, access_token: str) -> Mapping[str, Any]:
+        """Return the response with the signed token (RFC 6749 §5.1)."""
+        return {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+            "scope": self.claims["scope"],
+            # The launch context of a client that has no launch (SMART App Launch 2.x).
+            **({"patient": self.claims["patient"]} if "patient" in self.claims else {}),
+        }
+
 
 def grant_token(
     client: ClientRecord,

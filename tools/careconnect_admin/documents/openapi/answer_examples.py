@@ -5,7 +5,7 @@ They are components, so that a resource stands once in the document, and bodies 
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from access_auditor.event_resource import event_text
 from careconnect.audit.event import Action, AuditEvent
@@ -14,21 +14,18 @@ from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.bundle import Bundle, BundleType, search_entries
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.rendering.views import View
-from careconnect.fhir.rendering.xml_writer import resource_xml
-from careconnect.fhir.resource_types import AUDIT_EVENT, ResourceType
+from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, ResourceType
 from careconnect.http.base_url import BaseUrl
+from careconnect_admin.documents.openapi.components import XML, Json, in_xml
 from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples, search_examples
 from careconnect_records.items.resource_items import with_version
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_records.stu3.element_order import in_order
 from record_writer.judge_write import ACCEPTED
 
-Json = dict[str, Any]
-
-XML: Final = "Xml"
 MATCHES: Final = "Matches"
 RECORD: Final = "Record"
-"""What follows a type's name in the names of its examples in XML, of a search and of `$everything`."""
+"""What follows a type's name in the names of its examples of a search and of `$everything`."""
 VERSIONS: Final = "Versions"
 ANSWERED: Final = "AnsweredBundle"
 JUDGED: Final = "AcceptedWrite"
@@ -44,14 +41,12 @@ _Stored = tuple[ResourceType, str, str]
 
 def answer_examples(base: BaseUrl) -> dict[str, Json]:
     """Return all examples by name; the links of Bundles are of the service at `base`."""
-    texts: dict[str, str] = {}
-    in_xml: dict[str, str] = {}
+    texts = {JUDGED: OperationOutcome((ACCEPTED,)).json()}
     stored = [(each.type, each.resource_id, _as_stored(each)) for each in search_examples()]
     for one in stored:
         type_, resource_id, body = one
         name = type_.name
         texts[name] = body
-        in_xml[name + XML] = resource_xml(body)
         texts[name + MATCHES] = _searchset(base, f"{name}?_id={resource_id}", [one])
         if type_.members:
             # A type of which the patient has one resource, that refers to the patient alone.
@@ -64,9 +59,13 @@ def answer_examples(base: BaseUrl) -> dict[str, Json]:
             found = (AUDIT_EVENT, event.id, event_text(event))
             texts |= {VERSIONS: _history(base, one), ANSWERED: _answered(base, one), AUDIT_EVENT.name: found[2]}
             texts[AUDIT_EVENT.name + MATCHES] = _searchset(base, f"{AUDIT_EVENT.name}?_id={event.id}", [found])
-    texts[JUDGED] = OperationOutcome((ACCEPTED,)).json()
-    values = {name: json.loads(text) for name, text in texts.items()} | in_xml
-    return {name: {"value": values[name]} for name in sorted(values)}
+    # What is alike stands together, by which the document is small once it is compressed.
+    examples: dict[str, Json] = {}
+    for name, text in texts.items():
+        examples[name] = {"value": json.loads(text)}
+        if not name.endswith(MATCHES) or name == RESOURCE_TYPES[0].name + MATCHES:
+            examples[name + XML] = {"value": in_xml(text)}
+    return examples
 
 
 def _event(patient: ResourceType) -> AuditEvent:

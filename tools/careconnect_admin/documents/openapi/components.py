@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.rendering.formats import Format, fhir_response
+from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import ID_PATTERN
 from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MAX_COUNT, SUMMARIES, TOTALS
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import FORM
 from careconnect.storage.quota import UNITS_PER_MINUTE
+from token_issuer import errors as oauth_errors
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
@@ -59,6 +61,18 @@ _EXAMPLES: Final[Mapping[str, Callable[[], ApiError]]] = {
     "TimedOut": lambda: OutcomeError(504, "timeout", "The request took too long."),
 }
 
+_OAUTH_EXAMPLES: Final[Mapping[str, Callable[[], ApiError]]] = {
+    "OAuthBadRequest": oauth_errors.unsupported_grant_type,
+    "OAuthUnauthorized": lambda: oauth_errors.invalid_client(""),
+    "OAuthMethodNotAllowed": oauth_errors.method_not_allowed,
+    "OAuthTooManyRequests": lambda: oauth_errors.too_many_failures(60),
+    "OAuthInternalError": oauth_errors.internal,
+    "OAuthUnavailable": lambda: oauth_errors.unavailable(""),
+}
+
+XML: Final = "Xml"
+"""What follows an example's name in that of the same in XML."""
+
 _TEXT: Final = {"type": "string"}
 
 # ---------------------------------------------------------------- parts of an operation
@@ -97,9 +111,10 @@ def form(properties: Mapping[str, Any], *, required: bool = True) -> Json:
     return {"required": required, "content": {FORM: {"schema": {"type": "object", "properties": dict(properties)}}}}
 
 
-def json_answer(description: str, schema: str) -> Json:
-    """Return a response in plain JSON."""
-    return {"description": description, "content": {"application/json": _of_schema(schema)}}
+def json_answer(description: str, schema: str, example: Mapping[str, Any] | None = None) -> Json:
+    """Return a response in plain JSON, with an example of it unless there is none that is always true."""
+    told = {} if example is None else {"example": dict(example)}
+    return {"description": description, "content": {"application/json": _of_schema(schema) | told}}
 
 
 def plain_answer(description: str) -> Json:
@@ -110,13 +125,19 @@ def plain_answer(description: str) -> Json:
 def fhir_answer(description: str, schema: str, headers: Sequence[str] = (), example: str = "") -> Json:
     """Return a response in both formats; OpenAPI cannot describe FHIR's XML, which therefore is a text.
 
-    `example` is the name of the example in JSON; in XML, which would double the document, there is none.
+    `example` is the name of the example in JSON; that in XML has `XML` after it.
     """
     content: Json = {Format.JSON.value: _of_schema(schema), Format.XML.value: {"schema": dict(_TEXT)}}
     if example:
         content[Format.JSON.value]["examples"] = example_reference(example)
+        content[Format.XML.value]["examples"] = example_reference(example + XML)
     response: Json = {"description": description, "content": content}
     return response | ({"headers": {name: {"schema": dict(_TEXT)} for name in headers}} if headers else {})
+
+
+def in_xml(text: str) -> str:
+    """Return a resource, given as JSON text, in XML as the service answers it."""
+    return fhir_response(200, resource_xml(text), Format.XML, {}).body
 
 
 def example_reference(name: str) -> Json:
@@ -140,7 +161,11 @@ def _of_schema(name: str) -> Json:
 
 def components() -> Json:
     """Return the shared parameters and responses."""
-    responses = {name: json_answer(meaning, "OAuthError") for _, name, meaning in OAUTH_ERRORS}
+    responses = {
+        name: json_answer(meaning, "OAuthError", oauth_errors.answer(_OAUTH_EXAMPLES[name]()))
+        for _, name, meaning in OAUTH_ERRORS
+        if name in _OAUTH_EXAMPLES
+    }
     responses |= {name: refusal(meaning, _EXAMPLES[name]()) for _, name, meaning in FHIR_ERRORS}
     return {"parameters": _parameters(), "responses": responses}
 
@@ -148,7 +173,9 @@ def components() -> Json:
 def refusal(meaning: str, error: ApiError) -> Json:
     """Return the response with which an error is answered, with this error as the example."""
     answer = fhir_answer(meaning, "OperationOutcome")
-    answer["content"][Format.JSON.value]["example"] = json.loads(outcomes.outcome_of(error).json())
+    text_ = outcomes.outcome_of(error).json()
+    answer["content"][Format.JSON.value]["example"] = json.loads(text_)
+    answer["content"][Format.XML.value]["example"] = in_xml(text_)
     return answer
 
 

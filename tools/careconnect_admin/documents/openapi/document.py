@@ -27,7 +27,7 @@ from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, S
 
 def openapi_document(base: BaseUrl) -> Json:
     """Return the document for the service at `base`, a new object at each call."""
-    paths = oauth_paths() | _discovery_paths()
+    paths = oauth_paths(base) | _discovery_paths(base)
     for served in SERVED_TYPES:
         paths |= type_paths(served)
     paths |= bundle_path()
@@ -74,7 +74,7 @@ def _security_schemes(base: BaseUrl) -> Json:
     }
 
 
-def _discovery_paths() -> Json:
+def _discovery_paths(base: BaseUrl) -> Json:
     shared = errors(FHIR_ERRORS, without=(401, 403, 406, 410, 415))
     documents = (
         (JWKS_PATH, "getSigningKeys", "The public signing keys (RFC 7517)", "JwkSet"),
@@ -83,23 +83,31 @@ def _discovery_paths() -> Json:
         (OPENAPI_PATH, "getOpenApiDocument", "This document", "OpenApiDocument"),
     )
     paths = {
-        path: _get(operation, summary, responses={"200": json_answer(summary + ".", schema)} | shared)
+        path: _get(operation, summary, base.root + path, {"200": json_answer(summary + ".", schema)} | shared)
         for path, operation, summary, schema in documents
     }
     paths[LLMS_PATH] = _get(
         "getLlmsText",
         "The addresses of the service for language models (llmstxt.org)",
-        responses={"200": plain_answer("The text.")} | shared,
+        base.root + LLMS_PATH,
+        {"200": plain_answer("The text.")} | shared,
     )
     paths[METADATA_PATH] = _get(
         "getCapabilities",
         "The CapabilityStatement",
-        parameters=parameters("_format"),
-        responses={"200": fhir_answer("What the server can do.", "CapabilityStatement")}
+        base.root + METADATA_PATH,
+        {"200": fhir_answer("What the server can do.", "CapabilityStatement")}
         | errors(FHIR_ERRORS, without=(401, 403, 410, 415)),
+        parameters=parameters("_format"),
     )
     return paths
 
 
-def _get(operation: str, summary: str, **members: Any) -> Json:
-    return {"get": {"tags": ["Discovery"], "operationId": operation, "summary": summary, "security": []} | members}
+def _get(operation: str, summary: str, url: str, responses: Json, **members: Any) -> Json:
+    """Return a path of discovery. Its example is what the service itself answers to everybody, at `url`.
+
+    Not as an `externalValue`: generators of clients fetch that while they run.
+    """
+    published = {"externalDocs": {"url": url, "description": "The answer of this service"}}
+    described = {"tags": ["Discovery"], "operationId": operation, "summary": summary, "security": []}
+    return {"get": described | published | members | {"responses": responses}}

@@ -1,6 +1,8 @@
 """The FHIR API's paths in the OpenAPI document, generated from the table of types and parameters."""
 
+import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from careconnect.fhir.interactions import (
@@ -13,17 +15,20 @@ from careconnect.fhir.interactions import (
     interactions_of,
 )
 from careconnect.fhir.rendering.formats import Format
-from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import PROFILE, READING, Letter, grants_of
 from careconnect_admin.documents.capability_statement import with_all
 from careconnect_admin.documents.openapi.answer_examples import MATCHES, RECORD, VERSIONS
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
+    XML,
     Json,
     errors,
+    example_reference,
     fhir_answer,
     form,
+    in_xml,
     parameters,
     query_parameter,
 )
@@ -101,8 +106,11 @@ def _parameters_body(served: ResourceType) -> Json:
             {"name": "_type", "valueCode": next(iter(served.members))},
         ],
     }
-    content = {Format.JSON.value: {"schema": {"type": "object"}, "example": example}}
-    return {"requestBody": {"required": False, "content": content | {Format.XML.value: {"schema": {"type": "string"}}}}}
+    content = {
+        Format.JSON.value: {"schema": {"type": "object"}, "example": example},
+        Format.XML.value: {"schema": {"type": "string"}, "example": in_xml(json.dumps(example))},
+    }
+    return {"requestBody": {"required": False, "content": content}}
 
 
 def _searches(served: ResourceType) -> Json:
@@ -133,7 +141,12 @@ def _searches_at(
     return {
         root: {
             "get": operation(
-                served, verb, summary, SEARCH.letters, [*its_id, *asked, *parameters(*SEARCH.takes, "Prefer")], search
+                served,
+                verb,
+                summary,
+                SEARCH.letters,
+                [*its_id, *map(_referred, asked), *parameters(*SEARCH.takes, "Prefer")],
+                search,
             )
         },
         f"{root}/_search": {
@@ -150,6 +163,20 @@ def _searches_at(
     }
 
 
+def _referred(parameter: Json) -> Json:
+    """Return a reference to a search parameter if it is described once for several types, else the parameter."""
+    name = parameter["name"]
+    return parameters(name)[0] if _alike().get(name) == parameter else parameter
+
+
+@cache
+def _alike() -> Json:
+    """Return the search parameters that several types have and describe alike, by name."""
+    of_types = [each for served in SERVED_TYPES for each in _search_parameters(served)]
+    first = {each["name"]: each for each in reversed(of_types)}
+    return {name: each for name, each in first.items() if of_types.count(each) > 1}
+
+
 def _answer(served: ResourceType, kind: str) -> Json:
     return {"200": {"$ref": f"#/components/responses/{served.name}{kind}"}}
 
@@ -162,13 +189,16 @@ def read_components() -> Json:
         name = served.name
         offered = interactions_of(served)
         answers[name + _FOUND] = fhir_answer(f"The {name}.", name, ("ETag", "Last-Modified"), name)
-        answers[name + MATCHES] = fhir_answer(page, "Bundle", example=name + MATCHES)
+        found = fhir_answer(page, "Bundle", example=name + MATCHES)
+        # One page in XML is enough: its resources are those of the reads.
+        found["content"][Format.XML.value]["examples"] = example_reference(RESOURCE_TYPES[0].name + MATCHES + XML)
+        answers[name + MATCHES] = found
         if HISTORY in offered:
             meaning = "The versions, a page at a time; a deletion has no resource."
             answers[name + VERSIONS] = fhir_answer(meaning, "Bundle", example=VERSIONS)
         if EVERYTHING in offered:
             answers[name + RECORD] = fhir_answer(page, "Bundle", example=name + RECORD)
-    return {"responses": answers}
+    return {"responses": answers, "parameters": _alike()}
 
 
 def type_tag(served: ResourceType) -> Json:

@@ -5,6 +5,7 @@ They follow the contract (`write.md`, Interactions; `write.md`, What is refused)
 A type's body, responses and links are components: each is described once, and the operations refer to it.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -26,14 +27,16 @@ from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.errors import ApiError
 from careconnect_admin.documents.capability_statement import CONDITION, JSON_PATCH
-from careconnect_admin.documents.openapi.answer_examples import ANSWERED, JUDGED, XML
+from careconnect_admin.documents.openapi.answer_examples import ANSWERED, JUDGED
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
+    XML,
     Json,
     Rows,
     errors,
     example_reference,
     fhir_answer,
+    in_xml,
     query_parameter,
     refusal,
     text,
@@ -138,7 +141,7 @@ def bundle_path() -> Json:
             "required": True,
             "content": {
                 Format.JSON.value: bundle | {"example": _BATCH},
-                Format.XML.value: {"schema": text()},
+                Format.XML.value: {"schema": text(), "example": in_xml(json.dumps(_BATCH))},
             },
         },
         "responses": {status: answers[status] for status in sorted(answers)},

@@ -107,7 +107,8 @@ def test_a_bodys_examples_are_one_valid_resource_in_both_formats(served: Resourc
     assert resource["resourceType"] == served.name
     # The update's example of an id is of the same resource.
     assert resolved(operation(served, "put", "/{id}")["parameters"][0])["example"] == resource["id"]
-    assert example_in(body["content"]["application/fhir+xml"]) == xml_text(resource)
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>'
+    assert example_in(body["content"]["application/fhir+xml"]) == declaration + xml_text(resource)
     assert body["content"]["application/fhir+json"]["schema"] == {"$ref": f"#/components/schemas/{served.name}"}
     assert body["content"]["application/fhir+xml"]["schema"] == {"type": "string"}
     assert schema_faults(example) == []

@@ -1,5 +1,7 @@
 /** The service's OpenAPI document, as far as this room shows it: what is referred to stands where it is used. */
 
+import { laidOutXml } from "../../fhir/xml-text.ts";
+
 export interface OpenApi {
   readonly info: { readonly description: string };
   readonly tags: readonly { readonly name: string; readonly description: string }[];
@@ -20,6 +22,8 @@ export interface Operation {
   readonly description?: string;
   /** Alternatives: the scopes that each takes together. Empty if the operation takes no token. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+  /** Where the service answers it to everybody. */
+  readonly externalDocs?: { readonly url: string; readonly description: string };
   readonly parameters?: readonly MayRefer<Parameter>[];
   readonly requestBody?: MayRefer<Body>;
   readonly responses: Readonly<Record<string, MayRefer<Answer>>>;
@@ -119,12 +123,12 @@ export function answersOf(document_: OpenApi, { responses }: Operation): readonl
   return Object.entries(responses).map(([status, each]) => [status, resolved(document_, each)]);
 }
 
-/** Returns a medium's example as text: JSON is indented, any other text is as it is. Empty if there is none. */
+/** Returns a medium's example as text, JSON and XML indented. Empty if there is none. */
 export function exampleOf(document_: OpenApi, { example, examples = {} }: Medium): string {
   const [first] = Object.values(examples);
   const value = example ?? (first && resolved(document_, first).value);
   if (value === undefined) return "";
-  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  return typeof value === "string" ? laidOutXml(value) : JSON.stringify(value, null, 2);
 }
 
 /** Returns the scopes that open a call, in words with `code` marks; empty if it takes no token. */

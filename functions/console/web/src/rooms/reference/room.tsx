@@ -3,7 +3,7 @@
 import { useEffect, useId, useMemo, useState } from "preact/hooks";
 
 import { TaskState, useTask } from "../../parts/task.tsx";
-import { ask } from "../../service/api.ts";
+import { ask, urlOf } from "../../service/api.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
 import { AnswerList } from "./answer-list.tsx";
@@ -128,6 +128,9 @@ function OneCall({ document_, call }: { readonly document_: OpenApi; readonly ca
       </p>
       <CallForm document_={document_} call={call} body={bodyOf(document_, operation)} answers={answers} />
       <h4>Answers</h4>
+      {operation.externalDocs && (
+        <p><a href={urlOf(operation.externalDocs.url)} target="_blank" rel="noreferrer">{operation.externalDocs.description}</a></p>
+      )}
       <AnswerList document_={document_} answers={answers} />
     </div>
   );
