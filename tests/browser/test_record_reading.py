@@ -76,7 +76,8 @@ def test_a_patient_that_is_not_there_or_a_token_that_has_ended_is_said_with_what
     page.get_by_text("Revoked. The gateway keeps").wait_for()
     go_to_record(page, "4")
     page.get_by_role("heading", name="The token was revoked").wait_for()
-    page.get_by_role("button", name="Renew as Editor").click()
+    page.get_by_role("link", name="Get another token").click()
+    page.get_by_role("button", name="Editor").click()
     page.get_by_role("region", name=SAMPLE_NAME).wait_for()
 
 

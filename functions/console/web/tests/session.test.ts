@@ -44,6 +44,7 @@ test("a forgotten credential leaves the session, and no other session's credenti
   const former = started({}, "", { kind: "secret", clientId: "client-7", secret: "s" });
   forgetCredential(former);
   assert.deepEqual(session.value, { ...former, credential: null });
+  assert.equal(session.value.provenBy, "secret");
   const later = started({ jti: "another" });
   forgetCredential(former);
   assert.equal(session.value, later);

@@ -1,4 +1,6 @@
-/** A new token for a session that has ended: by one click if the page holds the credential, else by the token room. */
+/** A new token for a session that has ended: by the client's secret, asked for again, or by the token room. */
+
+import { useId, useState } from "preact/hooks";
 
 import { signIn } from "../oauth/token-calls.ts";
 import type { Session } from "../service/session.ts";
@@ -7,25 +9,59 @@ import { addressOf } from "../shell/router.ts";
 import { TaskState, useTask } from "./task.tsx";
 
 export function Renewal({ session }: { readonly session: Session }) {
-  const { credential, scope, clientName } = session;
+  const { scope, clientName, provenBy, token: { claims: { client_id: clientId } } } = session;
+  return (
+    <>
+      <p>
+        It was the session of <strong>{clientName}</strong>{clientName !== clientId && <> (<code class="wrap">{clientId}</code>)</>}.
+        Whoever goes on proves that again.
+      </p>
+      {provenBy === "secret" && <SecretAgain clientId={clientId} clientName={clientName} scope={scope} />}
+      <div class="row">
+        <a class="button" href={addressOf("token")}>{provenBy === "secret" ? "Get another token" : "Get a token, and come back"}</a>
+      </div>
+    </>
+  );
+}
+
+function SecretAgain({ clientId, clientName, scope }: {
+  readonly clientId: string;
+  readonly clientName: string;
+  readonly scope: string;
+}) {
+  const [secret, setSecret] = useState("");
   const task = useTask();
+  const id = useId();
   const renew = () =>
-    credential &&
     task.run(async (signal) => {
-      const granted = await signIn(credential, scope, clientName, signal);
+      const granted = await signIn({ kind: "secret", clientId, secret: secret.trim() }, scope, clientName, signal);
       announce(`The token is renewed. It lives ${granted.expires_in} seconds.`);
-      // The button is gone, and what had the focus with it.
+      // The form is gone, and what had the focus with it.
       document.getElementById("main")?.focus();
     });
   return (
-    <>
+    <form
+      class="fields"
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        renew();
+      }}
+    >
+      <div class="field">
+        <label for={id}>Client secret of {clientName}</label>
+        <input
+          id={id}
+          type="password"
+          value={secret}
+          autoComplete="off"
+          spellcheck={false}
+          onInput={(input) => setSecret(input.currentTarget.value)}
+        />
+      </div>
       <div class="row">
-        {credential && (
-          <button type="button" class="main" disabled={task.isRunning} onClick={renew}>Renew as {clientName}</button>
-        )}
-        <a class="button" href={addressOf("token")}>{credential ? "Get another token" : "Get a token, and come back"}</a>
+        <button type="submit" class="main" disabled={task.isRunning || !secret.trim()}>Renew as {clientName}</button>
       </div>
       <TaskState task={task}>Asking for a token…</TaskState>
-    </>
+    </form>
   );
 }

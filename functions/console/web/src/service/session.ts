@@ -10,6 +10,8 @@ export interface Session {
   readonly token: AccessToken;
   /** By what the token was got, to introspect and revoke it; none for one that was pasted. */
   readonly credential: Credential | null;
+  /** The kind of that credential, also after it is forgotten. */
+  readonly provenBy: Credential["kind"] | null;
   /** The scope that the answer of /token names. */
   readonly scope: string;
   /** The client's name as people know it, else its id. */
@@ -34,7 +36,8 @@ export function begin(accessToken: string, scope: string, credential: Credential
   const { client_id: id, client_name: name } = token.claims;
   // A pasted token may hold anything.
   const ownName = typeof name === "string" ? name : "";
-  held.value = { token, scope, credential, clientName: shortName(ownName || knownName) || id, isRevoked: false };
+  const clientName = shortName(ownName || knownName) || id;
+  held.value = { token, scope, credential, provenBy: credential?.kind ?? null, clientName, isRevoked: false };
 }
 
 /** Remembers that a session's token was revoked, unless there is another session by now. */

@@ -7,6 +7,7 @@ import { ProblemPanel } from "../parts/problem-panel.tsx";
 import { type Room, ROOMS } from "../rooms/registry.ts";
 import type { RoomProps } from "../rooms/room-props.ts";
 import { type Problem, problemFrom } from "../service/problem.ts";
+import { Reloaded } from "./reloaded.tsx";
 import { route, START } from "./router.ts";
 import { sessionEnd, SessionEnded } from "./session-ended.tsx";
 
@@ -42,6 +43,7 @@ function OpenRoom({ room, path }: { readonly room: Room; readonly path: readonly
         <Heading title={room.title} />
         <p class="lead">{room.summary}</p>
       </div>
+      {room.id !== "token" && <Reloaded />}
       {ended ? (
         <SessionEnded end={ended} />
       ) : wrong ? (

@@ -72,8 +72,9 @@ export function ClientForm({ onAsk, onToken }: {
         ))}
       </div>
       {way === "demo" && <DemoChoice clients={clients} onChosen={obtain} isBusy={task.isRunning} />}
-      {way === "secret" && <SecretFields onGiven={obtain} isBusy={task.isRunning} />}
-      {way === "key" && <KeyFields onGiven={obtain} isBusy={task.isRunning} />}
+      {/* Drawn anew once a session has ended, which forgets the secret or key that it was begun with. */}
+      {way === "secret" && <SecretFields key={sessionEnd.value} onGiven={obtain} isBusy={task.isRunning} />}
+      {way === "key" && <KeyFields key={sessionEnd.value} onGiven={obtain} isBusy={task.isRunning} />}
       {way === "token" ? (
         <TokenFields onGiven={use} />
       ) : (

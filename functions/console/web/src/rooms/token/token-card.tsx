@@ -5,7 +5,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { introspect, revoke } from "../../oauth/token-calls.ts";
 import { Claims } from "../../parts/claims.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { Renewal } from "../../parts/renewal.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { endOf, expiresIn, noteRevocation, type Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
@@ -58,7 +57,6 @@ export function TokenCard({ session, isFresh }: {
           </button>
         </div>
         <TaskState task={task} />
-        {hasEnded && <Renewal session={session} />}
         {isRevoked && (
           <p class="notice">
             Revoked. The gateway keeps its last decision for up to a minute; after that every call with it is refused.
