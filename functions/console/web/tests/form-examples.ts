@@ -19,6 +19,16 @@ function readings(): readonly (readonly [FormType, Values])[] {
 
 /** The values of each form that a person can send, the shortest and the fullest. */
 export const EXAMPLES: readonly (readonly [type: FormType, values: Values])[] = [
+  ["Patient", { "name-0-family": "O'Hanlon", gender: "unknown" }],
+  [
+    "Patient",
+    {
+      "name-0-family": TEXT, "name-0-given": "Ada Mary", "name-0-prefix": "Dr", gender: "female", birthDate: "1980-05-17", "nhs-number": "943 476 5919",
+      "address-0-line": "Flat 1, 2 Canal Terrace", "address-0-city": "Leeds", "address-0-district": "Yorkshire", "address-0-postalCode": "LS1 1AA",
+      "new-phone": "0113 496 0301", "new-email": "ada@example.org", deceased: "yes", deceasedDateTime: DATES.end,
+    },
+  ],
+  ["Patient", { "name-0-family": "Hollis", gender: "male", deceased: "yes" }],
   ...readings(),
   ["Observation", { reading: "weight", "value-0": "072", date: TODAY }],
   ["Condition", { text: "Fever", status: "active", certainty: "confirmed" }],

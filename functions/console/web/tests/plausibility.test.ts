@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import type { Patient } from "../src/fhir/clinical.ts";
 import type { Resource } from "../src/fhir/datatypes.ts";
 import { doubtsAbout, doubtsAboutStored, isDoubtful } from "../src/plausibility/doubts.ts";
-import { isSameAllergy, meeting } from "../src/plausibility/medicine-allergies.ts";
+import { doubtsAboutDuplicates } from "../src/plausibility/duplicate-patients.ts";
+import { CLASSES, isSameAllergy, meeting, SAMPLE } from "../src/plausibility/medicine-allergies.ts";
+import { duplicateQueries } from "../src/rooms/write/forms/duplicate-search.ts";
+import { isSnomedCode } from "../src/rooms/write/forms/snomed-code.ts";
 
 const BORN: Patient = { resourceType: "Patient", birthDate: "1958-02-11" };
 
@@ -131,4 +135,54 @@ test("a doubt that was confirmed is not asked again; another one is, and the imp
   const [early] = doubtsAbout(weight(80, { effectiveDateTime: "1950" }), { patient: BORN, record: [] });
   assert.ok(swapped && early);
   assert.deepEqual([isDoubtful([], []), isDoubtful([swapped], []), isDoubtful([swapped], [swapped]), isDoubtful([early], [early])], [false, true, false, true]);
+});
+
+test("a new allergy is compared with the medicines that are taken, contained ones too, each named once", () => {
+  const penicillin = allergy({ text: "Penicillin" }, { id: "new" });
+  const contained = { resourceType: "MedicationRequest", status: "active", medicationReference: { reference: "#m" }, contained: [{ resourceType: "Medication", id: "m", code: { text: "Flucloxacillin" } }] };
+  assert.match(texts(penicillin, [medicine("Amoxicillin 500mg capsules")]).join(), /The recorded medicine “Amoxicillin 500mg capsules” meets it: both are of the penicillins/);
+  assert.equal(texts(penicillin, [medicine("Amoxicillin"), { ...medicine("Amoxicillin"), resourceType: "MedicationRequest" }]).length, 1);
+  assert.match(texts(penicillin, [contained]).join(), /Flucloxacillin/);
+  assert.deepEqual(texts(penicillin, [medicine("Amoxicillin", { status: "stopped" }), medicine("Losartan")]), []);
+  assert.deepEqual(texts(allergy({ text: "Penicillin" }, { verificationStatus: "refuted" }), [medicine("Amoxicillin")]), []);
+  // Beside what is stored it is remarked at the medicine.
+  assert.deepEqual(doubtsAboutStored(penicillin, { patient: BORN, record: [medicine("Amoxicillin")] }), []);
+});
+
+test("every code of a class is a code, says what it means and where, and is in the sample if it says so", () => {
+  const sample = ["AllergyIntolerance", "Medication"].map((type) => readFileSync(`../../../tools/careconnect_admin/sample/data/${type}.ndjson`, "utf8")).join("");
+  const all = CLASSES.flatMap(({ codes }) => codes);
+  for (const { code, means, source } of all) {
+    assert.ok(isSnomedCode(code) && means && source, code);
+    if (source === SAMPLE) assert.ok(sample.includes(`"code":"${code}","display":"${means}"`), code);
+  }
+  assert.equal(new Set(all.map(({ code }) => code)).size, all.length);
+});
+
+test("what is hardly right in a correction is asked as in a form: ten times the last value, another unit", () => {
+  assert.match(texts(weight(820, { id: "1" }), [weight(81, { id: "2" }), weight(82, { id: "1" })]).join(), /ten times/);
+  assert.match(texts({ ...weight(82), valueQuantity: { value: 82, unit: "cm", code: "cm" } }).join(), /Weight is in kg/);
+});
+
+test("a death before the birth cannot be", () => {
+  assert.equal(doubtsAbout({ ...BORN, deceasedDateTime: "1950" }, { patient: BORN, record: [] })[0]?.isImpossible, true);
+  assert.deepEqual(texts({ ...BORN, deceasedDateTime: "1958" }), []);
+});
+
+const NUMBER = { system: "https://fhir.nhs.uk/Id/nhs-number", value: "9434765919" };
+
+test("whoever may be there already is searched by number, name and date of birth", () => {
+  const added: Patient = { ...BORN, name: [{ family: "O,Hanlon", given: ["Ada", "Mary"] }], identifier: [NUMBER] };
+  assert.deepEqual(duplicateQueries(added), [
+    "Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9434765919&_count=20", "Patient?name=O%20Hanlon,Ada&birthdate=1958-02-11&_count=20",
+  ]);
+  assert.deepEqual(duplicateQueries({ resourceType: "Patient", name: [{ family: "Hollis", given: ["Ada"] }] }), ["Patient?name=Hollis&name=Ada&_count=20"]);
+});
+
+test("another record of the same NHS number cannot be, one of the same name is asked about; each is named once", () => {
+  const added: Patient = { ...BORN, identifier: [NUMBER] };
+  const same: Patient = { ...BORN, id: "5", name: [{ family: "Hollis" }], identifier: [NUMBER] };
+  const doubts = doubtsAboutDuplicates(added, [same, same, { resourceType: "Patient", id: "6" }]);
+  assert.deepEqual(doubts.map(({ isImpossible, record }) => [isImpossible, record]), [[true, "5"], [false, "6"]]);
+  assert.match(doubts[0]?.text ?? "", /943 476 5919 is another record's: HOLLIS, born 11 Feb 1958/);
 });

@@ -58,12 +58,18 @@ export interface Condition extends Resource {
 }
 
 export interface Dosage {
+  readonly sequence?: number;
   readonly text?: string;
   readonly asNeededBoolean?: boolean;
   readonly asNeededCodeableConcept?: CodeableConcept;
   readonly route?: CodeableConcept;
   readonly doseQuantity?: Quantity;
   readonly doseRange?: Range;
+}
+
+export interface Medication extends Resource {
+  readonly code?: CodeableConcept;
+  readonly ingredient?: readonly { readonly itemCodeableConcept?: CodeableConcept }[];
 }
 
 interface OfMedication extends Resource {
@@ -116,6 +122,7 @@ export interface Immunization extends Resource {
   readonly location?: Reference;
   readonly explanation?: { readonly reasonNotGiven?: readonly CodeableConcept[] };
   readonly vaccinationProtocol?: readonly { readonly doseSequence?: number; readonly series?: string }[];
+  readonly note?: readonly Annotation[];
 }
 
 export interface Encounter extends Resource {
@@ -147,6 +154,17 @@ export interface Procedure extends Resource {
   readonly performedPeriod?: Period;
   readonly performer?: readonly { readonly actor?: Reference }[];
   readonly outcome?: CodeableConcept;
+  readonly note?: readonly Annotation[];
+}
+
+export interface Goal extends Resource {
+  readonly status?: string;
+  readonly category?: readonly CodeableConcept[];
+  readonly description?: CodeableConcept;
+  readonly startDate?: string;
+  readonly target?: { readonly dueDate?: string };
+  readonly statusReason?: string;
+  readonly note?: readonly Annotation[];
 }
 
 export interface ReferenceRange extends Range {

@@ -3,6 +3,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import type { Doubt } from "../plausibility/doubts.ts";
+import { addressOf } from "../shell/router.ts";
 
 export function DoubtsPanel({ doubts, label, isBusy, onConfirmed }: {
   readonly doubts: readonly Doubt[];
@@ -20,6 +21,7 @@ export function DoubtsPanel({ doubts, label, isBusy, onConfirmed }: {
         {doubts.map((each) => (
           <li key={each.text}>
             <strong>{each.text}</strong> <span class="quiet">By {each.source}.</span>
+            {each.record && <> <a href={addressOf("record", each.record)}>Open that record</a></>}
           </li>
         ))}
       </ul>

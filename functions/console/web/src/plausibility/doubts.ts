@@ -1,11 +1,11 @@
 /** What is hardly right in a resource of a record: a table of rules, each with its source. A person decides, but for the impossible. */
 
-import type { AllergyIntolerance, Condition, Measured, MedicationRequest, MedicationStatement, Observation, Patient } from "../fhir/clinical.ts";
+import type { AllergyIntolerance, Condition, Measured, Medication, MedicationRequest, MedicationStatement, Observation, Patient } from "../fhir/clinical.ts";
 import type { CodeableConcept, Resource } from "../fhir/datatypes.ts";
 import { dateText } from "../fhir/dates.ts";
 import { conceptText, quantityText, unitText } from "../fhir/text.ts";
 import { isSameAllergy, meeting } from "./medicine-allergies.ts";
-import { vitalSignOf, DIASTOLIC, SYSTOLIC } from "./vital-signs.ts";
+import { DIASTOLIC, isUnitOf, SYSTOLIC, vitalSignOf } from "./vital-signs.ts";
 
 export interface Doubt {
   /** The rule's name. */
@@ -18,6 +18,8 @@ export interface Doubt {
   readonly isImpossible: boolean;
   /** FHIR's expression of the element. */
   readonly at: string;
+  /** The id of the patient whose record is to be looked at first. */
+  readonly record?: string;
 }
 
 /** What a resource is compared with. */
@@ -67,6 +69,14 @@ const RULES: readonly Rule[] = [
     isOfStored: true,
     find: metAllergy,
   },
+  {
+    rule: "allergy meets a medicine",
+    source: "NICE CG183, Drug allergy: check the allergy status before a medicine is given; BNF, for its class",
+    // Of what is stored the remark stands beside the medicine.
+    isOfStored: false,
+    find: metMedicine,
+  },
+  { rule: "death before birth", source: "the two dates themselves (Patient.birthDate, Patient.deceasedDateTime)", isOfStored: true, find: deathBeforeBirth },
 ];
 
 /** Returns what is doubtful about a resource that is going to be written. */
@@ -153,8 +163,7 @@ function otherUnit(resource: Resource): readonly Finding[] {
     const sign = vitalSignOf(measured.code);
     const { valueQuantity: quantity } = measured;
     if (!sign || quantity?.value === undefined || quantity.code === undefined) return [];
-    // What stands in braces is a remark to the reader (UCUM §6).
-    if (sign.units.includes(quantity.code.replaceAll(/\{[^}]*\}/g, ""))) return [];
+    if (isUnitOf(sign, quantity.code)) return [];
     return [{ text: `${sign.name} is in ${unitText({ code: sign.units[0] })}, and this is in ${unitText(quantity)}.`, at: `${path}.valueQuantity` }];
   });
 }
@@ -166,34 +175,56 @@ function sameAllergy(resource: Resource, { record }: Known): readonly Finding[] 
   return other ? [{ text: `“${conceptText(other.code)}” is recorded already.`, at: "AllergyIntolerance.code" }] : [];
 }
 
-/** Statuses in which a medicine is taken, or going to be. */
-const TAKEN = ["active", "intended", "on-hold", "draft"];
-
 function metAllergy(resource: Resource, { record }: Known): readonly Finding[] {
-  const { resourceType: type } = resource;
-  if (type !== "MedicationStatement" && type !== "MedicationRequest") return [];
-  const one = resource as MedicationStatement | MedicationRequest;
-  if (!TAKEN.includes(one.status ?? "")) return [];
-  const medicine = conceptsOf(one, record);
+  if (!isTaken(resource)) return [];
   return allergiesIn(record).flatMap((each) => {
-    const how = meeting([each.code ?? {}, ...(each.reaction ?? []).map(({ substance }) => substance ?? {})], medicine);
-    return how ? [{ text: `It meets the recorded allergy “${conceptText(each.code)}”: ${how}.`, at: `${type}.medication` }] : [];
+    const how = meetingOf(each, resource, record);
+    return how ? [{ text: `It meets the recorded allergy “${conceptText(each.code)}”: ${how}.`, at: `${resource.resourceType}.medication` }] : [];
   });
 }
 
-interface Medication extends Resource {
-  readonly code?: CodeableConcept;
-  readonly ingredient?: readonly { readonly itemCodeableConcept?: CodeableConcept }[];
+function metMedicine(resource: Resource, { record }: Known): readonly Finding[] {
+  const [allergy] = allergiesIn([resource]);
+  if (!allergy) return [];
+  const met = record.filter(isTaken).flatMap((each) => {
+    const how = meetingOf(allergy, each, record);
+    const [name = "without a name"] = conceptsOf(each, record).map(conceptText).filter((text) => text !== "");
+    return how ? [`The recorded medicine “${name}” meets it: ${how}.`] : [];
+  });
+  // A prescription and its statement are one medicine.
+  return [...new Set(met)].map((text) => ({ text, at: "AllergyIntolerance.code" }));
 }
 
-function conceptsOf({ medicationCodeableConcept: concept, medicationReference: reference }: MedicationStatement | MedicationRequest, record: readonly Resource[]): readonly CodeableConcept[] {
+function deathBeforeBirth(resource: Resource): readonly Finding[] {
+  if (resource.resourceType !== "Patient") return [];
+  const { birthDate: born, deceasedDateTime: died } = resource as Patient;
+  if (!born || !died || !isBefore(died, born)) return [];
+  return [{ text: `The death on ${dateText(died)} is before the birth on ${dateText(born)}.`, at: "Patient.deceased", isImpossible: true }];
+}
+
+/** Statuses in which a medicine is taken, or going to be. */
+const TAKEN = ["active", "intended", "on-hold", "draft"];
+
+function isTaken(resource: Resource): resource is MedicationStatement | MedicationRequest {
+  return ["MedicationStatement", "MedicationRequest"].includes(resource.resourceType) && TAKEN.includes((resource as MedicationStatement).status ?? "");
+}
+
+function meetingOf({ code, reaction = [] }: AllergyIntolerance, medicine: MedicationStatement | MedicationRequest, record: readonly Resource[]): string | null {
+  return meeting([code ?? {}, ...reaction.map(({ substance }) => substance ?? {})], conceptsOf(medicine, record));
+}
+
+function conceptsOf(one: MedicationStatement | MedicationRequest, record: readonly Resource[]): readonly CodeableConcept[] {
+  const { medicationCodeableConcept: concept, medicationReference: reference } = one;
   const path = `/${reference?.reference ?? ""}`;
-  const named = record.find(({ resourceType, id = "" }) => resourceType === "Medication" && path.endsWith(`/Medication/${id}`)) as Medication | undefined;
+  const contained = ((one["contained"] ?? []) as readonly Resource[]).find(({ id = "" }) => path === `/#${id}`);
+  const named = contained ?? record.find(({ resourceType, id = "" }) => resourceType === "Medication" && path.endsWith(`/Medication/${id}`));
+  const { code, ingredient = [] } = (named ?? {}) as Partial<Medication>;
   const { display } = reference ?? {};
-  const ingredients = (named?.ingredient ?? []).map(({ itemCodeableConcept }) => itemCodeableConcept);
-  return [concept, display === undefined ? undefined : { text: display }, named?.code, ...ingredients].filter((each) => each !== undefined);
+  const ingredients = ingredient.map(({ itemCodeableConcept }) => itemCodeableConcept);
+  return [concept, display === undefined ? undefined : { text: display }, code, ...ingredients].filter((each) => each !== undefined);
 }
 
+/** Returns the allergies among resources, as far as they hold. */
 function allergiesIn(record: readonly Resource[]): readonly AllergyIntolerance[] {
   return record.filter((each): each is AllergyIntolerance => {
     const { resourceType, clinicalStatus, verificationStatus } = each as AllergyIntolerance;

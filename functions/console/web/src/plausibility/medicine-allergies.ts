@@ -7,18 +7,36 @@ interface SubstanceClass {
   /** Names of the class, and of what belongs to it, as names of medicines have them. */
   readonly words: readonly string[];
   /** SNOMED CT's codes of the substances, of the allergies to them, and of products (dm+d). */
-  readonly codes: readonly string[];
+  readonly codes: readonly ClassCode[];
 }
 
+/** A code that stands for its class without its name. Where nobody could look one up, the name alone is met. */
+interface ClassCode {
+  readonly code: string;
+  readonly means: string;
+  /** Where the code has this meaning; SNOMED International's browser has it at `?perspective=full&conceptId1=` with the code. */
+  readonly source: string;
+}
+
+export const SAMPLE = "the sample of this repository";
+const RI_STU3 = "the records of the Care Connect reference implementation";
+
 /** Classes within which an allergy to one is one to all, until somebody says otherwise (BNF, "Hypersensitivity" of each class). */
-const CLASSES: readonly SubstanceClass[] = [
+export const CLASSES: readonly SubstanceClass[] = [
   {
     name: "penicillins",
     words: [
       "penicillin", "penicillins", "amoxicillin", "amoxycillin", "ampicillin", "benzylpenicillin", "phenoxymethylpenicillin", "flucloxacillin",
       "co-amoxiclav", "co-fluampicil", "piperacillin", "pivmecillinam", "temocillin", "ticarcillin",
     ],
-    codes: ["373270004", "91936005", "372687004", "294505008", "323509004"],
+    codes: [
+      { code: "764146007", means: "Penicillin (substance)", source: "HL7, International Patient Summary 1.1.0, example allergyintolerance-multiple-codings" },
+      { code: "373270004", means: "Penicillin -class of antibiotic-", source: RI_STU3 },
+      { code: "91936005", means: "Allergy to penicillin", source: SAMPLE },
+      { code: "372687004", means: "Amoxicillin", source: SAMPLE },
+      { code: "294505008", means: "Allergy to amoxicillin", source: SAMPLE },
+      { code: "323509004", means: "Amoxicillin 250mg capsules", source: SAMPLE },
+    ],
   },
   {
     name: "non-steroidal anti-inflammatory medicines",
@@ -26,7 +44,11 @@ const CLASSES: readonly SubstanceClass[] = [
       "nsaid", "nsaids", "anti-inflammatory", "aspirin", "ibuprofen", "naproxen", "diclofenac", "indometacin", "ketoprofen", "mefenamic", "meloxicam",
       "celecoxib", "etoricoxib", "piroxicam",
     ],
-    codes: ["387458008", "293586001", "319775004", "387207008"],
+    codes: [
+      { code: "387458008", means: "Aspirin", source: SAMPLE },
+      { code: "293586001", means: "Allergy to aspirin", source: "HL7, C-CDA on FHIR 1.2.0, example CF-allergy" },
+      { code: "319775004", means: "Aspirin 75mg tablets", source: SAMPLE },
+    ],
   },
   {
     name: "cephalosporins",
@@ -36,12 +58,12 @@ const CLASSES: readonly SubstanceClass[] = [
   {
     name: "sulfonamides",
     words: ["sulfonamide", "sulfonamides", "sulphonamide", "sulphonamides", "sulfamethoxazole", "sulfadiazine", "co-trimoxazole"],
-    codes: ["91939003"],
+    codes: [{ code: "91939003", means: "Allergy to sulfonamide", source: "HL7 Belgium, Prescription Search Support 1.0.0, example of a known allergy" }],
   },
   {
     name: "macrolides",
     words: ["macrolide", "macrolides", "erythromycin", "clarithromycin", "azithromycin"],
-    codes: ["91931000"],
+    codes: [{ code: "91931000", means: "Allergy to erythromycin", source: "HL7, FHIR R5, value set adverse-event-supporting-info" }],
   },
   {
     name: "tetracyclines",
@@ -77,7 +99,7 @@ export function isSameAllergy(one: CodeableConcept | undefined, other: CodeableC
 
 function isOf({ words, codes }: SubstanceClass, concepts: readonly CodeableConcept[]): boolean {
   const own = textsOf(concepts).flatMap(wordsOf);
-  return own.some((each) => words.includes(each)) || concepts.some(({ coding = [] }) => coding.some(({ code }) => codes.includes(code ?? "")));
+  return own.some((each) => words.includes(each)) || concepts.some(({ coding = [] }) => coding.some(({ code }) => codes.some((each) => each.code === code)));
 }
 
 function substanceOf(text: string): readonly string[] {

@@ -5,7 +5,7 @@ import type { CodeableConcept } from "../fhir/datatypes.ts";
 export const SYSTOLIC: readonly string[] = ["8480-6", "271649006", "163030003"];
 export const DIASTOLIC: readonly string[] = ["8462-4", "271650006", "163031004"];
 
-interface VitalSign {
+export interface VitalSign {
   readonly name: string;
   readonly codes: readonly string[];
   /** Of UCUM, the usual one first. */
@@ -27,4 +27,9 @@ const SIGNS: readonly VitalSign[] = [
 /** Returns the vital sign that a code is of. */
 export function vitalSignOf(concept: CodeableConcept | undefined): VitalSign | undefined {
   return SIGNS.find(({ codes }) => (concept?.coding ?? []).some(({ code }) => codes.includes(code ?? "")));
+}
+
+/** Returns whether a unit of UCUM's is one of a vital sign. What stands in braces is a remark to the reader (UCUM §6). */
+export function isUnitOf({ units }: VitalSign, unit: string): boolean {
+  return units.includes(unit.replaceAll(/\{[^}]*\}/g, ""));
 }

@@ -10,6 +10,8 @@ import { isInError } from "./correction/in-error.ts";
 import type { Named } from "./names.ts";
 
 export interface OpenRecord {
+  /** The id of the patient. */
+  readonly id: string;
   /** Undefined if the token does not open who that is. */
   readonly patient: Patient | undefined;
   /** All that has been read, by `Type/id`. */

@@ -15,6 +15,8 @@ import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import type { RoomId } from "../../shell/room-ids.ts";
 import { addressOf, go } from "../../shell/router.ts";
+import { FORM_TITLES } from "../write/forms/titles.ts";
+import { pathOfForm } from "../write/place.ts";
 import { byShownName, otherFamilyNames, type Understood, understood } from "./patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
 
@@ -25,7 +27,8 @@ const ALL: Understood = { queries: [`Patient?_sort=family&_count=${AT_ONCE}`], r
 export function PatientChoice({ session, room = "record" }: { readonly session: Session; readonly room?: RoomId }) {
   const { scope } = session.token.claims;
   const letters = lettersOf(scope, "Patient");
-  if (letters.has("s")) return <PatientSearch room={room} />;
+  const mayAdd = room === "record" && session.token.claims.patient === undefined && letters.has("c");
+  if (letters.has("s")) return <PatientSearch room={room} mayAdd={mayAdd} />;
   return <PatientById room={room} missing={scopeFor(scope, "Patient", letters.has("r") ? "s" : "read")} />;
 }
 
@@ -39,7 +42,7 @@ interface Found {
   readonly choices: readonly string[];
 }
 
-function PatientSearch({ room }: { readonly room: RoomId }) {
+function PatientSearch({ room, mayAdd }: { readonly room: RoomId; readonly mayAdd: boolean }) {
   const [typed, setTyped] = useState("");
   const [found, setFound] = useState<Found | null>(null);
   const [fault, setFault] = useState("");
@@ -94,6 +97,9 @@ function PatientSearch({ room }: { readonly room: RoomId }) {
               </li>
             ))}
           </ul>
+          {found.typed && mayAdd && (
+            <p>Nobody of these? <a href={addressOf("write", ...pathOfForm("Patient", ""))}>{FORM_TITLES.Patient}</a></p>
+          )}
           {found.next && (
             <div><button type="button" onClick={() => found.next && more(found, found.next)} disabled={task.isRunning}>More patients</button></div>
           )}

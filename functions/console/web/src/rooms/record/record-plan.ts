@@ -13,9 +13,12 @@ export const RECORD_TYPES = [
   "EpisodeOfCare",
   "Procedure",
   "Observation",
+  "Goal",
 ] as const;
 
 export type RecordType = (typeof RECORD_TYPES)[number];
+/** What can be corrected in a record: its entries, and who it is about. */
+export type CorrectedType = RecordType | "Patient";
 
 /** One walk of pages, and which types of the record are complete when it has ended. */
 export interface Portion {

@@ -16,6 +16,7 @@ import { VersionHistory } from "../../parts/versions/version-history.tsx";
 import { type Problem, problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
+import { UnsavedCorrections } from "./correction/unsaved-corrections.tsx";
 import { type Entry, entryOf } from "./entries/entries.ts";
 import { coursesOf, isOfMedicine, medicinesOf, withCourses } from "./entries/medicines.ts";
 import { TimeLine } from "./entries/timeline.tsx";
@@ -75,7 +76,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
   const unprinted = missingText(plan, portions);
   const written = useRef<Written | null>(null);
-  const open = useMemo(() => ({ patient, resources, named, written, take: (one: Resource) => loader.take(one) }), [resources, named, loader]);
+  const open = useMemo(() => ({ id, patient, resources, named, written, take: (one: Resource) => loader.take(one) }), [id, resources, named, loader]);
   return (
     <OpenRecordContext.Provider value={open}>
       {missing && <Missing id={id} problem={missing} />}
@@ -89,6 +90,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
             missing={unprinted}
           />
           <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
+          <UnsavedCorrections />
           {patient && <PatientBanner patient={patient} named={named} allergies={allergies} standing={standing} />}
           <PatientClosed plan={plan} id={id} allergies={allergies} standing={standing} />
         </>

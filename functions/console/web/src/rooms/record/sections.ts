@@ -41,6 +41,7 @@ export const COLUMNS: readonly (readonly Section[])[] = [
     },
     { title: "Procedures", types: ["Procedure"], none: "No procedure is recorded." },
     { title: "Immunisations", types: ["Immunization"], none: "No immunisation is recorded." },
+    { title: "Goals", types: ["Goal"], none: "No goal is recorded.", past: "Reached or given up" },
   ],
   [{ title: "Encounters", types: ["Encounter", "EpisodeOfCare"], none: "No encounter is recorded.", showKind: true }],
 ];

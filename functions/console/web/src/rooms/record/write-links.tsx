@@ -3,12 +3,12 @@
 import { lettersOf, scopeFor } from "../../oauth/grants.ts";
 import type { Session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
-import { FORM_TITLES, FORM_TYPES } from "../write/forms/titles.ts";
+import { FORM_TITLES, RECORD_FORM_TYPES } from "../write/forms/titles.ts";
 import { pathToWriteAbout } from "../write/place.ts";
 
 export function WriteLinks({ id, session }: { readonly id: string; readonly session: Session }) {
   const { scope, patient: bound } = session.token.claims;
-  const open = FORM_TYPES.filter((type) => lettersOf(scope, type, bound).has("c"));
+  const open = RECORD_FORM_TYPES.filter((type) => lettersOf(scope, type, bound).has("c"));
   if (!open.length) {
     return <p class="quiet write-links">This token only reads; it needs {scopeFor(scope, "Observation", "c", bound)} to record something.</p>;
   }

@@ -25,6 +25,11 @@ export function knownPatient(id: string): Patient | undefined {
   return known.value.get(id);
 }
 
+/** Takes a patient as it was just written. */
+export function meet(patient: Patient): void {
+  known.value = new Map(known.value).set(patient.id ?? "", patient);
+}
+
 export function AboutPatient({ id, mayRead, children }: {
   readonly id: string;
   readonly mayRead: boolean;
@@ -37,7 +42,7 @@ export function AboutPatient({ id, mayRead, children }: {
       const found = await askFhir<Patient>(`Patient/${encodeURIComponent(id)}`, { signal }).catch((error: unknown) => {
         throw error instanceof ProblemError ? absent(error, id) : error;
       });
-      known.value = new Map(known.value).set(id, found);
+      meet(found);
     });
   useEffect(() => {
     if (mayRead && !patient) read();

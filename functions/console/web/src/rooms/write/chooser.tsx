@@ -7,9 +7,9 @@ import { addressOf, go } from "../../shell/router.ts";
 import { Closed } from "./closed.tsx";
 import { unsaved } from "./editor/drafts.ts";
 import { touchedForms } from "./forms/form-drafts.ts";
-import { FORM_TITLES, FORM_TYPES, isFormType } from "./forms/titles.ts";
+import { FORM_TITLES, isFormType, RECORD_FORM_TYPES } from "./forms/titles.ts";
 import { PatientQuestion } from "./patient-question.tsx";
-import { BUNDLE, pathOfEditor, pathToWriteAbout } from "./place.ts";
+import { BUNDLE, pathOfEditor, pathOfForm, pathToWriteAbout } from "./place.ts";
 import { closedReasons, type Rights } from "./rights.ts";
 import { needsPatient } from "./starters.ts";
 
@@ -21,6 +21,12 @@ export function Chooser({ rights }: { readonly rights: readonly Rights[] }) {
       <ClosedOnce rights={rights} bound={undefined} />
       <Unsaved />
       {rights.some((each) => each.mayCreate && needsPatient(each.type.name)) && <PatientQuestion />}
+      {others.some((each) => each.type.name === "Patient") && (
+        <section class="card" aria-labelledby="patient-heading">
+          <h3 id="patient-heading">Somebody who has no record yet</h3>
+          <p><a href={addressOf("write", ...pathOfForm("Patient", ""))}>{FORM_TITLES.Patient}</a></p>
+        </section>
+      )}
       <OpenForm rights={rights} />
       {others.length > 0 && (
         <section class="card" aria-labelledby="new-heading">
@@ -53,7 +59,7 @@ export function RecordChooser({ patient, rights, bound }: {
         <section class="card" aria-labelledby="forms-heading">
           <h3 id="forms-heading">By a form</h3>
           <ul class="writable">
-            {FORM_TYPES.filter((each) => open.includes(each)).map((each) => (
+            {RECORD_FORM_TYPES.filter((each) => open.includes(each)).map((each) => (
               <li key={each}><a href={addressOf("write", ...pathToWriteAbout(patient, each))}>{FORM_TITLES[each]}</a></li>
             ))}
           </ul>
@@ -94,10 +100,7 @@ function Unsaved() {
     address: addressOf("write", ...pathOfEditor(each)),
     name: each.id === null ? `New ${each.type}${each.patient === null ? "" : ` for Patient/${each.patient}`}` : `${each.type}/${each.id}`,
   }));
-  const forms = touchedForms().map(({ type, patient }) => ({
-    address: addressOf("write", ...pathToWriteAbout(patient, type)),
-    name: `${FORM_TITLES[type]}: Patient/${patient}`,
-  }));
+  const forms = touchedForms().map(({ room, path, title }) => ({ address: addressOf(room, ...path), name: title }));
   if (!texts.length && !forms.length) return null;
   return (
     <section class="notice" aria-label="Not saved yet">

@@ -71,6 +71,6 @@ function Content({ place, rights, bound }: { readonly place: WritePlace; readonl
   if (!own) return <p class="notice">The service has no type of that name, or does not write it.</p>;
   const closed = own.mayCreate ? null : <Closed reason={own.closed} />;
   if (id === null && patient === null && needsPatient(type)) return closed ?? <PatientQuestion type={type} />;
-  if (isForm && patient !== null && isFormType(type)) return closed ?? <FormDesk type={type} patient={patient} rights={own} />;
+  if (isForm && isFormType(type)) return closed ?? <FormDesk type={type} patient={patient ?? ""} rights={own} />;
   return <OpenDesk place={{ type, id, patient }} rights={own} />;
 }

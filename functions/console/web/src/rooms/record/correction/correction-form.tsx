@@ -5,9 +5,12 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { DoubtsPanel } from "../../../parts/doubts-panel.tsx";
 import { ProblemPanel } from "../../../parts/problem-panel.tsx";
 import { TaskState } from "../../../parts/task.tsx";
-import { FormField, unreadable } from "../../write/forms/form-field.tsx";
+import { addressOf } from "../../../shell/router.ts";
+import { unreadable } from "../../write/forms/form-field.tsx";
+import { FormFields } from "../../write/forms/form-fields.tsx";
 import { useUnloadGuard } from "../../write/unload-guard.ts";
-import type { RecordType } from "../record-plan.ts";
+import type { CorrectedType } from "../record-plan.ts";
+import { REASON_FIELD } from "./correctable.ts";
 import { type Deed, useCorrection } from "./use-correction.ts";
 
 const WORDS: Readonly<Record<Deed, { readonly title: string; readonly text: string; readonly save: string }>> = {
@@ -20,16 +23,24 @@ const WORDS: Readonly<Record<Deed, { readonly title: string; readonly text: stri
   "not-in-error": { title: "Bring it back", text: "It gets the status that it had before.", save: "Bring it back" },
 };
 
+/** A patient has no entry of which it is told, but a record. */
+const PATIENT_WORDS: Readonly<Partial<Record<Deed, { readonly text: string; readonly save: string }>>> = {
+  "in-error": {
+    text: "The record is marked as not in use (STU3's active: false), as a patient has no status of its own. All of it stays, and it can be brought back. What belongs to somebody else is moved there by an operator.",
+    save: "Mark the record as not in use",
+  },
+};
+
 export function CorrectionForm({ deed, type, id, title, onClose }: {
   readonly deed: Deed;
-  readonly type: RecordType;
+  readonly type: CorrectedType;
   readonly id: string;
   /** What is corrected, in a few words. */
   readonly title: string;
   readonly onClose: () => void;
 }) {
-  const work = useCorrection(deed, type, id, onClose);
-  const { task, fields, values, atFields, refusal, notice, doubts } = work;
+  const work = useCorrection(deed, { type, id, title: `${WORDS[deed].title}: ${title}` }, onClose);
+  const { task, fields, elsewhere, values, atFields, refusal, notice, doubts } = work;
   const place = useRef<HTMLFormElement>(null);
   const isOpen = fields !== null;
   useUnloadGuard(work.isTouched);
@@ -40,7 +51,8 @@ export function CorrectionForm({ deed, type, id, title, onClose }: {
     place.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }, [atFields]);
   if (!fields) return <TaskState task={task} again={work.open}>Reading it…</TaskState>;
-  const words = WORDS[deed];
+  const shared = { values, atFields, isFixed: task.isRunning, onValue: work.fill };
+  const words = { ...WORDS[deed], ...(type === "Patient" && PATIENT_WORDS[deed]) };
   return (
     <form
       class="card fields correction"
@@ -58,18 +70,11 @@ export function CorrectionForm({ deed, type, id, title, onClose }: {
       }}
     >
       <p class="quiet">{words.text}</p>
-      <div class="form-fields">
-        {fields.map((field) => (
-          <FormField
-            key={field.name}
-            field={field}
-            value={values[field.name] ?? ""}
-            fault={atFields.get(field.name) ?? ""}
-            isFixed={task.isRunning}
-            onValue={(value) => work.fill(field.name, value)}
-          />
-        ))}
-      </div>
+      {fields.length > 0 && <FormFields {...shared} fields={fields} />}
+      {elsewhere.map(({ text, isWritten }) => (
+        <p key={text} class="quiet">{text} {isWritten && <a href={addressOf("write", type, id)}>{type}/{id} in Write</a>}</p>
+      ))}
+      <FormFields {...shared} fields={[REASON_FIELD]} />
       {notice && <p class="notice">{notice}</p>}
       {refusal && <ProblemPanel problem={refusal} />}
       {doubts.length > 0 && (
@@ -83,7 +88,17 @@ export function CorrectionForm({ deed, type, id, title, onClose }: {
       <TaskState task={task}>Saving it…</TaskState>
       <div class="row">
         <button type="submit" class="main" aria-disabled={task.isRunning}>{words.save}</button>
-        <button type="button" aria-disabled={task.isRunning} onClick={() => !task.isRunning && onClose()}>Cancel</button>
+        <button
+          type="button"
+          aria-disabled={task.isRunning}
+          onClick={() => {
+            if (task.isRunning) return;
+            work.forget();
+            onClose();
+          }}
+        >
+          Cancel
+        </button>
       </div>
     </form>
   );

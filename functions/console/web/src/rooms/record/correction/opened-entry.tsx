@@ -3,30 +3,53 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Resource } from "../../../fhir/datatypes.ts";
+import { today } from "../../../fhir/dates.ts";
 import { ResourceView } from "../../../parts/resource/resource-view.tsx";
 import { VersionHistory } from "../../../parts/versions/version-history.tsx";
 import { lettersOf, scopeFor } from "../../../oauth/grants.ts";
 import { session } from "../../../service/session.ts";
 import { addressOf } from "../../../shell/router.ts";
 import { entryOf } from "../entries/entries.ts";
+import type { Named } from "../names.ts";
 import { isWritten, useOpenRecord } from "../open-record.ts";
-import type { RecordType } from "../record-plan.ts";
+import { bornText, nhsNumber, patientName } from "../patient-summary.ts";
+import type { CorrectedType } from "../record-plan.ts";
 import { CorrectionForm } from "./correction-form.tsx";
 import { isInError } from "./in-error.ts";
 import type { Deed } from "./use-correction.ts";
 
-export function OpenedEntry({ resource }: { readonly resource: Resource }) {
+export function OpenedEntry({ resource, begin = null }: { readonly resource: Resource; readonly begin?: Deed | null }) {
+  const { named } = useOpenRecord();
+  const { resourceType: type, id = "" } = resource;
+  return (
+    <>
+      <EntryActs resource={resource} begin={begin} />
+      <ResourceView resource={resource} />
+      <VersionHistory type={type} id={id} latest={resource.meta?.versionId} lineOf={(one) => lineOf(one, named)} isVoid={isInError} />
+    </>
+  );
+}
+
+/** Returns what a resource says, in a few words. */
+export function lineOf(resource: Resource, named: Named): string {
+  if (resource.resourceType === "Patient") {
+    const number = nhsNumber(resource)?.text ?? "";
+    return [patientName(resource), `born ${bornText(resource, today())}`, number && `NHS number ${number}`].filter((each) => each !== "").join(", ");
+  }
+  const entry = entryOf(resource, named);
+  return entry ? [entry.title, entry.when, ...entry.facts.slice(0, 1)].filter((each) => each !== "").join(", ") : "";
+}
+
+/** What can be done about a mistake in an entry; `begin` is what is done at once. */
+export function EntryActs({ resource, begin = null }: { readonly resource: Resource; readonly begin?: Deed | null }) {
   const record = useOpenRecord();
-  const [deed, setDeed] = useState<Deed | null>(null);
+  const [deed, setDeed] = useState<Deed | null>(begin);
   const [said, setSaid] = useState("");
   const place = useRef<HTMLDivElement>(null);
   const isChosen = useRef(false);
-  const type = resource.resourceType as RecordType;
+  const type = resource.resourceType as CorrectedType;
   const { id = "" } = resource;
-  const lineOf = (one: Resource) => {
-    const entry = entryOf(one, record.named);
-    return entry ? [entry.title, entry.when, ...entry.facts.slice(0, 1)].filter((each) => each !== "").join(", ") : "";
-  };
+  const line = lineOf(resource, record.named);
   /** Says what was written, and puts the focus where it was, or where the entry has gone. */
   const arrive = () => {
     const { current } = record.written;
@@ -49,18 +72,14 @@ export function OpenedEntry({ resource }: { readonly resource: Resource }) {
     setDeed(one);
   };
   return (
-    <>
-      <div class="opened-entry" role="group" aria-label={lineOf(resource)} tabIndex={-1} ref={place}>
-        {said && <p class="notice good">{said}</p>}
-        {deed === null ? (
-          <Acts resource={resource} onChosen={choose} />
-        ) : (
-          <CorrectionForm key={deed} deed={deed} type={type} id={id} title={lineOf(resource)} onClose={() => setDeed(null)} />
-        )}
-      </div>
-      <ResourceView resource={resource} />
-      <VersionHistory type={type} id={id} latest={resource.meta?.versionId} lineOf={lineOf} isVoid={isInError} />
-    </>
+    <div class="opened-entry" role="group" aria-label={line} tabIndex={-1} ref={place}>
+      {said && <p class="notice good">{said}</p>}
+      {deed === null ? (
+        <Acts resource={resource} onChosen={choose} />
+      ) : (
+        <CorrectionForm key={deed} deed={deed} type={type} id={id} title={line} onClose={() => setDeed(null)} />
+      )}
+    </div>
   );
 }
 
@@ -72,8 +91,10 @@ function Acts({ resource, onChosen }: {
   const { resourceType: type, id = "" } = resource;
   const letters = lettersOf(scope, type, patient);
   const lacking = (["r", "u"] as const).filter((each) => !letters.has(each));
+  const inExplore = <a href={addressOf("explore", type, id)}>Open it in Explore</a>;
   if (lacking.length) {
-    return <p class="quiet">Correcting it takes a scope such as <code>{scopeFor(scope, type, lacking.join(""), patient)}</code>.</p>;
+    const scopeText = scopeFor(scope, type, lacking.join(""), patient);
+    return <p class="quiet">Correcting it takes a scope such as <code>{scopeText}</code>. {inExplore}</p>;
   }
   return (
     <div class="row">
@@ -82,10 +103,12 @@ function Acts({ resource, onChosen }: {
       ) : (
         <>
           <button type="button" class="small" onClick={() => onChosen("correct")}>Correct</button>
-          <button type="button" class="small" onClick={() => onChosen("in-error")}>Entered in error</button>
+          <button type="button" class="small" onClick={() => onChosen("in-error")}>
+            {type === "Patient" ? "Record not in use" : "Entered in error"}
+          </button>
         </>
       )}
-      <a href={addressOf("explore", type, id)}>Open it in Explore</a>
+      {inExplore}
     </div>
   );
 }

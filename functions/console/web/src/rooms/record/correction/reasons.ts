@@ -2,10 +2,10 @@
 
 import { dateText } from "../../../fhir/dates.ts";
 import { edited, LAST } from "../../../fhir/json-edits.ts";
-import type { RecordType } from "../record-plan.ts";
+import type { CorrectedType } from "../record-plan.ts";
 
 /** STU3 gives these no note. The extension says why a resource has the status that it has. */
-const WITHOUT_NOTE: readonly RecordType[] = ["Encounter", "EpisodeOfCare"];
+const WITHOUT_NOTE: readonly CorrectedType[] = ["Encounter", "EpisodeOfCare", "Patient"];
 export const STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/event-statusReason";
 
 interface Noted {
@@ -14,7 +14,7 @@ interface Noted {
 }
 
 /** Returns a resource's text with a sentence that says why it was changed, behind what was said before; `now` is an instant. */
-export function withReason(type: RecordType, text: string, sentence: string, now: string): string {
+export function withReason(type: CorrectedType, text: string, sentence: string, now: string): string {
   const { comment, extension = [] } = JSON.parse(text) as Noted;
   if (type === "Observation") {
     // STU3's Observation has one comment, and no list of notes.

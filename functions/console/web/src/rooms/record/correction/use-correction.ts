@@ -12,11 +12,15 @@ import { type Problem, ProblemError } from "../../../service/problem.ts";
 import { announce } from "../../../shell/announcements.tsx";
 import { read, type Stored, update } from "../../write/calls.ts";
 import { faultsIn, type FieldFaults, refusalAtFields } from "../../write/forms/checks.ts";
+import { beginOf, fieldsOf } from "../../write/forms/elements.ts";
 import type { Field, Values } from "../../write/forms/form.ts";
+import { type FormDraft, forgetForm, formDraftAt, keepForm, showsForm } from "../../write/forms/form-drafts.ts";
+import { meet } from "../../write/about-patient.tsx";
 import { isStale } from "../../write/refusals.ts";
 import { knownOf, useOpenRecord } from "../open-record.ts";
-import type { RecordType } from "../record-plan.ts";
-import { beginOf, correctablesOf, correctedText, fieldsOf, REASON_FIELD } from "./correctable.ts";
+import type { CorrectedType } from "../record-plan.ts";
+import { correctablesOf, correctedText, REASON_FIELD } from "./correctable.ts";
+import { elsewhereOf } from "./elsewhere.ts";
 import { inErrorText, isInError, notInErrorText } from "./in-error.ts";
 
 /** What is done to an entry. */
@@ -24,8 +28,10 @@ export type Deed = "correct" | "in-error" | "not-in-error";
 
 export interface Correction {
   readonly task: Task;
-  /** Null until the resource has been read. */
+  /** Without the reason's; null until the resource has been read. */
   readonly fields: readonly Field[] | null;
+  /** What is shown and not corrected here. */
+  readonly elsewhere: ReturnType<typeof elsewhereOf>;
   readonly values: Values;
   readonly isTouched: boolean;
   readonly atFields: FieldFaults;
@@ -38,29 +44,52 @@ export interface Correction {
   readonly fill: (name: string, value: string) => void;
   readonly send: (broken: readonly string[], confirmed?: readonly Doubt[]) => void;
   readonly open: () => void;
+  /** Throws away what was typed. */
+  readonly forget: () => void;
 }
 
+/** What is corrected: a resource, and what the form is called. */
+export interface Corrected {
+  readonly type: CorrectedType;
+  readonly id: string;
+  readonly title: string;
+}
+
+export function keyOf(deed: Deed, type: string, id: string): string {
+  return `${deed} ${type}/${id}`;
+}
+
+const NOTHING: Values = {};
 const NO_FAULTS: FieldFaults = new Map();
 const STALE = "Somebody else has changed it since you opened it. What is recorded now stands below; what you typed is kept. Look at both, then save again.";
 
-export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: () => void): Correction {
+export function useCorrection(deed: Deed, { type, id, title }: Corrected, onDone: () => void): Correction {
   const record = useOpenRecord();
+  const key = keyOf(deed, type, id);
+  const draft = formDraftAt(key);
+  const typed = draft?.values ?? NOTHING;
   const task = useTask();
   const [stored, setStored] = useState<Stored | null>(null);
-  const [typed, setTyped] = useState<Values>({});
   const [atFields, setAtFields] = useState(NO_FAULTS);
   const [refusal, setRefusal] = useState<Problem | null>(null);
   const [notice, setNotice] = useState("");
   const [doubts, setDoubts] = useState<readonly Doubt[]>([]);
   const isBusy = useRef(false);
 
-  const open = () => task.run(async (signal) => setStored(await read(type, id, "json", signal)));
+  const open = () =>
+    task.run(async (signal) => {
+      const now = await read(type, id, "json", signal);
+      setStored(now);
+      if (draft && draft.version !== now.version) setNotice(STALE);
+    });
   useEffect(open, []);
+  useEffect(() => showsForm(key), [key]);
 
   const resource = stored && (JSON.parse(stored.text) as Resource);
   const correctables = resource && deed === "correct" ? correctablesOf(resource, record.named) : [];
   const values = { ...beginOf(correctables), ...typed };
-  const fields = [...fieldsOf(correctables, values), REASON_FIELD];
+  const corrected = fieldsOf(correctables, values);
+  const fields = [...corrected, REASON_FIELD];
 
   const textOf = async (before: Stored, signal: AbortSignal): Promise<string | null> => {
     const now = `${new Date().toISOString().slice(0, 19)}Z`;
@@ -75,6 +104,8 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
       const now = await read(type, id, "json", signal);
       record.take(JSON.parse(now.text) as Resource);
       setStored(now);
+      const kept = formDraftAt(key);
+      if (kept) keepForm({ ...kept, version: now.version });
       setNotice(STALE);
       announce(STALE);
       return;
@@ -113,7 +144,10 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
         }
         const written = await update(type, { id, text, format: "json" }, stored.version, signal);
         record.written.current = { path: `${type}/${id}`, said: SAID[deed] };
-        record.take(JSON.parse(written.text) as Resource);
+        const made = JSON.parse(written.text) as Resource;
+        record.take(made);
+        if (type === "Patient") meet(made);
+        forgetForm(key);
         announce(SAID[deed]);
         onDone();
       } catch (error) {
@@ -126,16 +160,24 @@ export function useCorrection(deed: Deed, type: RecordType, id: string, onDone: 
 
   return {
     task,
-    fields: stored && fields,
+    fields: stored && corrected,
+    elsewhere: resource && deed === "correct" ? elsewhereOf(resource) : [],
     values,
-    isTouched: Object.keys(typed).length > 0,
+    isTouched: draft !== undefined,
     atFields,
     refusal,
     notice,
     doubts,
-    fill: (name, value) => setTyped((before) => ({ ...before, [name]: value })),
+    fill: (name, value) => {
+      const fresh: FormDraft = {
+        key, title, patient: record.id, room: "record", path: [record.id], values: NOTHING, isTouched: true, once: "", isUncertain: false, version: stored?.version ?? "",
+      };
+      const before = formDraftAt(key) ?? fresh;
+      keepForm({ ...before, values: { ...before.values, [name]: value } });
+    },
     send,
     open,
+    forget: () => forgetForm(key),
   };
 }
 
@@ -147,7 +189,7 @@ const SAID: Readonly<Record<Deed, string>> = {
 };
 
 /** Returns the newest version that does not say that it was entered in error; raises a `ProblemError` if there is none. */
-async function formerOf(type: RecordType, id: string, signal: AbortSignal): Promise<Resource> {
+async function formerOf(type: CorrectedType, id: string, signal: AbortSignal): Promise<Resource> {
   const page = await askFhir<Bundle>(`${type}/${encodeURIComponent(id)}/_history?_count=50`, { signal });
   const former = versionsOf(page).find(({ resource }) => resource && !isInError(resource))?.resource;
   if (former) return former;

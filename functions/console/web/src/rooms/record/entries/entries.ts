@@ -3,9 +3,9 @@
 import type {
   AllergyIntolerance,
   Condition,
-  Dosage,
   Encounter,
   EpisodeOfCare,
+  Goal,
   Immunization,
   MedicationRequest,
   MedicationStatement,
@@ -14,7 +14,7 @@ import type {
 } from "../../../fhir/clinical.ts";
 import type { Resource } from "../../../fhir/datatypes.ts";
 import { dateText, epochOf, periodText } from "../../../fhir/dates.ts";
-import { conceptText, quantityText, rangeText } from "../../../fhir/text.ts";
+import { conceptText } from "../../../fhir/text.ts";
 import { type Doubt, doubtsAboutStored, type Known } from "../../../plausibility/doubts.ts";
 import { IN_ERROR, isInError } from "../correction/in-error.ts";
 import { flagsOf, flagText } from "../observations/flags.ts";
@@ -22,6 +22,7 @@ import { measuredText } from "../observations/measured-text.ts";
 import { measurementName } from "../../../fhir/uk-terms.ts";
 import type { Named } from "../names.ts";
 import type { RecordType } from "../record-plan.ts";
+import { dosages, medicationText } from "./medication.ts";
 
 export interface Entry {
   readonly type: RecordType;
@@ -91,6 +92,7 @@ const TELLERS: Readonly<Record<RecordType, Teller>> = {
   EpisodeOfCare: { kind: "episode of care", tell: episode },
   Procedure: { kind: "procedure", tell: procedure },
   Observation: { kind: "observation", tell: observation },
+  Goal: { kind: "goal", tell: goal },
 };
 
 function condition(one: Condition): Told {
@@ -150,21 +152,6 @@ function medicationRequest(one: MedicationRequest, named: Named): Told {
       ...notes(one.note),
     ],
   };
-}
-
-function medicationText(one: MedicationStatement | MedicationRequest, named: Named): string {
-  return conceptText(one.medicationCodeableConcept) || named(one.medicationReference);
-}
-
-/** Returns how each dose is to be taken: as it was written, else from its parts. */
-export function dosages(list: readonly Dosage[] = []): readonly string[] {
-  return list.map((each) => {
-    const dose = each.doseQuantity ? quantityText(each.doseQuantity) : each.doseRange ? rangeText(each.doseRange) : "";
-    const text = each.text ?? joined(dose, conceptText(each.route));
-    const isAsNeeded = each.asNeededBoolean === true || each.asNeededCodeableConcept !== undefined;
-    const reason = conceptText(each.asNeededCodeableConcept);
-    return joined(text, isAsNeeded && !/as needed/i.test(text) ? `as needed${reason && ` for ${reason}`}` : "");
-  });
 }
 
 function allergy(one: AllergyIntolerance): Told {
@@ -260,6 +247,21 @@ function procedure(one: Procedure, named: Named): Told {
       one.outcome ? `outcome: ${conceptText(one.outcome)}` : "",
       ...(one.performer ?? []).map((each) => named(each.actor)),
     ],
+  };
+}
+
+/** The statuses of a goal that is neither reached nor given up. */
+const PURSUED = ["proposed", "accepted", "planned", "in-progress", "on-target", "ahead-of-target", "behind-target", "sustaining", "on-hold"];
+
+function goal(one: Goal): Told {
+  const { status = "", startDate, target } = one;
+  return {
+    title: conceptText(one.description),
+    when: joined(startDate ? `since ${dateText(startDate)}` : "", target?.dueDate ? `due ${dateText(target.dueDate)}` : ""),
+    at: epochOf(startDate ?? target?.dueDate),
+    status: words(status),
+    isCurrent: PURSUED.includes(status),
+    facts: [...(one.category ?? []).map(conceptText), one.statusReason ?? "", ...notes(one.note)],
   };
 }
 

@@ -3,7 +3,8 @@
 import type { MedicationRequest, MedicationStatement } from "../../../fhir/clinical.ts";
 import { dateText } from "../../../fhir/dates.ts";
 import type { Doubt } from "../../../plausibility/doubts.ts";
-import { dosages, type Entry, latestFirst } from "./entries.ts";
+import { type Entry, latestFirst } from "./entries.ts";
+import { dosages } from "./medication.ts";
 
 /** What was taken in one dose from one day on: a prescription, a statement, or both. */
 export interface Course extends Entry {

@@ -20,6 +20,7 @@ const CHOICES: readonly (readonly [name: string, types: readonly RecordType[]])[
   ["Encounters", ["Encounter"]],
   ["Episodes of care", ["EpisodeOfCare"]],
   ["Procedures", ["Procedure"]],
+  ["Goals", ["Goal"]],
   ["Observations", ["Observation"]],
 ];
 

@@ -7,7 +7,8 @@ import type { Patient } from "../../../fhir/clinical.ts";
 import { today } from "../../../fhir/dates.ts";
 import { addressText, contactText } from "../../../fhir/text.ts";
 import { VersionHistory } from "../../../parts/versions/version-history.tsx";
-import { addressOf } from "../../../shell/router.ts";
+import { isInError } from "../correction/in-error.ts";
+import { EntryActs, lineOf } from "../correction/opened-entry.tsx";
 import type { Entry } from "../entries/entries.ts";
 import type { Named } from "../names.ts";
 import { bornText, deathText, nhsNumber, patientName } from "../patient-summary.ts";
@@ -46,20 +47,22 @@ export function PatientBanner({ patient, named, allergies, standing }: {
           </Fact>
         </dl>
         <details class="more fold">
-          <summary>Contact details</summary>
+          <summary>Contact details, corrections</summary>
           <dl class="banner-facts">
             <Several label="Address" values={(patient.address ?? []).map(addressText)} />
             <Several label="Phone and mail" values={(patient.telecom ?? []).map(contactText)} />
             <Several label="GP" values={(patient.generalPractitioner ?? []).map(named)} />
             <Fact label="Practice">{named(patient.managingOrganization) || "not recorded"}</Fact>
           </dl>
+          <EntryActs resource={patient} />
           <div class="row">
             <button type="button" class="small" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
               Versions of Patient/{id}
             </button>
-            <a href={addressOf("explore", "Patient", id)}>The whole resource</a>
           </div>
-          {isOpen && <VersionHistory type="Patient" id={id} latest={patient.meta?.versionId} />}
+          {isOpen && (
+            <VersionHistory type="Patient" id={id} latest={patient.meta?.versionId} lineOf={(one) => lineOf(one, named)} isVoid={isInError} />
+          )}
         </details>
       </div>
       <BannerAllergies entries={allergies} standing={standing} />

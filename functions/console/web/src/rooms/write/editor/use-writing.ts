@@ -8,7 +8,7 @@ import { announce } from "../../../shell/announcements.tsx";
 import { go } from "../../../shell/router.ts";
 import { create, readIfThere, remove, type Stored, update } from "../calls.ts";
 import { FORMATS } from "../formats.ts";
-import { forgetForm } from "../forms/form-drafts.ts";
+import { forgetForm, keyOfForm } from "../forms/form-drafts.ts";
 import { type Draft, draftAt, draftOf, forget, keep, withText } from "./drafts.ts";
 import { type Fault, faultsOfAnswer, faultsOfText } from "./faults.ts";
 import { asWriting, isOfText, isStale, UNCERTAIN } from "../refusals.ts";
@@ -109,7 +109,7 @@ export function useWriting(draft: Draft, mayRead: boolean): Writing {
     keep(text === sent ? saved : { ...saved, text: id === null ? withId(text, stored.id) : text });
     if (id === null) {
       forget(draft);
-      if (patient !== null) forgetForm({ type, patient });
+      forgetForm(keyOfForm(type, patient ?? ""));
       announce(saved.outcome);
       go("write", type, stored.id);
     }

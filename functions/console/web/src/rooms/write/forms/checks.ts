@@ -1,5 +1,6 @@
 /** What is wrong with a form: what the page sees itself, and what the server has answered, field by field. */
 
+import { isNhsNumber, noNhsNumberText } from "../../../fhir/nhs-number.ts";
 import { type Problem, type ProblemDetail, ProblemError } from "../../../service/problem.ts";
 import { asWriting, isOfText } from "../refusals.ts";
 import type { Field, Values } from "./form.ts";
@@ -21,6 +22,7 @@ export function faultsIn(fields: readonly Field[], values: Values, today: string
 function faultOf({ kind, isRequired, range, unit = "", other }: Field, value: string, today: string): string {
   if (!value) return isRequired ? "This is needed." : "";
   if (kind === "snomed" && !isSnomedCode(value)) return "This is no code of SNOMED CT: check its digits.";
+  if (kind === "nhs-number" && !isNhsNumber(value)) return noNhsNumberText(value);
   if (kind === "partial-date" && !/^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$/.test(value)) return "Write a year, or a year and a month, such as 2022 or 2022-03.";
   if ((kind === "date" || kind === "partial-date") && value > today) return "This is in the future.";
   if (kind !== "decimal") return "";

@@ -1,4 +1,4 @@
-/** One form, for the patient who was chosen: its fields, what will be sent, and what has come of it. */
+/** One form, for the patient who was chosen or a new one: its fields, what will be sent, and what has come of it. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
@@ -7,16 +7,17 @@ import { ProblemPanel } from "../../../parts/problem-panel.tsx";
 import { TaskState } from "../../../parts/task.tsx";
 import { addressOf, go } from "../../../shell/router.ts";
 import { keep, newDraft } from "../editor/drafts.ts";
-import { pathToWriteAbout } from "../place.ts";
+import { pathOfEditor } from "../place.ts";
 import type { Rights } from "../rights.ts";
 import { useUnloadGuard } from "../unload-guard.ts";
-import { FormField, unreadable } from "./form-field.tsx";
+import { unreadable } from "./form-field.tsx";
+import { FormFields } from "./form-fields.tsx";
 import type { FormType } from "./titles.ts";
 import { FORM_TITLES } from "./titles.ts";
 import { type Recorded, useForm } from "./use-form.ts";
 
 export function FormDesk({ type, patient, rights }: { readonly type: FormType; readonly patient: string; readonly rights: Rights }) {
-  const work = useForm({ type, patient }, rights);
+  const work = useForm(type, patient, rights);
   const { draft, fields, text, task, atFields, refusal, recorded, doubts } = work;
   const place = useRef<HTMLFormElement>(null);
   useUnloadGuard(draft.isTouched && !recorded);
@@ -35,18 +36,7 @@ export function FormDesk({ type, patient, rights }: { readonly type: FormType; r
         work.send(unreadable(submit.currentTarget));
       }}
     >
-      <div class="form-fields">
-        {fields.map((field) => (
-          <FormField
-            key={field.name}
-            field={field}
-            value={draft.values[field.name] ?? ""}
-            fault={atFields.get(field.name) ?? ""}
-            isFixed={task.isRunning}
-            onValue={(value) => work.fill(field.name, value)}
-          />
-        ))}
-      </div>
+      <FormFields fields={fields} values={draft.values} atFields={atFields} isFixed={task.isRunning} onValue={work.fill} />
       {refusal && <ProblemPanel problem={refusal} />}
       {doubts.length > 0 && (
         <DoubtsPanel
@@ -70,8 +60,9 @@ export function FormDesk({ type, patient, rights }: { readonly type: FormType; r
           aria-disabled={task.isRunning}
           onClick={() => {
             if (task.isRunning) return;
-            keep(newDraft(type, text, patient, rights.mayCreateOnce ? draft.once : null));
-            go("write", ...pathToWriteAbout(patient, type, false));
+            const whose = patient === "" ? null : patient;
+            keep(newDraft(type, text, whose, rights.mayCreateOnce ? draft.once : null));
+            go("write", ...pathOfEditor({ type, id: null, patient: whose }));
           }}
         >
           Edit as JSON
@@ -101,7 +92,9 @@ function Outcome({ type, patient, recorded: { summary, created }, again }: {
       <h3 id="recorded-heading" class="wrap" tabIndex={-1} ref={heading}>Recorded: {summary}</h3>
       {created.wasThere && <p>An earlier attempt had recorded it. What you have changed since that attempt is not in it.</p>}
       <div class="row">
-        <a class="button" href={addressOf("record", patient)}>Back to the record</a>
+        {patient === ""
+          ? <a class="button" href={addressOf("record", created.id)}>Open the record</a>
+          : <a class="button" href={addressOf("record", patient)}>Back to the record</a>}
         <button type="button" onClick={again}>{FORM_TITLES[type]}</button>
         <a class="wrap" href={addressOf("write", type, created.id)}>{type}/{created.id}</a>
       </div>

@@ -2,9 +2,9 @@
 
 import { useId } from "preact/hooks";
 
-import type { Field } from "./form.ts";
+import type { Field, FieldKind } from "./form.ts";
 
-const MODES = { decimal: "decimal", snomed: "numeric" } as const;
+const MODES: Partial<Record<FieldKind, "decimal" | "numeric">> = { decimal: "decimal", snomed: "numeric", "nhs-number": "numeric" };
 
 export function FormField({ field, value, fault, isFixed, onValue }: {
   readonly field: Field;
@@ -48,7 +48,7 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
         <input
           {...common}
           type="text"
-          inputMode={kind === "decimal" || kind === "snomed" ? MODES[kind] : undefined}
+          inputMode={MODES[kind]}
           autocomplete="off"
           readOnly={isFixed}
           onInput={typed}

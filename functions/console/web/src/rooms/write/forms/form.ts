@@ -3,7 +3,7 @@
 /** What was typed or chosen, by the names of the fields; empty where nothing was. */
 export type Values = Readonly<Record<string, string>>;
 
-export type FieldKind = "text" | "decimal" | "date" | "partial-date" | "time" | "choice" | "note" | "snomed";
+export type FieldKind = "text" | "decimal" | "date" | "partial-date" | "time" | "choice" | "note" | "snomed" | "nhs-number";
 
 export interface Field {
   readonly name: string;
@@ -18,16 +18,23 @@ export interface Field {
   /** Of a decimal: a unit that people mean by values out of the range, and its own least and greatest value. */
   readonly other?: readonly [unit: string, least: number, greatest: number];
   readonly choices?: readonly (readonly [value: string, label: string])[];
+  /** Whether it stands behind the others, folded. */
+  readonly isRare?: boolean;
   /** FHIR's expressions of the elements that the field fills. */
   readonly at: readonly string[];
+}
+
+interface Members {
+  readonly identifier?: readonly object[] | undefined;
+  readonly [member: string]: unknown;
 }
 
 export interface Form {
   readonly fields: (values: Values) => readonly Field[];
   /** Returns the values that a form begins with; `today` is as in `2026-11-26`. */
   readonly begin: (today: string) => Values;
-  /** Returns the resource's members, but for type and identifier, in the order of their definition. */
-  readonly members: (values: Values, patient: string, today: string) => object;
+  /** Returns the resource's members but its type, in the order of their definition; an identifier only if one is typed. */
+  readonly members: (values: Values, patient: string, today: string) => Members;
   /** Returns what was recorded, in a few words. */
   readonly summary: (values: Values) => string;
 }

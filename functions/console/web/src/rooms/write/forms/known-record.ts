@@ -1,44 +1,75 @@
-/** What a form's values are compared with: the patient, and what the record holds of the same kind. */
+/** What a form's values are compared with: the patient, and what the record holds of the same kind; of a new patient, those who are there. */
 
 import type { Patient } from "../../../fhir/clinical.ts";
 import type { Bundle, Resource } from "../../../fhir/datatypes.ts";
 import { lettersOf } from "../../../oauth/grants.ts";
-import { doubtsAbout, type Doubt } from "../../../plausibility/doubts.ts";
+import { type Doubt, doubtsAbout } from "../../../plausibility/doubts.ts";
+import { doubtsAboutDuplicates } from "../../../plausibility/duplicate-patients.ts";
 import { askFhir } from "../../../service/api.ts";
 import { ProblemError } from "../../../service/problem.ts";
 import { session } from "../../../service/session.ts";
+import { duplicateQueries } from "./duplicate-search.ts";
 
-/** Of a reading the last ones are enough; of allergies all have to be known. */
+/** Of a reading the last ones are enough; of allergies and medicines all have to be known. */
 const READINGS = 5;
-const ALLERGIES = 200;
+const ALL = 200;
 
-/** Returns what is doubtful about a new resource of a patient's, for which the record is searched. That it could not be is a doubt too. */
+/** What is searched for a new resource, and what it is called in case that it could not be. */
+interface Comparison {
+  readonly type: string;
+  readonly query: string;
+  /** Empty if it is of no harm that it is not known. */
+  readonly name: string;
+}
+
+/** Returns what is doubtful about a new resource, for which the record, or the patients, are searched. That it could not be is a doubt too. */
 export async function doubtsBeside(resource: Resource, id: string, patient: Patient | undefined, signal: AbortSignal): Promise<readonly Doubt[]> {
-  const { record, missing } = await recordBeside(resource, id, signal);
-  return [...doubtsAbout(resource, { patient, record }), ...(missing === "" ? [] : [notCompared(resource, missing)])];
+  const found = await Promise.all(comparisonsOf(resource, id).map((each) => compared(each, signal)));
+  const record = found.flatMap((each) => each.record).filter((each) => !isWrong(each));
+  const about = resource.resourceType === "Patient" ? doubtsAboutDuplicates(resource, record) : [];
+  return [...about, ...doubtsAbout(resource, { patient, record }), ...found.flatMap(({ missing }) => (missing === "" ? [] : [notCompared(resource, missing)]))];
 }
 
-function notCompared({ resourceType }: Resource, why: string): Doubt {
-  const source = "NICE CG183, Drug allergy: check the allergy status before a medicine is given";
-  return { rule: "not compared", text: `It was not compared with the recorded allergies: ${why}`, source, isImpossible: false, at: resourceType };
+function comparisonsOf(resource: Resource, id: string): readonly Comparison[] {
+  const of = (type: string, name: string, more = `_count=${ALL}`): Comparison => ({ type, name, query: `${type}?patient=${encodeURIComponent(id)}&${more}` });
+  const medicines = ["MedicationStatement", "MedicationRequest"].map((type) => of(type, "medicines", `_count=${ALL}${mayRead("Medication") ? `&_include=${type}:medication` : ""}`));
+  switch (resource.resourceType) {
+    case "Patient":
+      return duplicateQueries(resource).map((query) => ({ type: "Patient", name: "patients", query }));
+    case "Observation":
+      return [of("Observation", "", `code=${encodeURIComponent(codesOf(resource))}&_count=${READINGS}`)];
+    case "MedicationStatement":
+      return [of("AllergyIntolerance", "allergies")];
+    case "AllergyIntolerance":
+      return [of("AllergyIntolerance", "allergies"), ...medicines];
+    default:
+      return [];
+  }
 }
 
-async function recordBeside(resource: Resource, id: string, signal: AbortSignal): Promise<{ readonly record: readonly Resource[]; readonly missing: string }> {
-  const isReading = resource.resourceType === "Observation";
-  const needsAllergies = ["MedicationStatement", "AllergyIntolerance"].includes(resource.resourceType);
-  const type = isReading ? "Observation" : "AllergyIntolerance";
-  if (!isReading && !needsAllergies) return { record: [], missing: "" };
+async function compared({ type, query, name }: Comparison, signal: AbortSignal): Promise<{ readonly record: readonly Resource[]; readonly missing: string }> {
+  const without = (why: string) => ({ record: [], missing: name === "" ? "" : `It was not compared with the recorded ${name}: ${why}` });
   const { scope, patient } = session.value?.token.claims ?? { scope: "" };
-  if (!lettersOf(scope, type, patient).has("s")) return { record: [], missing: isReading ? "" : `this token does not search ${type}.` };
-  const of = `${type}?patient=${encodeURIComponent(id)}`;
-  const query = isReading ? `${of}&code=${encodeURIComponent(codesOf(resource))}&_count=${READINGS}` : `${of}&_count=${ALLERGIES}`;
+  if (!lettersOf(scope, type, patient).has("s")) return without(`this token does not search ${type}.`);
   try {
     const { entry = [] } = await askFhir<Bundle>(query, { signal });
-    return { record: entry.flatMap((each) => each.resource ?? []).filter((each) => !isWrong(each)), missing: "" };
+    return { record: entry.flatMap((each) => each.resource ?? []), missing: "" };
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
-    return { record: [], missing: isReading ? "" : error.problem.title };
+    return without(error.problem.title);
   }
+}
+
+function notCompared({ resourceType }: Resource, text: string): Doubt {
+  const source = resourceType === "Patient"
+    ? "this page's own search, before a patient is added"
+    : "NICE CG183, Drug allergy: check the allergy status before a medicine is given";
+  return { rule: "not compared", text, source, isImpossible: false, at: resourceType };
+}
+
+function mayRead(type: string): boolean {
+  const { scope, patient } = session.value?.token.claims ?? { scope: "" };
+  return lettersOf(scope, type, patient).has("r");
 }
 
 function codesOf({ code }: Resource): string {

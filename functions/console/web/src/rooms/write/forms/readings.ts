@@ -63,11 +63,15 @@ export const READING_FORM: Form = {
 
 const MEASURED: readonly Measured[] = Object.values(READINGS).flatMap((each) => each.components ?? [each as Measured]);
 
-/** Returns the least and the greatest value that anybody can have of what a code measures, if it is in that unit. */
-export function rangeOfReading(code: CodeableConcept | undefined, { code: unit }: Quantity): readonly [number, number] | undefined {
+/** Returns what anybody can have of what a code measures, if it is in that unit: the least, the greatest, and what else people mean. */
+export function limitsOfReading(code: CodeableConcept | undefined, { code: unit }: Quantity): Pick<Field, "range" | "other"> {
   const codes = (code?.coding ?? []).map((each) => each.code ?? "");
   const one = MEASURED.find(({ loinc, snomed, ucum }) => ucum === unit && [loinc[0], snomed[0]].some((each) => codes.includes(each ?? "")));
-  return one && [one.range[0] ?? 0, one.range[1] ?? Infinity];
+  return one ? limitsOf(one) : {};
+}
+
+function limitsOf({ range: [least = 0, greatest = 0], other }: Measured): Pick<Field, "range" | "other"> {
+  return { range: [least, greatest], ...(other && { other: other as [string, number, number] }) };
 }
 
 function readingIn(values: Values): Reading | undefined {
@@ -84,10 +88,11 @@ function valueName(at: number): string {
   return `value-${at}`;
 }
 
-function fieldOf({ title, unit, range: [least = 0, greatest = 0], other }: Measured, at: number, all: readonly Measured[]): Field {
+function fieldOf(one: Measured, at: number, all: readonly Measured[]): Field {
+  const { title, unit } = one;
   const place = all.length > 1 ? `Observation.component[${at}]` : "Observation";
   const elements = [`${place}.value`, `${place}.valueQuantity`, ...(all.length > 1 ? [place] : [])];
-  return { name: valueName(at), label: title, kind: "decimal", isRequired: true, unit, range: [least, greatest], ...(other && { other: other as [string, number, number] }), at: elements };
+  return { name: valueName(at), label: title, kind: "decimal", isRequired: true, unit, ...limitsOf(one), at: elements };
 }
 
 function codeOf(one: Pick<Measured, "loinc" | "snomed"> | undefined): object {

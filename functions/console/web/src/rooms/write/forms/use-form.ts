@@ -14,9 +14,10 @@ import { newOnce } from "../once.ts";
 import type { Rights } from "../rights.ts";
 import { faultsIn, type FieldFaults, refusalAtFields } from "./checks.ts";
 import type { Field, Values } from "./form.ts";
-import { type FormDraft, formDraftAt, forgetForm, type FormPlace, keepForm } from "./form-drafts.ts";
+import { type FormDraft, formDraftAt, forgetForm, keepForm, placeOfForm } from "./form-drafts.ts";
 import { FORMS, resourceText } from "./forms.ts";
 import { doubtsBeside } from "./known-record.ts";
+import type { FormType } from "./titles.ts";
 
 /** What was recorded, and as which resource. */
 export interface Recorded {
@@ -45,8 +46,9 @@ export interface FormWork {
 
 const NONE: FieldFaults = new Map();
 
-export function useForm(place: FormPlace, rights: Rights): FormWork {
-  const { type, patient } = place;
+/** `patient` is empty for a new patient. */
+export function useForm(type: FormType, patient: string, rights: Rights): FormWork {
+  const place = placeOfForm(type, patient);
   const form = FORMS[type];
   const task = useTask();
   const [atFields, setAtFields] = useState(NONE);
@@ -55,8 +57,8 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
   const [doubts, setDoubts] = useState<readonly Doubt[]>([]);
   const isBusy = useRef(false);
   const fresh = useRef<FormDraft | null>(null);
-  fresh.current ??= { ...place, values: form.begin(today()), isTouched: false, once: newOnce(), isUncertain: false };
-  const draft = formDraftAt(place) ?? fresh.current;
+  fresh.current ??= { ...place, values: form.begin(today()), isTouched: false, once: newOnce(), isUncertain: false, version: "" };
+  const draft = formDraftAt(place.key) ?? fresh.current;
   const fields = form.fields(draft.values);
   const once = rights.mayCreateOnce ? draft.once : null;
   const text = resourceText(type, valuesOf(fields, draft.values), { patient, today: today(), once });
@@ -83,7 +85,7 @@ export function useForm(place: FormPlace, rights: Rights): FormWork {
           return;
         }
         const created = await create({ type, text, format: "json", once }, signal);
-        forgetForm(place);
+        forgetForm(place.key);
         fresh.current = null;
         setRecorded({ summary: form.summary(draft.values), created });
         announce(`Recorded: ${form.summary(draft.values)}.`);
