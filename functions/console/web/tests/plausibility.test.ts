@@ -169,6 +169,12 @@ test("a death before the birth cannot be", () => {
   assert.deepEqual(texts({ ...BORN, deceasedDateTime: "1958" }), []);
 });
 
+test("another date of birth is asked about if the record has entries before it", () => {
+  const record = [weight(80, { effectiveDateTime: "1990-05-06" }), weight(80, { effectiveDateTime: "1985" }), { resourceType: "Condition", onsetDateTime: "1950" }];
+  assert.match(texts({ resourceType: "Patient", birthDate: "1988-02-11" }, record).join(), /before a birth on 11 Feb 1988, the first of 1985/);
+  assert.deepEqual(texts(BORN, record), []);
+});
+
 const NUMBER = { system: "https://fhir.nhs.uk/Id/nhs-number", value: "9434765919" };
 
 test("whoever may be there already is searched by number, name and date of birth", () => {

@@ -127,7 +127,9 @@ test("whatever the record shows of an entry, or of its patient, can be corrected
     const path = `${SAMPLE}/${type}.ndjson`;
     return existsSync(path) ? readFileSync(path, "utf8").split("\n").filter((line) => line.trim()).map((line) => JSON.parse(line) as Resource) : [];
   });
-  const all = [...sample, ...FULL];
+  // One of each shape: what is shown depends on what is there.
+  const shapeOf = (one: Resource) => JSON.stringify(one, (_, value: unknown) => (typeof value === "object" ? value : typeof value));
+  const all = [...new Map([...sample, ...FULL].map((each) => [shapeOf(each) + String(each["status"]), each])).values()];
   assert.deepEqual(new Set(all.map((each) => each.resourceType)), new Set(["Patient", ...RECORD_TYPES]));
   for (const each of all) {
     assert.ok(shown(each).length > 0, each.resourceType);

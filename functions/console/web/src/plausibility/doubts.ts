@@ -76,6 +76,7 @@ const RULES: readonly Rule[] = [
     isOfStored: false,
     find: metMedicine,
   },
+  { rule: "entries before birth", source: "the dates of the entries in this record", isOfStored: false, find: entriesBeforeBirth },
   { rule: "death before birth", source: "the two dates themselves (Patient.birthDate, Patient.deceasedDateTime)", isOfStored: true, find: deathBeforeBirth },
 ];
 
@@ -193,6 +194,14 @@ function metMedicine(resource: Resource, { record }: Known): readonly Finding[] 
   });
   // A prescription and its statement are one medicine.
   return [...new Set(met)].map((text) => ({ text, at: "AllergyIntolerance.code" }));
+}
+
+function entriesBeforeBirth(resource: Resource, { record }: Known): readonly Finding[] {
+  const { resourceType, birthDate: born } = resource as Patient;
+  if (resourceType !== "Patient" || !born) return [];
+  const early = record.filter((each) => each.resourceType !== "Condition").flatMap((each) => dated(each, [...DATES, ...ENDS])).filter(({ date }) => isBefore(date, born));
+  const [first] = early.map(({ date }) => date).sort();
+  return first === undefined ? [] : [{ text: `The record has entries before a birth on ${dateText(born)}, the first of ${dateText(first)}.`, at: "Patient.birthDate" }];
 }
 
 function deathBeforeBirth(resource: Resource): readonly Finding[] {
