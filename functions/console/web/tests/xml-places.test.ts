@@ -86,3 +86,8 @@ test("JSON becomes XML with its digits, its lists and its special characters", (
     ].join("\n"),
   );
 });
+
+test("an extension's URL is an attribute", () => {
+  const json = '{ "resourceType": "Patient", "identifier": [{ "extension": [{ "url": "urn:x", "valueCode": "y" }], "system": "s" }] }';
+  assert.match(xmlOf(json), /<extension url="urn:x">\n {6}<valueCode value="y"\/>\n {4}<\/extension>\n {4}<system value="s"\/>/);
+});

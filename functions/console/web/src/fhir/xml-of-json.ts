@@ -4,7 +4,7 @@ import { type Node, parseTree } from "jsonc-parser";
 
 /** Returns the XML of a resource's JSON text; its numbers keep their digits.
  *
- * The resource has no extensions, narrative or contained resources, and its members are in the order of their definition.
+ * The resource has no extensions of primitive elements, narrative or contained resources, and its members are in the order of their definition.
  */
 export function xmlOf(json: string): string {
   const root = parseTree(json);
@@ -26,7 +26,11 @@ function linesOf([name, value]: Member, json: string, indent: string): readonly 
     const written = value.type === "string" ? String(value.value) : json.slice(value.offset, value.offset + value.length);
     return [`${indent}<${name} value="${escaped(written)}"/>`];
   }
-  return [`${indent}<${name}>`, ...membersOf(value).flatMap((each) => linesOf(each, json, `${indent}  `)), `${indent}</${name}>`];
+  const members = membersOf(value);
+  // An extension's URL is an attribute (§2.6.1).
+  const url = name === "extension" ? members.find(([each]) => each === "url")?.[1] : undefined;
+  const inner = members.filter(([, each]) => each !== url).flatMap((each) => linesOf(each, json, `${indent}  `));
+  return [`${indent}<${name}${url ? ` url="${escaped(String(url.value))}"` : ""}>`, ...inner, `${indent}</${name}>`];
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;" };
