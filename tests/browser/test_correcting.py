@@ -25,6 +25,12 @@ def _record_of(tab: Visit, patient_id: str) -> Page:
     return page
 
 
+def _told_in_urls(tab: Visit, pattern: str) -> list[str]:
+    """Return the URLs that match; a sealed cursor, in which anything may stand by chance, is left out."""
+    urls = [re.sub("_cursor=[^&]*", "", each.url.lower()) for each in tab.requests]
+    return [each for each in urls if re.search(pattern, each)]
+
+
 def _versions(page: Page, path: str) -> Locator:
     return page.get_by_role("region", name=f"Versions of {path}").get_by_role("listitem")
 
@@ -76,7 +82,7 @@ def test_a_swapped_blood_pressure_is_recorded_and_corrected_in_three_clicks(
     assert [each["valueQuantity"]["value"] for each in stored["component"]] == [180, 82]
     assert stored["status"] == "corrected"
     assert stored["comment"].endswith("Corrected: Typed the wrong way round")
-    assert not [each.url for each in tab.requests if "82" in each.url.partition("?")[2] or "wrong" in each.url]
+    assert _told_in_urls(tab, r"\?.*82|wrong") == []
 
 
 def test_by_the_keyboard_alone_an_allergy_is_told_to_be_in_error_and_brought_back(
@@ -228,9 +234,7 @@ def test_what_is_hardly_right_is_asked_before_it_is_recorded_and_what_cannot_be_
     expect(medication).to_contain_text("recorded")
     expect(medication).not_to_contain_text("since")
     expect(page.get_by_role("region", name="Recent changes")).not_to_contain_text("started")
-    assert not [
-        each.url for each in tab.requests if re.search("1958|penicillin|amoxicillin|91936005", each.url.lower())
-    ]
+    assert _told_in_urls(tab, "1958-02|penicillin|amoxicillin|91936005") == []
 
 
 def test_a_stored_medicine_that_meets_an_allergy_is_remarked(visit: Visiting) -> None:
@@ -296,7 +300,7 @@ def test_by_the_keyboard_alone_a_patient_is_corrected_and_what_is_left_half_type
     assert [each["family"] for each in stored["name"]] == ["Holles", "Holles"]
     expect(page.get_by_role("heading", name=re.compile("^HOLLES, Ada"))).to_be_visible()
     expect(_versions(page, about).nth(1).get_by_role("deletion")).to_contain_text("HOLLIS, Ada")
-    assert not [each.url for each in tab.requests if re.search("1958|holl|943476", each.url.lower())]
+    assert _told_in_urls(tab, "1958-02|holl|943476") == []
 
 
 def test_a_patient_who_should_not_be_there_is_not_in_use_and_is_brought_back(
@@ -355,7 +359,7 @@ def test_a_new_patient_is_added_by_a_form_that_asks_about_whoever_is_there_alrea
     assert stored["address"] == [{"use": "home", "postalCode": "LS1 1AA"}]
     page.get_by_role("link", name="Open the record").click()
     page.get_by_role("heading", name="UNHEARD-OF, Zebedee").wait_for()
-    assert not [each.url for each in tab.requests if re.search("munoz|unheard|1971|9990000042", each.url.lower())]
+    assert _told_in_urls(tab, "munoz|unheard|1971-08|9990000042") == []
 
 
 def test_a_new_allergy_is_compared_with_what_is_taken(visit: Visiting, made: Making) -> None:
