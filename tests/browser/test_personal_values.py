@@ -8,13 +8,15 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.http.writes import patient
+from careconnect_testing.http.writing_desk import Making
 from careconnect_testing.page.browser import Visit
-from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, sign_in_with
+from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record, sign_in_with
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -53,6 +55,71 @@ def test_a_whole_session_that_searches_for_people_leaves_their_values_in_no_url_
     events = list(_events(http, auditor))
     assert len([each for each in events if "Patient?" in each]) >= 8
     assert [each for each in events if _shows(each)] == []
+
+
+def test_correcting_printing_and_reporting_leave_personal_values_in_no_url_or_header(
+    visit: Visiting, made: Making
+) -> None:
+    about = made(patient())
+    made(
+        {
+            "resourceType": "AllergyIntolerance",
+            "clinicalStatus": "active",
+            "verificationStatus": "confirmed",
+            "code": {"text": "Nuts"},
+            "patient": {"reference": about},
+        }
+    )
+    reason = "Muñoz of Harrowbeck, XB1 6YY, said so in the summer"
+    editing = visit()
+    editing.page.add_init_script(_NO_PRINTER)
+    page = editing.open()
+    editing.sign_in("Editor")
+    _find(editing, "Patient record", NUMBER).click()
+    page.get_by_role("region", name=SAMPLE_NAME).wait_for()
+    for part in ("summary", "whole record"):
+        page.get_by_role("button", name=f"Print the {part}").click()
+    page.wait_for_function("window.printed === 2")
+    go_to_record(page, about.removeprefix("Patient/"))
+    page.get_by_role("region", name="Allergies").get_by_role("button", name="Nuts").click()
+    page.get_by_role("button", name="Correct", exact=True).click()
+    form = page.get_by_role("form", name=re.compile("^Correct it"))
+    form.get_by_label("Reason").fill(reason)
+    form.get_by_role("textbox").first.fill("Llewellyn")
+    form.get_by_role("button", name="Save the correction").click()
+    page.get_by_role("main").get_by_text(re.compile("^Corrected")).first.wait_for()
+
+    auditing = visit()
+    auditing.page.add_init_script(_NO_PRINTER)
+    page = auditing.open()
+    auditing.sign_in("Auditor")
+    _find(auditing, "Disclosure report", "Munoz 23/08/1971").wait_for()
+    _find(auditing, "Disclosure report", NUMBER).click()
+    page.get_by_label("From", exact=True).fill("2020-01-01")
+    page.get_by_label("To", exact=True).fill("2099-12-31")
+    page.keyboard.press("Enter")
+    with page.expect_download():
+        page.get_by_role("link", name="Save as CSV").click()
+    page.get_by_role("button", name="Print").click()
+    page.wait_for_function("window.printed === 1")
+
+    requests = [*editing.requests, *auditing.requests]
+    sent = _plain(" ".join(each.post_data or "" for each in requests))
+    assert [each for each in ("9990000042", "harrowbeck", "summer", "1971-08-23") if each not in sent] == []
+    assert [shown for each in requests for shown in _revealing(each)] == []
+
+
+_NO_PRINTER: Final = "window.printed = 0; window.print = () => { window.printed += 1; };"
+
+
+def _find(tab: Visit, room: str, typed: str) -> Locator:
+    """Search in a room for the sample's Patient/4, and return the link to it."""
+    tab.room(room)
+    box = tab.page.get_by_label("Name, date of birth, NHS number or id")
+    box.fill(typed)
+    box.press("Enter")
+    tab.page.get_by_text(re.compile(f"found for “{re.escape(typed)}”")).wait_for()
+    return tab.page.get_by_role("link", name="Patient/4", exact=False).first
 
 
 def _find_in_the_records_box(tab: Visit) -> None:
