@@ -2,14 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from careconnect_admin.cli import app
 from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_admin.project import DOCS, PROJECT
+from careconnect_admin.restoring import switch_tables
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
 from careconnect_testing.running.page_commands import commands_of, run_commands
@@ -28,12 +32,14 @@ _FUNCTIONS = [
 class TwoStacks:
     """The packaged template and the digests of the functions' code by logical id, for each stack's name.
 
-    `left` are the digests of production after staging was deleted and production's release was deployed once more.
+    `left` are the digests of production after staging was deleted and production's release was deployed once more, and
+    `table` is then the record table of production's readers, after a switch to restored tables.
     """
 
     release: dict[str, str]
     code: dict[str, dict[str, str]]
     left: dict[str, str]
+    table: str
 
 
 def answers() -> dict[str, tuple[str, str]]:
@@ -64,8 +70,9 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> TwoStacks:
             code = {stack: _code(emulator, stack) for stack in releases}
             again = [f"sam delete --stack-name {_STAGING} --no-prompts", f"{commands[-1]} Release=again"]
             run_commands([f". {environment}", *again], here)
+        _switch(emulator)
         texts = {stack: path.read_text(encoding="utf-8") for stack, path in releases.items()}
-        return TwoStacks(texts, code, _code(emulator, _PRODUCTION))
+        return TwoStacks(texts, code, _code(emulator, _PRODUCTION), _live_table(emulator))
 
 
 def _configured(file: Path, stack: str, parameters: str) -> Path:
@@ -86,6 +93,31 @@ def _code(emulator: Emulator, stack: str) -> dict[str, str]:
     return {name: client.get_function_configuration(FunctionName=functions[name])["CodeSha256"] for name in _FUNCTIONS}
 
 
+def _switch(emulator: Emulator) -> None:
+    """Restore production's tables and switch to them, as `docs/recovery.md` says."""
+    key = emulator.credentials
+    variables = {
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+    }
+    instant = f"{datetime.now(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(switch_tables, "WAIT_SECONDS", 0.0)
+        patch.setattr(switch_tables, "_PAUSE", 0.1)
+        for options in (["--to", instant], ["--switch", "--yes"]):
+            arguments = ["restore", *options, "--stack", _PRODUCTION, "--region", REGION]
+            result = CliRunner().invoke(app, arguments, env=variables)
+            assert result.exit_code == 0, result.output
+
+
+def _live_table(emulator: Emulator) -> str:
+    stack = emulator.client("cloudformation").describe_stack_resources(StackName=_PRODUCTION)["StackResources"]
+    (name,) = (one["PhysicalResourceId"] for one in stack if one["LogicalResourceId"] == "PatientRecordFunction")
+    live = emulator.client("lambda").get_function_configuration(FunctionName=name, Qualifier="live")
+    return str(live["Environment"]["Variables"]["RECORD_TABLE"])
+
+
 def test_the_page_has_a_file_for_each_stack() -> None:
     assert [stack for stack, _ in answers().values()] == [_STAGING, _PRODUCTION]
 
@@ -99,6 +131,10 @@ def test_both_stacks_have_the_code_of_one_release(stacks: TwoStacks) -> None:
 
 def test_a_release_still_deploys_after_another_stack_was_deleted(stacks: TwoStacks) -> None:
     assert stacks.left == stacks.code[_PRODUCTION]
+
+
+def test_restored_tables_are_put_into_service_after_another_stack_was_deleted(stacks: TwoStacks) -> None:
+    assert re.fullmatch(rf"{_PRODUCTION}-restored-\w+-record", stacks.table)
 
 
 @pytest.mark.parametrize("stack", [_STAGING, _PRODUCTION])
