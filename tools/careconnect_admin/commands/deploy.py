@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -58,8 +59,8 @@ def deploy(
             profile=profile,
             template_file=template_file or os.environ.get("SAM_TEMPLATE_FILE", ""),
         )
+        answers = replace(answers, parameters=with_release(answers.parameters, answers.stack))
         _check(answers)
-    given = with_release(answers.parameters, answers.stack)
     options = {
         "--config-file": str(config_file.resolve()),
         "--stack-name": answers.stack,
@@ -69,8 +70,9 @@ def deploy(
         "--template-file": template_file,
     }
     arguments = [word for name, value in options.items() if value for word in (name, value)]
-    if given:
-        arguments += ["--parameter-overrides", *(f'{name}="{value}"' for name, value in given.items())]
+    if answers.parameters:
+        pairs = (f'{name}="{value}"' for name, value in answers.parameters.items())
+        arguments += ["--parameter-overrides", *pairs]
     if not check:
         raise typer.Exit(subprocess.call(sam_command("deploy", *arguments, *further)))  # noqa: S603
 

@@ -20,7 +20,12 @@ Run = Callable[..., Result]
 def described(StackName: str) -> Any:  # noqa: N803 - as boto3 names it
     """Answer DescribeStacks of an account with one stack."""
     if StackName == "deployed":
-        return {"Stacks": [{"Parameters": [{"ParameterKey": "Console", "ParameterValue": "off"}]}]}
+        values = {"Console": "off", "Release": "1-0123abcd"}
+        return {
+            "Stacks": [
+                {"Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]}
+            ]
+        }
     code = "AccessDenied" if StackName == "denied" else "ValidationError"
     raise ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
 
@@ -63,6 +68,14 @@ def test_sam_gets_the_parameters_the_stacks_own_prefix_and_all_other_options(run
     assert line[line.index("--stack-name") + 1] == line[line.index("--s3-prefix") + 1] == "ours"
     parameters = line.index("--parameter-overrides")
     assert line[parameters + 1 :] == ['Console="off"', 'AlarmEmail="a@b.example"', "--tags", "a=b"]
+
+
+def test_a_release_that_changes_with_the_secret_is_not_said_to_stay(run: Run, called: list[list[str]]) -> None:
+    result = run("--stack-name", "deployed", "--parameter-overrides", "OriginSecret=")
+
+    assert "kept as deployed: Console=off\n" in result.stderr
+    (line,) = called
+    assert line[line.index("--parameter-overrides") + 1 :] == ['Release="1"', 'OriginSecret=""']
 
 
 def test_without_parameters_sam_gets_none(run: Run, called: list[list[str]]) -> None:
