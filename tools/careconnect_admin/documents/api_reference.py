@@ -40,7 +40,8 @@ gzipped) are for machines. Generate a client from the latter, by openapi-typescr
 | `GET Type?…`, `POST Type/_search` | a searchset Bundle |
 """
 _HEAD: Final = """
-HEAD works wherever GET does. [clients.md](clients.md) has tokens and pages step by step.
+HEAD works wherever GET does. A body ends without a newline, which every program would be sent for a terminal's sake:
+`curl -w '\\n'` writes one. [clients.md](clients.md) has tokens and pages step by step.
 """
 
 _FOLLOWED: Final = ("_include", "_revinclude", "_include:recurse", "_revinclude:recurse")
