@@ -258,7 +258,7 @@ def test_by_the_keyboard_alone_a_patient_is_corrected_and_what_is_left_half_type
     page = _record_of(tab, about.removeprefix("Patient/"))
     press, typed = page.keyboard.press, page.keyboard.type
     banner = page.get_by_role("region", name=re.compile("^HOLLIS, Ada"))
-    banner.get_by_text("Contact, correction").focus()
+    banner.get_by_text("Details, correct").focus()
     press("Enter")
     press("Tab")
     expect(banner.get_by_role("button", name="Correct", exact=True)).to_be_focused()
@@ -308,7 +308,7 @@ def test_a_patient_who_should_not_be_there_is_not_in_use_and_is_brought_back(
 ) -> None:
     about = made(patient())
     page = _record_of(visit(), about.removeprefix("Patient/"))
-    page.get_by_text("Contact, correction").click()
+    page.get_by_text("Details, correct").click()
     page.get_by_role("button", name="Record not in use").click()
     page.get_by_role("textbox", name="Reason").fill("Added twice")
     page.get_by_role("button", name="Mark the record as not in use").click()

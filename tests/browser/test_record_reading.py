@@ -94,7 +94,7 @@ def test_what_the_server_cannot_answer_at_once_is_asked_for_type_by_type(visit: 
     go_to_record(page, "4")
 
     banner = page.get_by_role("region", name=SAMPLE_NAME)
-    banner.get_by_text("Contact, correction").click()
+    banner.get_by_text("Details, correct").click()
     banner.get_by_text("Dr Gráinne Treharne").wait_for()
     problems = page.get_by_role("region", name="Problems")
     problems.get_by_role("heading", name="The service is not available for the moment.").wait_for()

@@ -76,7 +76,7 @@ def test_the_banner_and_the_sections_say_what_is_recorded_and_charts_are_chosen(
     assert "999 000 0042 verified" in re.sub(r"\s+", " ", said)
     assert "Allergy to grass pollen" in said
     assert "Gráinne" not in said
-    banner.get_by_text("Contact, correction").press("Enter")
+    banner.get_by_text("Details, correct").press("Enter")
     said = banner.inner_text()
     assert "Dr Gráinne Treharne" in said
     assert "Harrowbeck Mill Surgery" in said
@@ -266,7 +266,7 @@ def test_that_somebody_has_died_long_names_and_what_was_deleted_are_seen_on_a_ph
     banner = page.get_by_role("region", name=family.upper())
     banner.get_by_text("Nothing is recorded: neither an allergy, nor that there is none.").wait_for()
     page.get_by_text("Nothing is recorded about allergies: neither one, nor that there is none.").wait_for()
-    banner.get_by_text("Contact, correction").click()
+    banner.get_by_text("Details, correct").click()
     assert not tab.is_too_wide()
     assert tab.violations() == []
 

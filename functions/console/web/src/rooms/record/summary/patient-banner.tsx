@@ -47,7 +47,7 @@ export function PatientBanner({ patient, named, allergies, standing }: {
           </Fact>
         </dl>
         <details class="more fold">
-          <summary>Contact, correction</summary>
+          <summary>Details, correct</summary>
           <dl class="banner-facts">
             <Several label="Address" values={(patient.address ?? []).map(addressText)} />
             <Several label="Phone and mail" values={(patient.telecom ?? []).map(contactText)} />
