@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
 
 from careconnect.audit.event import AuditEvent, Outcome
+from careconnect_admin.audit_trail.operators import is_listing
 
 if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
@@ -151,6 +152,8 @@ def _deeds(event: AuditEvent) -> Collection[tuple[str, str]]:
         return (("read", event.type),)
     if event.interaction == _OPERATION:
         return (("read", "$everything"),) if event.service == _EVERYTHING_BY else (("validated", event.type),)
+    if is_listing(event):
+        return ((f"listed for {event.interaction}", ""),)
     verb = _WRITES.get(event.interaction)
     if verb is None:
         return ((event.interaction, event.type),)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from access_auditor.scan_events import Effort, EventScan, Window, bound_at
 from careconnect.audit.event import Outcome, time_of
+from careconnect_admin.audit_trail.operators import SERVICE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,7 +27,6 @@ _EXPECTED: Final = 200
 
 _DAY: Final = 86_400_000
 _MINUTE: Final = 60_000
-_OPERATORS: Final = "cli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def last_uses(client: "DynamoDBClient", audit_table: str, client_ids: Collection
     scan = EventScan(DynamoDbEventStore(client, audit_table), window, _EXPECTED, effort)
     missing, times = set(client_ids), dict[str, int]()
     for event in scan.by_day() if missing else ():
-        if event.client_id in missing and event.outcome == Outcome.ALLOWED and event.service != _OPERATORS:
+        if event.client_id in missing and event.outcome == Outcome.ALLOWED and event.service != SERVICE:
             times[event.client_id] = event.at
             missing.remove(event.client_id)
             if not missing:

@@ -10,6 +10,7 @@ from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.query import bounded_query
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.fhir.resource_types import AUDIT_EVENT
+from careconnect_admin.audit_trail.operators import SERVICE
 from careconnect_admin.errors import OperatorError
 
 Result = TypeVar("Result")
@@ -17,7 +18,6 @@ Result = TypeVar("Result")
 LOCAL_OPERATOR: Final = "operator"
 """The operator's name on a local stack, which has one principal for everybody."""
 
-SERVICE: Final = "cli"
 _GONE: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 

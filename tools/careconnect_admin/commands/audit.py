@@ -342,7 +342,7 @@ def _reader(target: "StackTarget") -> "AccessRecordReader":
 def _client_names(target: "StackTarget", events: "Sequence[AuditEvent]") -> dict[str, str]:
     """Return the registered names, by id, of the clients whose events do not have their name."""
     from careconnect.runtime.aws import SERVICE_ERRORS, error_code
-    from careconnect_admin.auditing.operator_events import SERVICE
+    from careconnect_admin.audit_trail.operators import SERVICE
 
     nameless = [each for each in events if not each.client_name and each.service != SERVICE]
     names: dict[str, str] = {}

@@ -19,12 +19,12 @@ _HEADINGS: Final = ("when", "who", "did", "what", "patient", "outcome")
 _WIDTH: Final = 119
 _GAP: Final = 2
 _SHORT_ID: Final = 8
-_OUTCOMES: Final = {"0": "done", "4": "refused", "8": "failed"}
+_DONE: Final = "done"
+_OUTCOMES: Final = {"0": _DONE, "4": "refused", "8": "failed"}
 _MOST: Final = {"did": 16, "patient": 16, "outcome": 24}
 _MOST_WHO: Final = 36
 _COMMON_WHO: Final = 26
 _LEAST_WHAT: Final = 14
-_OPERATORS: Final = "cli"
 _CURSOR: Final = "_cursor="
 
 
@@ -47,7 +47,10 @@ def instant(milliseconds: int) -> str:
 
 def outcome(event: "AuditEvent") -> str:
     """Return an event's outcome in words, with status and reason if there are any."""
-    words = [_OUTCOMES[event.outcome], str(event.status or "")]
+    from careconnect_admin.audit_trail.operators import is_listing
+
+    word = _OUTCOMES[event.outcome]
+    words = ["listed" if word == _DONE and is_listing(event) else word, str(event.status or "")]
     return " ".join(filter(None, words)) + (f": {event.why}" if event.why else "")
 
 
@@ -64,10 +67,12 @@ def _row(each: "Recorded", names: Mapping[str, str], *, is_wide: bool) -> tuple[
 
 
 def _who(event: "AuditEvent", name: str, *, is_wide: bool) -> str:
+    from careconnect_admin.audit_trail.operators import SERVICE
+
     shown = event.client_id
     if not is_wide:
         # An operator is an ARN, whose last part says which one.
-        shown = shown.rpartition(":")[2] if event.service == _OPERATORS else _short(shown)
+        shown = shown.rpartition(":")[2] if event.service == SERVICE else _short(shown)
     return f"{name} ({shown})" if name else shown
 
 

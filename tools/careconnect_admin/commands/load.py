@@ -151,6 +151,8 @@ def load(
         say_json(_as_object(report, dry_run=dry_run))
     else:
         print_report(report)
+    if any(served.is_patient for each in deletions if (served := resource_type(each.type_name))):
+        remark("careconnect: a deleted Patient's record stays, with all versions: see `careconnect patients erase`")
     raise typer.Exit(report.exit_code)
 
 

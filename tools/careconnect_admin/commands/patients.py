@@ -79,6 +79,10 @@ def erase(
     if as_json:
         say_json(_as_object(patient, found, clients) | {"erased": True})
     else:
+        if clients:
+            remark(f"Disabled: {', '.join(clients)}")
+        if found.references:
+            remark(f"References of others that were replaced: {len(found.references):,}")
         say(f"Erased Patient/{patient}: {len(found.current):,} resources. docs/erasure.md says what remains, and where")
 
 

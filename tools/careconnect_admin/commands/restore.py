@@ -134,6 +134,9 @@ def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSe
     listed = sorted((each.key, each.effect.value) for each in found if each.type_name == ids and each.effect.value)
     if not any(each.effect.value for each in found):
         _remark_nothing_differs(target, restored)
+    if erased := _erased(target, restored):
+        names = ", ".join(f"Patient/{patient}" for patient in erased[:_MAX_SHOWN])
+        remark(f"careconnect: erased since, and with --switch erased again, whatever is listed: {names}")
     if as_json:
         say_json(_as_object(restored, found, listed))
     elif ids:

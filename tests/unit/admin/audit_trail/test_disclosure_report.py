@@ -21,11 +21,11 @@ _numbers = count()
 def event(seconds: float = 0, **members: Any) -> AuditEvent:
     """Return a read of a Patient, `seconds` after noon, or another event."""
     given: dict[str, Any] = {
-        "interaction": "read", "type": "Patient", "patient": "4", "client_id": "ward", "subject": "ward",
-        "service": "fhir_reader",
+        "action": Action.READ, "interaction": "read", "type": "Patient", "patient": "4", "client_id": "ward",
+        "subject": "ward", "service": "fhir_reader",
     }  # fmt: skip
     event_id = new_event_id(NOON + seconds, lambda: f"{next(_numbers):032x}")
-    return AuditEvent(id=event_id, action=Action.READ, **{**given, **members})
+    return AuditEvent(id=event_id, **{**given, **members})
 
 
 @dataclass
@@ -94,7 +94,9 @@ def test_what_was_refused_or_failed_is_apart_with_its_reasons() -> None:
         # A conditional create that found its match made nothing.
         ({"interaction": "create", "ids": ("Patient/4",)}, "found for create Patient"),
         ({"interaction": "update", "ids": ("Patient/4",)}, "found for update Patient"),
-        ({"interaction": "load", "type": "", "service": "cli"}, "load"),
+        ({"interaction": "load", "type": "", "service": "cli", "action": Action.UPDATE}, "load"),
+        ({"interaction": "patients-erase", "type": "", "service": "cli"}, "listed for patients-erase"),
+        ({"interaction": "patients-erase", "type": "", "service": "cli", "action": Action.DELETE}, "patients-erase"),
     ],
 )
 def test_a_request_is_told_by_what_it_did(members: dict[str, Any], told: str) -> None:

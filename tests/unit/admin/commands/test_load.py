@@ -198,7 +198,8 @@ def test_deleting_asks_first(command: typer.Typer, asked: list[dict[str, Any]]) 
     assert CliRunner().invoke(command, call, input="").exit_code == 1
     assert asked == []
 
-    assert CliRunner().invoke(command, call, input="y\n").exit_code == 0
+    done = CliRunner().invoke(command, call, input="y\n")
+    assert (done.exit_code, "see `careconnect patients erase`" in done.stderr) == (0, True)
     assert CliRunner().invoke(command, [*call, "--yes"]).exit_code == 0
     assert CliRunner().invoke(command, [*call, "--dry-run"]).exit_code == 0
     for options in asked:

@@ -143,6 +143,8 @@ def test_it_erases_disables_the_clients_and_ends_their_tokens(issuer: Issuer, li
 
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("Erased Patient/5: 2 resources.")
+    assert "Disabled: app-5" in done.stderr
+    assert "References of others that were replaced: 1" in done.stderr
     assert [linked.reader.get(path).status for path in ("Patient/5", "Observation/o1", "Patient/6")] == [410, 410, 200]
     enabled = {
         item["client_id"]["S"]: item["enabled"]["BOOL"]

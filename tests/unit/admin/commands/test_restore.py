@@ -308,6 +308,7 @@ def test_who_was_erased_since_is_erased_again_before_the_switch(
     run("--to", TIME)
     recorded_erasure(record, "5", lambda announce: erasure(stack, announce).erase("5", unlink=True))
 
+    assert "with --switch erased again, whatever is listed: Patient/5\n" in run("--compare").stderr
     switched = run("--switch", "--yes")
 
     assert switched.exit_code == 0, switched.stderr

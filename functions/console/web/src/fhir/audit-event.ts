@@ -1,7 +1,7 @@
 /** An access to a record as a person reads it (FHIR STU3 AuditEvent; `audit.md`). */
 
 import { shortName } from "../oauth/client-name.ts";
-import { commandOf, type Deed, EVERYTHING, objectOf, subjectOf } from "./audit-words.ts";
+import { commandOf, type Deed, EVERYTHING, listingOf, objectOf, subjectOf } from "./audit-words.ts";
 import type { Coding, Identifier, Reference, Resource } from "./datatypes.ts";
 
 export interface AuditEntity {
@@ -157,6 +157,7 @@ function deedOf(event: AuditEvent): Deed {
 /** Returns what was asked for, as if it was done. */
 function wholeDeedOf(event: AuditEvent, code: string): Deed {
   if (isEverything(event)) return EVERYTHING;
+  if (isListing(event)) return listingOf(code);
   const types = typesOf(event);
   if (isOperators(event) && !types.length) return commandOf(code);
   const { text, resources } = requestOf(event);
@@ -187,6 +188,11 @@ function isEverything(event: AuditEvent): boolean {
 
 function isOperators({ source }: AuditEvent): boolean {
   return source?.identifier?.value === OPERATOR;
+}
+
+/** Says whether an operator's command only listed what it would do. */
+export function isListing(event: AuditEvent): boolean {
+  return isOperators(event) && event.action === "R" && !typesOf(event).length;
 }
 
 /** Returns the query, else the resources that were asked for, else the patient; and the resources with their versions. */

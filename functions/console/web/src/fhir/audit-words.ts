@@ -58,6 +58,11 @@ export function commandOf(code: string): Deed {
   return { verb: "ran", object: `the command “${code}”` };
 }
 
+/** Returns what an operator's command did that only listed what it would do. */
+export function listingOf(code: string): Deed {
+  return { verb: "listed", object: `what the command “${code}” would do` };
+}
+
 /** Returns what was done and to what; `asked` is the request below the base, with a search's query. */
 export function objectOf(code: string, types: readonly string[], asked: string, madeVersion: boolean): Deed {
   const verb = (madeVersion ? undefined : UNWRITTEN[code]) ?? VERBS[code] ?? (code || "did");

@@ -1,6 +1,6 @@
 /** Accesses to a record as visits instead of requests: `careconnect audit report` has the same rule (`audit.md`, Visits). */
 
-import { type AuditEvent, clientOf, requestOf, statusOf, subjectIdOf, typesOf } from "./audit-event.ts";
+import { type AuditEvent, clientOf, isListing, requestOf, statusOf, subjectIdOf, typesOf } from "./audit-event.ts";
 
 /** A request that comes later than this after the client's last one begins another visit. */
 export const VISIT_MINUTES = 15;
@@ -118,6 +118,7 @@ function deedsOf(event: AuditEvent): readonly (readonly [verb: string, what: str
   const type = code === "transaction" || code.startsWith("patients-move") ? "" : (typesOf(event)[0] ?? "");
   if (READS.includes(code)) return [["read", type]];
   if (code === "operation") return [event.source?.identifier?.value === EVERYTHING_BY ? ["read", "$everything"] : ["validated", type]];
+  if (isListing(event)) return [[`listed for ${code}`, type]];
   const verb = WRITES[code];
   if (verb === undefined) return [[code, type]];
   if (!isAllowed(event)) return [[`asked for ${code}`, type]];

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent, Outcome, event_of
-from careconnect_admin.auditing.operator_events import SERVICE
+from careconnect_admin.audit_trail.operators import SERVICE
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import (
     BUNDLES,
