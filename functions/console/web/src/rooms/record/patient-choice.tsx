@@ -1,4 +1,4 @@
-/** Choice of a patient: the first that the token finds, and a search for any other. */
+/** Choice of a patient by a search; for a record the first that the token finds are offered too. */
 
 import { useEffect, useId, useState } from "preact/hooks";
 
@@ -21,6 +21,7 @@ import { byShownName, otherFamilyNames, type Understood, understood } from "./pa
 import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
 
 const AT_ONCE = 12;
+const NOBODY: Understood = { queries: [], remark: "", choices: [] };
 const ALL: Understood = { queries: [`Patient?_sort=family&_count=${AT_ONCE}`], remark: "", choices: [] };
 
 /** `room` is opened for whom is chosen. */
@@ -28,7 +29,8 @@ export function PatientChoice({ session, room = "record" }: { readonly session: 
   const { scope } = session.token.claims;
   const letters = lettersOf(scope, "Patient");
   const mayAdd = room === "record" && session.token.claims.patient === undefined && letters.has("c");
-  if (letters.has("s")) return <PatientSearch room={room} mayAdd={mayAdd} />;
+  // The audit trail of each who is listed has the search: a report asks for nobody by itself.
+  if (letters.has("s")) return <PatientSearch room={room} mayAdd={mayAdd} offersFirst={room === "record"} />;
   return <PatientById room={room} missing={scopeFor(scope, "Patient", letters.has("r") ? "s" : "read")} />;
 }
 
@@ -42,13 +44,18 @@ interface Found {
   readonly choices: readonly string[];
 }
 
-function PatientSearch({ room, mayAdd }: { readonly room: RoomId; readonly mayAdd: boolean }) {
+function PatientSearch({ room, mayAdd, offersFirst }: {
+  readonly room: RoomId;
+  readonly mayAdd: boolean;
+  /** Whether an empty box stands for the first of all. */
+  readonly offersFirst: boolean;
+}) {
   const [typed, setTyped] = useState("");
   const [found, setFound] = useState<Found | null>(null);
   const [fault, setFault] = useState("");
   const task = useTask();
   const search = (text: string) => {
-    const { queries, remark, choices } = text ? understood(text, today(), AT_ONCE) : ALL;
+    const { queries, remark, choices } = text ? understood(text, today(), AT_ONCE) : offersFirst ? ALL : NOBODY;
     setFault(queries.length ? "" : remark);
     if (!queries.length) {
       task.clear();
