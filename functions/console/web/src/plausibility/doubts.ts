@@ -138,7 +138,8 @@ function endBeforeBeginning(resource: Resource): readonly Finding[] {
   return [{ text: `It ends on ${dateText(end)}, before it begins on ${dateText(onset)}.`, at: `${resource.resourceType}.abatementDateTime`, isImpossible: true }];
 }
 
-const TENFOLD = 10;
+/** Less than ten, as a value has changed too since the last one: 8.9 for 89 after 88.1. */
+const ABOUT_TENFOLD = 8;
 
 function tenfold(resource: Resource, { record }: Known): readonly Finding[] {
   if (resource.resourceType !== "Observation") return [];
@@ -146,8 +147,8 @@ function tenfold(resource: Resource, { record }: Known): readonly Finding[] {
   return measuredIn(resource as Observation).flatMap(({ measured, path }) => {
     const { valueQuantity: now } = measured;
     const last = lastLike(measured, others);
-    if (!now?.value || !last?.value || Math.max(now.value / last.value, last.value / now.value) < TENFOLD) return [];
-    return [{ text: `${quantityText(now)} is ten times ${now.value > last.value ? "" : "less than "}the last value, ${quantityText(last)}, or further.`, at: `${path}.valueQuantity` }];
+    if (!now?.value || !last?.value || Math.max(now.value / last.value, last.value / now.value) < ABOUT_TENFOLD) return [];
+    return [{ text: `${quantityText(now)} is about ten times ${now.value > last.value ? "" : "less than "}the last value, ${quantityText(last)}, or further.`, at: `${path}.valueQuantity` }];
   });
 }
 
