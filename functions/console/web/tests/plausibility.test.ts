@@ -78,7 +78,9 @@ test("a problem does not end before it begins", () => {
 test("ten times the last value, or a tenth of it, is asked for: of the same code and unit", () => {
   const before = [weight(8.2, { id: "old", effectiveDateTime: "2019" }), weight(82, { id: "last" })];
   for (const value of [820, 8.2]) assert.match(texts(weight(value), before).join(), /ten times/, String(value));
-  for (const value of [819, 8.3]) assert.deepEqual(texts(weight(value), before), [], String(value));
+  for (const value of [819, 8.3, 656, 10.25]) assert.match(texts(weight(value), before).join(), /is about ten times/, String(value));
+  for (const value of [655, 10.3]) assert.deepEqual(texts(weight(value), before), [], String(value));
+  for (const value of [8.81, 8.9]) assert.match(texts(weight(value), [weight(88.1, { id: "last" })]).join(), /is about ten times less than the last value, 88.1 kg/);
   assert.deepEqual(texts(weight(820), [weight(82, { valueQuantity: { value: 82, unit: "g", code: "g" } })]), []);
   assert.deepEqual(texts(weight(820, { id: "last" }), [before[1] ?? BORN]), [], "it is not compared with itself");
   assert.deepEqual(doubtsAboutStored(weight(820), { patient: BORN, record: before }), [], "what is stored has no last value");
@@ -108,6 +110,16 @@ test("a medicine meets an allergy by code, by name, or as one of its class", () 
     [code("91936005"), { text: "Flucloxacillin 500mg capsules" }, true],
     [{ text: "Penicillin" }, code("323509004"), true],
     [code("372687004"), code("372687004"), true],
+    [code("91936005"), { text: "Tazocin 4.5g powder for solution for infusion vials" }, true],
+    [{ text: "Allergy to penicillin" }, { text: "Pen V 250mg tablets" }, true],
+    [{ text: "Pen V" }, { text: "Augmentin-Duo 400/57 oral suspension" }, true],
+    [{ text: "Tazocin" }, { text: "Flucloxacillin 500mg capsules" }, true],
+    [{ text: "Allergy to penicillin" }, { text: "Insulin pen needles" }, false],
+    [{ text: "Nurofen" }, { text: "Naproxen 250mg tablets" }, true],
+    [{ text: "Allergy to cefalexin" }, { text: "Zinnat 250mg tablets" }, true],
+    [{ text: "Allergy to sulfonamide" }, { text: "Septrin Forte 160mg/800mg tablets" }, true],
+    [{ text: "Erythromycin" }, { text: "Klaricid XL 500mg tablets" }, true],
+    [{ text: "Doxycycline" }, { text: "Tetralysal 300 capsules" }, true],
     [{ text: "Allergy to aspirin" }, { text: "Ibuprofen 400mg tablets" }, true],
     [{ text: "Ramipril" }, { text: "RAMIPRIL 5mg capsules" }, true],
     [{ text: "Allergy to penicillin" }, { text: "Paracetamol 500mg tablets" }, false],

@@ -6,8 +6,17 @@ interface SubstanceClass {
   readonly name: string;
   /** Names of the class, and of what belongs to it, as names of medicines have them. */
   readonly words: readonly string[];
+  /** What else its medicines are called in the UK. */
+  readonly otherNames: readonly OtherName[];
   /** SNOMED CT's codes of the substances, of the allergies to them, and of products (dm+d). */
   readonly codes: readonly ClassCode[];
+}
+
+/** A brand or a short name, as words with single spaces. */
+interface OtherName {
+  readonly name: string;
+  readonly means: string;
+  readonly source: string;
 }
 
 /** A code that stands for its class without its name. Where nobody could look one up, the name alone is met. */
@@ -21,6 +30,9 @@ interface ClassCode {
 export const SAMPLE = "the sample of this repository";
 const RI_STU3 = "the records of the Care Connect reference implementation";
 
+const DMD = "NHS dictionary of medicines and devices (dm+d): a brand in its names of products";
+const SHORT = "a short form that prescribers write; no terminology has it";
+
 /** Classes within which an allergy to one is one to all, until somebody says otherwise (BNF, "Hypersensitivity" of each class). */
 export const CLASSES: readonly SubstanceClass[] = [
   {
@@ -28,6 +40,24 @@ export const CLASSES: readonly SubstanceClass[] = [
     words: [
       "penicillin", "penicillins", "amoxicillin", "amoxycillin", "ampicillin", "benzylpenicillin", "phenoxymethylpenicillin", "flucloxacillin",
       "co-amoxiclav", "co-fluampicil", "piperacillin", "pivmecillinam", "temocillin", "ticarcillin",
+    ],
+    otherNames: [
+      { name: "amoxil", means: "amoxicillin", source: DMD },
+      { name: "augmentin", means: "co-amoxiclav", source: DMD },
+      { name: "augmentin-duo", means: "co-amoxiclav", source: DMD },
+      { name: "tazocin", means: "piperacillin with tazobactam", source: DMD },
+      { name: "selexid", means: "pivmecillinam", source: DMD },
+      { name: "negaban", means: "temocillin", source: DMD },
+      { name: "pen v", means: "phenoxymethylpenicillin", source: SHORT },
+      { name: "pen g", means: "benzylpenicillin", source: SHORT },
+      { name: "benpen", means: "benzylpenicillin", source: SHORT },
+      { name: "ben pen", means: "benzylpenicillin", source: SHORT },
+      { name: "amox", means: "amoxicillin", source: SHORT },
+      { name: "co-amox", means: "co-amoxiclav", source: SHORT },
+      { name: "fluclox", means: "flucloxacillin", source: SHORT },
+      { name: "pip-taz", means: "piperacillin with tazobactam", source: SHORT },
+      { name: "pip taz", means: "piperacillin with tazobactam", source: SHORT },
+      { name: "piptaz", means: "piperacillin with tazobactam", source: SHORT },
     ],
     codes: [
       { code: "764146007", means: "Penicillin (substance)", source: "HL7, International Patient Summary 1.1.0, example allergyintolerance-multiple-codings" },
@@ -44,6 +74,24 @@ export const CLASSES: readonly SubstanceClass[] = [
       "nsaid", "nsaids", "anti-inflammatory", "aspirin", "ibuprofen", "naproxen", "diclofenac", "indometacin", "ketoprofen", "mefenamic", "meloxicam",
       "celecoxib", "etoricoxib", "piroxicam",
     ],
+    otherNames: [
+      { name: "disprin", means: "aspirin", source: DMD },
+      { name: "nu-seals", means: "aspirin", source: DMD },
+      { name: "nurofen", means: "ibuprofen", source: DMD },
+      { name: "brufen", means: "ibuprofen", source: DMD },
+      { name: "calprofen", means: "ibuprofen", source: DMD },
+      { name: "ibugel", means: "ibuprofen", source: DMD },
+      { name: "fenbid", means: "ibuprofen", source: DMD },
+      { name: "naprosyn", means: "naproxen", source: DMD },
+      { name: "vimovo", means: "naproxen with esomeprazole", source: DMD },
+      { name: "voltarol", means: "diclofenac", source: DMD },
+      { name: "arthrotec", means: "diclofenac with misoprostol", source: DMD },
+      { name: "oruvail", means: "ketoprofen", source: DMD },
+      { name: "ponstan", means: "mefenamic acid", source: DMD },
+      { name: "celebrex", means: "celecoxib", source: DMD },
+      { name: "arcoxia", means: "etoricoxib", source: DMD },
+      { name: "feldene", means: "piroxicam", source: DMD },
+    ],
     codes: [
       { code: "387458008", means: "Aspirin", source: SAMPLE },
       { code: "293586001", means: "Allergy to aspirin", source: "HL7, C-CDA on FHIR 1.2.0, example CF-allergy" },
@@ -53,21 +101,55 @@ export const CLASSES: readonly SubstanceClass[] = [
   {
     name: "cephalosporins",
     words: ["cephalosporin", "cephalosporins", "cefalexin", "cefaclor", "cefadroxil", "cefixime", "cefotaxime", "cefradine", "ceftazidime", "ceftriaxone", "cefuroxime"],
+    otherNames: [
+      { name: "keflex", means: "cefalexin", source: DMD },
+      { name: "ceporex", means: "cefalexin", source: DMD },
+      { name: "distaclor", means: "cefaclor", source: DMD },
+      { name: "suprax", means: "cefixime", source: DMD },
+      { name: "fortum", means: "ceftazidime", source: DMD },
+      { name: "zavicefta", means: "ceftazidime with avibactam", source: DMD },
+      { name: "rocephin", means: "ceftriaxone", source: DMD },
+      { name: "zinacef", means: "cefuroxime", source: DMD },
+      { name: "zinnat", means: "cefuroxime", source: DMD },
+    ],
     codes: [],
   },
   {
     name: "sulfonamides",
     words: ["sulfonamide", "sulfonamides", "sulphonamide", "sulphonamides", "sulfamethoxazole", "sulfadiazine", "co-trimoxazole"],
+    otherNames: [
+      { name: "septrin", means: "co-trimoxazole", source: DMD },
+      { name: "flamazine", means: "silver sulfadiazine", source: DMD },
+    ],
     codes: [{ code: "91939003", means: "Allergy to sulfonamide", source: "HL7 Belgium, Prescription Search Support 1.0.0, example of a known allergy" }],
   },
   {
     name: "macrolides",
     words: ["macrolide", "macrolides", "erythromycin", "clarithromycin", "azithromycin"],
+    otherNames: [
+      { name: "erythroped", means: "erythromycin", source: DMD },
+      { name: "erymax", means: "erythromycin", source: DMD },
+      { name: "erythrocin", means: "erythromycin", source: DMD },
+      { name: "zineryt", means: "erythromycin with zinc", source: DMD },
+      { name: "klaricid", means: "clarithromycin", source: DMD },
+      { name: "zithromax", means: "azithromycin", source: DMD },
+    ],
     codes: [{ code: "91931000", means: "Allergy to erythromycin", source: "HL7, FHIR R5, value set adverse-event-supporting-info" }],
   },
   {
     name: "tetracyclines",
     words: ["tetracycline", "tetracyclines", "doxycycline", "lymecycline", "minocycline", "oxytetracycline"],
+    otherNames: [
+      { name: "vibramycin", means: "doxycycline", source: DMD },
+      { name: "vibramycin-d", means: "doxycycline", source: DMD },
+      { name: "efracea", means: "doxycycline", source: DMD },
+      { name: "periostat", means: "doxycycline", source: DMD },
+      { name: "tetralysal", means: "lymecycline", source: DMD },
+      { name: "minocin", means: "minocycline", source: DMD },
+      { name: "acnamino", means: "minocycline", source: DMD },
+      { name: "aknemin", means: "minocycline", source: DMD },
+      { name: "doxy", means: "doxycycline", source: SHORT },
+    ],
     codes: [],
   },
 ];
@@ -97,9 +179,10 @@ export function isSameAllergy(one: CodeableConcept | undefined, other: CodeableC
   return names(ours).some((each) => names(theirs).includes(each));
 }
 
-function isOf({ words, codes }: SubstanceClass, concepts: readonly CodeableConcept[]): boolean {
-  const own = textsOf(concepts).flatMap(wordsOf);
-  return own.some((each) => words.includes(each)) || concepts.some(({ coding = [] }) => coding.some(({ code }) => codes.some((each) => each.code === code)));
+function isOf({ words, otherNames, codes }: SubstanceClass, concepts: readonly CodeableConcept[]): boolean {
+  const texts = textsOf(concepts).map(wordsOf);
+  const isNamed = texts.some((own) => own.some((each) => words.includes(each)) || otherNames.some(({ name }) => ` ${own.join(" ")} `.includes(` ${name} `)));
+  return isNamed || concepts.some(({ coding = [] }) => coding.some(({ code }) => codes.some((each) => each.code === code)));
 }
 
 function substanceOf(text: string): readonly string[] {
