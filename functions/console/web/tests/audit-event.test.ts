@@ -138,6 +138,12 @@ test("what is not a read by itself is told apart from one", () => {
   assert.equal(told("load", [OF_PATIENT], { source: { identifier: { value: "cli" } } }), "explorer ran the command “load”");
 });
 
+test("what a client asked of the token issuer is in words", () => {
+  const asked = (code: string, more: Partial<AuditEvent> = {}) => deedText({ resourceType: "AuditEvent", outcome: "0", subtype: [{ code }], source: { identifier: { value: "token_issuer" } }, ...more });
+  assert.deepEqual(["110122", "110123", "introspect"].map((code) => asked(code)), ["got a token", "revoked a token", "introspected a token"]);
+  assert.equal(asked("110122", { outcome: "4" }), "was refused: a token");
+});
+
 test("an event's codes are in words where its elements are shown", () => {
   const event = {
     resourceType: "AuditEvent", action: "E", outcome: "4", outcomeDesc: "scope", subtype: [{ code: "operation", display: "operation" }], entity: [OF_PATIENT],

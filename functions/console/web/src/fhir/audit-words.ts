@@ -51,6 +51,13 @@ export interface Deed {
   readonly object: string;
 }
 
+/** Codes of what a client asked of the token issuer: DICOM's, and the audit trail's own (`audit.md`). */
+const TOKEN_DEEDS: Readonly<Record<string, Deed>> = {
+  "110122": { verb: "got", object: "a token" },
+  "110123": { verb: "revoked", object: "a token" },
+  introspect: { verb: "introspected", object: "a token" },
+};
+
 export const EVERYTHING: Deed = { verb: "read", object: "the whole record" };
 
 /** Returns what an operator's command did that is no read and no write of FHIR's. */
@@ -65,6 +72,8 @@ export function listingOf(code: string): Deed {
 
 /** Returns what was done and to what; `asked` is the request below the base, with a search's query. */
 export function objectOf(code: string, types: readonly string[], asked: string, madeVersion: boolean): Deed {
+  const ofToken = TOKEN_DEEDS[code];
+  if (ofToken) return ofToken;
   const verb = (madeVersion ? undefined : UNWRITTEN[code]) ?? VERBS[code] ?? (code || "did");
   if (code !== "search-type") return { verb, object: listed(types.map((each) => nounOf(each)[0])) };
   const type = types[0] ?? "";
