@@ -71,6 +71,18 @@ test("what has no line of its own is drawn in parts, and a contained resource un
   assert.deepEqual(contained.values[0].parts.map((each) => each.label), ["Name"]);
 });
 
+test("what an observation measured has the record's own words, and the recorded ones beside its code", () => {
+  const concept = (code: string, display: string) => ({ coding: [{ system: "http://loinc.org", code, display }], text: display });
+  const [code, component] = membersOf({
+    resourceType: "Observation",
+    code: concept("85354-9", "Blood pressure panel with all children optional"),
+    component: [{ code: concept("8480-6", "Systolic blood pressure"), valueQuantity: { value: 148, unit: "mmHg" } }],
+  });
+  assert.deepEqual([code?.values[0]?.text, code?.values[0]?.notes[0]?.text], ["Blood pressure", "LOINC 85354-9 Blood pressure panel with all children optional"]);
+  assert.equal(component?.values[0]?.parts[0]?.values[0]?.text, "Systolic");
+  assert.equal(membersOf({ resourceType: "Observation", code: concept("1", "Left grip") })[0]?.values[0]?.text, "Left grip");
+});
+
 test("extensions stand where they belong: of the resource, of a value, of a primitive, and within another", () => {
   const members = membersOf({
     resourceType: "Patient",

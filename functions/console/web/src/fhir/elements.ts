@@ -1,10 +1,11 @@
 /** A resource of any type as what is drawn of it: labels and values, without knowing the type. */
 
 import { inWords } from "./audit-event.ts";
-import type { Coding, Identifier, Quantity, Reference, Resource } from "./datatypes.ts";
+import type { CodeableConcept, Coding, Identifier, Quantity, Reference, Resource } from "./datatypes.ts";
 import { periodText } from "./dates.ts";
 import { elementLabel, extensionLabel, systemName } from "./labels.ts";
 import { codingText, conceptText, valueText } from "./text.ts";
+import { ukName } from "./uk-terms.ts";
 
 export interface Member {
   readonly label: string;
@@ -36,7 +37,16 @@ const ASIDE = ["resourceType", "id", "meta", "text", "fullUrl"];
 
 /** Returns a resource's elements in its own order. */
 export function membersOf(resource: Resource): readonly Member[] {
-  return membersBut(resource.resourceType === "AuditEvent" ? inWords(resource) : resource, ASIDE);
+  const { resourceType } = resource;
+  return membersBut(resourceType === "AuditEvent" ? inWords(resource) : resourceType === "Observation" ? named(resource) : resource, ASIDE);
+}
+
+/** Returns an observation, or a component, by the names that the UK uses for what is measured; the recorded ones stay beside their codes. */
+function named(measured: Element): Element {
+  const code = measured["code"] as CodeableConcept | undefined;
+  const name = ukName(code);
+  const components = listOf(measured["component"]).filter(isElement).map(named);
+  return { ...measured, ...(name && { code: { ...code, text: name } }), ...(components.length && { component: components }) };
 }
 
 /** Returns what the resource says of itself: its version, profiles, tags and security labels. */
