@@ -201,6 +201,7 @@ def test_a_printed_summary_is_black_on_white_signed_and_two_pages_at_most(visit:
     assert [_text(each) for each in page.locator("button:visible:not(.entry-title, .value-open)").all()] == []
     expect(page.get_by_role("region", name="Latest values").get_by_text("8 Apr 2024")).to_be_visible()
     expect(page.get_by_text("Practice", exact=True)).to_be_visible()
+    expect(page.get_by_text("Details, correct")).to_be_hidden()
     black_on_white = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
     assert page.locator("body").evaluate(black_on_white) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 2
