@@ -127,7 +127,7 @@ test("a date of recording is none of beginning", () => {
   assert.deepEqual(changesOf([problem], [], 5).map((each) => each.how), ["problem recorded"]);
 });
 
-test("the readings of the last day are one change, those out of range aside", () => {
+test("the readings of a day are one change, those out of range aside", () => {
   const at = (text: string, effectiveDateTime: string, value: number, more: object = {}) => ({
     resourceType: "Observation", code: { text }, effectiveDateTime, valueQuantity: { value, unit: "x" }, ...more,
   });
@@ -141,6 +141,21 @@ test("the readings of the last day are one change, those out of range aside", ()
     ["8 Jun 2024", "Urea", "9 x, high"],
   ]);
   assert.deepEqual(changesOf([], [], 6), []);
+});
+
+test("the readings of the days before the last one are changes too, each of its day", () => {
+  const at = (text: string, effectiveDateTime: string, value: number) => ({
+    resourceType: "Observation", code: { text }, effectiveDateTime, valueQuantity: { value, unit: "x" }, referenceRange: [{ high: { value: 89, unit: "x" } }],
+  });
+  const groups = groupsOf([
+    at("Weight", "2026-12-01T09:00:00Z", 88), at("Weight", "2026-11-30T09:00:00Z", 87), at("Pulse", "2026-11-30T10:00:00Z", 70),
+    at("Weight", "2026-11-29T09:00:00Z", 90), at("Weight", "2026-11-20", 86),
+  ]);
+  assert.deepEqual(changesOf([], groups, 6).map((each) => [each.when, each.what, each.how]), [
+    ["1 Dec 2026", "Readings", "Weight 88 x"],
+    ["30 Nov 2026", "Readings", "Weight 87 x, Pulse 70 x"],
+    ["29 Nov 2026", "Readings", "Weight 90 x (high)"],
+  ]);
 });
 
 test("a diabetes that holds is told by code or name", () => {

@@ -19,6 +19,8 @@ export interface Change {
 
 /** Of one day: a panel of the laboratory may have dozens. */
 const MOST_READINGS = 8;
+/** How far back from the last reading others are listed: three days. */
+const LAST_READINGS_MS = 3 * 86_400_000;
 
 /** Returns the latest changes, the last first; what has no date is in none. */
 export function changesOf(entries: readonly Entry[], groups: readonly Group[], most: number): readonly Change[] {
@@ -27,7 +29,7 @@ export function changesOf(entries: readonly Entry[], groups: readonly Group[], m
     ...medicines.flatMap(({ courses }) => courses.map((each) => ofCourse(each, courses))),
     ...entries.map(ofEntry),
     ...groups.map(ofGroup),
-    ofLastReadings(groups),
+    ...ofLastReadings(groups),
   ];
   return all
     .filter((each): each is Change => each !== null && !Number.isNaN(each.at))
@@ -83,16 +85,21 @@ function ofGroup({ title, rows }: Group): Change | null {
   return { at: latest.at, when: dayOf(latest), what: title, how: `${latest.text}, ${flagText(latest.flags)}${was}` };
 }
 
-/** The readings of the last day that has some in range: one line, as they are many and say little by themselves. */
-function ofLastReadings(groups: readonly Group[]): Change | null {
-  const inRange = groups.filter(({ rows: [latest] }) => latest && !latest.flags.length && !Number.isNaN(latest.at));
-  const latest = inRange.flatMap(({ rows }) => rows.slice(0, 1)).toSorted((one, other) => other.at - one.at)[0];
-  if (!latest) return null;
-  const when = dayOf(latest);
-  const sameDay = inRange.filter(({ rows: [row] }) => row && dayOf(row) === when);
-  const said = sameDay.slice(0, MOST_READINGS).map(({ title, rows }) => `${title} ${rows[0]?.text ?? ""}`);
-  const left = sameDay.length - said.length;
-  return { at: latest.at, when, what: "Readings", how: said.join(", ") + (left ? ` and ${left} more` : "") };
+/** The readings up to the last that is in range: a line for each day, as they are many and say little by themselves. */
+function ofLastReadings(groups: readonly Group[]): readonly Change[] {
+  const inRange = groups.flatMap(({ rows: [latest] }) => (latest && !latest.flags.length && !Number.isNaN(latest.at) ? [latest.at] : []));
+  const last = Math.max(...inRange);
+  const readings = groups
+    // The latest has a line of its own where it is out of range.
+    .flatMap(({ title, rows }) => rows.filter((row, place) => place > 0 || !row.flags.length).map((row) => ({ title, row })))
+    .filter(({ row: { at } }) => at <= last && last - at < LAST_READINGS_MS);
+  const days = new Set(readings.map(({ row }) => dayOf(row)));
+  return [...days].map((when) => {
+    const ofDay = readings.filter(({ row }) => dayOf(row) === when);
+    const said = ofDay.slice(0, MOST_READINGS).map(({ title, row }) => `${title} ${row.text}${row.flags.length ? ` (${flagText(row.flags)})` : ""}`);
+    const left = ofDay.length - said.length;
+    return { at: Math.max(...ofDay.map(({ row }) => row.at)), when, what: "Readings", how: said.join(", ") + (left ? ` and ${left} more` : "") };
+  });
 }
 
 function change(date: string | undefined, what: string, how: string): Change {
