@@ -32,7 +32,8 @@ _OPEN = {
     LIMITED_ACCESS.client_id: {*_DIRECTORY},
     EXPLORER: {*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY},
     EDITOR: {*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY},
-    AUDITOR: {"AuditEvent"},
+    # The patients it may search alone.
+    AUDITOR: {"AuditEvent", "Patient"},
 }
 _ALL = (*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY, "AuditEvent")
 

@@ -2,6 +2,7 @@
 
 import { useId } from "preact/hooks";
 
+import { dateText } from "../../../fhir/dates.ts";
 import type { Field, FieldKind } from "./form.ts";
 
 const MODES: Partial<Record<FieldKind, "decimal" | "numeric">> = { decimal: "decimal", snomed: "numeric", "nhs-number": "numeric" };
@@ -16,7 +17,9 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
 }) {
   const id = useId();
   const { name, label, kind, unit, hint, isRequired = false } = field;
-  const described = [hint && `${id}-hint`, fault && `${id}-fault`].filter((each) => each).join(" ");
+  // A browser's date field may put the month first: a date is said as a record shows it, before it is saved.
+  const read = kind === "date" && value ? dateText(value) : "";
+  const described = [read && `${id}-read`, hint && `${id}-hint`, fault && `${id}-fault`].filter((each) => each).join(" ");
   const common = {
     id,
     name,
@@ -54,6 +57,7 @@ export function FormField({ field, value, fault, isFixed, onValue }: {
           onInput={typed}
         />
       )}
+      {read && <span class="quiet hint" id={`${id}-read`}>{read}</span>}
       {fault && <span class="fault" id={`${id}-fault`}>{fault}</span>}
       {hint && <span class="quiet hint" id={`${id}-hint`}>{hint}</span>}
     </div>
