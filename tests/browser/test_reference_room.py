@@ -127,4 +127,6 @@ def opened(page: Page, group: str, call: str) -> Locator:
         around.locator("summary").first.click()
     block = around.locator(".call").filter(has=page.get_by_role("heading", level=3, name=call)).first
     block.locator("summary").first.click()
+    # What is below is drawn a moment after.
+    block.get_by_role("heading", level=4, name="Answers").wait_for()
     return block
