@@ -1,23 +1,25 @@
 /** What a form's values are compared with: the patient, and what the record holds of the same kind; of a new patient, those who are there. */
 
 import type { Patient } from "../../../fhir/clinical.ts";
-import type { Bundle, Resource } from "../../../fhir/datatypes.ts";
+import type { Resource } from "../../../fhir/datatypes.ts";
+import { pagesOf } from "../../../fhir/search.ts";
 import { lettersOf } from "../../../oauth/grants.ts";
 import { type Doubt, doubtsAbout } from "../../../plausibility/doubts.ts";
 import { doubtsAboutDuplicates } from "../../../plausibility/duplicate-patients.ts";
-import { askFhir } from "../../../service/api.ts";
 import { ProblemError } from "../../../service/problem.ts";
 import { session } from "../../../service/session.ts";
 import { duplicateQueries } from "./duplicate-search.ts";
 
 /** Of a reading the last ones are enough; of allergies and medicines all have to be known. */
 const READINGS = 5;
-const ALL = 200;
+const PAGE = 100;
 
 /** What is searched for a new resource, and what it is called in case that it could not be. */
 interface Comparison {
   readonly type: string;
   readonly query: string;
+  /** Whether its first page is enough. */
+  readonly isOnePage?: boolean;
   /** Empty if it is of no harm that it is not known. */
   readonly name: string;
 }
@@ -31,13 +33,13 @@ export async function doubtsBeside(resource: Resource, id: string, patient: Pati
 }
 
 function comparisonsOf(resource: Resource, id: string): readonly Comparison[] {
-  const of = (type: string, name: string, more = `_count=${ALL}`): Comparison => ({ type, name, query: `${type}?patient=${encodeURIComponent(id)}&${more}` });
-  const medicines = ["MedicationStatement", "MedicationRequest"].map((type) => of(type, "medicines", `_count=${ALL}${mayRead("Medication") ? `&_include=${type}:medication` : ""}`));
+  const of = (type: string, name: string, more = `_count=${PAGE}`): Comparison => ({ type, name, query: `${type}?patient=${encodeURIComponent(id)}&${more}` });
+  const medicines = ["MedicationStatement", "MedicationRequest"].map((type) => of(type, "medicines", `_count=${PAGE}${mayRead("Medication") ? `&_include=${type}:medication` : ""}`));
   switch (resource.resourceType) {
     case "Patient":
-      return duplicateQueries(resource).map((query) => ({ type: "Patient", name: "patients", query }));
+      return duplicateQueries(resource).map((query) => ({ type: "Patient", name: "patients", query, isOnePage: true }));
     case "Observation":
-      return [of("Observation", "", `code=${encodeURIComponent(codesOf(resource))}&_count=${READINGS}`)];
+      return [{ ...of("Observation", "", `code=${encodeURIComponent(codesOf(resource))}&_count=${READINGS}`), isOnePage: true }];
     case "MedicationStatement":
       return [of("AllergyIntolerance", "allergies")];
     case "AllergyIntolerance":
@@ -47,13 +49,17 @@ function comparisonsOf(resource: Resource, id: string): readonly Comparison[] {
   }
 }
 
-async function compared({ type, query, name }: Comparison, signal: AbortSignal): Promise<{ readonly record: readonly Resource[]; readonly missing: string }> {
+async function compared({ type, query, name, isOnePage = false }: Comparison, signal: AbortSignal): Promise<{ readonly record: readonly Resource[]; readonly missing: string }> {
   const without = (why: string) => ({ record: [], missing: name === "" ? "" : `It was not compared with the recorded ${name}: ${why}` });
   const { scope, patient } = session.value?.token.claims ?? { scope: "" };
   if (!lettersOf(scope, type, patient).has("s")) return without(`this token does not search ${type}.`);
   try {
-    const { entry = [] } = await askFhir<Bundle>(query, { signal });
-    return { record: entry.flatMap((each) => each.resource ?? []), missing: "" };
+    const record: Resource[] = [];
+    for await (const { entry = [] } of pagesOf(query, signal)) {
+      record.push(...entry.flatMap((each) => each.resource ?? []));
+      if (isOnePage) break;
+    }
+    return { record, missing: "" };
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     return without(error.problem.title);
