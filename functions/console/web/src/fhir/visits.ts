@@ -52,9 +52,14 @@ export function disclosuresOf(events: readonly AuditEvent[], clientId?: string):
   };
 }
 
+/** Returns the lines of a report: the visits, then what was refused. */
+export function linesOf({ visits, refusals }: Disclosures): readonly Visit[] {
+  return [...visits, ...refusals];
+}
+
 /** Returns all visits, the allowed and the refused, newest first. */
-export function inOrder({ visits, refusals }: Disclosures): readonly Visit[] {
-  return [...visits, ...refusals].toSorted(byLastRequest);
+export function inOrder(found: Disclosures): readonly Visit[] {
+  return linesOf(found).toSorted(byLastRequest);
 }
 
 function isAllowed({ outcome }: AuditEvent): boolean {

@@ -1,12 +1,12 @@
 /** A disclosure report as CSV: the columns of `careconnect audit report --csv`. */
 
-import { type Disclosures, type Visit } from "../../fhir/visits.ts";
+import { type Disclosures, linesOf, type Visit } from "../../fhir/visits.ts";
 
 const COLUMNS = ["outcome", "from", "to", "client id", "client", "requests", "archive", "what", "why"];
 
 /** Returns the lines of a CSV with a heading: the visits, then what was refused; `archive` is what is known of the archive. */
-export function csvLines({ visits, refusals }: Disclosures, archive: string): readonly string[] {
-  const rows = [...visits, ...refusals].map((each) => cells(each, archive).map(plain));
+export function csvLines(found: Disclosures, archive: string): readonly string[] {
+  const rows = linesOf(found).map((each) => cells(each, archive).map(plain));
   return [COLUMNS, ...rows].map((row) => row.map(quoted).join(","));
 }
 

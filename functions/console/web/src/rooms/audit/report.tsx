@@ -6,7 +6,7 @@ import type { AuditEvent } from "../../fhir/audit-event.ts";
 import type { Patient } from "../../fhir/clinical.ts";
 import { today } from "../../fhir/dates.ts";
 import { pagesOf } from "../../fhir/search.ts";
-import { type Disclosures, disclosuresOf, type Visit } from "../../fhir/visits.ts";
+import { type Disclosures, disclosuresOf, linesOf } from "../../fhir/visits.ts";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
 import { problemFrom } from "../../service/problem.ts";
@@ -176,10 +176,6 @@ function Now() {
 
 function whoText(patient: Patient): string {
   return `NHS number ${nhsNumber(patient)?.text ?? "not recorded"}, born ${bornText(patient, today())}`;
-}
-
-function linesOf({ visits, refusals }: Disclosures): readonly Visit[] {
-  return [...visits, ...refusals];
 }
 
 function nameOf(all: Disclosures, client: string): string {
