@@ -102,7 +102,7 @@ function measured(one: Measured, path: JsonPath): readonly Correctable[] {
     ...(valueBoolean === undefined ? [] : [eitherAt(place("valueBoolean"), valueBoolean, ["Yes", "No"])]),
     ...(valueRange ? range(place("valueRange"), valueRange) : []),
     ...(valueDateTime === undefined ? [] : [dateAt(place("valueDateTime"), valueDateTime)]),
-    ...(valuePeriod ? period(type, [...path, "valuePeriod"], valuePeriod, `${label}: `) : []),
+    ...(valuePeriod ? period(type, [...path, "valuePeriod"], valuePeriod, label) : []),
     ...(dataAbsentReason ? [conceptAt(place("dataAbsentReason", ": why there is no value"), dataAbsentReason)] : []),
   ];
   return values.map((each) => withEdits(each, also));
@@ -185,7 +185,7 @@ function condition(one: Condition): readonly Correctable[] {
 /** When it began: as a day, a period or in words, whichever is recorded. */
 function onset(type: string, one: Condition | AllergyIntolerance): readonly Correctable[] {
   const { onsetDateTime, onsetPeriod, onsetString } = one as Condition;
-  if (onsetPeriod) return period(type, ["onsetPeriod"], onsetPeriod, "Since: ");
+  if (onsetPeriod) return period(type, ["onsetPeriod"], onsetPeriod, "Since");
   if (onsetString !== undefined) return [textAt({ type, path: ["onsetString"], label: "Since" }, onsetString)];
   return hasOther(one, "onset") ? [] : [dateAt({ type, path: ["onsetDateTime"], label: "Since" }, onsetDateTime)];
 }
@@ -414,10 +414,11 @@ function goal(one: Goal): readonly Correctable[] {
   ];
 }
 
+/** `of` is whose period it is, empty for the resource's own. */
 function period(type: string, path: JsonPath, { start, end }: Period = {}, of = ""): readonly Correctable[] {
   return [
-    dateAt({ type, path: [...path, "start"], label: `${of}From`.replace(": From", ": from") }, start),
-    dateAt({ type, path: [...path, "end"], label: `${of}Until`.replace(": Until", ": until") }, end),
+    dateAt({ type, path: [...path, "start"], label: of ? `${of}: from` : "From" }, start),
+    dateAt({ type, path: [...path, "end"], label: of ? `${of}: until` : "Until" }, end),
   ];
 }
 
