@@ -1,7 +1,7 @@
 """Find a patient by the NHS number or by the name with the operator's own permissions."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.query import PATIENT
@@ -15,13 +15,13 @@ from careconnect.storage.keys import (
     token_partition,
     token_prefix,
 )
+from careconnect_records.multi_step.reading import read_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _IDENTIFIER: Final = PATIENT.by_name["identifier"]
 _NAME: Final = PATIENT.by_name["name"]
-_AT_ONCE: Final = 100
 
 
 def patients_with_nhs_number(client: "DynamoDBClient", record_table: str, number: str) -> list[str]:
@@ -43,14 +43,14 @@ def patients_with_name(client: "DynamoDBClient", record_table: str, name: str, b
     words = normalise(name).split()
     longest = max(words, key=len)
     partition = string_partition(PATIENT.name, _NAME.name, longest)
-    ids = sorted(_entries(client, record_table, partition, string_prefix(longest)))
+    ids = _entries(client, record_table, partition, string_prefix(longest))
     found = {}
     for patient in _patients(client, record_table, ids):
         own = normalise(" ".join(_texts(patient.get("name", [])))).split()
         birth_date = str(patient.get("birthDate", ""))
         if birth_date.startswith(born) and all(any(each.startswith(word) for each in own) for word in words):
             found[str(patient["id"])] = birth_date
-    return found
+    return dict(sorted(found.items()))
 
 
 def _entries(client: "DynamoDBClient", record_table: str, partition: str, prefix: str) -> set[str]:
@@ -64,16 +64,12 @@ def _entries(client: "DynamoDBClient", record_table: str, partition: str, prefix
     return {position_of(item["sk"]["S"])[1] for page in pages for item in page["Items"]}
 
 
-def _patients(client: "DynamoDBClient", record_table: str, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+def _patients(client: "DynamoDBClient", record_table: str, ids: Collection[str]) -> Iterator[Mapping[str, Any]]:
     """Yield the Patients with these ids that are there."""
-    for start in range(0, len(ids), _AT_ONCE):
-        some = ids[start : start + _AT_ONCE]
-        keys: Any = [{"pk": {"S": resource_key(PATIENT.name, each)}, "sk": {"S": JSON_ITEM}} for each in some]
-        while keys:
-            answer: Any = client.batch_get_item(RequestItems={record_table: {"Keys": keys, "ConsistentRead": True}})
-            items = answer["Responses"].get(record_table, [])
-            yield from (json.loads(item["body"]["S"]) for item in items if "body" in item)
-            keys = answer.get("UnprocessedKeys", {}).get(record_table, {}).get("Keys", [])
+    keys: list[Any] = [{"pk": {"S": resource_key(PATIENT.name, each)}, "sk": {"S": JSON_ITEM}} for each in ids]
+    for item in read_items(client, ((record_table, key) for key in keys)):
+        if "body" in item:
+            yield json.loads(item["body"]["S"])
 
 
 def _texts(names: Sequence[Mapping[str, Any]]) -> Iterator[str]:
