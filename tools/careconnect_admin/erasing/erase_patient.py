@@ -20,7 +20,6 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from careconnect.audit.query import PATIENT
-from careconnect.fhir.resource_types import resource_type
 from careconnect.runtime.aws import error_code
 from careconnect.search.values import SearchValueError
 from careconnect.storage.dynamodb import FormatCheckedClient
@@ -30,7 +29,7 @@ from careconnect_admin.erasing.survey import Survey, own_patients, survey
 from careconnect_admin.erasing.tombstones import ERASED, forgotten, is_former, tombstone
 from careconnect_admin.erasing.unlink import unlinked
 from careconnect_admin.errors import OperatorError, OtherFormatError
-from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, target_of_key
 from careconnect_admin.loading.pages import items_of
 from careconnect_admin.loading.writer import Announce, RecordWriter
 from careconnect_records.items.actions import Item
@@ -119,16 +118,16 @@ class Erasure:
         self._write(self._eraser, [own] if own in found.current else [])
         self._write(self._eraser, sorted(found.current - {own}))
         for key in sorted(found.naming):
-            self._forget(_target(key))
+            self._forget(target_of_key(key))
         self._settle()
         for done, key in enumerate(sorted(found.current | found.versions.keys())):
             self._progress("Erasing versions", done)
-            self._clear(_target(key))
+            self._clear(target_of_key(key))
 
     def _unlink(self, found: Survey) -> None:
         requests = []
         for key, targets in sorted(found.references.items()):
-            target = _target(key)
+            target = target_of_key(key)
             body = self._item(target, JSON_ITEM)
             # One that a multi-step write holds is unlinked in the next round.
             if body is not None and TXN not in body and "body" in body and self._patient not in patients_of(body):
@@ -140,7 +139,7 @@ class Erasure:
 
     def _is_going(self, key: str) -> bool:
         """Return True if a resource is in the record or erased, and not only by a write that has not been done."""
-        target = _target(key)
+        target = target_of_key(key)
         if key == resource_key(PATIENT.name, self._patient) or ERASED in (self._item(target, JSON_ITEM) or {}):
             return True
         index = self._item(target, INDEX_ITEM)
@@ -173,7 +172,7 @@ class Erasure:
         return replace(plan, index=forgotten(plan.index, self._patient), body=body)
 
     def _write(self, writer: RecordWriter, keys: Sequence[str]) -> None:
-        self._written(writer, [LoadRequest(_target(key), None) for key in keys], "Erasing")
+        self._written(writer, [LoadRequest(target_of_key(key), None) for key in keys], "Erasing")
 
     def _written(self, writer: RecordWriter, requests: Sequence[LoadRequest], part: str) -> None:
         for first in range(0, len(requests), _CHUNK):
@@ -282,11 +281,3 @@ class Erasure:
                 raise
             return False
         return True
-
-
-def _target(key: str) -> Target:
-    type_name, _, resource_id = key.partition("/")
-    served = resource_type(type_name)
-    if served is None:
-        raise OperatorError(f"{key}: {type_name} is not a type that is served")
-    return Target(served, resource_id)

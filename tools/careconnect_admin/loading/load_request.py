@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from careconnect.fhir.resource_types import resource_type
 from careconnect.search.values import SearchValueError
+from careconnect_admin.errors import OperatorError
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.multi_step.write import MAX_BYTES_TOGETHER, MAX_ITEMS, fit_together
 from careconnect_records.parsing.faults import Fault
@@ -14,6 +16,15 @@ from careconnect_records.writes.target import Target
 
 _MOST: Final = f"{MAX_ITEMS:,} items or {MAX_BYTES_TOGETHER // 1_000_000} MB"
 _TOO_MUCH: Final = f"its transaction comes to more than {_MOST}: as a batch its entries load one by one"
+
+
+def target_of_key(key: str) -> Target:
+    """Return the target of a stored resource's key; raises `OperatorError` if its type is not served."""
+    type_name, _, resource_id = key.partition("/")
+    served = resource_type(type_name)
+    if served is None:
+        raise OperatorError(f"{key}: {type_name} is not a type that is served")
+    return Target(served, resource_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from careconnect.storage.intents import PREV
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, resource_key
 from careconnect_admin.errors import OperatorError, OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, Pauses
-from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, target_of_key
 from careconnect_admin.loading.pages import items_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_admin.moving.move_survey import (
@@ -169,7 +169,7 @@ class Move:
             ExpressionAttributeValues={":index": {"S": INDEX_ITEM}, ":patient": {"S": self._former}},
         )
         targets = [
-            _of_key(item["pk"]["S"])
+            target_of_key(item["pk"]["S"])
             for item in found
             if self._former in {*patients_of(item), *patients_of(item.get(PREV, {}).get("M"))}
         ]
@@ -237,11 +237,3 @@ def _target(name: str) -> Target | None:
 def _is_filed(served: ResourceType) -> bool:
     """Return True for a type whose resources an element puts into a patient's record."""
     return served.patient_parameter is not None
-
-
-def _of_key(key: str) -> Target:
-    type_name, _, resource_id = key.partition("/")
-    served = resource_type(type_name)
-    if served is None:
-        raise OperatorError(f"{key}: {type_name} is not a type that is served")
-    return Target(served, resource_id)

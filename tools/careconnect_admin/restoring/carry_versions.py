@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import JSON_ITEM, version_item
 from careconnect_admin.errors import OperatorError
-from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, target_of_key
 from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_admin.restoring.differences import Difference, differences
@@ -75,19 +74,11 @@ def _by_shard(found: Iterator[Difference]) -> Iterator[list[Difference]]:
     """Yield differences in chunks, each of one shard of reference counts."""
     chunks: dict[int, list[Difference]] = {}
     for each in found:
-        shard = shard_of(_target(each))
+        shard = shard_of(target_of_key(each.key))
         chunks.setdefault(shard, []).append(each)
         if len(chunks[shard]) == _CHUNK:
             yield chunks.pop(shard)
     yield from chunks.values()
-
-
-def _target(difference: Difference) -> Target:
-    type_name, _, resource_id = difference.key.partition("/")
-    served = resource_type(type_name)
-    if served is None:
-        raise OperatorError(f"{difference.key}: {type_name} is not a type that is served")
-    return Target(served, resource_id)
 
 
 class _Carrier:
@@ -125,7 +116,7 @@ class _Carrier:
 
         The copies come first, because a resource with a high version is not looked at again.
         """
-        target, then = _target(difference), difference.restored
+        target, then = target_of_key(difference.key), difference.restored
         table = target.type.table
         replaced = _item(self._current.client, self._current.name(table), target.key)
         body = _item(self._restored.client, self._restored.name(table), target.key) if then else {}
