@@ -220,8 +220,8 @@ def _erased(target: "StackTarget", restored: "TableSet") -> list[str]:
     for patient in erased:
         for key in moved.get(patient, ()):
             remark(
-                f"careconnect: {key} was moved out of the record of Patient/{patient} since, and is erased with it "
-                "now: keep a copy, and write it again"
+                f"careconnect: {key} was moved out of the record of Patient/{patient} since, and --switch erases "
+                "it with that record: keep a copy, and write it again"
             )
     return erased
 

@@ -332,7 +332,7 @@ def test_what_was_moved_out_of_an_erased_record_since_is_told_before_it_is_asked
     asked = run("--switch", input="n")
 
     assert asked.exit_code == 1
-    told = "Observation/moved was moved out of the record of Patient/5 since, and is erased with it now: keep a copy"
+    told = "Observation/moved was moved out of the record of Patient/5 since, and --switch erases it with that record"
     assert told in asked.stderr
     assert asked.stderr.index(told) < asked.stderr.index("Begin?")
     assert "Observation/other" not in asked.stderr
