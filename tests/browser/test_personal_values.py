@@ -198,7 +198,7 @@ def _search_in_explore(tab: Visit) -> None:
 
 
 def _make_a_report(tab: Visit) -> None:
-    """Find a patient by the NHS number, and see who saw the record."""
+    """Open the disclosure report of a patient, found by NHS number."""
     page = tab.page
     tab.room("Disclosure report")
     page.get_by_label("Name, date of birth, NHS number or id").fill(NUMBER)

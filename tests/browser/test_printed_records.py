@@ -91,7 +91,7 @@ class _Printed:
 
 
 def _printed(page: Page) -> _Printed:
-    """Print as the browser's own command does, and return what is on the paper."""
+    """Return the number of a PDF's pages, and the text that is shown in print."""
     page.emulate_media(media="print")
     pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4")))
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

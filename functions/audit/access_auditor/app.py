@@ -47,7 +47,7 @@ class AuditEndpoint(InteractionEndpoint):
         return self.quota
 
     def which_exist(self, keys: Collection[str]) -> Collection[str]:
-        """Return the keys of the patients who have an event: this function cannot read records."""
+        """Return the keys of the patients with an audit event, as this function cannot read records."""
         patients = {patient_id(key): key for key in keys}
         patients.pop("", None)
         low, before = bound_at(0), bound_at(LAST_INSTANT)

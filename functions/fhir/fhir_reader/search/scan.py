@@ -82,18 +82,18 @@ class CountedPatients(Protocol):
 
     @property
     def to_disclose(self) -> Collection[str]:
-        """The patients who get an event, whether the total is sent or not."""
+        """The patients to record, with or without the total in the answer."""
 
     def add(self, match: Entry) -> None:
         """Add the patients of one match."""
 
 
 class CountedPersons:
-    """The patients of a total if a criterion names persons: each gets an event, whatever the answer is.
+    """The counted patients of a search with a criterion that names persons.
 
-    They are full as soon as they and those who are disclosed already leave fewer than `places`, the most patients of
-    one match. So nobody can be the one who makes the difference and is not disclosed. `led_through` gives the patients
-    through whose resources the search led to a match.
+    Each of them is recorded. They are full as soon as they and those who are disclosed already leave fewer than
+    `places`, the most patients of one match. So nobody can be the one who makes the difference and is not disclosed.
+    `led_through` gives the patients through whose resources the search led to a match.
     """
 
     def __init__(self, found: Disclosures, places: int, led_through: Callable[[Entry], Iterable[str]]) -> None:
@@ -118,7 +118,10 @@ class CountedPersons:
 
 
 class CountedFew:
-    """The patients of a total if no criterion names persons: they are disclosed if they are few, and else nobody is."""
+    """The counted patients of a search without a criterion that names persons.
+
+    They are disclosed if they are few, and else nobody is.
+    """
 
     is_full = False
 

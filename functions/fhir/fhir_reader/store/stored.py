@@ -70,7 +70,10 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
 
 
 def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
-    """Return a Patient's own id, or the ids of the patients in whose record a version is or was."""
+    """Return the ids of the patients of a version, those who had the resource before too.
+
+    A Patient's version is of that patient alone.
+    """
     return (resource_id,) if type_.is_patient else stored.patients + stored.former_patients
 
 

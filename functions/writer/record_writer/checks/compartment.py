@@ -11,9 +11,9 @@ from careconnect_records.writes.target import Target
 
 
 def stored_patients(target: Target, *items: Item | None) -> tuple[str, ...]:
-    """Return a Patient's own id, or the ids of the patients in whose record the versions in `items` are or were.
+    """Return the ids of the patients of stored versions, those who had the resource before too, each once.
 
-    Each is there once. Without an item there are none.
+    A Patient's version is of that patient alone. Without an item there are none.
     """
     stored = [item for item in items if item]
     if stored and target.type.is_patient:
