@@ -23,10 +23,8 @@ from careconnect_testing.running.bundle_service import entry, transaction
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timed]
 
 ENTRIES = 500
-FUNCTION_SECONDS = 26.0
-"""The time after which a function that runs has answered."""
 GATEWAY_SECONDS = 29.5
-"""That of the gateway, with the test's own half a second."""
+"""The time after which the gateway has answered for a function that could not, with the test's own half a second."""
 
 
 @pytest.fixture
@@ -104,7 +102,7 @@ def stop(pid: int, sent: Sent) -> None:
 
 
 def slow_down(pid: int, sent: Sent) -> None:
-    """Let it run a fortieth of the time."""
+    """Let it run a fortieth of the time: the gateway may have to answer for it, as for one that is stopped."""
     with suppress(ProcessLookupError):
         while sent.answer is None:
             with stopped(pid):
@@ -117,14 +115,13 @@ def kill(pid: int, sent: Sent) -> None:
 
 
 @pytest.mark.parametrize(
-    ("disturb", "most", "statuses"),
-    [(stop, GATEWAY_SECONDS, {503, 504}), (slow_down, FUNCTION_SECONDS, {200, 503}), (kill, GATEWAY_SECONDS, {503})],
+    ("disturb", "statuses"),
+    [(stop, {503, 504}), (slow_down, {200, 503, 504}), (kill, {503})],
 )
 def test_a_transaction_of_a_function_that_is_disturbed_is_answered_and_whole(
     http: httpx.Client,
     headers: dict[str, str],
     disturb: Callable[[int, Sent], None],
-    most: float,
     statuses: set[int],
 ) -> None:
     id_ = f"disturbed-{disturb.__name__.replace('_', '-')}-{time.time_ns()}"
@@ -143,7 +140,7 @@ def test_a_transaction_of_a_function_that_is_disturbed_is_answered_and_whole(
     for each in disturbing:
         each.join()
 
-    assert sent.seconds < most
+    assert sent.seconds < GATEWAY_SECONDS
     assert answer.status_code in statuses, answer.text
     first = written(http, headers, id_)
     assert first in (0, ENTRIES)
