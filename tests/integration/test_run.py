@@ -139,6 +139,22 @@ def as_printed_editor(printed: str, port: int) -> httpx.Client:
     return httpx.Client(base_url=f"{base}{FHIR_PATH}", headers=headers, timeout=30, trust_env=False)
 
 
+def patient_as_soon_as_metadata(port: int) -> int:
+    """Return the status of a read of Patient/4 by a demo client, made once `metadata` is answered and no later."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if http.get(f"{FHIR_PATH}/metadata").status_code == 200:
+                    break
+            except httpx.ConnectError:
+                time.sleep(0.02)
+        client = next(one for one in demo_clients() if "user/Patient.read" in one.scopes)
+        form = {"grant_type": "client_credentials"}
+        token = http.post("/token", data=form, auth=(client.client_id, client.secret)).json()["access_token"]
+        return http.get(f"{FHIR_PATH}/Patient/4", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
 @pytest.mark.long
 def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> None:
     port = free_port()
@@ -149,6 +165,7 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         "AUDITOR_SECRET": AUDITOR_SECRET,
     }
     with running(port, **secrets, KEEP="1", TOKEN_LIFETIME="60") as first:
+        assert patient_as_soon_as_metadata(port) == 200
         printed = first.until_ready()
         assert printed.splitlines()[-1] == f"Open it in a browser:  http://127.0.0.1:{port}/"
         assert all(secret in printed for secret in secrets.values())
@@ -182,26 +199,6 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         kept.unlink()
         assert is_free(port)
         assert are_ended(port)
-
-
-@pytest.mark.long
-def test_who_finds_metadata_answered_finds_clients_and_records_too() -> None:
-    port = free_port()
-    with running(port) as run, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if http.get(f"{FHIR_PATH}/metadata").status_code == 200:
-                    break
-            except httpx.ConnectError:
-                time.sleep(0.02)
-        client = next(one for one in demo_clients() if "user/Patient.read" in one.scopes)
-        form = {"grant_type": "client_credentials"}
-        token = http.post("/token", data=form, auth=(client.client_id, client.secret)).json()["access_token"]
-        answer = http.get(f"{FHIR_PATH}/Patient/4", headers={"Authorization": f"Bearer {token}"})
-
-        assert answer.status_code == 200
-        run.end(signal.SIGTERM)
 
 
 def test_a_folder_is_served_and_what_is_wrong_in_it_named_and_nothing_outlives_the_run(tmp_path: Path) -> None:
