@@ -229,7 +229,7 @@ mutants: .venv-mutants/.done $(VENV)/.test ## Seed 200 faults into the modules t
 	.venv-mutants/bin/python tests/mutants/run.py $(ARGS)
 
 # A find is printed as bytes, and tried first the next time. ARGS="-k cursor" takes one target.
-ROUNDS ?= 20
+ROUNDS ?= 35
 fuzz: $(VENV)/.test ## Give every parser of strangers' bytes a million new made-up inputs (half an hour; ROUNDS=200 for more)
 	@for round in $$(seq $(ROUNDS)); do \
 		$(BIN)/pytest -q -n 2 -m hypothesis --hypothesis-profile=fresh tests/fuzz $(ARGS) || exit 1; done
