@@ -330,6 +330,9 @@ def test_the_log_says_whose_secret_broke_until_it_is_throttled_too(issuer: Issue
         (("user/*.read",), "user/Observation.s user/Patient.r", "user/Observation.s user/Patient.r"),
         (("system/*.*",), "system/*.cruds", "system/*.cruds"),
         (("user/MedicationOrder.read",), "user/MedicationOrder.read", "user/MedicationOrder.read"),
+        (("user/Goal.rs?status=b&category=a|b",), "", "user/Goal.rs?status=b&category=a|b"),
+        (("user/Goal.rs",), "user/Goal.rs?status=b user/Goal.r?status=c", "user/Goal.rs?status=b user/Goal.r?status=c"),
+        (("user/Goal.rs?status=b",), "user/Goal.r?category=a|b&status=b", "user/Goal.r?category=a|b&status=b"),
     ],
 )
 def test_scope_is_granted_as_asked_or_as_registered(
@@ -351,7 +354,13 @@ def test_scope_in_the_query(issuer: Issuer, secret: str) -> None:
 
 BEYOND = "is beyond what this client is registered for."
 NO_SCOPE = "is no scope of this server. One is like user/Patient.read, system/*.rs or profile."
-SUFFIXED = "has a suffix, which is not enforced and so not granted: leave out ? and what follows."
+NO_SUFFIX = "takes no suffix: only types of a patient's record but Patient and Medication do."
+V1_SUFFIX = "takes no suffix: write letters of cruds before it."
+NO_LIMIT = "has a suffix by a parameter that limits no scope."
+OF_OBSERVATION = "Observation takes category, code, status, method, value-concept, component-code, _tag, _security."
+SUFFIX = "has a malformed suffix: write ?parameter=code or ?parameter=system|code, up to three with & between."
+OF_REQUEST = "code, status, intent, category, _tag, _security"
+NEAREST = "The nearest is Observation."
 READ_ALONE = "is for writing what can only be read: ask for .read instead."
 MALFORMED = "is malformed: scopes are printable ASCII without quotes or backslashes, one space between."
 
@@ -372,12 +381,25 @@ MALFORMED = "is malformed: scopes are printable ASCII without quotes or backslas
         ("user/Patient.reed", f"user/Patient.reed {NO_SCOPE}"),
         ("user/Patient.sr", f"user/Patient.sr {NO_SCOPE}"),
         ("profile Patient.read", f"Patient.read {NO_SCOPE}"),
-        ("user/Patient.rs?gender=male", f"user/Patient.rs {SUFFIXED}"),
+        ("user/Patient.rs?gender=male", f"user/Patient.rs {NO_SUFFIX}"),
+        ("user/*.rs?category=x", f"user/*.rs {NO_SUFFIX}"),
+        ("user/Medication.rs?code=x", f"user/Medication.rs {NO_SUFFIX}"),
+        ("user/Location.rs?_tag=x", f"user/Location.rs {NO_SUFFIX}"),
+        ("user/AuditEvent.rs?type=rest", f"user/AuditEvent.rs {NO_SUFFIX}"),
+        ("user/Observation.read?category=x", f"user/Observation.read {V1_SUFFIX}"),
+        ("user/Observation.write?shape=x", f"user/Observation.write {V1_SUFFIX}"),
+        ("user/Observation.*?", f"user/Observation.* {V1_SUFFIX}"),
+        ("user/Observation.rs?identifier=9434765919", f"user/Observation.rs {NO_LIMIT} {OF_OBSERVATION}"),
+        ("user/Observation.rs?a=1&b=2&c=3&d=4", f"user/Observation.rs {NO_LIMIT} {OF_OBSERVATION}"),
+        ("user/MedicationOrder.s?_id=4", f"user/MedicationOrder.s {NO_LIMIT} MedicationRequest takes {OF_REQUEST}."),
+        ("user/Observation.rs?category", f"user/Observation.rs {SUFFIX}"),
+        ("user/Observation.rs?category=x", f"user/Observation.rs {BEYOND}"),
+        ("user/Obsrvation.rs?category=x", "user/Obsrvation.rs names a type that is not served. " + NEAREST),
         ("profile  profile", f"The scope {MALFORMED}"),
         # A text with characters that no scope has, or longer than a scope, is not repeated.
         ("<script>", f"The scope {NO_SCOPE}"),
         ("9434765919", f"The scope {NO_SCOPE}"),
-        ("user/Patient.read?identifier=9434765919", f"user/Patient.read {SUFFIXED}"),
+        ("user/Patient.read?identifier=9434765919", f"user/Patient.read {NO_SUFFIX}"),
         ("<b>?user/Patient.read", f"The scope {NO_SCOPE}"),
         ("a" * 64, f"{'a' * 64} {NO_SCOPE}"),
         ("a" * 65, f"The scope {NO_SCOPE}"),

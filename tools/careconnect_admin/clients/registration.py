@@ -20,7 +20,15 @@ from careconnect.oauth.client_record import (
     SecretDigest,
     digest_secret,
 )
-from careconnect.oauth.scopes import ScopeError, grants_of, parse_scope, split_scope, supported_scopes
+from careconnect.oauth.scopes import (
+    ScopeError,
+    grants_of,
+    limiting_parameters,
+    parse_scope,
+    split_scope,
+    supported_scopes,
+    type_of_scope,
+)
 from careconnect_admin.clients.client_keys import check_jwks_uri, checked_jwks
 from careconnect_admin.clients.errors import RegistrationError
 
@@ -197,8 +205,16 @@ def unknown_client(client_id: str) -> RegistrationError:
     return RegistrationError(f"there is no client {client_id}: see `careconnect clients list`")
 
 
+def _hint(scope: str) -> str:
+    """Return a hint with the scopes that there are, for the end of a message."""
+    named = type_of_scope(scope)
+    if "?" in scope and named and (parameters := limiting_parameters(named)):
+        return f": one is for example user/{named.name}.rs?{parameters[0]}=CODE, by {', '.join(parameters)}"
+    return _nearest(scope.partition("?")[0])
+
+
 def _nearest(scope: str) -> str:
-    """Return a hint with the most similar supported scope, for the end of a message."""
+    """Return a hint with the most similar supported scope."""
     # All scopes share most of their text. Below this similarity the resource type is another one.
     near = difflib.get_close_matches(scope, supported_scopes(), 1, cutoff=0.85)
     return f": did you mean {near[0]}?" if near else ": one is for example user/Patient.read"
@@ -252,7 +268,7 @@ def check_scopes(registration: ClientRegistration) -> None:
             split_scope(scope)
             parse_scope(scope)
         except ScopeError as error:
-            raise RegistrationError(f"{scope!r} is {error}{_nearest(scope)}") from None
+            raise RegistrationError(f"{scope!r} is {error}{_hint(scope)}") from None
     _check_identifier_systems(registration)
     if len(" ".join([*registration.scopes, *registration.identifier_systems])) > MAX_SCOPE_LENGTH:
         also = " and identifier systems" if registration.identifier_systems else ""

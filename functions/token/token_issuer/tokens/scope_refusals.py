@@ -1,15 +1,16 @@
 """The errors for a scope that is not granted; each names the scope and the cause (`oauth.md`, Answers of /token).
 
-A scope is the only part of a request that a response repeats, and only if it consists of up to 64 letters, `*`, `.`,
-`/` and `_`. These include no markup, quote or digit, so the text cannot contain an issued secret or a patient's number.
-The reader of the text is the authenticated client that sent it. The log gets only fixed words.
+A scope is the only part of a request that a response repeats: what stands before its suffix, and only if that consists
+of up to 64 letters, `*`, `.`, `/` and `_`. These include no markup, quote or digit, so the text cannot contain a
+secret or a patient's number. The reader of the text is the authenticated client that sent it. The log gets only fixed
+words.
 """
 
 import re
 from typing import Final
 
 from careconnect.fhir.nearest_name import nearest_name
-from careconnect.oauth.scopes import SCOPE_NAMES, ScopeError, ScopeFault
+from careconnect.oauth.scopes import SCOPE_NAMES, ScopeError, ScopeFault, limiting_parameters, type_of_scope
 from token_issuer.errors import OAuthError, invalid_scope
 
 _SHOWN: Final = re.compile(r"[A-Za-z*./_]{1,64}")
@@ -19,7 +20,12 @@ _CAUSES: Final = {
     ScopeFault.GRAMMAR: "is no scope of this server. One is like user/Patient.read, system/*.rs or profile.",
     ScopeFault.TYPE: "names a type that is not served.",
     ScopeFault.WRITING: "is for writing what can only be read: ask for .read instead.",
-    ScopeFault.SUFFIX: "has a suffix, which is not enforced and so not granted: leave out ? and what follows.",
+    ScopeFault.SUFFIX_TYPE: "takes no suffix: only types of a patient's record but Patient and Medication do.",
+    ScopeFault.SUFFIX_V1: "takes no suffix: write letters of cruds before it.",
+    ScopeFault.SUFFIX_PARAMETER: "has a suffix by a parameter that limits no scope.",
+    ScopeFault.SUFFIX_FORM: (
+        "has a malformed suffix: write ?parameter=code or ?parameter=system|code, up to three with & between."
+    ),
 }
 
 
@@ -30,8 +36,9 @@ def malformed_scope(error: ScopeError) -> OAuthError:
         type_name = error.scope.partition("/")[2].partition(".")[0]
         nearest = nearest_name(type_name, sorted(SCOPE_NAMES))
         cause += f" The nearest is {nearest}." if nearest else ""
-    shown = error.scope.partition("?")[0] if error.fault is ScopeFault.SUFFIX else error.scope
-    return invalid_scope(f"{_safe_scope(shown)} {cause}", reason=str(error))
+    if error.fault is ScopeFault.SUFFIX_PARAMETER and (named := type_of_scope(error.scope)):
+        cause += f" {named.name} takes {', '.join(limiting_parameters(named))}."
+    return invalid_scope(f"{_safe_scope(error.scope)} {cause}", reason=str(error))
 
 
 def scope_beyond_registration(scope: str) -> OAuthError:
@@ -46,4 +53,5 @@ def scope_too_long() -> OAuthError:
 
 
 def _safe_scope(scope: str) -> str:
-    return scope if _SHOWN.fullmatch(scope) else "The scope"
+    shown = scope.partition("?")[0]
+    return shown if _SHOWN.fullmatch(shown) else "The scope"

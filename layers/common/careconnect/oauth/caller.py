@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ResourceType
-from careconnect.oauth.scopes import Grants, Letter, grants_of, needed_scope
+from careconnect.oauth.scopes import Grants, Letter, Scope, grants_of, needed_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,25 @@ class Caller:
         """Raise the 403 outcome, which names the first missing scope, unless the token grants all letters."""
         for letter in letters:
             if not self.may(resource_type, letter):
-                bound = bool(self.patient)
-                raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, letter, bound=bound))
+                raise self.insufficient(resource_type, letter)
+
+    def limits(self, resource_type: ResourceType, letter: Letter) -> tuple[Scope, ...]:
+        """Return the scopes with a suffix that alone grant `letter` on a type; empty if the letter is not limited.
+
+        A resource is then opened by the letter if the pairs of one of them hold of it (`access.md`, Narrow scopes).
+        """
+        return self.grants.limits.get((resource_type.name, letter), ())
+
+    def require_unlimited(self, resource_type: ResourceType, *letters: Letter) -> None:
+        """Raise the 403 outcome, which names the first missing scope, unless all letters are granted without limits."""
+        for letter in letters:
+            if not self.may(resource_type, letter) or self.limits(resource_type, letter):
+                raise self.insufficient(resource_type, letter)
+
+    def insufficient(self, resource_type: ResourceType, letter: Letter) -> outcomes.OutcomeError:
+        """Return the 403 outcome that names the scope for `letter` on a type, at the level of the token's scopes."""
+        bound = bool(self.patient)
+        return outcomes.insufficient_scope(needed_scope(self.scope, resource_type, letter, bound=bound))
 
     def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
         """Return True if a resource in the compartments of `patients` is within this caller's compartment.

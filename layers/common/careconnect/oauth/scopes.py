@@ -6,12 +6,13 @@ them again for every entry it returns. Both therefore enforce the same interpret
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 from typing import Final
 
-from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table, served_type
+from careconnect.fhir.resource_types import SERVED_TYPES, ParameterType, Rank, ResourceType, Table, served_type
 
 
 class Letter(StrEnum):
@@ -35,7 +36,10 @@ class ScopeFault(StrEnum):
     GRAMMAR = "not a scope of this server"
     TYPE = "a scope for a type that this server does not serve"
     WRITING = "a scope to write a type that can only be read"
-    SUFFIX = "a scope with a suffix that this server does not enforce"
+    SUFFIX_TYPE = "a scope with a suffix, for a type that takes none"
+    SUFFIX_V1 = "a scope with a suffix after a word of SMART v1"
+    SUFFIX_PARAMETER = "a scope with a suffix by a parameter that limits no scope"
+    SUFFIX_FORM = "a scope with a malformed suffix"
 
 
 class ScopeError(ValueError):
@@ -75,6 +79,11 @@ _RECORD_SCOPE: Final = re.compile(
     r"(?:(?P<v1>read|write|\*)|(?P<v2>(?=[cruds])c?r?u?d?s?))"
 )
 
+# A token, without the characters that a search would have to escape and those that a URL would.
+_SUFFIX_VALUE: Final = re.compile(r"[A-Za-z0-9._~:/-]+(?:\|[A-Za-z0-9._~:/-]+)?")
+MAX_PAIRS: Final = 3
+"""Pairs of one suffix; each is compared for each resource."""
+
 # SMART App Launch 2.x §2.0.5.2: the v1 permissions in v2's letters.
 V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 
@@ -90,36 +99,82 @@ SCOPE_NAMES: Final = frozenset(name for t in SERVED_TYPES for name in t.scope_na
 """The type names that a scope may have, including those of earlier FHIR versions."""
 
 
+Pair = tuple[str, str]
+"""A search parameter and its value: what a suffix demands of a resource."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One parsed scope; `level` and `type` are empty for a plain scope, and `letters` is a subset of `cruds`."""
+    """One parsed scope; `level` and `type` are empty for a plain scope, and `letters` is a subset of `cruds`.
+
+    `pairs` are those of its suffix, in the order given: it opens only the resources of which all of them hold.
+    """
 
     text: str
     level: str = ""
     type: str = ""
     letters: str = ""
+    pairs: tuple[Pair, ...] = ()
 
 
 def parse_scope(text: str) -> Scope:
     """Parse one scope.
 
-    Raises `ScopeError` for text outside the grammar, an unknown type, write access to a read-only type, or a v2
-    `?param=` suffix, since the server does not enforce such suffixes (`access.md`, Scope grammar).
+    Raises `ScopeError` for text outside the grammar, an unknown type, write access to a read-only type, or a suffix
+    that the server does not enforce (`access.md`, Scope grammar).
     """
     if text in PLAIN_SCOPES:
         return Scope(text)
-    match = _RECORD_SCOPE.fullmatch(text)
+    head, has_suffix, suffix = text.partition("?")
+    match = _RECORD_SCOPE.fullmatch(head)
     if match is None:
-        head, suffix, _ = text.partition("?")
-        has_suffix = suffix and _RECORD_SCOPE.fullmatch(head)
-        raise ScopeError(ScopeFault.SUFFIX if has_suffix else ScopeFault.GRAMMAR, text)
+        raise ScopeError(ScopeFault.GRAMMAR, text)
     if match["type"] != "*" and match["type"] not in SCOPE_NAMES:
         raise ScopeError(ScopeFault.TYPE, text)
     letters = V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
-    named = served_type(match["type"])
+    named = served_type(_PRESENT_NAMES.get(match["type"], match["type"]))
     if named and not named.writable and not READING.issuperset(map(Letter, letters)):
         raise ScopeError(ScopeFault.WRITING, text)
-    return Scope(text, match["level"], match["type"], letters)
+    pairs = _pairs(text, suffix, named, is_v1=match["v1"] is not None) if has_suffix else ()
+    return Scope(text, match["level"], match["type"], letters, pairs)
+
+
+def _pairs(text: str, suffix: str, named: ResourceType | None, *, is_v1: bool) -> tuple[Pair, ...]:
+    """Return the pairs of a scope's suffix; raises `ScopeError` with the first fault in the order of `access.md`."""
+    names = limiting_parameters(named) if named else ()
+    if not names:
+        raise ScopeError(ScopeFault.SUFFIX_TYPE, text)
+    if is_v1:
+        raise ScopeError(ScopeFault.SUFFIX_V1, text)
+    given = [each.partition("=") for each in suffix.split("&")]
+    if any(name not in names for name, has_value, _ in given if name and has_value):
+        raise ScopeError(ScopeFault.SUFFIX_PARAMETER, text)
+    pairs = {name: value for name, _, value in given if name}
+    # A name that is given twice leaves fewer pairs.
+    if not 0 < len(pairs) == len(given) <= MAX_PAIRS or not all(map(_SUFFIX_VALUE.fullmatch, pairs.values())):
+        raise ScopeError(ScopeFault.SUFFIX_FORM, text)
+    return tuple(pairs.items())
+
+
+def limiting_parameters(resource_type: ResourceType) -> tuple[str, ...]:
+    """Return the names that a suffix may use on a type, its own first; none for a type that takes no suffix.
+
+    They are its tokens but the id and the identifiers, which choose single resources. A suffix limits only what is in
+    a patient's record.
+    """
+    if resource_type.table is not Table.RECORD or resource_type.patient_parameter is None:
+        return ()
+    return tuple(
+        each.name
+        for each in (*resource_type.searchable, *resource_type.common)
+        if each.type is ParameterType.TOKEN and each.rank not in (Rank.KEY, Rank.IDENTIFIER)
+    )
+
+
+def type_of_scope(text: str) -> ResourceType | None:
+    """Return the type that the text of a scope names, by a former name too; None for `*` and what is not served."""
+    name = text.partition("/")[2].partition(".")[0]
+    return served_type(_PRESENT_NAMES.get(name, name))
 
 
 def split_scope(scope: str) -> tuple[str, ...]:
@@ -134,9 +189,14 @@ def split_scope(scope: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """The permissions of a token: for each type name, the granted letters of `cruds`, at any level (ADR 13)."""
+    """The permissions of a token: for each type name, the granted letters of `cruds`, at any level (ADR 13).
+
+    The letters are those of the scopes without their suffixes. `limits` has an entry for each type name and letter
+    that only scopes with a suffix grant: these scopes, in the token's order (ADR 51).
+    """
 
     letters: Mapping[str, frozenset[Letter]]
+    limits: Mapping[tuple[str, Letter], tuple[Scope, ...]] = field(default_factory=dict)
 
     def permits(self, type_name: str, letter: Letter) -> bool:
         """Return True if `letter` on `type_name` is granted; nothing is granted on a type without a rule."""
@@ -155,12 +215,13 @@ def grants_of(scope: str, *, bound: bool = False) -> Grants:
     a type takes a scope with its own name and, if the scope's level is `patient`, a bound token. Scopes that do not
     parse grant nothing: the string comes from a token that we signed, so a scope unknown today has been withdrawn
     since. `profile` grants reading of the directory alone. A scope of another type that also opens this one, as each
-    medication's opens Medication, grants reading alone.
+    medication's opens Medication, grants reading alone, and its suffix does not limit it.
     """
     parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
     plain = {found.text for found in parsed if not found.type}
     held = [(found, frozenset(map(Letter, found.letters))) for found in parsed]
     letters: dict[str, frozenset[Letter]] = {}
+    limits: dict[tuple[str, Letter], tuple[Scope, ...]] = {}
     for resource_type in SERVED_TYPES:
         granted = {
             letter
@@ -171,7 +232,12 @@ def grants_of(scope: str, *, bound: bool = False) -> Grants:
         if resource_type.table is Table.DIRECTORY and PROFILE in plain:
             granted |= READING
         letters[resource_type.name] = frozenset(granted if resource_type.writable else granted & READING)
-    return Grants(letters)
+    suffixed = {_type_name(found) for found in parsed if found.pairs}
+    for name, letter in product(suffixed, Letter):
+        granting = tuple(found for found in parsed if letter in found.letters and _type_name(found) in (name, "*"))
+        if granting and all(found.pairs for found in granting):
+            limits[name, letter] = granting
+    return Grants(letters, limits)
 
 
 def _level_opens(level: str, resource_type: ResourceType, *, bound: bool) -> bool:
@@ -228,7 +294,8 @@ def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:
 
     `user/Patient.r` is covered by `user/Patient.read` (= `.rs`) and by `user/*.read`, and `MedicationRequest` by
     its names of earlier FHIR versions. One level never covers another, and a write letter is never implied. A type
-    that is `by_name_only` is covered by its name alone.
+    that is `by_name_only` is covered by its name alone. A scope with a suffix is covered by one without, or by one
+    with some of its pairs.
     """
     return next(beyond(registered, requested), None) is None
 
@@ -257,7 +324,7 @@ def _covered(wanted: Scope, held: list[Scope]) -> bool:
     letters = {
         letter
         for scope in held
-        if scope.level == wanted.level and _type_name(scope) in names
+        if scope.level == wanted.level and _type_name(scope) in names and set(scope.pairs) <= set(wanted.pairs)
         for letter in scope.letters
     }
     return set(wanted.letters) <= letters

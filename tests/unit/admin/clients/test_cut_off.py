@@ -253,6 +253,21 @@ def test_an_update_that_takes_something_ends_the_tokens(
     assert ended(issuer, lambda: update_client(registry, ending.revocations, "client-1", ClientChange(**changes)))
 
 
+def test_a_suffix_is_a_narrowing_and_its_removal_is_none(
+    issuer: Issuer, registry: DynamoDbClientRegistry, ending: Ending
+) -> None:
+    issuer.register("client-1", scopes=("user/Goal.rs", "profile"))
+
+    def updated(*scopes: str) -> bool:
+        return update_client(registry, ending.revocations, "client-1", ClientChange(scopes=scopes)).has_ended
+
+    assert updated("user/Goal.rs?status=proposed&category=x", "profile")
+    assert not updated("user/Goal.rs?status=proposed", "profile")
+    assert not updated("user/Goal.rs?status=proposed", "user/Goal.rs?category=x", "profile")
+    assert updated("user/Goal.rs?category=x", "profile")
+    assert not updated("user/Goal.rs", "profile")
+
+
 def test_binding_a_client_that_was_not_ends_its_tokens(
     issuer: Issuer, registry: DynamoDbClientRegistry, ending: Ending
 ) -> None:

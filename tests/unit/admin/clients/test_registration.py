@@ -167,7 +167,12 @@ def systems(*systems: str, scopes: tuple[str, ...] = ("patient/*.read",)) -> dic
         ({"scopes": ("user/Toaster.read",)}, "does not serve"),
         ({"scopes": ("user/patient.read",)}, "does not serve"),
         ({"scopes": ("Patient.read",)}, "not a scope"),
-        ({"scopes": ("user/Patient.rs?gender=male",)}, "a suffix that this server does not enforce"),
+        ({"scopes": ("user/Patient.rs?gender=male",)}, "for a type that takes none: did you mean user/Patient.rs?"),
+        (
+            {"scopes": ("user/Goal.rs?identifier=x",)},
+            r"that limits no scope: one is for example user/Goal.rs\?category=CODE, by category, status, _tag",
+        ),
+        ({"scopes": ("user/Goal.read?status=x",)}, r"after a word of SMART v1: one is for example user/Goal.rs\?cat"),
         ({"scopes": ("user/Patient.sr",)}, "not a scope"),
         ({"scopes": ("profile profile",)}, "not a scope"),
         ({"scopes": TOO_MANY}, "use a wildcard"),

@@ -99,6 +99,37 @@ def test_rule_4_a_token_that_has_expired_since_the_policy_was_cached_is_refused(
     assert 'error="invalid_token"' in caught.value.headers["WWW-Authenticate"]
 
 
+def test_a_letter_that_scopes_with_suffixes_grant_alone_is_limited() -> None:
+    scope = "system/Goal.r system/Goal.rs?status=x system/Observation.cr?category=a system/Observation.r?category=b"
+    caller = caller_of({**GRANTED, "scope": scope}, NOW)
+
+    def limits(name: str, letter: Letter) -> list[str]:
+        return [each.text.partition("?")[2] for each in caller.limits(type_(name), letter)]
+
+    assert (limits("Goal", Letter.READ), limits("Goal", Letter.SEARCH)) == ([], ["status=x"])
+    assert limits("Observation", Letter.READ) == ["category=a", "category=b"]
+    assert limits("Observation", Letter.SEARCH) == limits("Patient", Letter.READ) == []
+    assert caller.may_find(type_("Goal"))
+
+
+@pytest.mark.parametrize(
+    ("letters", "needed"),
+    [("r", ""), ("s", "system/Goal.s"), ("rs", "system/Goal.s"), ("us", "system/Goal.u"), ("c", "system/Goal.c")],
+)
+def test_what_takes_a_letter_without_a_suffix_is_refused_by_the_first_that_is_not_held_so(
+    letters: str, needed: str
+) -> None:
+    caller = caller_of({**GRANTED, "scope": "system/Goal.r system/Goal.rus?status=x"}, NOW)
+    if not needed:
+        caller.require_unlimited(type_("Goal"), *map(Letter, letters))
+        return
+
+    with pytest.raises(OutcomeError) as caught:
+        caller.require_unlimited(type_("Goal"), *map(Letter, letters))
+
+    assert (caught.value.status, f'scope="{needed}"' in caught.value.headers["WWW-Authenticate"]) == (403, True)
+
+
 def test_the_reason_of_an_expiry_is_for_the_log_and_the_header_for_the_caller() -> None:
     with pytest.raises(OutcomeError) as caught:
         caller_of({**GRANTED, "expires_at": str(int(NOW) - 1)}, NOW)

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, Table, resource_type
+from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Table, resource_type
 from careconnect.oauth import scopes
 from careconnect.oauth.scopes import (
     READING,
@@ -15,6 +15,7 @@ from careconnect.oauth.scopes import (
     ScopeFault,
     covers,
     grants_of,
+    limiting_parameters,
     needed_scope,
     parse_scope,
     split_scope,
@@ -92,6 +93,82 @@ def test_smart_v2_letters_are_any_subset_in_order() -> None:
 def test_what_is_no_scope_of_this_server(text: str) -> None:
     with pytest.raises(ScopeError):
         parse_scope(text)
+
+
+BY_CATEGORY = "user/Observation.rs?category=laboratory"
+"""A scope with a suffix of one pair."""
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        (BY_CATEGORY, (("category", "laboratory"),)),
+        (
+            "user/Observation.cruds?category=http://hl7.org/fhir/observation-category|laboratory",
+            (("category", "http://hl7.org/fhir/observation-category|laboratory"),),
+        ),
+        ("user/MedicationOrder.s?intent=order&status=active", (("intent", "order"), ("status", "active"))),
+        (
+            "system/Observation.r?_tag=a-b_c.d~e&code=f:g/h&_security=R|0",
+            (("_tag", "a-b_c.d~e"), ("code", "f:g/h"), ("_security", "R|0")),
+        ),
+    ],
+)
+def test_a_scope_with_a_suffix(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
+    parsed = parse_scope(text)
+
+    assert (parsed.text, parsed.pairs) == (text, pairs)
+    assert parsed == replace(parse_scope(text.partition("?")[0]), text=text, pairs=pairs)
+
+
+@each_of(
+    ("text", "fault"),
+    [
+        *((f"user/{name}?category=x", ScopeFault.SUFFIX_TYPE) for name in ("Patient.rs", "*.rs", "Medication.rs")),
+        *((f"user/{name}?_tag=x", ScopeFault.SUFFIX_TYPE) for name in ("Location.rs", "*.read", "AuditEvent.rs")),
+        *((f"user/Observation.{word}?shape=x", ScopeFault.SUFFIX_V1) for word in ("read", "write", "*")),
+        *(
+            (f"user/Observation.rs?{suffix}", ScopeFault.SUFFIX_PARAMETER)
+            for suffix in (
+                *("identifier=x", "_id=4", "shape=x", "date=2017", "patient=4", "value-quantity=5", "Category=x"),
+                *("category:not=x", "category:missing=true", "encounter.status=x", "_has:Goal:patient:status=x"),
+                *("code-value-quantity=x", "_lastUpdated=2017", "_profile=x", "category=x&shape=x", "category&shape=x"),
+                "a=1&b=2&c=3&d=4",
+            )
+        ),
+        *(
+            (f"user/Observation.rs?{suffix}", ScopeFault.SUFFIX_FORM)
+            for suffix in (
+                *("", "category", "category=", "=x", "&", "category=x&", "&category=x", "category=x&&code=y"),
+                *("category=x&category=y", "category=a&code=b&status=c&method=d", "category=x,y", "category=x%7Cy"),
+                *("category=|x", "category=x|", "category=x|y|z", "category=x=y", "category=x?code=y", "category=x+y"),
+                *("category=x$y", "category=x;y", "category=(x)", "category=x&=y"),
+            )
+        ),
+        ("user/Toaster.rs?category=x", ScopeFault.TYPE),
+        ("user/AuditEvent.write?type=x", ScopeFault.WRITING),
+        ("user/Observation.sr?category=x", ScopeFault.GRAMMAR),
+        ("profile?category=x", ScopeFault.GRAMMAR),
+        ("?category=x", ScopeFault.GRAMMAR),
+    ],
+)
+def test_a_suffix_that_is_not_taken(text: str, fault: ScopeFault) -> None:
+    with pytest.raises(ScopeError) as caught:
+        parse_scope(text)
+
+    assert (caught.value.fault, caught.value.scope) == (fault, text)
+    assert not any(grants_of(text).letters.values())
+
+
+def test_the_types_and_names_of_suffixes_are_those_of_the_table() -> None:
+    taken = {served.name: limiting_parameters(served) for served in SERVED_TYPES if limiting_parameters(served)}
+
+    records = {served.name for served in RESOURCE_TYPES if served.table is Table.RECORD}
+    assert set(taken) == records - {"Patient", "Medication"}
+    assert taken["Goal"] == ("category", "status", "_tag", "_security")
+    for name, parameters in taken.items():
+        for parameter in parameters:
+            assert parse_scope(f"user/{name}.cruds?{parameter}=http://x.example/y|z").pairs
 
 
 @each_of("letters", ["write", "*", "c", "u", "d", "cud", "cruds", "cr", "ds"])
@@ -305,6 +382,25 @@ def test_s7_one_types_scope_does_not_open_its_neighbours() -> None:
         (["system/*.cruds", "profile"], ["system/AuditEvent.r"], False),
         (["system/AuditEvent.read"], ["system/*.read"], False),
         (["system/*.read"], ["system/*.rs"], True),
+        (["user/Observation.rs"], [BY_CATEGORY], True),
+        (["user/*.read"], [BY_CATEGORY], True),
+        ([BY_CATEGORY], ["user/Observation.rs"], False),
+        ([BY_CATEGORY], ["user/Observation.r", BY_CATEGORY], False),
+        ([BY_CATEGORY], [BY_CATEGORY], True),
+        ([BY_CATEGORY], ["user/Observation.s?category=laboratory"], True),
+        ([BY_CATEGORY], ["user/Observation.cr?category=laboratory"], False),
+        ([BY_CATEGORY], ["system/Observation.rs?category=laboratory"], False),
+        ([BY_CATEGORY], ["user/Condition.rs?category=laboratory"], False),
+        ([BY_CATEGORY], ["user/Observation.rs?status=final&category=laboratory"], True),
+        (["user/Observation.rs?category=laboratory&status=final"], [BY_CATEGORY], False),
+        (["user/Goal.r?status=a&category=b"], ["user/Goal.r?category=b&status=a"], True),
+        # The same resources, but another text.
+        ([BY_CATEGORY], ["user/Observation.rs?category=http://hl7.org/fhir/observation-category|laboratory"], False),
+        (["user/Goal.r?status=a", "user/Goal.s"], ["user/Goal.rs?status=a"], True),
+        (["user/Goal.r?status=a", "user/Goal.s?category=b"], ["user/Goal.rs?status=a&category=b"], True),
+        (["user/Goal.r?status=a", "user/Goal.s?category=b"], ["user/Goal.rs?status=a"], False),
+        (["user/MedicationOrder.r?intent=order"], ["user/MedicationRequest.r?intent=order"], True),
+        (["user/MedicationRequest.rs?intent=order"], ["user/Medication.r"], False),
     ],
 )
 def test_what_a_registration_covers(registered: list[str], requested: list[str], covered: bool) -> None:
@@ -321,6 +417,45 @@ def test_a_covered_request_never_opens_more_than_the_registration(bound: bool) -
             if covers([registered], [requested]):
                 wanted = grants_of(requested, bound=bound)
                 assert all(opened.letters[name] >= letters for name, letters in wanted.letters.items())
+
+
+@each_of(
+    ("scope", "limits"),
+    [
+        ("user/Observation.rs", {}),
+        (BY_CATEGORY, {"r": [BY_CATEGORY], "s": [BY_CATEGORY]}),
+        (f"{BY_CATEGORY} user/Observation.s", {"r": [BY_CATEGORY]}),
+        (f"system/*.r {BY_CATEGORY}", {"s": [BY_CATEGORY]}),
+        (f"patient/*.* {BY_CATEGORY}", {}),
+        (
+            f"user/Observation.u {BY_CATEGORY} user/Observation.c?status=final",
+            {"c": ["user/Observation.c?status=final"], "r": [BY_CATEGORY], "s": [BY_CATEGORY]},
+        ),
+        (
+            f"user/Observation.cs?status=final {BY_CATEGORY}",
+            {
+                "c": ["user/Observation.cs?status=final"],
+                "r": [BY_CATEGORY],
+                "s": ["user/Observation.cs?status=final", BY_CATEGORY],
+            },
+        ),
+        (f"{BY_CATEGORY} user/Observation.rs?shape=x", {"r": [BY_CATEGORY], "s": [BY_CATEGORY]}),
+    ],
+)
+def test_a_letter_is_limited_if_all_its_scopes_have_suffixes(scope: str, limits: dict[str, list[str]]) -> None:
+    grants = grants_of(scope)
+    without = grants_of(" ".join(each.partition("?")[0] for each in scope.split()))
+
+    assert grants.letters == without.letters
+    assert {name for name, _ in grants.limits} <= {"Observation"}
+    assert {letter: [each.text for each in found] for (_, letter), found in grants.limits.items()} == limits
+
+
+def test_a_former_name_limits_the_type_and_no_suffix_limits_medications() -> None:
+    grants = grants_of("user/MedicationOrder.rs?intent=order")
+
+    assert grants.types(READ) == grants.types(SEARCH) == ("MedicationRequest", "Medication")
+    assert set(grants.limits) == {("MedicationRequest", READ), ("MedicationRequest", SEARCH)}
 
 
 def test_every_advertised_scope_parses_and_opens_something() -> None:
