@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import (
@@ -15,12 +14,12 @@ from careconnect.fhir.resource_types import (
     resource_type,
 )
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.search.elements import elements_at, steps_of, tokens_of
 from careconnect.search.values import (
     FIRST_INSTANT,
     LAST_INSTANT,
     SearchValues,
     date_range,
-    fold_token,
     is_long_period,
     normalise,
     order_key,
@@ -42,7 +41,6 @@ from careconnect.storage.keys import (
 )
 from careconnect_records.parsing.exact_json import JsonNumber
 
-_STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<required>[^)]+)\))?")
 LITERAL_REFERENCE: Final = re.compile(
     r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
     rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
@@ -54,8 +52,6 @@ _TEXTS: Final = (
     *("family", "given", "prefix", "suffix", "text"),
     *("line", "city", "district", "state", "postalCode", "country"),
 )
-
-_Step = tuple[str, str, str]
 
 
 def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[str, list[Any]]:
@@ -98,7 +94,7 @@ def _has_dates(parameter: SearchParameter) -> bool:
 def _found(parameter: SearchParameter, resource: Mapping[str, Any], fhir_base: str) -> Iterator[Any]:
     """Yield the values of a parameter, repetitions too."""
     for path in parameter.paths:
-        for element in _elements(resource, _steps(path)):
+        for element in elements_at(resource, steps_of(path)):
             yield from _values(parameter, element, fhir_base)
 
 
@@ -127,38 +123,12 @@ def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> 
     return list(keys)
 
 
-@lru_cache(maxsize=512)
-def _steps(path: str) -> tuple[_Step, ...]:
-    """Return the steps of an element path; the empty path has none."""
-    steps: list[_Step] = []
-    for text in path.split(".") if path else ():
-        step = _STEP.fullmatch(text)
-        if step is None:
-            raise ValueError(f"not an element path: {path}")
-        steps.append((step["element"], step["key"] or "", step["required"] or ""))
-    return tuple(steps)
-
-
-def _elements(node: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
-    if not steps:
-        yield node
-        return
-    if not isinstance(node, dict):
-        return
-    (element, key, required), rest = steps[0], steps[1:]
-    child = node.get(element)
-    for repetition in child if isinstance(child, list) else (child,):
-        if repetition is None or (key and repetition.get(key) != required):
-            continue
-        yield from _elements(repetition, rest)
-
-
 def _values(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[Any]:
     match parameter.type:
         case ParameterType.STRING:
             yield from _strings(element)
         case ParameterType.TOKEN:
-            yield from _tokens(parameter, element)
+            yield from tokens_of(parameter, element)
         case ParameterType.DATE:
             yield from _dates(element)
         case ParameterType.REFERENCE:
@@ -178,27 +148,6 @@ def _strings(element: Any) -> Iterator[str]:
     for part in _TEXTS:
         texts = element.get(part)
         yield from (text for text in (texts if isinstance(texts, list) else [texts]) if text)
-
-
-def _tokens(parameter: SearchParameter, element: Any) -> Iterator[list[str]]:
-    """Yield `[system, code]` of a code, boolean, Coding, CodeableConcept or Identifier."""
-    system, code = parameter.system, ""
-    if isinstance(element, bool):
-        code = "true" if element else "false"
-    elif isinstance(element, str):
-        code = element
-    elif "coding" in element:
-        for coding in element["coding"]:
-            yield from _tokens(parameter, coding)
-        return
-    else:
-        # A Coding has a code, an Identifier a value. A system alone makes no token.
-        system, code = element.get("system") or "", element.get("code") or element.get("value") or ""
-    folded = fold_token(
-        code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
-    )
-    if folded:
-        yield [system, folded]
 
 
 def _dates(element: Any) -> Iterator[list[int]]:
@@ -245,7 +194,7 @@ def _joined(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterato
     """Yield the values of each part of a composite, if the element has any."""
     parts: list[list[Any]] = []
     for part in parameter.parts:
-        found = _elements(element, _steps(part.path))
+        found = elements_at(element, steps_of(part.path))
         parts.append([value for each in found for value in _values(part.parameter, each, fhir_base)])
     if any(parts):
         yield parts
