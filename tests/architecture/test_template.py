@@ -91,6 +91,8 @@ BUNDLES = "BundleFunction"
 WRITERS = {*WRITER_OF.values(), BUNDLES}
 DATA_FUNCTIONS = {*READER_OF.values(), *WRITERS}
 RECOVERY = "RecoveryFunction"
+PASSING = ("UsageTable", "ProofTable")
+"""The tables of what was in the last minutes."""
 # A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
 READ = {"": ("get", "head"), "/{id}": ("get", "head", "post"), "/{id}/{proxy+}": ("get", "head", "post")}
 WRITTEN = {"": ("post", "put", "patch", "delete")} | dict.fromkeys(
@@ -307,8 +309,18 @@ def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
                     found.add((action, f"{kind.title().replace('-', '')}Table"))
                     continue
                 within = arn[0].removeprefix("${").replace(".Arn}/index", "").replace(".Arn}/stream/*", "/stream")
-                found.add((action, within.replace(".Arn}", "")))
+                found.add((action, within.replace(".Arn}", "") + _of_items(statement)))
     return found
+
+
+def _of_items(statement: Mapping[str, Any]) -> str:
+    """Return the key of the one item that a statement is limited to, after a slash; empty without a limit."""
+    match statement.get("Condition"):
+        case None:
+            return ""
+        case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [str(key)]}, **rest} if not rest:
+            return f"/{key}"
+    raise AssertionError("another condition")
 
 
 RESTORABLE = ("RecordTable", "DirectoryTable", "ReferenceTable", "TransactionTable", "DirectoryTransactionTable")
@@ -659,7 +671,7 @@ def test_a_layers_wheels_are_for_its_processor(processor: str, platform: str) ->
     assert all(wheel.startswith("manylinux") and wheel.endswith(f"_{platform}") for wheel in wheels)
 
 
-@pytest.mark.parametrize("table", [name for name in of_type("AWS::DynamoDB::Table") if name != "UsageTable"])
+@pytest.mark.parametrize("table", [name for name in of_type("AWS::DynamoDB::Table") if name not in PASSING])
 def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
     properties = RESOURCES[table]["Properties"]
 
@@ -671,12 +683,13 @@ def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
     assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
-    properties = RESOURCES["UsageTable"]["Properties"]
+@pytest.mark.parametrize("table", PASSING)
+def test_what_is_of_the_last_minutes_is_encrypted_and_goes_with_the_stack(table: str) -> None:
+    properties = RESOURCES[table]["Properties"]
 
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert "DeletionProtectionEnabled" not in properties
-    assert RESOURCES["UsageTable"]["DeletionPolicy"] == "Delete"
+    assert RESOURCES[table]["DeletionPolicy"] == "Delete"
 
 
 def test_the_tables_and_their_keys_are_the_codes() -> None:
@@ -693,9 +706,10 @@ def test_the_tables_and_their_keys_are_the_codes() -> None:
         "TransactionTable": ["pk", "sk"],
         "DirectoryTransactionTable": ["pk", "sk"],
         "UsageTable": ["pk"],
+        "ProofTable": ["pk"],
         "AuditTable": ["pk", "sk"],
     }
-    for name in ("TokenTable", "UsageTable", "AuditTable"):
+    for name in ("TokenTable", "UsageTable", "ProofTable", "AuditTable"):
         assert RESOURCES[name]["Properties"]["TimeToLiveSpecification"] == {
             "AttributeName": "expires_at",
             "Enabled": True,

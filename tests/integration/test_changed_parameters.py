@@ -135,7 +135,8 @@ def _days_of_logs(stack: ChangingStack) -> set[int]:
 def _protected(stack: ChangingStack) -> set[str]:
     dynamodb = stack.local.client("dynamodb")
     names = [name for output, name in stack.local.stack.outputs.items() if output.endswith("Table")]
-    kept = [name for name in names if name != stack.local.stack.outputs["UsageTable"]]
+    passing = {stack.local.stack.outputs[each] for each in ("UsageTable", "ProofTable")}
+    kept = [name for name in names if name not in passing]
     return {str(dynamodb.describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"]).lower() for name in kept}
 
 

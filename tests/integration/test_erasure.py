@@ -45,7 +45,7 @@ BESIDE_AFTERWARDS = 3.0
 """Seconds for which the others go on once the command has ended."""
 _PART = 20
 """Resources of a transaction."""
-_TABLES = (*OUTPUTS, "ClientTable", "TokenTable", "UsageTable", "AuditTable")
+_TABLES = (*OUTPUTS, "ClientTable", "TokenTable", "UsageTable", "ProofTable", "AuditTable")
 _TOMBSTONE = {"pk", "sk", "version", "updated", "gone", "method", "status", "erased", "former_patients"}
 _INDEX = {"digest", "values", "entries", "targets"}
 

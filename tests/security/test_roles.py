@@ -24,6 +24,7 @@ KEYS = {
     "TransactionTable": _TWO,
     "DirectoryTransactionTable": _TWO,
     "UsageTable": _ONE,
+    "ProofTable": _ONE,
     "AuditTable": _TWO,
 }
 DENIED = "AccessDeniedException"

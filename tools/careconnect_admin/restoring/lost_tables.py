@@ -15,10 +15,11 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.tables import RecordTables
 
 AUDIT: Final = "AuditTable"
-_USAGE: Final = "UsageTable"
+_PASSING: Final = ("UsageTable", "ProofTable")
+"""The tables of what was in the last minutes, which have no backup."""
 # The audit table comes first, so that all that follows can be recorded.
-_TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, _USAGE)
-_EXPIRING: Final = (AUDIT, "TokenTable", _USAGE)
+_TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, *_PASSING)
+_EXPIRING: Final = (AUDIT, "TokenTable", *_PASSING)
 _LIFE: Final = {"Enabled": True, "AttributeName": "expires_at"}
 _MAPPED: Final = (
     *("FunctionName", "BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor"),
@@ -50,7 +51,7 @@ def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
     described = describe_table(dynamodb, name)
     if described is not None:
         return None if _is_complete(dynamodb, output, described) else LostTable(output, name)
-    if output == _USAGE:
+    if output in _PASSING:
         return LostTable(output, name)
     pages = dynamodb.get_paginator("list_backups").paginate(TableName=name, BackupType="ALL")
     backups = [each for page in pages for each in page["BackupSummaries"]]
@@ -63,7 +64,7 @@ def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
 def _is_complete(dynamodb: Any, output: str, described: Any) -> bool:
     """Return True for a table that was never lost, or that has what `bring_back` gives it last."""
     name = described["TableName"]
-    if output == _USAGE:
+    if output in _PASSING:
         lives = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         return lives["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
     if "RestoreSummary" not in described:
@@ -90,7 +91,7 @@ def bring_back(
         _start(dynamodb, each, tell)
     for each in lost:
         wait_for(dynamodb, each.name, sleep)
-        if each.output != _USAGE and target.parameters.get("DeletionProtection") != "false":
+        if each.output not in _PASSING and target.parameters.get("DeletionProtection") != "false":
             dynamodb.update_table(TableName=each.name, DeletionProtectionEnabled=True)
             wait_for(dynamodb, each.name, sleep)
         if each.output == AUDIT:
@@ -102,7 +103,7 @@ def bring_back(
         tables = RecordTables(dynamodb, *(target.output(name) for name in OUTPUTS))
         report = reindex(tables, progress, base_url=target.output("BaseUrl"), sleep=sleep)
     for each in lost:
-        if each.output != _USAGE:
+        if each.output not in _PASSING:
             enable_recovery(dynamodb, each.name, sleep)
     return report
 
@@ -111,7 +112,7 @@ def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
     if lost.backup:
         tell(f"Restoring {lost.name} from its backup of {lost.at:%Y-%m-%dT%H:%M:%SZ}")
         dynamodb.restore_table_from_backup(TargetTableName=lost.name, BackupArn=lost.backup)
-    elif lost.output == _USAGE and describe_table(dynamodb, lost.name) is None:
+    elif lost.output in _PASSING and describe_table(dynamodb, lost.name) is None:
         tell(f"Creating {lost.name}, which has no backup, empty")
         dynamodb.create_table(
             TableName=lost.name,

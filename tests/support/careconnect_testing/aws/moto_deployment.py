@@ -50,6 +50,7 @@ _TABLES = {
     "ClientTable": "clients",
     "TokenTable": "tokens",
     "UsageTable": "usage",
+    "ProofTable": "proofs",
     "AuditTable": "events",
 }
 _SIGNING_ALIAS = "alias/careconnect-signing"
@@ -62,6 +63,7 @@ _SETTINGS = {
     "CLIENT_TABLE": "clients",
     "TOKEN_TABLE": "tokens",
     "USAGE_TABLE": "usage",
+    "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "events",
     "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": _SIGNING_ALIAS,

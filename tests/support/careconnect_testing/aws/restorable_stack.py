@@ -33,7 +33,13 @@ WRITERS = {
     "BundleFunction": "writer-3",
     "RecoveryFunction": "writer-4",
 }
-OTHERS = {"AuditTable": "audit", "ClientTable": "clients", "TokenTable": "tokens", "UsageTable": "usage"}
+OTHERS = {
+    "AuditTable": "audit",
+    "ClientTable": "clients",
+    "TokenTable": "tokens",
+    "UsageTable": "usage",
+    "ProofTable": "proofs",
+}
 """The tables that a restore to a point in time leaves alone."""
 _MAPPING = {
     "UUID": "mapping",

@@ -20,6 +20,7 @@ ENVIRONMENT: Final = {
     "TRANSACTION_TABLE": "transactions",
     "DIRECTORY_TRANSACTION_TABLE": "directory-transactions",
     "USAGE_TABLE": "usage",
+    "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
     "ARCHIVE_JOB": "verify",

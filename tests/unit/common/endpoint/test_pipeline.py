@@ -117,6 +117,34 @@ def test_a_well_formed_traceparent_is_one_more_id_in_the_log(given: str, logged:
     assert line["ids"].get("traceparent") == answer["headers"].get("traceparent") == (given if logged else None)
 
 
+def test_a_header_of_every_answer_is_once_in_answers_refusals_and_errors() -> None:
+    def do(context: RequestContext) -> Response:
+        context.headers["X-Of-All"] = "1"
+        match context.request.path:
+            case "/refused":
+                raise ApiError(400, "bad", "Bad.", {"X-Of-All": "2"})
+            case "/failed":
+                raise KeyError
+        return Response(200)
+
+    shelled = Shelled(do)
+    for path, value in (("/answered", "1"), ("/refused", "2"), ("/failed", "1")):
+        assert shelled.send(rest_event("GET", path))["headers"]["X-Of-All"] == value
+
+
+def test_the_endpoints_header_of_every_answer_is_also_in_that_to_a_request_past_the_front() -> None:
+    class Signed(Worded):
+        def headers(self, context: RequestContext) -> dict[str, str]:
+            return {"X-Of-All": context.request.path}
+
+    shelled = Shelled(lambda _context: Response(200), secret="the-fronts")
+    shelled.pipeline = replace(shelled.pipeline, endpoint=Signed(lambda _context: Response(200)))
+
+    answer = shelled.send(rest_event("GET", "/x"))
+
+    assert (answer["statusCode"], answer["headers"]["X-Of-All"]) == (403, "/x")
+
+
 def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted() -> None:
     def do(_context: RequestContext) -> Response:
         raise ApiError(

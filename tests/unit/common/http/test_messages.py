@@ -53,6 +53,14 @@ def test_a_header_sent_twice_is_seen_twice() -> None:
     assert parse_request(event).headers["authorization"] == "a,b"
 
 
+@pytest.mark.parametrize("form", ["headers", "multiValueHeaders"])
+def test_names_that_differ_in_case_are_one_header_sent_twice(form: str) -> None:
+    given = {"DPoP": "a", "dpop": "b"}
+    values = given if form == "headers" else {name: [value] for name, value in given.items()}
+
+    assert parse_request({form: values}).headers == {"dpop": "a,b"}
+
+
 NOTHING = ("headers", "multiValueHeaders", "queryStringParameters", "body", "requestContext")
 
 

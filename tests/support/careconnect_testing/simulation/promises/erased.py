@@ -34,6 +34,7 @@ _PLACES: Final = {
     "ClientTable": "clients",
     "TokenTable": "tokens",
     "UsageTable": "",
+    "ProofTable": "",
     "AuditTable": "trail",
 }
 """What each table may have of who is erased; empty for nothing."""

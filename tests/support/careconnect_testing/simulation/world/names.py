@@ -13,8 +13,8 @@ RECORDS, DIRECTORY, REFERENCES = "records", "directory", "references"
 TRANSACTIONS, DIRECTORY_TRANSACTIONS = "transactions", "directory-transactions"
 OF_RESOURCES: Final = (RECORDS, DIRECTORY, REFERENCES, TRANSACTIONS, DIRECTORY_TRANSACTIONS)
 """The tables that a restore replaces, in the order of `RecordTables`."""
-CLIENTS, TOKENS, USAGE, AUDIT = "clients", "tokens", "usage", "audit"
-NEVER_IN_TRANSACTIONS: Final = frozenset({CLIENTS, TOKENS, USAGE})
+CLIENTS, TOKENS, USAGE, PROOFS, AUDIT = "clients", "tokens", "usage", "proofs", "audit"
+NEVER_IN_TRANSACTIONS: Final = frozenset({CLIENTS, TOKENS, USAGE, PROOFS})
 """The tables in which no call conflicts with a transaction."""
 RESOURCE_TABLES: Final = {Table.RECORD: RECORDS, Table.DIRECTORY: DIRECTORY}
 
@@ -27,6 +27,7 @@ TABLES: Final = {
     "ClientTable": CLIENTS,
     "TokenTable": TOKENS,
     "UsageTable": USAGE,
+    "ProofTable": PROOFS,
     "AuditTable": AUDIT,
 }
 """The run's tables, by their resources in the template."""
