@@ -8,7 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, Protocol
 
 from careconnect.audit.recorder import EventRecorder
@@ -31,8 +31,9 @@ class RequestContext:
     """One request and the details known of it so far.
 
     `now` is the time of its arrival, in epoch seconds. `action` is the interaction as the log names it, never a path.
-    `client_id` is only set for an authenticated client. `metrics` are counted with the answer. `recorder` writes the
-    request's audit events. `share` is of the Bundle whose entry the request is, and so is its `bill` then.
+    `client_id` is only set for an authenticated client. `metrics` are counted with the answer, and `headers` are in it,
+    whatever its status. `recorder` writes the request's audit events. `share` is of the Bundle whose entry the request
+    is, and so is its `bill` then.
     """
 
     request: Request
@@ -41,6 +42,7 @@ class RequestContext:
     action: str = "unknown"
     client_id: str = ""
     metrics: list[Metric] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     recorder: EventRecorder = field(default_factory=EventRecorder)
     share: BundleShare | None = None
     bill: Bill = field(default_factory=Bill)
@@ -76,6 +78,10 @@ class Endpoint(ABC):
 
     __slots__ = ()
     errors: ClassVar[Errors]
+
+    def headers(self, context: RequestContext) -> Mapping[str, str]:  # noqa: ARG002 - an endpoint may look at it
+        """Return the headers that every answer to a request has, also one that its front did not send."""
+        return {}
 
     @abstractmethod
     def answer(self, context: RequestContext) -> Response:
@@ -192,6 +198,7 @@ class RequestPipeline:
         return response
 
     def _answer(self, context: RequestContext) -> Response:
+        context.headers |= self.endpoint.headers(context)
         if self.origin.secret and not self.origin.admits(context.request):
             raise self.endpoint.errors.bypassed_edge()
         # An entry of a Bundle comes from no browser.
@@ -224,6 +231,8 @@ class RequestPipeline:
 
     def _rendered(self, response: Response, context: RequestContext) -> dict[str, Any]:
         is_https = context.base_url.root.startswith("https:")
+        if context.headers:
+            response = replace(response, headers={**context.headers, **response.headers})
         return gateway_response(response, context.request, self.cors, is_https=is_https)
 
     def _finish_audit(

@@ -11,6 +11,8 @@ Metric = Literal[
     "ClientOverAllowance",
     "ClientRefused",
     "ClientThrottled",
+    "DpopDowngraded",
+    "DpopReplayed",
     "FormatMismatch",
     "IssuerUnavailable",
     "RequestMalformed",

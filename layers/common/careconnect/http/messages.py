@@ -158,11 +158,16 @@ def parse_request(event: Mapping[str, Any]) -> Request:
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     several: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
     single: Mapping[str, str] = event.get("headers") or {}
-    headers = {name.lower(): str(value) for name, value in single.items()}
+    headers: dict[str, list[str]] = {}
+    # Names that differ in case alone are one header, which was sent more than once.
     for name, values in several.items():
         if values:
-            headers[name.lower()] = ",".join(str(value) for value in values)
-    return headers
+            headers.setdefault(name.lower(), []).extend(map(str, values))
+    known = frozenset(headers)
+    for name, value in single.items():
+        if name.lower() not in known:
+            headers.setdefault(name.lower(), []).append(str(value))
+    return {name: ",".join(values) for name, values in headers.items()}
 
 
 def _query(event: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -189,11 +194,12 @@ def fits_answer(body: str) -> bool:
 
 
 _EXPOSED: Final = (
-    "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id, traceparent"
+    "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, DPoP-Nonce, X-Request-Id, X-Correlation-Id, "
+    "traceparent"
 )
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ACCEPTED: Final = (
-    "Authorization, Content-Type, Accept, Cache-Control, Prefer, If-Match, If-None-Match, If-Modified-Since, "
+    "Authorization, DPoP, Content-Type, Accept, Cache-Control, Prefer, If-Match, If-None-Match, If-Modified-Since, "
     "If-None-Exist, X-Request-Id, X-Correlation-Id, X-Requested-With, traceparent"
 )
 
