@@ -25,7 +25,9 @@ _OF_LOGS = {"Denied", "KeyChanged"}
 
 
 def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
-    watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm.get("Namespace") == _OWN}
+    plain = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm.get("Namespace") == _OWN}
+    summed = {each["MetricName"] for name in _ALARMS for each in metrics_of(name) if each["Namespace"] == _OWN}
+    watched = plain | summed
 
     # The gateway's own 5XXError covers the faults that make a reader Unavailable. A malformed request harms nobody.
     assert watched == (_COUNTED - {"TokenIssued", "Unavailable", "RequestMalformed"}) | _OF_LOGS
@@ -56,6 +58,17 @@ def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:
     assert len(alarms) == len(recording)
 
 
+def test_a_proof_that_is_sent_again_is_watched_whoever_judges_it() -> None:
+    judging = {"token_issuer", "fhir_reader", "record_writer", "access_auditor"}
+    shown, _ = _RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+
+    watched = metrics_of("DpopReplayedAlarm")
+    assert {each["MetricName"] for each in watched} == {"DpopReplayed"}
+    assert {each["Dimensions"][0]["Value"] for each in watched} == judging
+    for service in judging:
+        assert f'"DpopReplayed", "service", "{service}"' in shown
+
+
 def test_that_nothing_is_watched_any_more_is_news() -> None:
     assert _ALARMS["AuditVerifierStoppedAlarm"]["TreatMissingData"] == "breaching"
     others = {alarm["TreatMissingData"] for name, alarm in _ALARMS.items() if name != "AuditVerifierStoppedAlarm"}
@@ -64,7 +77,7 @@ def test_that_nothing_is_watched_any_more_is_news() -> None:
 
 def metrics_of(name: str) -> list[dict[str, Any]]:
     """Return the metrics of an alarm's expression."""
-    return [each["MetricStat"]["Metric"] for each in _ALARMS[name]["Metrics"] if "MetricStat" in each]
+    return [each["MetricStat"]["Metric"] for each in _ALARMS[name].get("Metrics", ()) if "MetricStat" in each]
 
 
 def test_errors_ring_by_their_rate_but_not_for_a_few() -> None:
