@@ -13,7 +13,7 @@ import yaml
 from careconnect.fhir.rendering.formats import body_format
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
+from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, KMS_PSS_ALGORITHM, NEXT, PREVIOUS
 from careconnect.storage.dynamodb import BELIEVED_SECONDS
 from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
@@ -439,7 +439,7 @@ def test_rule_6_the_token_function_alone_may_sign() -> None:
 
     assert signing["Principal"]["AWS"] == {"Fn::GetAtt": ["TokenFunctionRole", "Arn"]}
     assert signing["Action"] == "kms:Sign"
-    assert signing["Condition"] == {"StringEquals": {"kms:SigningAlgorithm": KMS_ALGORITHM}}
+    assert signing["Condition"] == {"StringEquals": {"kms:SigningAlgorithm": [KMS_ALGORITHM, KMS_PSS_ALGORITHM]}}
 
 
 def test_the_key_policy_names_its_actions_and_gives_none_that_hands_the_key_on() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from careconnect.oauth.signing_keys import thumbprint
@@ -193,15 +195,30 @@ def _hmac_with_public_key() -> str:
         f"{segment(header(alg='none'))}.{segment(claims(NOW))}.{encoded(b'x')}",
         _hmac_with_public_key(),
         jwt.encode(claims(NOW), signing_key(), "RS512", headers=header(alg="RS512")),
-        jwt.encode(claims(NOW), signing_key(), "PS256", headers=header(alg="PS256")),
+        jwt.encode(claims(NOW), signing_key(), "PS384", headers=header(alg="PS384")),
+        jwt.encode(claims(NOW), signing_key(), "PS512", headers=header(alg="PS512")),
         *(
             signed(header(alg=alg), claims(NOW))
-            for alg in ("rs256", "RS256 ", "None", "", None, 256, ["RS256"], ABSENT)
+            for alg in ("PS256", "ps256", "rs256", "RS256 ", "None", "", None, 256, ["RS256"], ABSENT)
         ),
     ],
 )
-def test_rfc8725_3_1_the_algorithm_is_rs256_alone(text: str) -> None:
+def test_rfc8725_3_1_the_algorithm_is_rs256_or_ps256_and_the_signature_is_by_it(text: str) -> None:
     refused(f"Bearer {text}")
+
+
+def test_a_signature_by_ps256_is_refused_under_the_name_of_rs256() -> None:
+    signing_input = f"{segment(header())}.{segment(claims(NOW))}"
+    pss = padding.PSS(padding.MGF1(SHA256()), padding.PSS.DIGEST_LENGTH)
+    signature = signing_key().sign(signing_input.encode(), pss, SHA256())
+
+    refused(f"Bearer {signing_input}.{encoded(signature)}")
+
+
+def test_a_token_signed_by_ps256_with_the_same_key_is_accepted() -> None:
+    text = jwt.encode(claims(NOW), signing_key(), "PS256", headers=header(alg="PS256"))
+
+    assert verify(f"Bearer {text}").client_id == "client-1"
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "AT+JWT", "application/at+jwt", "", None, ["at+jwt"], ABSENT])

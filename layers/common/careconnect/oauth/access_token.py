@@ -4,6 +4,10 @@ import re
 from typing import Final
 
 ALGORITHM: Final = "RS256"
+PSS_ALGORITHM: Final = "PS256"
+"""The algorithm of the tokens of clients with the profile `fapi2`, by the same key (ADR 52)."""
+
+ALGORITHMS: Final = (ALGORITHM, PSS_ALGORITHM)
 TOKEN_TYPE: Final = "at+jwt"
 
 DEFAULT_LIFETIME: Final = 3600

@@ -41,6 +41,9 @@ JWKS_MAX_AGE: Final = 300
 KMS_ALGORITHM: Final = "RSASSA_PKCS1_V1_5_SHA_256"
 """KMS's name for RS256 (RFC 7518 §3.3)."""
 
+KMS_PSS_ALGORITHM: Final = "RSASSA_PSS_SHA_256"
+"""KMS's name for PS256 (RFC 7518 §3.5), which every RSA key in KMS signs by too."""
+
 OUT_OF_SERVICE: Final = frozenset({"NotFoundException", "DisabledException", "KMSInvalidStateException"})
 """KMS's codes for an alias without a key, and for a key that is disabled or about to be deleted: it is not trusted."""
 

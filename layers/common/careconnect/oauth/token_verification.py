@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
 import jwt
 
 from careconnect.oauth import base64url
-from careconnect.oauth.access_token import ALGORITHM, CLOCK_SKEW, MAX_LIFETIME, REQUIRED_CLAIMS, TOKEN_TYPE
+from careconnect.oauth.access_token import ALGORITHMS, CLOCK_SKEW, MAX_LIFETIME, REQUIRED_CLAIMS, TOKEN_TYPE
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -109,7 +109,7 @@ def _decoded(segment: str) -> bytes:
 
 def _kid(header: Mapping[str, Any]) -> str:
     """Check algorithm and type and return the key id; `jku`, `x5u` and `jwk` are never read."""
-    if header.get("alg") != ALGORITHM:
+    if header.get("alg") not in ALGORITHMS:
         raise TokenRefusedError("another algorithm")
     if header.get("typ") != TOKEN_TYPE:
         raise TokenRefusedError("another token type")
@@ -124,7 +124,7 @@ def _signed_claims(token: str, key: "RSAPublicKey", base_url: "BaseUrl") -> Mapp
         claims: Mapping[str, Any] = jwt.decode(
             token,
             key,
-            algorithms=[ALGORITHM],
+            algorithms=list(ALGORITHMS),
             issuer=base_url.root,
             audience=base_url.fhir,
             options={

@@ -28,6 +28,7 @@ from careconnect.oauth.client_record import (
     digest_secret,
 )
 from careconnect.oauth.signing_keys import KmsSigningKeys
+from careconnect_testing.aws.moto_kms import salted_as_by_kms
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import Database, InMemoryClient
 from careconnect_testing.http.answer import Answer
@@ -221,7 +222,7 @@ def quick_rsa_keys() -> Iterator[None]:
 @contextmanager
 def built_issuer(*, tables_of_moto: bool = False, **changes: Any) -> Iterator[Issuer]:
     """Build an issuer over moto's keys and tables in memory, or moto's tables for code that makes its own clients."""
-    with mock_aws(), quick_rsa_keys():
+    with mock_aws(), quick_rsa_keys(), salted_as_by_kms():
         config = Config(retries={"total_max_attempts": 1})
         kms = _SESSION.client("kms", config=config)
         in_memory = InMemoryClient(Database(time.time))
