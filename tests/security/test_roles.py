@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from careconnect.oauth.signing_keys import KMS_ALGORITHM, KMS_PSS_ALGORITHM
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import Credentials, emulator_client
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
@@ -244,6 +245,18 @@ KEY_WAYS: list[tuple[str, str, dict[str, Any]]] = [
     ("kms:PutKeyPolicy", "put_key_policy", {"Policy": "{}"}),
     ("kms:CreateGrant", "create_grant", {"GranteePrincipal": "arn:aws:iam::000000000000:root", "Operations": ["Sign"]}),
 ]
+
+
+def test_the_issuer_signs_by_the_algorithms_of_access_tokens_alone(local_stack: LocalStack) -> None:
+    key_id = local_stack.stack.resources["SigningKey"]
+
+    def sign(algorithm: str) -> str:
+        wanted = {**_SIGNED, "SigningAlgorithm": algorithm}
+        return refusal(local_stack, "TokenFunction", "kms", "sign", KeyId=key_id, **wanted)
+
+    assert [sign(name) for name in (KMS_ALGORITHM, KMS_PSS_ALGORITHM)] == ["", ""]
+    others = [f"{family}_SHA_{size}" for family in ("RSASSA_PKCS1_V1_5", "RSASSA_PSS") for size in (384, 512)]
+    assert [sign(name) for name in others] == [DENIED] * 4
 
 
 @pytest.mark.parametrize("key", ["SigningKey"])

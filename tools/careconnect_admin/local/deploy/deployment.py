@@ -120,15 +120,11 @@ def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> 
     - API Gateway imports gateway responses with the API's document. The emulator leaves them out there, but supports
       the resource.
     - CloudFormation joins and splits strings in a condition. The emulator accepts only the resulting string.
-    - KMS gives a key's policy the parameters of the signing request as condition keys. The emulator does not, and would
-      let nobody sign.
     - Requests to the emulator are without TLS and stay on this machine, so a bucket's policy must not require TLS.
     """
     conditions = _joined(template.get("Conditions", {}), {**_defaults(template), **parameters})
     resources: dict[str, Any] = dict(template["Resources"])
     for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::KMS::Key":
-            resources[name] = _without_kms_conditions(resource)
         if resource["Type"] == "AWS::S3::BucketPolicy":
             resources[name] = _without_tls(resource)
         document = resource.get("Properties", {}).get("DefinitionBody", {})
@@ -138,21 +134,6 @@ def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> 
             logical_id = f"{name}{kind.title().replace('_', '')}Response"
             resources[logical_id] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}
     return {**template, "Conditions": conditions, "Resources": resources}
-
-
-def _without_kms_conditions(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a key with a policy without the conditions that only KMS can evaluate; other conditions stay."""
-    policy = key["Properties"]["KeyPolicy"]
-    statements = []
-    for statement in policy["Statement"]:
-        conditions = {
-            operator: {name: value for name, value in values.items() if not name.startswith("kms:")}
-            for operator, values in statement.get("Condition", {}).items()
-        }
-        kept = {operator: values for operator, values in conditions.items() if values}
-        rest = {name: value for name, value in statement.items() if name != "Condition"}
-        statements.append(rest | ({"Condition": kept} if kept else {}))
-    return {**key, "Properties": {**key["Properties"], "KeyPolicy": {**policy, "Statement": statements}}}
 
 
 def _without_tls(bucket_policy: Mapping[str, Any]) -> dict[str, Any]:
