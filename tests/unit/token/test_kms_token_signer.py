@@ -1,4 +1,4 @@
-"""The two signatures of access tokens, by one key (`bound-tokens.md`, The profile fapi2)."""
+"""The two signatures of access tokens, by one key (`tokens.md`, The access token)."""
 
 from typing import Any
 
