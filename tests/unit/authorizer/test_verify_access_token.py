@@ -85,6 +85,29 @@ def test_tokens_md_identifier_systems_are_a_list_of_uris(systems: Any) -> None:
     assert refused(f"Bearer {token(patient='4', identifier_systems=systems)}").reason == "claims"
 
 
+def test_rfc9449_6_1_a_bound_token_names_its_key() -> None:
+    accepted = verify(f"Bearer {token(cnf={'jkt': 'a-thumbprint'}, dpop_nonce=True)}")
+
+    assert (accepted.jkt, accepted.dpop_nonce) == ("a-thumbprint", True)
+
+
+@pytest.mark.parametrize(
+    "confirmation",
+    [
+        *(None, True, [], "a-thumbprint", {}),
+        *({"jkt": ""}, {"jkt": 1}, {"jkt": None}, {"jkt": ["a"]}),
+        *({"x5t#S256": "a"}, {"jkt": "a", "x5t#S256": "b"}, {"jkt": "a", "kid": "b"}, {"jwk": {}}),
+    ],
+)
+def test_rfc7800_3_a_binding_that_is_not_one_key_is_refused(confirmation: Any) -> None:
+    assert refused(f"Bearer {token(cnf=confirmation)}").reason == "confirmation"
+
+
+@pytest.mark.parametrize("value", [None, "true", 1, []])
+def test_a_bound_tokens_need_of_nonces_is_a_boolean(value: Any) -> None:
+    assert refused(f"Bearer {token(cnf={'jkt': 'a'}, dpop_nonce=value)}").reason == "claims"
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 def test_rfc9110_11_1_the_scheme_is_case_insensitive(scheme: str) -> None:
     assert verify(f"{scheme} {token()}").jti == "token-1"

@@ -13,6 +13,7 @@ from typing import Any, Final
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.oauth.access_token import ALGORITHM, CLOCK_SKEW, MAX_LIFETIME, TOKEN_TYPE
 from careconnect.oauth.client_record import MAX_ID_LENGTH
+from careconnect.oauth.numeric_date import END_OF_TIME
 from careconnect.oauth.scopes import (
     LEVELS,
     PLAIN_SCOPES,
@@ -24,7 +25,7 @@ from careconnect.oauth.scopes import (
     needed_scope,
     parse_scope,
 )
-from careconnect.oauth.token_verification import END_OF_TIME, LONGEST_TOKEN
+from careconnect.oauth.token_verification import LONGEST_TOKEN
 from careconnect_admin.project import PROJECT
 from token_issuer.clients.verify_assertion import ASSERTION_TYPES, LONGEST_JTI, MAX_SECONDS_AHEAD, SMALLEST_RSA_KEY
 

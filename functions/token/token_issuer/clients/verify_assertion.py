@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.access_token import CLOCK_SKEW, TOKEN_TYPE
 from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, ClientRecord
-from careconnect.oauth.token_verification import TokenRefusedError, is_time, jws_header
+from careconnect.oauth.numeric_date import is_time
+from careconnect.oauth.token_verification import TokenRefusedError, jws_header
 from token_issuer.errors import ClientRefusedError, KeySetUnreachableError
 
 MAX_SECONDS_AHEAD: Final = 300

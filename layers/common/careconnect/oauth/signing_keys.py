@@ -5,8 +5,6 @@ and `…-previous` (still trusted). Outside a rotation all three point at one ke
 authorizer read them with kms:GetPublicKey and cache them for a limited time (ADR 7).
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from careconnect.oauth import base64url
 from careconnect.oauth.access_token import ALGORITHM
+from careconnect.oauth.thumbprint import jwk_thumbprint
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -103,8 +102,7 @@ def public_jwk(key: RSAPublicKey) -> dict[str, str]:
 
 def thumbprint(key: RSAPublicKey) -> str:
     """Return the key's SHA-256 thumbprint, its `kid` (RFC 7638 §3)."""
-    canonical = json.dumps(public_jwk(key), sort_keys=True, separators=(",", ":"))
-    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
+    return jwk_thumbprint(public_jwk(key))
 
 
 @dataclass(frozen=True, slots=True)

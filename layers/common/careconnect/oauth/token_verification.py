@@ -4,16 +4,15 @@ The authorizer verifies the token of every request and the issuer that of every 
 the same by "active". Revocation is not checked here, since it takes a store; that is up to the caller.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import jwt
 
-from careconnect.oauth import base64url
 from careconnect.oauth.access_token import ALGORITHMS, CLOCK_SKEW, MAX_LIFETIME, REQUIRED_CLAIMS, TOKEN_TYPE
+from careconnect.oauth.compact_jws import MalformedJwsError, parse_compact_jws
+from careconnect.oauth.numeric_date import is_time
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from careconnect.http.base_url import BaseUrl
 
 LONGEST_TOKEN: Final = 8192
-END_OF_TIME: Final = 253_402_300_800
-"""The epoch second of 10000-01-01, where the supported calendar ends."""
-_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 class TrustedKeys(Protocol):
@@ -43,7 +39,11 @@ class TokenRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """The verified claims; times are in epoch seconds. Nothing is decided by `client_name`."""
+    """The verified claims; times are in epoch seconds. Nothing is decided by `client_name`.
+
+    `jkt` is the thumbprint of the key that the token is bound to, empty if it is bound to none. With `dpop_nonce`, each
+    proof of that key needs a nonce.
+    """
 
     client_id: str
     scope: str
@@ -53,6 +53,8 @@ class AccessToken:
     patient: str = ""
     identifier_systems: tuple[str, ...] = ()
     client_name: str = ""
+    jkt: str = ""
+    dpop_nonce: bool = False
 
 
 def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: float) -> AccessToken:
@@ -74,37 +76,12 @@ def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: flo
 def jws_header(token: str) -> Mapping[str, Any]:
     """Return the protected header of a compact serialization, still unverified.
 
-    Raises `TokenRefusedError` for anything but three segments of canonical base64url (RFC 7515 §2), for a
-    header that is not a JSON object, and for a `crit` member, since no extension is supported (§4.1.11).
+    Raises `TokenRefusedError` for anything that `parse_compact_jws` refuses.
     """
-    if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
-        raise TokenRefusedError("not a compact serialization")
-    segments = [_decoded(segment) for segment in token.split(".")]
     try:
-        header = json.loads(segments[0])
-    except (ValueError, RecursionError):
-        raise TokenRefusedError("header is not JSON") from None
-    if not isinstance(header, dict):
-        raise TokenRefusedError("header is not an object")
-    if "crit" in header:
-        raise TokenRefusedError("critical extension")
-    return header
-
-
-def is_time(value: object) -> TypeGuard[float]:
-    """Return True if a claim is a NumericDate (RFC 7519 §2): a JSON number within the calendar, not a boolean.
-
-    The comparison takes integers of any size, and is false for infinities and NaN.
-    """
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < END_OF_TIME
-
-
-def _decoded(segment: str) -> bytes:
-    # One text per token: stray bits in a segment's last character would make a second text of the same bytes.
-    try:
-        return base64url.decode(segment)
-    except ValueError:
-        raise TokenRefusedError("not canonical base64url") from None
+        return parse_compact_jws(token, longest=LONGEST_TOKEN).header
+    except MalformedJwsError as malformed:
+        raise TokenRefusedError(malformed.reason) from None
 
 
 def _kid(header: Mapping[str, Any]) -> str:
@@ -160,6 +137,9 @@ def _access_token(claims: Mapping[str, Any]) -> AccessToken:
         raise TokenRefusedError("claims")
     if not is_time(claims["iat"]) or not is_time(claims["exp"]):
         raise TokenRefusedError("times")
+    dpop_nonce = claims.get("dpop_nonce", False)
+    if not isinstance(dpop_nonce, bool):
+        raise TokenRefusedError("claims")
     return AccessToken(
         client_id=claims["client_id"],
         scope=claims["scope"],
@@ -169,7 +149,18 @@ def _access_token(claims: Mapping[str, Any]) -> AccessToken:
         patient=patient,
         identifier_systems=tuple(systems),
         client_name=name,
+        jkt=_jkt(claims) if "cnf" in claims else "",
+        dpop_nonce=dpop_nonce,
     )
+
+
+def _jkt(claims: Mapping[str, Any]) -> str:
+    """Return the thumbprint in the claim `cnf`; another binding could not be enforced, so it is refused (RFC 7800)."""
+    confirmation = claims["cnf"]
+    jkt = confirmation.get("jkt") if isinstance(confirmation, dict) and len(confirmation) == 1 else None
+    if not isinstance(jkt, str) or not jkt:
+        raise TokenRefusedError("confirmation")
+    return jkt
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
