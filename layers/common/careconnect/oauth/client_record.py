@@ -56,7 +56,9 @@ class ClientRecord:
 
     `jwks` is a JWK Set as JSON text. `patient` is the id of the patient that the client's `patient/` scopes are
     bound to. `identifier_systems` are URIs: the systems of the identifiers that a bound client may write. A
-    `resource_server` may introspect any token. Times are epoch seconds.
+    `resource_server` may introspect any token. With `dpop_bound_access_tokens` the client gets no token without a DPoP
+    proof, with `dpop_nonce` each of its proofs needs a nonce (`bound-tokens.md`). `security_profile` is `fapi2`, or
+    empty. Times are epoch seconds.
     """
 
     client_id: str
@@ -73,6 +75,9 @@ class ClientRecord:
     identifier_systems: tuple[str, ...] = ()
     resource_server: bool = False
     created_at: int = 0
+    dpop_bound_access_tokens: bool = False
+    dpop_nonce: bool = False
+    security_profile: str = ""
 
 
 def digest_secret(salt: str, secret: str) -> str:
@@ -102,6 +107,9 @@ def client_item(record: ClientRecord) -> "dict[str, AttributeValueTypeDef]":
         "identifier_systems": {"S": " ".join(record.identifier_systems)},
         "resource_server": {"BOOL": record.resource_server},
         "created_at": {"N": str(record.created_at)},
+        "dpop_bound_access_tokens": {"BOOL": record.dpop_bound_access_tokens},
+        "dpop_nonce": {"BOOL": record.dpop_nonce},
+        "security_profile": {"S": record.security_profile},
     }
 
 
@@ -126,4 +134,8 @@ def client_record(item: Mapping[str, Any]) -> ClientRecord:
         identifier_systems=tuple(item.get("identifier_systems", {"S": ""})["S"].split()),
         resource_server=item["resource_server"]["BOOL"],
         created_at=int(item["created_at"]["N"]),
+        # Clients that were registered before there were bound tokens have none of these.
+        dpop_bound_access_tokens=item.get("dpop_bound_access_tokens", {"BOOL": False})["BOOL"],
+        dpop_nonce=item.get("dpop_nonce", {"BOOL": False})["BOOL"],
+        security_profile=item.get("security_profile", {"S": ""})["S"],
     )

@@ -29,6 +29,9 @@ FULL = ClientRecord(
     identifier_systems=("https://a.example/readings", "urn:x"),
     resource_server=True,
     created_at=1_700_000_000,
+    dpop_bound_access_tokens=True,
+    dpop_nonce=True,
+    security_profile="fapi2",
 )
 BARE = ClientRecord("x", "y", enabled=True, auth_methods=frozenset(), grant_types=frozenset(), scopes=())
 
@@ -43,6 +46,16 @@ def test_a_client_of_before_there_were_identifier_systems_has_none() -> None:
     del item["identifier_systems"]
 
     assert client_record(item).identifier_systems == ()
+
+
+def test_a_client_of_before_there_were_bound_tokens_is_not_bound() -> None:
+    item = client_item(FULL)
+    for name in ("dpop_bound_access_tokens", "dpop_nonce", "security_profile"):
+        del item[name]
+
+    record = client_record(item)
+
+    assert (record.dpop_bound_access_tokens, record.dpop_nonce, record.security_profile) == (False, False, "")
 
 
 def test_a_digest_is_sha_256_of_salt_and_secret() -> None:
