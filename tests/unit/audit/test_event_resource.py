@@ -102,6 +102,12 @@ def test_an_event_says_who_did_what_to_whom_and_what_came_of_it() -> None:
     }
 
 
+def test_the_scopes_with_a_suffix_that_opened_a_request_are_a_detail() -> None:
+    scopes = "user/Observation.s?category=a user/Observation.rs?code=b|c"
+
+    assert details(event_resource(an_event(AT, patient="4", scope=scopes)))["scope"] == scopes
+
+
 def test_the_patient_that_was_asked_for_is_there_once() -> None:
     resource = event_resource(an_event(AT, patient="4", ids=("Patient/4", "Observation/1")))
 
@@ -195,6 +201,7 @@ WORD = st.from_regex(r"[A-Za-z0-9.-]{1,12}", fullmatch=True)
         patient=st.one_of(st.just(""), WORD),
         client_id=st.one_of(st.just(""), WORD),
         jti=TEXT,
+        scope=TEXT,
         subject=TEXT,
         outcome=st.sampled_from(Outcome),
         why=st.sampled_from(["", "scope", "bad request"]),

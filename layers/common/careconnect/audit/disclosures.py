@@ -14,6 +14,9 @@ NOBODY: Final = ""
 COMPARTMENT: Final = "compartment"
 """The reason for a refusal that the answer hides, as if the resource were absent."""
 
+SCOPE: Final = "scope"
+"""The same, of a resource that no scope of the token opens, as their suffixes do not hold of it."""
+
 
 class Disclosures:
     """The patients that one request discloses and hides, by their ids, each once and in the order found.
@@ -21,7 +24,7 @@ class Disclosures:
     `on_new` is called with disclosed patients before they are counted among them, and may refuse them by an `ApiError`.
     """
 
-    __slots__ = ("_disclosed", "_find", "_on_new", "hidden", "resources", "versions")
+    __slots__ = ("_disclosed", "_find", "_on_new", "hidden", "resources", "scope", "versions")
 
     def __init__(self, on_new: Callable[[Collection[str]], None] = lambda _new: None) -> None:
         self.hidden: dict[str, str] = {}
@@ -30,6 +33,8 @@ class Disclosures:
         """The keys of the resources that a write turned out to be about; None for those that its path names."""
         self.versions: Mapping[str, Collection[str]] = {}
         """The versions that a write makes in others' records and that refer to a patient (`Patient/4/_history/2`)."""
+        self.scope = ""
+        """The scopes with a suffix that alone open the request, separated by spaces; set before patients are added."""
         self._disclosed: dict[str, None] = {}
         self._find: Callable[[], Collection[str]] | None = None
         self._on_new = on_new

@@ -92,7 +92,7 @@ class AuditQuery:
         """The keys of the resources that may have an id that is an NHS number, each once."""
         return tuple(dict.fromkeys(key for each in self.parameters for keys in each.numbers for key in keys))
 
-    def text(self, patient: str, absent: Collection[str] = ()) -> tuple[str, int]:
+    def text(self, patient: str, absent: Collection[str] = (), longest: int = LONGEST_QUERY) -> tuple[str, int]:
         """Return the query of an event of a patient, or of no patient, as `bounded_query` does.
 
         `absent` are those of `numbered` that no resource has or had.
@@ -102,7 +102,7 @@ class AuditQuery:
             is_own = not patient or set(each.patients) <= {patient}
             is_number = any(all(key in absent for key in keys) for keys in each.numbers)
             pairs.append((each.name, each.value if is_own and not is_number else LEFT_OUT))
-        return bounded_query(pairs)
+        return bounded_query(pairs, longest)
 
 
 NO_QUERY: Final = AuditQuery()
@@ -133,23 +133,23 @@ def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> 
     return AuditQuery(tuple(found), unknown)
 
 
-def bounded_query(pairs: Parameters) -> tuple[str, int]:
-    """Return a query string of at most `LONGEST_QUERY` bytes and 0, or an empty one and the number of parameters.
+def bounded_query(pairs: Parameters, longest: int = LONGEST_QUERY) -> tuple[str, int]:
+    """Return a query string of at most `longest` bytes and 0, or an empty one and the number of parameters.
 
     Values are left out, the longest first, until the query fits.
     """
     encoded = [(_encoded(name), _encoded(value)) for name, value in pairs]
     text = _joined(encoded)
-    if len(text) <= LONGEST_QUERY:
+    if len(text) <= longest:
         return text, 0
     length = len(text)
     for place in sorted(range(len(encoded)), key=lambda each: -len(encoded[each][1])):
         name, value = encoded[place]
-        if length <= LONGEST_QUERY or len(value) <= len(LEFT_OUT):
+        if length <= longest or len(value) <= len(LEFT_OUT):
             break
         length -= len(value) - len(LEFT_OUT)
         encoded[place] = name, LEFT_OUT
-    return (_joined(encoded), 0) if length <= LONGEST_QUERY else ("", len(encoded))
+    return (_joined(encoded), 0) if length <= longest else ("", len(encoded))
 
 
 def _encoded(text: str) -> str:

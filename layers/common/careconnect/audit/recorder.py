@@ -16,7 +16,7 @@ from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.facts import Facts, target_key
 from careconnect.audit.failures import one_a_minute
 from careconnect.audit.nhs_numbers import is_nhs_number
-from careconnect.audit.query import LEFT_OUT, MAX_PATIENTS, PATIENT
+from careconnect.audit.query import LEFT_OUT, LONGEST_QUERY, MAX_PATIENTS, PATIENT
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request
@@ -96,7 +96,7 @@ class EventRecorder:
         self._numbered: tuple[str, ...] | None = None
         self._existence: dict[str, bool] = {}
         self._facts = Facts()
-        self._texts: dict[tuple[str | None, bool], tuple[str, int]] = {}
+        self._texts: dict[tuple[str | None, bool, int], tuple[str, int]] = {}
         self._stored: dict[str, None] = {}
         self._within: dict[str, AuditEvent] = {}
         self._made: Mapping[str, Collection[str]] = {}
@@ -328,10 +328,12 @@ class EventRecorder:
         `made` are the versions that a write makes in the patient's record.
         """
         facts, absent = self.facts, () if made else self._absent_numbers()
+        scope = self.found.scope
+        longest = LONGEST_QUERY - len(scope)
         # The query is the same for all patients that the request does not name.
-        key = patient if not patient or patient in facts.query.patients else None, bool(absent)
+        key = patient if not patient or patient in facts.query.patients else None, bool(absent), longest
         if key not in self._texts:
-            self._texts[key] = facts.query.text(patient, absent)
+            self._texts[key] = facts.query.text(patient, absent, longest)
         query, parameters = self._texts[key]
         about = facts.ids if self.found.resources is None else self.found.resources
         ids = self._versions.get(patient, about)
@@ -342,6 +344,7 @@ class EventRecorder:
             action=facts.action or _ACTIONS.get(self._method, Action.READ),
             type=facts.type,
             patient=patient,
+            scope=scope,
             ids=tuple(
                 made
                 or (

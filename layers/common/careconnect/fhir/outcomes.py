@@ -82,6 +82,11 @@ def out_of_compartment(patients: tuple[str, ...]) -> OutcomeError:
     return OutcomeError(404, "not-found", "No such resource.", why="compartment", patients=patients)
 
 
+def out_of_scope(patients: tuple[str, ...]) -> OutcomeError:
+    """Return the 404 for a resource of `patients` that no scope of the token opens, as if it did not exist."""
+    return OutcomeError(404, "not-found", "No such resource.", why="scope", patients=patients)
+
+
 def not_supported(cause: str = "This server does not offer that.") -> OutcomeError:
     """Return the 404 for a type, operation or path that the server does not offer; `cause` is fixed text."""
     return OutcomeError(404, "not-supported", f"{cause} What is offered is listed by metadata, below the FHIR base.")

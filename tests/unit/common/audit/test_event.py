@@ -16,7 +16,7 @@ from careconnect.audit.event import (
     time_of,
 )
 from careconnect.audit.query import LONGEST_QUERY
-from careconnect.oauth.client_record import MAX_NAME_BYTES
+from careconnect.oauth.client_record import MAX_NAME_BYTES, MAX_SCOPE_LENGTH
 
 NOW = 1_795_676_953.256
 ID = "01a216afdaa8-177497fdb02eaf745e030bc109da828c"
@@ -32,6 +32,7 @@ FULL = AuditEvent(
     client_name="Explorer",
     subject="explorer",
     jti="a-jti",
+    scope="user/Observation.s?category=a user/Observation.rs?code=b",
     outcome=Outcome.REFUSED,
     why="scope",
     status=403,
@@ -94,7 +95,8 @@ def test_a_stored_event_is_four_kilobytes_at_most() -> None:
         interaction="history-instance",
         type="MedicationStatement",
         ids=(f"MedicationStatement/{'i' * 64}/_history/123456789",),
-        query="q" * LONGEST_QUERY,
+        query="q" * (LONGEST_QUERY - MAX_SCOPE_LENGTH),
+        scope="s" * MAX_SCOPE_LENGTH,
         patient="p" * 64,
         client_id="c" * 128,
         client_name="n" * MAX_NAME_BYTES,
@@ -117,7 +119,7 @@ def test_a_stored_event_is_four_kilobytes_at_most() -> None:
 
 
 def test_an_event_of_a_search_takes_one_write_unit_whatever_its_client_is_called() -> None:
-    named = replace(FULL, client_id="c" * 36, subject="c" * 36, client_name="n" * MAX_NAME_BYTES)
+    named = replace(FULL, scope="", client_id="c" * 36, subject="c" * 36, client_name="n" * MAX_NAME_BYTES)
     item = replace(named, jti="j" * 36, request_id="r" * 36, gateway_request_id="g" * 36, trace="t" * 55).item()
 
     assert sum(len(name) + len(next(iter(value.values()))) for name, value in item.items()) <= 1_024

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from careconnect.audit.disclosures import NOBODY, Disclosures
+from careconnect.audit.disclosures import NOBODY, SCOPE, Disclosures
 from careconnect.audit.event import Action, AuditEvent
 from careconnect.audit.facts import Facts
-from careconnect.audit.query import audit_query
+from careconnect.audit.query import LEFT_OUT, audit_query
 from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import EventNotStoredError
 from careconnect.fhir.outcomes import (
@@ -22,6 +22,7 @@ from careconnect.fhir.outcomes import (
     invalid_request,
     not_found,
     out_of_compartment,
+    out_of_scope,
     too_many_requests,
     unavailable,
 )
@@ -292,6 +293,37 @@ def test_an_event_says_who_asked_for_what() -> None:
     assert (event.client_id, event.subject, event.jti, event.service) == ("client-1", "client-1", "a-jti", "tested")
     assert (event.unknown_parameters, event.parameters) == (1, 0)
     assert stored.steps == ["begin 1"]
+
+
+def test_an_event_names_the_scopes_with_a_suffix_and_leaves_its_query_the_rest_of_the_room() -> None:
+    stored = StoredEvents()
+    request = recorder(stored)
+    request.facts = Facts(
+        "search-type", None, "Observation", query=audit_query(OBSERVATION, [("code", "1" * 2_000)], "")
+    )
+    found = request.while_reading()
+    found.scope = "user/Observation.s?category=a"
+    found.disclose(["4"])
+    again = request.while_reading()
+    again.scope = f"user/Observation.s?code={'b' * 1_500}"
+    again.disclose(["5"])
+    request.finish(200, None)
+
+    first, second = stored.events
+    assert (first.scope, first.query) == (found.scope, f"code={'1' * 2_000}")
+    assert (second.scope, second.query) == (again.scope, f"code={LEFT_OUT}")
+
+
+def test_what_suffixes_hide_is_refused_for_the_scope() -> None:
+    stored = StoredEvents()
+    request = recorder(stored)
+    request.while_reading()
+    request.finish(404, out_of_scope(("4",)))
+    other = recorder(stored)
+    other.while_reading().hide(["5"], SCOPE)
+    other.finish(200, None)
+
+    assert reported(stored) == [("4", "4", "scope", 404), ("5", "4", "scope", 200)]
 
 
 @pytest.mark.parametrize(("method", "action"), [("GET", "R"), ("POST", "E"), ("PUT", "U"), ("DELETE", "D")])
