@@ -62,7 +62,7 @@ $(VENV)/.web: $(WEB)/package-lock.json $(VENV)/.test
 
 setup: $(VENV)/.node $(VENV)/.web ## Make .venv with everything that run and test need
 
-run: $(VENV)/.run ## Start the local stack: PORT=3000, EMULATOR_PORT=<free>, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1
+run: $(VENV)/.run ## Start the local stack: PORT=3000, EMULATOR_PORT=<free>, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1, BASE_URL=<of another front>
 	@exec $(BIN)/careconnect run --port $(or $(PORT),3000)$(if $(EMULATOR_PORT), --emulator-port $(EMULATOR_PORT)) $(DATA_OPTION)
 
 # Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.

@@ -119,6 +119,50 @@ def test_a_token_lifetime_is_the_templates_parameter(monkeypatch: pytest.MonkeyP
     assert given == [{"TokenLifetimeSeconds": "60"}, {"TokenLifetimeSeconds": "5400"}, {}]
 
 
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ("https://care.example", "https://care.example"),
+        ("https://care.example:8443/stage/", "https://care.example:8443/stage"),
+        ("http://localhost:8080", "http://localhost:8080"),
+    ],
+)
+def test_the_root_url_of_another_front_is_the_templates_parameter(
+    monkeypatch: pytest.MonkeyPatch, given: str, root: str
+) -> None:
+    parameters: list[object] = []
+
+    def start(**options: object) -> None:
+        parameters.append(options["parameters"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", start)
+    CliRunner().invoke(app, ["run", "--base-url", given])
+    monkeypatch.setenv("BASE_URL", given)
+    CliRunner().invoke(app, ["run"])
+    assert parameters == [{"BaseUrl": root}] * 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["/", "care.example", "http://care.example", "https://", "https://care.example?x=1", f"https://{'c' * 60}.example"],
+)
+def test_a_root_url_that_no_deployment_takes_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    def never(**_options: object) -> None:
+        raise AssertionError("started")
+
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", never)
+    result = CliRunner().invoke(app, ["run", "--base-url", given])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "careconnect: BASE_URL is an https URL, or an http one of this machine (127.0.0.1 or localhost), of at most 64 "
+        "characters, without a query\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["EXPLORER_SECRET", "EDITOR_SECRET", "AUDITOR_SECRET"])
 def test_a_weak_secret_is_one_line_before_anything_starts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "guess-me")
@@ -144,7 +188,7 @@ def test_a_signal_during_the_start_ends_it_in_order(
     assert CliRunner().invoke(app, ["run"]).exit_code == code
 
 
-@pytest.mark.parametrize("name", ["KEEP", "TOKEN_LIFETIME"])
+@pytest.mark.parametrize("name", ["BASE_URL", "KEEP", "TOKEN_LIFETIME"])
 def test_sam_local_refuses_what_only_a_run_has(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def never(*_arguments: object, **_options: object) -> None:
         raise AssertionError("started")
@@ -176,7 +220,7 @@ def test_make_takes_what_is_given_as_nothing_for_not_given(target: str, given: l
     assert shown.stdout.splitlines()[-1].strip() == f"exec .venv/bin/careconnect {command}"
 
 
-@pytest.mark.parametrize("name", ["KEEP", "TOKEN_LIFETIME"])
+@pytest.mark.parametrize("name", ["BASE_URL", "KEEP", "TOKEN_LIFETIME"])
 def test_a_variable_without_a_value_counts_as_not_given(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     given: list[object] = []
 

@@ -1,13 +1,15 @@
 """`careconnect run`: run the whole service on this machine, with demo clients and records, until stopped."""
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.access_token import MAX_LIFETIME, MIN_LIFETIME
 from careconnect_admin.commands.load import loading_progress, print_report
 from careconnect_admin.commands.service.local_service import (
@@ -22,12 +24,15 @@ from careconnect_admin.commands.service.local_service import (
     tell_stories,
 )
 from careconnect_admin.commands.shared.terminal import say
-from careconnect_admin.errors import SettingError
-from careconnect_admin.project import LOCAL_FOLDER, relative
+from careconnect_admin.errors import OperatorError, SettingError
+from careconnect_admin.project import LOCAL_FOLDER, TEMPLATE, relative
 
 if TYPE_CHECKING:
     from careconnect_admin.local.local_stack import LocalStack
     from careconnect_admin.local.saved_tables import SavedTables
+
+_BASE_URL: Final = "BaseUrl"
+"""The template's parameter of the root URL."""
 
 
 def run(
@@ -47,10 +52,19 @@ def run(
     keep: Annotated[
         bool, typer.Option("--keep", envvar="KEEP", help="Save records and clients for the next run with --keep.")
     ] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BASE_URL",
+            help="The root URL of a front of your own before this run, such as one with TLS. Default: its own address.",
+            metavar="URL",
+        ),
+    ] = None,
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C."""
     with in_foreground():
-        _serve(port, emulator_port, data or [], _lifetime(token_lifetime), keep=keep)
+        parameters = {**_lifetime(token_lifetime), **_front(base_url)}
+        _serve(port, emulator_port, data or [], parameters, keep=keep)
 
 
 def _serve(
@@ -73,6 +87,7 @@ def _serve(
         restored = kept is not None and kept.are_there()
         say("Loading what an earlier run kept…" if restored else "Loading…")
         dynamodb = local.client("dynamodb")
+        base = parameters.get(_BASE_URL, local.base_url)
         with loading_progress() as progress:
             report = seed(
                 dynamodb,
@@ -80,7 +95,7 @@ def _serve(
                 clients,
                 paths,
                 progress,
-                base_url=local.base_url,
+                base_url=base,
                 kept=kept,
             )
         print_report(report)
@@ -88,11 +103,13 @@ def _serve(
         environment = local.announce()
         tell_clients(clients)
         tell_stories(stories_there(dynamodb, local.stack.outputs))
-        tell_calls(local.base_url, clients[0], example_path(dynamodb, local.stack.outputs, report))
+        tell_calls(base, clients[0], example_path(dynamodb, local.stack.outputs, report))
         tell_commands(environment)
         tell_logs(local.log_folder)
+        if base != local.base_url:
+            say("", f"Your front of {base} passes requests on to {local.base_url}, with path and query as they came.")
         with _keeping(local, kept):
-            tell_ready(time.monotonic() - begun, local.fhir_url, page=local.base_url)
+            tell_ready(time.monotonic() - begun, base + FHIR_PATH, page=base)
             local.serve()
 
 
@@ -114,3 +131,18 @@ def _lifetime(given: str | None) -> Mapping[str, str]:
     if not (given.isascii() and given.isdigit() and MIN_LIFETIME <= int(given) <= MAX_LIFETIME):
         raise SettingError(f"TOKEN_LIFETIME is a number of seconds from {MIN_LIFETIME} to {MAX_LIFETIME}")
     return {"TokenLifetimeSeconds": given}
+
+
+def _front(given: str | None) -> Mapping[str, str]:
+    """Return the template's parameter for a root URL, empty without one; raises `OperatorError`."""
+    from careconnect_admin.local.deploy.template import read_template
+
+    if given is None:
+        return {}
+    root, declared = given.rstrip("/"), read_template(TEMPLATE)["Parameters"][_BASE_URL]
+    if not root or len(root) > declared["MaxLength"] or not re.fullmatch(declared["AllowedPattern"], root):
+        raise OperatorError(
+            "BASE_URL is an https URL, or an http one of this machine (127.0.0.1 or localhost), of at most "
+            f"{declared['MaxLength']} characters, without a query"
+        )
+    return {_BASE_URL: root}

@@ -26,7 +26,7 @@ from careconnect_admin.project import relative
 if TYPE_CHECKING:
     from careconnect_admin.sample.records import StoryTeller
 
-_OF_RUN_ALONE = ("KEEP", "TOKEN_LIFETIME")
+_OF_RUN_ALONE = ("BASE_URL", "KEEP", "TOKEN_LIFETIME")
 
 
 def sam_local(
