@@ -14,6 +14,9 @@ _TOLD: Final[Mapping[str, Callable[[ClientRecord], str]]] = {
     "patient": lambda record: record.patient,
     "identifier_systems": lambda record: " ".join(record.identifier_systems),
     "resource_server": lambda record: "true" if record.resource_server else "",
+    "dpop_bound_access_tokens": lambda record: "true" if record.dpop_bound_access_tokens else "",
+    "dpop_nonce": lambda record: "true" if record.dpop_nonce else "",
+    "security_profile": lambda record: record.security_profile,
     "jwks_uri": lambda record: record.jwks_uri,
 }
 """The members with their new value in the event: the client's permissions and its authentication."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from careconnect.oauth.client_record import AuthMethod, ClientRecord
+from careconnect.oauth.client_record import FAPI2, AuthMethod, ClientRecord
 from careconnect_admin.clients.registration import (
     SECRET_METHODS,
     ClientRegistration,
@@ -14,6 +14,7 @@ from careconnect_admin.clients.registration import (
     first_secret,
     grant_types_for,
 )
+from careconnect_admin.clients.security_profile import check_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class ClientChange:
     jwks: str | None = None
     jwks_uri: str | None = None
     resource_server: bool | None = None
+    dpop_bound: bool | None = None
+    dpop_nonce: bool | None = None
+    security_profile: str | None = None
 
     @property
     def touches_access(self) -> bool:
@@ -41,21 +45,34 @@ class ClientChange:
 
     @property
     def touches_authentication(self) -> bool:
-        """True if the change sets the client's authentication methods or keys."""
-        return not (self.auth_methods is None and self.jwks is None and self.jwks_uri is None)
+        """True if the change sets the client's authentication methods or keys, or a profile that has its own."""
+        has_keys = not (self.auth_methods is None and self.jwks is None and self.jwks_uri is None)
+        return has_keys or self.security_profile == FAPI2
+
+    @property
+    def binds_tokens(self) -> bool:
+        """True if the change asks more of the client's tokens than a secret that is carried along."""
+        return bool(self.dpop_bound or self.dpop_nonce or self.security_profile == FAPI2)
 
 
 def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRecord, str | None]:
     """Return the client after a change, and the new secret if it had none and now needs one.
 
     Keys are removed together with the method private_key_jwt, and digests together with the last method that takes a
-    secret. Members that the change does not touch are not checked again. Raises `RegistrationError`.
+    secret. The profile `FAPI2` brings its method and bound tokens along. Members that the change does not touch are not
+    checked again. Raises `RegistrationError`.
     """
     scopes = record.scopes if change.scopes is None else tuple(dict.fromkeys(change.scopes))
     systems = () if change.patient == "" else record.identifier_systems
     if change.identifier_systems is not None:
         systems = tuple(dict.fromkeys(change.identifier_systems))
-    methods = record.auth_methods if change.auth_methods is None else change.auth_methods
+    gets_fapi2 = change.security_profile == FAPI2
+    methods = change.auth_methods
+    if methods is None:
+        methods = frozenset({AuthMethod.PRIVATE_KEY_JWT}) if gets_fapi2 else record.auth_methods
+    dpop_bound = change.dpop_bound
+    if dpop_bound is None:
+        dpop_bound = record.dpop_bound_access_tokens or gets_fapi2
     keeps_keys = change.jwks is None and change.jwks_uri is None and AuthMethod.PRIVATE_KEY_JWT in methods
     wanted = ClientRegistration(
         client_id=record.client_id,
@@ -67,8 +84,14 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
         patient=record.patient if change.patient is None else change.patient,
         identifier_systems=systems,
         resource_server=record.resource_server if change.resource_server is None else change.resource_server,
+        dpop_bound=dpop_bound,
+        dpop_nonce=record.dpop_nonce if change.dpop_nonce is None else change.dpop_nonce,
+        security_profile=record.security_profile if change.security_profile is None else change.security_profile,
     )
     check_names(wanted)
+    check_profile(
+        wanted.security_profile, wanted.auth_methods, dpop_bound=wanted.dpop_bound, dpop_nonce=wanted.dpop_nonce
+    )
     if change.touches_access:
         check_scopes(wanted)
     if change.patient is None:
@@ -82,6 +105,9 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
         patient=wanted.patient,
         identifier_systems=systems,
         resource_server=wanted.resource_server,
+        dpop_bound_access_tokens=wanted.dpop_bound,
+        dpop_nonce=wanted.dpop_nonce,
+        security_profile=wanted.security_profile,
     )
     return _authenticating(changed, wanted) if change.touches_authentication else (changed, None)
 

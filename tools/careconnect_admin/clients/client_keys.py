@@ -9,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from careconnect.oauth.client_record import ASSERTION_ALGORITHMS
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, FAPI2, FAPI2_ALGORITHMS
 from careconnect_admin.clients.errors import RegistrationError
 from token_issuer.clients.verify_assertion import KeySets
 from token_issuer.errors import KeySetUnreachableError
@@ -17,6 +17,7 @@ from token_issuer.errors import KeySetUnreachableError
 _SMALLEST_RSA_KEY: Final = 2048
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _CURVES: Final = ("P-256", "P-384")
+_OF_FAPI2: Final = f"RSA or on P-256, and free for {' or '.join(FAPI2_ALGORITHMS)}, as the profile {FAPI2} needs one"
 
 
 def check_jwks_uri(uri: str) -> None:
@@ -31,10 +32,11 @@ def check_jwks_uri(uri: str) -> None:
         raise RegistrationError("the address of a JWK Set is an https URL without user name or fragment")
 
 
-def checked_jwks(text: str) -> str:
+def checked_jwks(text: str, profile: str = "") -> str:
     """Return the JWK Set in `text` as compact JSON, if each key is public and usable for assertions.
 
-    Raises `RegistrationError` with the reason.
+    With the profile `FAPI2` at least one has to be free for an algorithm of that profile. Raises `RegistrationError`
+    with the reason.
     """
     try:
         document = json.loads(text)
@@ -46,11 +48,13 @@ def checked_jwks(text: str) -> str:
     kids = [_checked_key(place, key) for place, key in enumerate(keys, 1)]
     if len(set(kids)) != len(kids):
         raise RegistrationError("two keys of the JWK Set have the same kid")
+    if profile == FAPI2 and not any(map(_serves_fapi2, keys)):
+        raise RegistrationError(f"no key of the JWK Set is {_OF_FAPI2}")
     return json.dumps({"keys": keys}, separators=(",", ":"))
 
 
-def check_published(uri: str, key_sets: KeySets) -> None:
-    """Raise `RegistrationError` unless the issuer could fetch a usable key from a JWK Set's address now."""
+def check_published(uri: str, key_sets: KeySets, profile: str = "") -> None:
+    """Raise `RegistrationError` unless the issuer could fetch a key that it may use from a JWK Set's address now."""
     try:
         keys = key_sets.keys(uri, "")
     except KeySetUnreachableError:
@@ -65,9 +69,16 @@ def check_published(uri: str, key_sets: KeySets) -> None:
         except RegistrationError as fault:
             faults.append(str(fault))
         else:
-            return
+            if profile != FAPI2 or _serves_fapi2(key):
+                return
+            faults.append(f"key {place} of the JWK Set is not {_OF_FAPI2}")
     why = "; ".join(faults[:3]) or "it is empty"
     raise RegistrationError(f"the JWK Set at {uri} has no key for the issuer: {why}. --no-check skips this")
+
+
+def _serves_fapi2(key: Mapping[str, Any]) -> bool:
+    own = "PS256" if key["kty"] == "RSA" else "ES256" if key["crv"] == "P-256" else ""
+    return own in FAPI2_ALGORITHMS and key.get("alg", own) == own
 
 
 def _checked_key(place: int, key: Any) -> str:

@@ -77,9 +77,9 @@ def update_client(
 ) -> ClientUpdate:
     """Change a client, and revoke its tokens if the change sets its scopes, patient or identifier systems.
 
-    A change that only adds scopes revokes nothing, because no token holds more than the client may have now. Unchanged
-    members do revoke the tokens, so that an update can be repeated after a failed revocation. Raises
-    `RegistrationError`.
+    So does one that asks for bound tokens, nonces or a profile. A change that only adds scopes, or that takes one of
+    the three away, revokes nothing, because no token holds more than the client may have now. Unchanged members do
+    revoke the tokens, so that an update can be repeated after a failed revocation. Raises `RegistrationError`.
     """
     record = found_client(registry, client_id)
     changed, secret = changed_client(record, change)
@@ -87,7 +87,8 @@ def update_client(
         raise RegistrationError(f"the client {client_id} was changed by someone else at the same time: try again")
     only_adds = _covers(changed.scopes, record.scopes) and not _covers(record.scopes, changed.scopes)
     same_binding = (changed.patient, changed.identifier_systems) == (record.patient, record.identifier_systems)
-    if not change.touches_access or (only_adds and same_binding):
+    narrows = change.touches_access and not (only_adds and same_binding)
+    if not (narrows or change.binds_tokens):
         return ClientUpdate(has_ended=False, secret=secret, removed=_removed(record, changed))
     _end_tokens(revocations, client_id, "is changed")
     return ClientUpdate(has_ended=True, secret=secret, removed=_removed(record, changed))

@@ -31,6 +31,7 @@ from careconnect.oauth.scopes import (
 )
 from careconnect_admin.clients.client_keys import check_jwks_uri, checked_jwks
 from careconnect_admin.clients.errors import RegistrationError
+from careconnect_admin.clients.security_profile import check_profile
 
 _SECRET_BYTES: Final = 64
 _WEAKEST_SECRET_BITS: Final = 256
@@ -95,6 +96,9 @@ class ClientRegistration:
     patient: str = ""
     identifier_systems: tuple[str, ...] = ()
     resource_server: bool = False
+    dpop_bound: bool = False
+    dpop_nonce: bool = False
+    security_profile: str = ""
 
 
 def register_client(registry: ClientRegistry, registration: ClientRegistration, *, now: float) -> str | None:
@@ -104,6 +108,12 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
     """
     check_names(registration)
     check_scopes(registration)
+    check_profile(
+        registration.security_profile,
+        registration.auth_methods,
+        dpop_bound=registration.dpop_bound,
+        dpop_nonce=registration.dpop_nonce,
+    )
     jwks = check_keys(registration)
     secret: str | None = None
     salt, digests = "", tuple[SecretDigest, ...]()
@@ -125,6 +135,9 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
         patient=registration.patient,
         identifier_systems=tuple(dict.fromkeys(registration.identifier_systems)),
         resource_server=registration.resource_server,
+        dpop_bound_access_tokens=registration.dpop_bound,
+        dpop_nonce=registration.dpop_nonce,
+        security_profile=registration.security_profile,
         created_at=int(now),
     )
     if not registry.create(record):
@@ -315,4 +328,4 @@ def check_keys(registration: ClientRegistration) -> str:
     if registration.jwks_uri:
         check_jwks_uri(registration.jwks_uri)
         return ""
-    return checked_jwks(registration.jwks)
+    return checked_jwks(registration.jwks, registration.security_profile)

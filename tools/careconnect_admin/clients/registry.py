@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 _CHANGEABLE: Final = (
     *("name", "auth_methods", "grant_types", "scope", "patient", "identifier_systems", "resource_server"),
+    *("dpop_bound_access_tokens", "dpop_nonce", "security_profile"),
     *("salt", "secrets", "jwks", "jwks_uri"),
 )
+
+_LATER: Final = ("identifier_systems", "dpop_bound_access_tokens", "dpop_nonce", "security_profile")
+"""The attributes that an item lacks if its client was registered before there were any."""
 
 
 class DynamoDbClientRegistry:
@@ -63,8 +67,8 @@ class DynamoDbClientRegistry:
         """Replace a client's registration; False if it has changed since `record` was read."""
         before, after = client_item(record), client_item(changed)
         conditions = {name: f"#{name} = :old_{name}" for name in _CHANGEABLE}
-        # Clients that were registered before there were identifier systems lack the attribute.
-        conditions["identifier_systems"] += " OR attribute_not_exists(#identifier_systems)"
+        for name in _LATER:
+            conditions[name] += f" OR attribute_not_exists(#{name})"
         return self._update(
             record.client_id,
             "SET " + ", ".join(f"#{name} = :new_{name}" for name in _CHANGEABLE),

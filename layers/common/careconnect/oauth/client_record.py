@@ -28,6 +28,12 @@ GRANT_TYPES: Final = (CLIENT_CREDENTIALS,)
 ASSERTION_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384")
 """The algorithms that a client may sign its assertions with."""
 
+FAPI2: Final = "fapi2"
+"""The security profile FAPI 2.0, for machines without users (`bound-tokens.md`)."""
+
+FAPI2_ALGORITHMS: Final = ("PS256", "ES256")
+"""The algorithms that a client with this profile may sign its assertions with."""
+
 MAX_SECRETS: Final = 2
 """The current secret and, during a rotation, the retiring one."""
 

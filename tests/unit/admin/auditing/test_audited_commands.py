@@ -96,6 +96,17 @@ def assert_events(issuer: Issuer, expected: list[Any], interaction: str = "") ->
                 ("tokens-revoke", "E", {"client_id": "client-1"}),
             ],
         ),
+        (
+            "clients update client-1 --dpop-bound --dpop-nonce",
+            [
+                (
+                    "client-update",
+                    "U",
+                    {"client_id": "client-1", "dpop_bound_access_tokens": "true", "dpop_nonce": "true"},
+                ),
+                ("tokens-revoke", "E", {"client_id": "client-1"}),
+            ],
+        ),
         ("clients enable client-1", [("client-enable", "U", {"client_id": "client-1"})]),
         (
             "clients disable client-1",

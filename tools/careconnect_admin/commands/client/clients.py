@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from careconnect.oauth.client_record import AuthMethod
+from careconnect.oauth.client_record import FAPI2, AuthMethod
 from careconnect_admin.clients.demo import check_not_published
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import (
@@ -17,16 +17,21 @@ from careconnect_admin.clients.registration import (
     register_client,
     rotate_secret,
 )
+from careconnect_admin.clients.security_profile import auth_methods_of, security_profile_of
 from careconnect_admin.commands.client import changes as client_changes
 from careconnect_admin.commands.client.changes import (
     SCOPE_HELP,
     ClientArgument,
+    DpopBoundOption,
+    DpopNonceOption,
     EveryPatientOption,
     IdentifierSystemOption,
     JwksOption,
     JwksUriOption,
+    MethodOption,
     NoCheckOption,
     PatientOption,
+    SecurityProfileOption,
     check_jwks,
     split_scopes,
 )
@@ -70,10 +75,7 @@ def add(
     name: Annotated[str, typer.Option("--name", help="The client's name, for people.")],
     scope: Annotated[list[str] | None, typer.Option("--scope", help=SCOPE_HELP)] = None,
     client_id: Annotated[str | None, typer.Option("--id", help="The client's id. Default: a generated UUID.")] = None,
-    method: Annotated[
-        list[AuthMethod] | None,
-        typer.Option("--method", help="An authentication method. May be repeated. Default: by secret."),
-    ] = None,
+    method: MethodOption = None,
     secret_file: SecretFileOption = None,
     jwks: JwksOption = None,
     jwks_uri: JwksUriOption = "",
@@ -84,28 +86,36 @@ def add(
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="Let it introspect tokens of any client.")
     ] = False,
+    dpop_bound: DpopBoundOption = None,
+    dpop_nonce: DpopNonceOption = None,
+    security_profile: SecurityProfileOption = "none",
     as_json: JsonOption = False,
 ) -> None:
     """Register a client and show its secret, which is never shown again."""
     if patient and every_patient:
         raise RegistrationError("--patient and --every-patient exclude each other")
+    profile = security_profile_of(security_profile)
+    by_key = bool(jwks or jwks_uri or profile == FAPI2)
     registration = ClientRegistration(
         client_id=client_id if client_id is not None else str(uuid.uuid4()),
         name=name,
         scopes=split_scopes(scope or []),
-        auth_methods=frozenset(method) if method else _methods_for(bool(jwks or jwks_uri)),
+        auth_methods=auth_methods_of(method) if method else _methods_for(by_key=by_key),
         secret=secret_file.read().strip() if secret_file else None,
         jwks=jwks.read_text(encoding="utf-8") if jwks else "",
         jwks_uri=jwks_uri,
         patient=patient,
         identifier_systems=tuple(identifier_system or ()),
         resource_server=resource_server,
+        dpop_bound=profile == FAPI2 if dpop_bound is None else dpop_bound,
+        dpop_nonce=bool(dpop_nonce),
+        security_profile=profile,
     )
     if not every_patient:
         check_limited(registration.scopes, patient)
     if not target.is_local:
         check_not_published(client_id=registration.client_id, secret=registration.secret)
-    check_jwks(jwks_uri, no_check=no_check)
+    check_jwks(jwks_uri, profile, no_check=no_check)
     registry = client_registry(target)
     secret = register_client(registry, registration, now=time.time())
     shown = client_shown(found_client(registry, registration.client_id))
@@ -196,5 +206,5 @@ app.command()(client_changes.update)
 app.command()(client_changes.remove)
 
 
-def _methods_for(has_keys: bool) -> frozenset[AuthMethod]:
-    return frozenset({AuthMethod.PRIVATE_KEY_JWT}) if has_keys else SECRET_METHODS
+def _methods_for(*, by_key: bool) -> frozenset[AuthMethod]:
+    return frozenset({AuthMethod.PRIVATE_KEY_JWT}) if by_key else SECRET_METHODS

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from careconnect.oauth.client_record import ClientRecord
 from careconnect_admin.clients.registration import idle_scopes, opens_every_patient, unlimited_scopes
 from careconnect_admin.commands.shared.listing import print_pairs
 from careconnect_admin.commands.shared.terminal import remark, say, say_json
+
+_LABELS: Final = {"dpop_bound_access_tokens": "dpop bound"}
+"""Shorter names of members, for people."""
 
 
 def client_shown(record: ClientRecord) -> dict[str, Any]:
@@ -27,6 +30,9 @@ def client_shown(record: ClientRecord) -> dict[str, Any]:
         "every_patient": opens_every_patient(record.scopes, record.patient),
         "identifier_systems": list(record.identifier_systems),
         "resource_server": record.resource_server,
+        "dpop_bound_access_tokens": record.dpop_bound_access_tokens,
+        "dpop_nonce": record.dpop_nonce,
+        "security_profile": record.security_profile,
         "created": _date(record.created_at),
     }
 
@@ -49,7 +55,7 @@ def print_members(shown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(shown)
         return
-    texts = {name.replace("_", " "): _text(value) for name, value in shown.items()}
+    texts = {_LABELS.get(name, name.replace("_", " ")): _text(value) for name, value in shown.items()}
     print_pairs([(name, text) for name, text in texts.items() if text])
 
 
