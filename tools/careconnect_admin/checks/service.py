@@ -9,19 +9,25 @@ import httpx
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import Grants, grants_of
 from careconnect_admin.checks.expectations import CheckError, json_of
+from careconnect_admin.clients.dpop_key import DpopKey
 from careconnect_admin.clients.token_request import NO_AUTH, basic, decoded
+from careconnect_admin.clients.token_use import TokenUse
 
 FORM: Final = "application/x-www-form-urlencoded"
 
 
 class Service:
-    """The service at the root URL `base`, called as the client `client_id`; `http` sends the requests."""
+    """The service at the root URL `base`, called as the client `client_id`; `http` sends the requests.
 
-    def __init__(self, base: str, client_id: str, secret: str, http: httpx.Client) -> None:
+    With a `key` all of its tokens are bound to it, and each request has a proof, which the open paths ignore.
+    """
+
+    def __init__(self, base: str, client_id: str, secret: str, http: httpx.Client, key: DpopKey | None = None) -> None:
         self.base = base
         self.client_id = client_id
         self._secret = secret
         self._http = http
+        self._use = TokenUse(key, base, base)
 
     @property
     def fhir(self) -> str:
@@ -40,8 +46,17 @@ class Service:
     ) -> httpx.Response:
         """Send one request, by POST if it has a form; raises `CheckError` if there is no response."""
         method = "POST" if form else method
+        given = headers or {}
+        token = given.get("Authorization", "").partition(" ")[2]
         try:
-            return self._http.request(method, url, headers=headers, data=form, content=body, auth=auth)
+            return self._use.send(
+                method,
+                url,
+                lambda proof: self._http.request(
+                    method, url, headers={**proof, **given}, data=form, content=body, auth=auth
+                ),
+                token=token,
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CheckError(f"no answer ({str(error) or type(error).__name__})") from None
 
@@ -69,6 +84,6 @@ class Service:
         claims = decoded(self.token)["claims"]
         return grants_of(claims["scope"], bound="patient" in claims)
 
-    def bearer(self, token: str | None = None) -> dict[str, str]:
+    def authorization(self, token: str | None = None) -> dict[str, str]:
         """Return the Authorization header with a token."""
-        return {"Authorization": f"Bearer {token or self.token}"}
+        return self._use.authorization(token or self.token)

@@ -119,7 +119,7 @@ def _tokens_differ(service: Service) -> None:
 
 
 def _read_and_search(service: Service) -> None:
-    answer = service.call(f"{service.fhir}/Organization?_count=1", headers=service.bearer())
+    answer = service.call(f"{service.fhir}/Organization?_count=1", headers=service.authorization())
     expect(answer, 200)
     bundle = json_of(answer)
     if not bundle.get("entry"):
@@ -127,19 +127,19 @@ def _read_and_search(service: Service) -> None:
     url = bundle["entry"][0]["fullUrl"]
     if not url.startswith(f"{service.fhir}/"):
         raise CheckError(f"fullUrl is {url}")
-    read = service.call(url, headers={"Accept": "application/fhir+xml", **service.bearer()})
+    read = service.call(url, headers={"Accept": "application/fhir+xml", **service.authorization()})
     expect(read, 200)
     if (
         not read.headers.get("Content-Type", "").startswith("application/fhir+xml")
         or b"<Organization" not in read.content
     ):
         raise CheckError("it is not answered as XML")
-    again = service.call(url, headers={"If-None-Match": read.headers.get("ETag", ""), **service.bearer()})
+    again = service.call(url, headers={"If-None-Match": read.headers.get("ETag", ""), **service.authorization()})
     expect(again, 304)
 
 
 def _patient_reads(service: Service) -> None:
-    answer = service.call(f"{service.fhir}/Patient?_count=1", headers=service.bearer())
+    answer = service.call(f"{service.fhir}/Patient?_count=1", headers=service.authorization())
     expect(answer, 200 if service.grants.permits("Patient", Letter.SEARCH) else 403)
 
 
@@ -147,7 +147,7 @@ def _missing_scope(service: Service) -> None:
     closed = next((each.name for each in SERVED_TYPES if not service.grants.letters[each.name] & READING), None)
     if closed is None:
         raise LimitError("this client may read or search every type: run it with a narrower one, too")
-    answer = service.call(f"{service.fhir}/{closed}?_count=1", headers=service.bearer())
+    answer = service.call(f"{service.fhir}/{closed}?_count=1", headers=service.authorization())
     expect_outcome(answer, 403, "forbidden")
     expect_challenge(answer, "Bearer", "insufficient_scope")
 
@@ -177,7 +177,7 @@ def _no_token(service: Service) -> None:
 def _forged_token(service: Service) -> None:
     head, claims, signature = service.token.split(".")
     forged = ".".join((head, claims, signature[::-1]))
-    answer = service.call(f"{service.fhir}/Organization", headers=service.bearer(forged))
+    answer = service.call(f"{service.fhir}/Organization", headers=service.authorization(forged))
     expect_outcome(answer, 401, "login")
     expect_challenge(answer, "Bearer", "invalid_token")
 
@@ -188,7 +188,7 @@ def _unknown_path(service: Service) -> None:
 
 def _odd_paths(service: Service) -> None:
     for path in ("//Patient/4", "/patient/4", "/Patient%2F4", "/Nothing/1"):
-        answer = service.call(service.fhir + path, headers=service.bearer())
+        answer = service.call(service.fhir + path, headers=service.authorization())
         if answer.status_code not in (400, 403, 404):
             raise CheckError(f"{answer.status_code} for {path}")
 
@@ -201,7 +201,23 @@ def _revocation(service: Service) -> None:
     expect(service.call(f"{service.base}/revoke", auth=service.basic(), form={"token": token}), 200)
     if json_of(service.call(introspect, auth=service.basic(), form={"token": token})) != {"active": False}:
         raise CheckError("a revoked token is still active")
-    expect(service.call(f"{service.fhir}/Organization", headers=service.bearer(token)), 401)
+    expect(service.call(f"{service.fhir}/Organization", headers=service.authorization(token)), 401)
+
+
+def _bound_token_as_bearer(service: Service) -> None:
+    answer = service.call(f"{service.fhir}/Organization", headers={"Authorization": f"Bearer {service.token}"})
+    expect_outcome(answer, 401, "login")
+    expect_challenge(answer, "Bearer", "invalid_token")
+
+
+def _proof_again(service: Service) -> None:
+    url = f"{service.fhir}/Organization?_count=1"
+    answer = service.call(url, headers=service.authorization())
+    expect(answer, 200)
+    proof = answer.request.headers["DPoP"]
+    again = service.call(url, headers={**service.authorization(), "DPoP": proof})
+    expect_outcome(again, 401, "login")
+    expect_challenge(again, "DPoP", "invalid_dpop_proof")
 
 
 def _preflight(service: Service) -> None:
@@ -244,3 +260,9 @@ CHECKS: Final = (
     Check("plain HTTP is not served", _plain_http, "TLS"),
     Check("a resource is created, read, updated and deleted", write_and_delete, "the writers' roles and tables"),
 )
+
+BOUND_CHECKS: Final = (
+    Check("a bound token is refused as a Bearer token", _bound_token_as_bearer),
+    Check("a DPoP proof is taken once", _proof_again, "the readers' right to the table of used proofs"),
+)
+"""The further checks of a client whose tokens are bound to a key."""

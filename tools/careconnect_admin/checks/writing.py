@@ -87,6 +87,6 @@ def _send(
     return service.call(
         url,
         method=method,
-        headers={**service.bearer(), **content, **(headers or {})},
+        headers={**service.authorization(), **content, **(headers or {})},
         body=None if body is None else json.dumps(body),
     )

@@ -9,6 +9,7 @@ import httpx
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.token_request import check_safe
+from careconnect_admin.clients.token_use import AS_BEARER, TokenUse
 from careconnect_admin.errors import OperatorError
 
 JSON: Final = "application/fhir+json"
@@ -18,10 +19,11 @@ XML: Final = "application/fhir+xml"
 class FhirRequests:
     """Reads of the FHIR API of the service `root` with an access token, or without one if that is empty."""
 
-    def __init__(self, root: str, token: str, http: httpx.Client) -> None:
+    def __init__(self, root: str, token: str, http: httpx.Client, use: TokenUse = AS_BEARER) -> None:
         self._root = root
         self._token = token
         self._http = http
+        self._use = use
 
     def url(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> str:
         """Return the URL of a path below the FHIR base; an absolute URL of this API is returned unchanged.
@@ -49,9 +51,11 @@ class FhirRequests:
 
     def _get(self, url: str, media_type: str) -> httpx.Response:
         check_safe(url)
-        headers = {"Accept": media_type, **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
+        headers = {"Accept": media_type, **(self._use.authorization(self._token) if self._token else {})}
         try:
-            return self._http.get(url, headers=headers)
+            return self._use.send(
+                "GET", url, lambda proof: self._http.get(url, headers={**headers, **proof}), token=self._token
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise OperatorError(f"{url} does not answer as it should ({type(error).__name__})") from None
 

@@ -47,7 +47,7 @@ class PrivateKey:
         return next((each for each in keys if jwt.PyJWK(each).key == public), None)
 
     def assertion(self, client_id: str, root: str, kid: str, algorithm: str = "") -> dict[str, str]:
-        """Return the form parameters that authenticate a client at the service `root` (RFC 7523 §3).
+        """Return the form parameters that authenticate a client at the service whose issuer is `root` (RFC 7523 §3).
 
         Raises `OperatorError` if the key does not support the algorithm.
         """
@@ -58,7 +58,7 @@ class PrivateKey:
         claims = {
             "iss": client_id,
             "sub": client_id,
-            "aud": f"{root}/token",
+            "aud": root,
             "iat": now,
             "exp": now + _ASSERTION_SECONDS,
             "jti": str(uuid.uuid4()),

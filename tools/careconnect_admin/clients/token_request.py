@@ -1,7 +1,7 @@
 """Obtain an access token as a client (RFC 6749 §4.4), decode it and introspect it."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 import jwt
 
+from careconnect_admin.clients.token_use import AS_BEARER, TokenUse
 from careconnect_admin.errors import OperatorError
 
 NO_AUTH: Final = httpx.Auth()
@@ -20,10 +21,13 @@ _TIMEOUT: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthentication:
-    """A client's authentication, by a header or by form parameters (RFC 6749 §2.3)."""
+    """A client's authentication, by a header or by form parameters (RFC 6749 §2.3).
+
+    `parameters` makes them for one request, because an assertion counts once.
+    """
 
     auth: httpx.Auth = field(default=NO_AUTH, repr=False)
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
 
 
 def http_client(user_agent: str = "careconnect") -> httpx.Client:
@@ -44,19 +48,31 @@ def basic(client_id: str, secret: str) -> httpx.BasicAuth:
     return httpx.BasicAuth(quote(client_id, safe=""), quote(secret, safe=""))
 
 
-def request_token(root: str, authentication: ClientAuthentication, *, scope: str = "") -> dict[str, Any]:
+def request_token(
+    root: str, authentication: ClientAuthentication, *, scope: str = "", use: TokenUse = AS_BEARER
+) -> dict[str, Any]:
     """Return the response of the token endpoint of the service `root` (RFC 6749 §5.1) to a client.
 
-    Without `scope` the request is for all of the client's scopes. Raises `OperatorError` with the reason if there is
-    no token.
+    Without `scope` the request is for all of the client's scopes. By `use` the token is bound to a key. Raises
+    `OperatorError` with the reason if there is no token.
     """
     form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
-    return _post(f"{root}/token", form, authentication)
+    return _post(f"{root}/token", form, authentication, use)
 
 
 def introspect(root: str, authentication: ClientAuthentication, token: str) -> dict[str, Any]:
     """Return the introspection response of the service `root` for a token (RFC 7662 §2.2); raises `OperatorError`."""
     return _post(f"{root}/introspect", {"token": token}, authentication)
+
+
+def issuer_of(root: str) -> str:
+    """Return the issuer that the service `root` names in its metadata (RFC 8414 §3); raises `OperatorError`."""
+    url = f"{root}/.well-known/oauth-authorization-server"
+    try:
+        with http_client() as http:
+            return str(http.get(url).raise_for_status().json()["issuer"])
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        raise OperatorError(f"{url} does not answer as it should ({type(error).__name__})") from None
 
 
 def check_safe(url: str) -> None:
@@ -65,15 +81,21 @@ def check_safe(url: str) -> None:
         raise OperatorError(f"a secret is sent over https only, and {url} is not")
 
 
-def _post(url: str, form: Mapping[str, str], authentication: ClientAuthentication) -> dict[str, Any]:
+def _post(
+    url: str, form: Mapping[str, str], authentication: ClientAuthentication, use: TokenUse = AS_BEARER
+) -> dict[str, Any]:
     check_safe(url)
     try:
         with http_client() as http:
-            answer = http.post(
+            answer = use.send(
+                "POST",
                 url,
-                data={**form, **authentication.parameters},
-                auth=authentication.auth,
-                headers={"Accept": "application/json"},
+                lambda proof: http.post(
+                    url,
+                    data={**form, **authentication.parameters()},
+                    auth=authentication.auth,
+                    headers={"Accept": "application/json", **proof},
+                ),
             )
         if answer.status_code != HTTPStatus.OK:
             raise OperatorError(_refusal(answer))

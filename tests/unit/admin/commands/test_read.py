@@ -1,10 +1,14 @@
 """`careconnect get` and `careconnect search`: their requests to the API, and the output for its answers."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -189,3 +193,58 @@ def test_indenting_is_that_of_the_standard_library(value: Any) -> None:
 
 def test_indenting_changes_no_digit() -> None:
     assert indented('{"a":1.50,"b":1E+2}').splitlines()[1:3] == ['  "a": 1.50,', '  "b": 1E+2']
+
+
+# --- bound tokens
+
+
+@pytest.fixture
+def key_file(api: Api, tmp_path: Path) -> str:
+    """A file for the key of proofs, which is not there yet; the service says who its issuer is."""
+    metadata = {"issuer": "https://issuer.example/stage"}
+    api.answers[f"{ROOT}/.well-known/oauth-authorization-server"] = httpx.Response(200, json=metadata)
+    return str(tmp_path / "dpop.jwk")
+
+
+def proof_of(request: httpx.Request) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(request.headers["DPoP"], options={"verify_signature": False})
+    return {name: claims[name] for name in ("htm", "htu", "ath", "nonce") if name in claims}
+
+
+def test_a_client_gets_a_bound_token_and_uses_it_with_a_proof_of_the_same_key(
+    api: Api, run: Run, key_file: str
+) -> None:
+    result = run("get", "Patient/4", "--dpop-key", key_file, CLIENT_ID="client-1", CLIENT_SECRET="a-secret")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, json.loads(PATIENT))
+    assert printed(result) == [f"careconnect: made a key for DPoP in {key_file}: keep it as secret as a password"]
+    _, token, read = api.asked
+    assert read.headers["Authorization"] == "DPoP issued"
+    assert proof_of(token) == {"htm": "POST", "htu": "https://issuer.example/stage/token"}
+    assert proof_of(read) == {
+        "htm": "GET",
+        "htu": "https://issuer.example/stage/careconnect-ri/STU3/Patient/4",
+        "ath": base64.urlsafe_b64encode(hashlib.sha256(b"issued").digest()).decode().rstrip("="),
+    }
+    assert len({json.dumps(jwt.get_unverified_header(each.headers["DPoP"])["jwk"]) for each in (token, read)}) == 1
+
+
+def test_each_page_has_its_own_proof_without_the_query(api: Api, run: Run, key_file: str) -> None:
+    api.page(f"{FHIR}/Patient?name=x", "ab", f"{FHIR}/Patient?page=2")
+    api.page(f"{FHIR}/Patient?page=2", "c")
+
+    assert run("search", "Patient", "name=x", "--all", "--dpop-key", key_file).exit_code == 0
+
+    _, first, second = api.asked
+    assert [proof_of(each)["htu"].rpartition("/")[2] for each in (first, second)] == ["Patient", "Patient"]
+    assert first.headers["DPoP"] != second.headers["DPoP"]
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}"])
+def test_a_service_that_names_no_issuer_is_said_to(api: Api, run: Run, key_file: str, body: str) -> None:
+    api.answers[f"{ROOT}/.well-known/oauth-authorization-server"] = httpx.Response(200, text=body)
+
+    result = run("get", "Patient/4", "--dpop-key", key_file)
+
+    assert result.exit_code == 1
+    assert f"{ROOT}/.well-known/oauth-authorization-server does not answer as it should" in result.stderr

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.commands.shared.service_access import (
     ClientOption,
+    DpopKeyOption,
     ServiceAccess,
     TokenOption,
     as_client,
@@ -35,11 +37,12 @@ def get(
     path: Annotated[str, typer.Argument(metavar="PATH", help="Patient/4, metadata, or a full URL of this API.")],
     client_id: ClientOption = "",
     token: TokenOption = "",
+    dpop_key: DpopKeyOption = None,
     xml: XmlOption = False,
     every_page: AllOption = False,
 ) -> None:
     """Read one path of the API as a client, with its id and secret or with an access token."""
-    with _requests(access, client_id, token, is_open=path.strip("/") in _OPEN) as requests:
+    with _requests(access, client_id, token, dpop_key, is_open=path.strip("/") in _OPEN) as requests:
         _print(requests, requests.url(path), xml=xml, every_page=every_page)
 
 
@@ -55,6 +58,7 @@ def search(
     ] = None,
     client_id: ClientOption = "",
     token: TokenOption = "",
+    dpop_key: DpopKeyOption = None,
     xml: XmlOption = False,
     every_page: AllOption = False,
 ) -> None:
@@ -65,25 +69,28 @@ def search(
         if not (name and equals):
             raise OperatorError(f"{each!r} is not of the form NAME=VALUE")
         pairs.append((name, value))
-    with _requests(access, client_id, token) as requests:
+    with _requests(access, client_id, token, dpop_key) as requests:
         _print(requests, requests.url(type_name, pairs), xml=xml, every_page=every_page)
 
 
 @contextmanager
-def _requests(access: ServiceAccess, client_id: str, token: str, *, is_open: bool = False) -> "Iterator[FhirRequests]":
+def _requests(
+    access: ServiceAccess, client_id: str, token: str, dpop_key: Path | None, *, is_open: bool = False
+) -> "Iterator[FhirRequests]":
     # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.clients.fhir_request import FhirRequests
     from careconnect_admin.clients.token_request import http_client, request_token
 
-    bearer = given_token(token)
-    if not bearer and client_id:
+    known = given_token(token)
+    use = access.use(dpop_key)
+    if not known and client_id:
         authentication = access.authentication(client_id)
         with working("Asking for a token"):
-            bearer = request_token(access.root, authentication)["access_token"]
-    if not bearer and not is_open:
+            known = request_token(access.root, authentication, use=use)["access_token"]
+    if not known and not is_open:
         raise OperatorError("give --client or CLIENT_ID, and its secret; or a token by --token or ACCESS_TOKEN")
     with http_client() as http:
-        yield FhirRequests(access.root, bearer, http)
+        yield FhirRequests(access.root, known, http, use)
 
 
 def _print(requests: "FhirRequests", url: str, *, xml: bool, every_page: bool) -> None:

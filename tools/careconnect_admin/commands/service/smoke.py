@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from careconnect_admin.commands.shared.on_stack import operator_errors
+from careconnect_admin.commands.shared.service_access import DpopKeyOption, kept_key
 from careconnect_admin.commands.shared.terminal import remark, say
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -15,27 +17,34 @@ _USAGE: Final = 2
 
 def smoke(
     base: Annotated[str, typer.Argument(metavar="BASE", help="The service's root URL, the stack's output BaseUrl.")],
+    dpop_key: DpopKeyOption = None,
 ) -> None:
-    """Check a deployment with a client's requests. The environment has to set CLIENT_ID and CLIENT_SECRET."""
+    """Check a deployment with a client's requests. The environment has to set CLIENT_ID and CLIENT_SECRET.
+
+    With --dpop-key all of its tokens are bound to that key.
+    """
     # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.checks.expectations import CheckError
     from careconnect_admin.checks.service import Service
-    from careconnect_admin.checks.smoke import CHECKS, Result, run_check
+    from careconnect_admin.checks.smoke import BOUND_CHECKS, CHECKS, Result, run_check
     from careconnect_admin.clients.token_request import http_client
 
     client_id, secret, host = _client(base)
+    with operator_errors():
+        key = None if dpop_key is None else kept_key(dpop_key)
+    checks = CHECKS if key is None else (*CHECKS, *BOUND_CHECKS)
     local = host in _LOOPBACK
     failed = 0
     unproven = []
     with http_client("careconnect-smoke") as http:
-        service = Service(base.rstrip("/"), client_id, secret, http)
+        service = Service(base.rstrip("/"), client_id, secret, http, key)
         try:
             service.call(f"{service.fhir}/metadata")
         except CheckError as error:
             # Reported once here, not for each check.
             remark(f"careconnect: {base}: {error}: BASE is the stack's output BaseUrl")
             raise typer.Exit(_FAILED) from None
-        for check in CHECKS:
+        for check in checks:
             result, detail = run_check(check, service)
             failed += result is Result.FAILED
             if check.edge and (local or result is not Result.OK):
@@ -44,7 +53,7 @@ def smoke(
     if unproven:
         say("", "Only a real deployment can show this; this run has not:" if local else "Not shown by this run:")
         say(*unproven)
-    say("", f"{len(CHECKS)} checks, {failed} failed")
+    say("", f"{len(checks)} checks, {failed} failed")
     if failed:
         raise typer.Exit(_FAILED)
 

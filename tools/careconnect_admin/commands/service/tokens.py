@@ -14,6 +14,7 @@ from careconnect_admin.commands.shared.on_stack import JsonOption, client_regist
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.commands.shared.service_access import (
     ClientOption,
+    DpopKeyOption,
     ServiceAccess,
     TokenOption,
     as_client,
@@ -42,15 +43,17 @@ def token(
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="A scope, or several separated by spaces. Default: all.")
     ] = None,
+    dpop_key: DpopKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Obtain an access token and decode it. Keep it secret: anyone can use it."""
+    """Obtain an access token and decode it. Keep it secret: unless it is bound to a key, anyone can use it."""
     # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.clients.token_request import decoded, request_token
 
     authentication = access.authentication(client_id)
+    use = access.use(dpop_key)
     with working("Asking for a token"):
-        answer = request_token(access.root, authentication, scope=" ".join(scope or ()))
+        answer = request_token(access.root, authentication, scope=" ".join(scope or ()), use=use)
     said = decoded(answer["access_token"])
     if as_json:
         say_json({**answer, **said})

@@ -1,5 +1,6 @@
 """Common parts of the commands that call the service as a client: its address, and the client's authentication."""
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,9 @@ from careconnect_admin.commands.shared.terminal import remark
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
+    from careconnect_admin.clients.dpop_key import DpopKey
     from careconnect_admin.clients.token_request import ClientAuthentication
+    from careconnect_admin.clients.token_use import TokenUse
 
 _SECRET_VARIABLE: Final = "CLIENT_SECRET"
 
@@ -35,6 +38,14 @@ TokenOption = Annotated[
     str,
     typer.Option(
         "--token", envvar="ACCESS_TOKEN", show_default=False, help="An access token, or '-' for standard input."
+    ),
+]
+DpopKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--dpop-key",
+        dir_okay=False,
+        help="Bind the token to this key, a private JWK, or use a token that is bound to it. Made if it is not there.",
     ),
 ]
 
@@ -58,12 +69,23 @@ class ServiceAccess:
         from careconnect_admin.clients.token_request import ClientAuthentication, basic
 
         if self.key is not None:
-            return ClientAuthentication(parameters=self._assertion(client_id, self.key.read_bytes()))
+            return ClientAuthentication(parameters=self._assertions(client_id, self.key.read_bytes()))
         secret = self.secret_file.read().strip() if self.secret_file else os.environ.get(_SECRET_VARIABLE, "")
         secret = secret or typer.prompt("Secret", hide_input=True, err=True)
         return ClientAuthentication(auth=basic(client_id, secret))
 
-    def _assertion(self, client_id: str, pem: bytes) -> dict[str, str]:
+    def use(self, dpop_key: Path | None) -> "TokenUse":
+        """Return how tokens are used: by DPoP with the key in a file, or as Bearer; raises `OperatorError`."""
+        from careconnect_admin.clients.token_request import issuer_of
+        from careconnect_admin.clients.token_use import AS_BEARER, TokenUse
+
+        if dpop_key is None:
+            return AS_BEARER
+        # The address of a stack is its issuer; another address may lead to it too.
+        issuer = self.root if self.registered is not None else issuer_of(self.root)
+        return TokenUse(kept_key(dpop_key), self.root, issuer)
+
+    def _assertions(self, client_id: str, pem: bytes) -> Callable[[], dict[str, str]]:
         from careconnect_admin.clients.private_key import PrivateKey
 
         if not self.kid and self.registered is None:
@@ -76,7 +98,7 @@ class ServiceAccess:
             kid, algorithm = kid or found.get("kid", ""), algorithm or found.get("alg", "")
         if not kid:
             raise OperatorError(f"the key is not in a JWK Set that is registered for {client_id}: give --kid")
-        return key.assertion(client_id, self.root, kid, algorithm)
+        return functools.partial(key.assertion, client_id, self.root, kid, algorithm)
 
 
 @contextmanager
@@ -123,6 +145,16 @@ def service_access(
 
 as_client = given_by(service_access)
 """Decorator that makes a command of a function that has the service as its first parameter."""
+
+
+def kept_key(path: Path) -> "DpopKey":
+    """Return the DPoP key in a file, which is made and said to be new if it was not there; raises `OperatorError`."""
+    from careconnect_admin.clients.dpop_key import DpopKey
+
+    key, is_new = DpopKey.of_file(path)
+    if is_new:
+        remark(f"careconnect: made a key for DPoP in {path}: keep it as secret as a password")
+    return key
 
 
 def given_token(token: str) -> str:
