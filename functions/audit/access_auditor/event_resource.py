@@ -128,6 +128,7 @@ def _details(event: AuditEvent) -> Iterator[Json]:
     texts = {
         "sub": event.subject,
         "jti": event.jti,
+        "jkt": event.jkt,
         "scope": event.scope,
         "request-id": event.request_id,
         "gateway-request-id": event.gateway_request_id,

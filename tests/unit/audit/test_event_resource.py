@@ -102,6 +102,12 @@ def test_an_event_says_who_did_what_to_whom_and_what_came_of_it() -> None:
     }
 
 
+def test_the_key_that_a_token_is_bound_to_is_a_detail() -> None:
+    event = an_event(AT, interaction="token", jti="token-7", jkt="a-thumbprint")
+
+    assert details(event_resource(event)) == {"jti": "token-7", "jkt": "a-thumbprint"}
+
+
 def test_the_scopes_with_a_suffix_that_opened_a_request_are_a_detail() -> None:
     scopes = "user/Observation.s?category=a user/Observation.rs?code=b|c"
 
@@ -201,6 +207,7 @@ WORD = st.from_regex(r"[A-Za-z0-9.-]{1,12}", fullmatch=True)
         patient=st.one_of(st.just(""), WORD),
         client_id=st.one_of(st.just(""), WORD),
         jti=TEXT,
+        jkt=TEXT,
         scope=TEXT,
         subject=TEXT,
         outcome=st.sampled_from(Outcome),

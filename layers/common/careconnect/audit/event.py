@@ -49,7 +49,8 @@ class AuditEvent:
 
     `ids` are the requested resources (`Observation/1`). `query` is a query string without personal values. `client_id`
     is the id of the client or of an AWS principal, `client_name` the client's name at that time, and `subject` the
-    `sub` of its token. `scope` are the scopes with a suffix, separated by spaces, if these alone opened the request.
+    `sub` of its token. `jkt` is the thumbprint of the key that an issued token is bound to, or that signed a refused
+    DPoP proof. `scope` are the scopes with a suffix, separated by spaces, if these alone opened the request.
     `why` is a fixed word and `status` the HTTP status, both only for a request that was refused or failed. `service` is
     the function that answered. `unknown_parameters` counts the parameters that the server does not know, `parameters`
     all others if the query is left out for its length.
@@ -66,6 +67,7 @@ class AuditEvent:
     client_name: str = ""
     subject: str = ""
     jti: str = ""
+    jkt: str = ""
     scope: str = ""
     outcome: Outcome = Outcome.ALLOWED
     why: str = ""
@@ -103,6 +105,7 @@ class AuditEvent:
             "client_name": self.client_name,
             "sub": self.subject,
             "jti": self.jti,
+            "jkt": self.jkt,
             "scope": self.scope,
             "outcome": self.outcome.value,
             "why": self.why,
@@ -142,6 +145,7 @@ def event_of(item: Mapping[str, Any]) -> AuditEvent:
         client_name=text.get("client_name", ""),
         subject=text.get("sub", ""),
         jti=text.get("jti", ""),
+        jkt=text.get("jkt", ""),
         scope=text.get("scope", ""),
         outcome=Outcome(text["outcome"]),
         why=text.get("why", ""),

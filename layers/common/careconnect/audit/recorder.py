@@ -121,9 +121,17 @@ class EventRecorder:
     def facts(self, facts: Facts) -> None:
         self._facts, self._texts, self._numbered, self._existence = facts, {}, None, {}
 
-    def identify(self, *, client_id: str = "", client_name: str = "", subject: str = "", jti: str = "") -> None:
-        """Set the caller, or the token that the request is about, where the gateway does not know it."""
-        known: dict[str, Any] = {"client_id": client_id, "client_name": client_name, "subject": subject, "jti": jti}
+    def identify(
+        self, *, client_id: str = "", client_name: str = "", subject: str = "", jti: str = "", jkt: str = ""
+    ) -> None:
+        """Set the caller, the token that the request is about, or its key, where the gateway does not know it."""
+        known: dict[str, Any] = {
+            "client_id": client_id,
+            "client_name": client_name,
+            "subject": subject,
+            "jti": jti,
+            "jkt": jkt,
+        }
         self._caller = replace(self._caller, **{name: text for name, text in known.items() if text})
 
     def while_reading(self, charge: Charge = _free) -> Disclosures:
@@ -329,7 +337,7 @@ class EventRecorder:
         """
         facts, absent = self.facts, () if made else self._absent_numbers()
         scope = self.found.scope
-        longest = LONGEST_QUERY - len(scope)
+        longest = LONGEST_QUERY - len(scope) - len(self._caller.jkt)
         # The query is the same for all patients that the request does not name.
         key = patient if not patient or patient in facts.query.patients else None, bool(absent), longest
         if key not in self._texts:

@@ -32,6 +32,7 @@ FULL = AuditEvent(
     client_name="Explorer",
     subject="explorer",
     jti="a-jti",
+    jkt="a-jkt",
     scope="user/Observation.s?category=a user/Observation.rs?code=b",
     outcome=Outcome.REFUSED,
     why="scope",
@@ -95,13 +96,14 @@ def test_a_stored_event_is_four_kilobytes_at_most() -> None:
         interaction="history-instance",
         type="MedicationStatement",
         ids=(f"MedicationStatement/{'i' * 64}/_history/123456789",),
-        query="q" * (LONGEST_QUERY - MAX_SCOPE_LENGTH),
+        query="q" * (LONGEST_QUERY - MAX_SCOPE_LENGTH - 43),
         scope="s" * MAX_SCOPE_LENGTH,
         patient="p" * 64,
         client_id="c" * 128,
         client_name="n" * MAX_NAME_BYTES,
         subject="c" * 128,
         jti="j" * 36,
+        jkt="j" * 43,
         outcome=Outcome.REFUSED,
         why="client authentication",
         status=403,
@@ -119,7 +121,7 @@ def test_a_stored_event_is_four_kilobytes_at_most() -> None:
 
 
 def test_an_event_of_a_search_takes_one_write_unit_whatever_its_client_is_called() -> None:
-    named = replace(FULL, scope="", client_id="c" * 36, subject="c" * 36, client_name="n" * MAX_NAME_BYTES)
+    named = replace(FULL, scope="", jkt="", client_id="c" * 36, subject="c" * 36, client_name="n" * MAX_NAME_BYTES)
     item = replace(named, jti="j" * 36, request_id="r" * 36, gateway_request_id="g" * 36, trace="t" * 55).item()
 
     assert sum(len(name) + len(next(iter(value.values()))) for name, value in item.items()) <= 1_024

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from careconnect.audit.disclosures import NOBODY, SCOPE, Disclosures
-from careconnect.audit.event import Action, AuditEvent
+from careconnect.audit.event import Action, AuditEvent, Outcome
 from careconnect.audit.facts import Facts
-from careconnect.audit.query import LEFT_OUT, audit_query
+from careconnect.audit.query import LEFT_OUT, LONGEST_QUERY, audit_query
 from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import EventNotStoredError
 from careconnect.fhir.outcomes import (
@@ -293,6 +293,20 @@ def test_an_event_says_who_asked_for_what() -> None:
     assert (event.client_id, event.subject, event.jti, event.service) == ("client-1", "client-1", "a-jti", "tested")
     assert (event.unknown_parameters, event.parameters) == (1, 0)
     assert stored.steps == ["begin 1"]
+
+
+def test_a_refused_proofs_event_names_its_key_and_leaves_its_query_the_rest_of_the_room() -> None:
+    stored = StoredEvents()
+    request = recorder(stored)
+    # With a key there is no room for it.
+    longest = audit_query(OBSERVATION, [("code", "1" * (LONGEST_QUERY - len("code=")))], "")
+    request.facts = Facts("search-type", None, "Observation", query=longest)
+    request.identify(jkt="j" * 43)
+    request.finish(401, ApiError(401, "login", "a text", why="proof"))
+
+    (event,) = stored.events
+    assert (event.outcome, event.why, event.jkt, event.client_id) == (Outcome.REFUSED, "proof", "j" * 43, "client-1")
+    assert event.query == f"code={LEFT_OUT}"
 
 
 def test_an_event_names_the_scopes_with_a_suffix_and_leaves_its_query_the_rest_of_the_room() -> None:
