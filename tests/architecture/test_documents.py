@@ -270,7 +270,7 @@ def test_reference_names_every_type_parameter_and_scope() -> None:
 
 
 PROJECT: Final = DOCS.parent
-CONTRACT: Final = ("oauth", "tokens", "access", "fhir", "search", "write", "audit")
+CONTRACT: Final = ("oauth", "bound-tokens", "tokens", "access", "fhir", "search", "write", "audit")
 GENERATED: Final = {str((DOCS / path).relative_to(PROJECT)) for path in MADE}
 
 _CITATION: Final = re.compile(rf"\b({'|'.join(CONTRACT)})\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")

@@ -1,4 +1,4 @@
-"""The nonces of DPoP proofs (RFC 9449 §8): opaque, stored nowhere, good for five minutes.
+"""The nonces of DPoP proofs (RFC 9449 §8; `bound-tokens.md`, Nonces): opaque, stored nowhere, good for five minutes.
 
 A nonce is the time at which it was given and a MAC of it, so that any function judges what any other gave.
 """

@@ -1,4 +1,4 @@
-"""Compare a proof's `htu` with the URL of the request (RFC 9449 §4.3; `bound-tokens.md`, The proof)."""
+"""Compare a proof's `htu` with the URL of the request (RFC 9449 §4.3; `bound-tokens.md`, The URL)."""
 
 import re
 from typing import Final

@@ -1,11 +1,13 @@
-"""The proofs that were used, and the key of the nonces: a table of their own (`bound-tokens.md`; ADR 50).
+"""The proofs that were used, and the key of the nonces: a table of their own (`bound-tokens.md`, Replay; ADR 50).
 
 A function may only put proofs, and read the one item of the nonces' key.
 """
 
 import hashlib
 import secrets
+import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 NONCE_KEY: Final = "nonce-key"
 """The key of the item with the nonces' key, the only one that a function may read."""
+
+KEY_SECONDS: Final = 60
+"""How long a function instance uses the nonces' key before it reads it again: the table may be made anew."""
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
@@ -32,12 +37,17 @@ class UsedProofs(Protocol):
 
 
 class DynamoDbUsedProofs:
-    """Keep used proofs in their table; errors of DynamoDB pass through."""
+    """Keep used proofs in their table; errors of DynamoDB pass through.
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    `clock` returns wall-clock seconds: a monotonic clock would stand still while a SnapStart snapshot waits.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Callable[[], float] = time.time) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
         self._nonce_key = b""
+        self._read_at = 0.0
 
     def use(self, proof: Proof) -> bool:
         """Store a proof unless it is stored already, for 1 write unit; of concurrent writers one succeeds.
@@ -58,10 +68,12 @@ class DynamoDbUsedProofs:
         return failed is None or failed.get("use") == {"S": use}
 
     def nonce_key(self) -> bytes:
-        """Return the key of the nonces, which the first function that needs one makes; read once in each process."""
-        if not self._nonce_key:
+        """Return the key of the nonces, which the first function that needs one makes; cached for `KEY_SECONDS`."""
+        now = self._clock()
+        if not self._nonce_key or not 0 <= now - self._read_at < KEY_SECONDS:
             answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": NONCE_KEY}}, ConsistentRead=True)
             self._nonce_key = bytes((answer.get("Item") or self._make_nonce_key())["key"]["B"])
+            self._read_at = now
         return self._nonce_key
 
     def _make_nonce_key(self) -> Any:

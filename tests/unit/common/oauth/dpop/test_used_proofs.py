@@ -136,14 +136,31 @@ def test_our_own_repeated_making_of_the_key_counts(client: Any) -> None:
     assert ours.nonce_key() == DynamoDbUsedProofs(client, TABLE).nonce_key()
 
 
-def test_the_key_is_read_once(client: Any) -> None:
-    used = DynamoDbUsedProofs(client, TABLE)
+def test_the_key_is_read_once_a_minute(client: Any) -> None:
+    clock = Clock(NOW)
+    used = DynamoDbUsedProofs(client, TABLE, clock=clock)
     key = used.nonce_key()
     calls: list[str] = []
     client.before = lambda name, _request: calls.append(name)
 
+    clock.now += 59
     assert used.nonce_key() == key
     assert not calls
+    clock.now += 1
+    assert used.nonce_key() == key
+    assert calls == ["GetItem"]
+
+
+def test_functions_agree_on_another_key_within_a_minute(client: Any) -> None:
+    clock = Clock(NOW)
+    used = DynamoDbUsedProofs(client, TABLE, clock=clock)
+    former = used.nonce_key()
+    client.delete_item(TableName=TABLE, Key={"pk": {"S": NONCE_KEY}})
+    anew = DynamoDbUsedProofs(client, TABLE).nonce_key()
+
+    clock.now += 60
+
+    assert used.nonce_key() == anew != former
 
 
 @pytest.mark.parametrize(
