@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from careconnect.audit.event import AuditEvent
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.pipeline import Auditing, RequestPipeline
-from careconnect.oauth.access_token import ALGORITHM, DEFAULT_LIFETIME, TOKEN_TYPE
+from careconnect.oauth.access_token import ALGORITHM, DEFAULT_LIFETIME, PSS_ALGORITHM, TOKEN_TYPE
 from careconnect.oauth.client_record import CLIENT_CREDENTIALS, AuthMethod, ClientRecord, SecretDigest, digest_secret
 from careconnect.oauth.signing_keys import thumbprint
 from careconnect.runtime.settings import Settings
@@ -77,6 +77,9 @@ class _LocalSigner:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         return jwt.encode(dict(claims), self._key, ALGORITHM, headers=self._headers)
+
+    def sign_by_pss(self, claims: Mapping[str, Any]) -> str:
+        return jwt.encode(dict(claims), self._key, PSS_ALGORITHM, headers=self._headers)
 
 
 def main() -> None:

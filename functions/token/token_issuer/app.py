@@ -11,7 +11,7 @@ from careconnect.audit.facts import Facts
 from careconnect.endpoint.pipeline import Endpoint, Errors, RequestContext
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request, Response
-from careconnect.oauth.client_record import ClientRecord
+from careconnect.oauth.client_record import FAPI2, ClientRecord
 from careconnect.oauth.signing_keys import SigningKeyError
 from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
 from token_issuer import errors
@@ -38,7 +38,10 @@ class TokenSigner(Protocol):
     """A signer of access tokens."""
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """Return the compact serialization; raises `SigningKeyError`."""
+        """Return the compact serialization, signed by RS256; raises `SigningKeyError`."""
+
+    def sign_by_pss(self, claims: Mapping[str, Any]) -> str:
+        """Return the compact serialization, signed by PS256 with the same key; raises `SigningKeyError`."""
 
 
 class TokenStore(RevokedTokens, RevocationStore, Protocol):
@@ -94,7 +97,8 @@ def _token(
     # The event names the token before it is signed, so that it is stored meanwhile.
     context.recorder.identify(subject=claims["sub"], jti=claims["jti"])
     context.recorder.while_reading().disclose([NOBODY])
-    access_token = deployed.signer.sign(claims)
+    sign = deployed.signer.sign_by_pss if client.security_profile == FAPI2 else deployed.signer.sign
+    access_token = sign(claims)
     context.metrics.append("TokenIssued")
     return granted.answer(access_token)
 

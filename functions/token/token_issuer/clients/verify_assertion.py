@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.access_token import CLOCK_SKEW, TOKEN_TYPE
-from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, ClientRecord
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, FAPI2, FAPI2_ALGORITHMS, ClientRecord
 from careconnect.oauth.numeric_date import is_time
 from careconnect.oauth.token_verification import TokenRefusedError, jws_header
-from token_issuer.errors import ClientRefusedError, KeySetUnreachableError
+from token_issuer.errors import CLIENT_NOT_PROVEN, ClientRefusedError, KeySetUnreachableError
 
 MAX_SECONDS_AHEAD: Final = 300
 """Maximum seconds by which an assertion's `exp` may be in the future."""
@@ -67,6 +67,8 @@ def verify_assertion(
     header = _header(assertion)
     algorithm = header["alg"]
     claims = _signed_claims(assertion, algorithm, _key(client, header["kid"], algorithm, key_sets))
+    if algorithm not in _algorithms_of(client):
+        raise ClientRefusedError("assertion: algorithm of another profile", CLIENT_NOT_PROVEN)
     _check_header(header, client)
     _check_parties(claims, client, base_url)
     expiry = _expiry(claims, now)
@@ -119,7 +121,14 @@ def _check_parties(claims: Mapping[str, Any], client: ClientRecord, base_url: Ba
         raise ClientRefusedError(
             "assertion: issuer and subject", "The client assertion's iss and sub are not both the client id."
         )
-    audience = claims.get("aud")
+    _check_audience(claims.get("aud"), client, base_url)
+
+
+def _check_audience(audience: object, client: ClientRecord, base_url: BaseUrl) -> None:
+    if client.security_profile == FAPI2:
+        if audience != base_url.root:
+            raise ClientRefusedError("assertion: audience", "The client assertion's aud is not the issuer alone.")
+        return
     audiences = audience if isinstance(audience, list) else [audience]
     if not {base_url.token_endpoint, base_url.root} & {one for one in audiences if isinstance(one, str)}:
         raise ClientRefusedError(
@@ -168,8 +177,17 @@ def _signed_claims(assertion: str, algorithm: str, key: jwt.PyJWK) -> Mapping[st
     return claims
 
 
+def _algorithms_of(client: ClientRecord) -> Sequence[str]:
+    return FAPI2_ALGORITHMS if client.security_profile == FAPI2 else ASSERTION_ALGORITHMS
+
+
 def _key(client: ClientRecord, kid: str, algorithm: str, key_sets: KeySets) -> jwt.PyJWK:
-    """Return the registered key with the id `kid`, suitable for `algorithm` and for verifying (RFC 7517 §4.2-4.4)."""
+    """Return the registered key with the id `kid`, suitable for `algorithm` and for verifying (RFC 7517 §4.2-4.4).
+
+    For an algorithm outside the client's profile, the key may name one within it: the sender is told of the profile
+    once this key has proven it.
+    """
+    named = (algorithm,) if algorithm in _algorithms_of(client) else (algorithm, *FAPI2_ALGORITHMS)
     keys = json.loads(client.jwks)["keys"] if client.jwks else ()
     if client.jwks_uri:
         try:
@@ -177,16 +195,15 @@ def _key(client: ClientRecord, kid: str, algorithm: str, key_sets: KeySets) -> j
         except KeySetUnreachableError:
             raise ClientRefusedError("assertion: key set unreachable") from None
     for jwk in keys:
-        if _fits(jwk, kid, algorithm):
+        if _fits(jwk, kid) and jwk.get("alg", algorithm) in named:
             return _built(jwk, algorithm)
     raise ClientRefusedError("assertion: unknown key")
 
 
-def _fits(jwk: Jwk, kid: str, algorithm: str) -> bool:
+def _fits(jwk: Jwk, kid: str) -> bool:
     operations = jwk.get("key_ops", ["verify"])
     return (
         jwk.get("kid") == kid
-        and jwk.get("alg", algorithm) == algorithm
         and jwk.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations

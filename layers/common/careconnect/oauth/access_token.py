@@ -5,7 +5,7 @@ from typing import Final
 
 ALGORITHM: Final = "RS256"
 PSS_ALGORITHM: Final = "PS256"
-"""The algorithm of the tokens of clients with the profile `fapi2`, by the same key (ADR 52)."""
+"""The algorithm of the tokens of clients with the profile `fapi2`, by the same key (`oauth.md`, The profile fapi2)."""
 
 ALGORITHMS: Final = (ALGORITHM, PSS_ALGORITHM)
 TOKEN_TYPE: Final = "at+jwt"

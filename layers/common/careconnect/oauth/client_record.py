@@ -85,6 +85,11 @@ class ClientRecord:
     dpop_nonce: bool = False
     security_profile: str = ""
 
+    @property
+    def needs_proof(self) -> bool:
+        """Return True if the client gets no token without a DPoP proof, which the profile `FAPI2` never gives."""
+        return self.dpop_bound_access_tokens or self.security_profile == FAPI2
+
 
 def digest_secret(salt: str, secret: str) -> str:
     """Return the salted hex digest of `secret`."""
