@@ -13,6 +13,7 @@ from careconnect_records.items.references import references_of
 from careconnect_records.parsing.faults import Fault
 from record_writer import refusals
 from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
+from record_writer.checks.scopes import require_opened
 from record_writer.checks.valid_resource import require_own, resource_faults
 from record_writer.request.bundle_references import conditions_in
 from record_writer.request.preconditions import criteria_in, one_identifier
@@ -52,7 +53,7 @@ def conditional_references(entries: Sequence[WriteEntry]) -> dict[str, Condition
 def _conditional_reference(text: str, entry: WriteEntry, type_: ResourceType, query: str) -> ConditionalReference:
     caller = entry.request.caller
     with at_reference(text, entry):
-        caller.require(type_, Letter.SEARCH)
+        caller.require_unlimited(type_, Letter.SEARCH)
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
         except ValueError:
@@ -168,7 +169,8 @@ def _faults_of(entry: WriteEntry, request: WriteRequest) -> tuple[list[Issue], b
 
 
 def require_own_resource(request: WriteRequest) -> None:
-    """Raise the 403 outcomes for a valid resource that a bound caller may not write."""
+    """Raise the 403 outcomes for a valid resource that the caller may not write, whatever is stored."""
     require_own(request.caller, request.type, request.resource, request.id, request.root)
     if request.kind is Kind.CREATE:
+        require_opened(request, request.resource)
         require_own_identifiers(request.caller, request.type, {}, request.resource)

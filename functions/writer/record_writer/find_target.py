@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from careconnect.audit.disclosures import NOBODY, Disclosures
+from careconnect.audit.disclosures import COMPARTMENT, NOBODY, SCOPE, Disclosures
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.oauth.caller import Caller
 from careconnect_records.items.identifier_locks import lock_of, locks_among
 from careconnect_records.writes.target import Target
 from record_writer import refusals
+from record_writer.checks.scopes import opens_stored
 from record_writer.record_store import ConflictError, RecordStore
 from record_writer.request.preconditions import Identifier
 from record_writer.request.write_request import Kind, WriteRequest
@@ -37,9 +38,14 @@ def find_target(
     absent = Target(request.type, request.id)
     # With the body, in one call: an update keeps it as the previous version, a response may show it.
     target = store.read_with_body(absent)
-    if target.index is None or sees(request.caller, target):
+    if target.index is None:
         return target
-    return replace(absent, hidden=target.patients)
+    if not sees(request.caller, target):
+        return replace(absent, hidden=target.patients, why=COMPARTMENT)
+    # What is deleted has no values that a suffix could ask for.
+    if target.exists and not opens_stored(request.caller, request.letter, target):
+        return replace(absent, hidden=target.patients, why=SCOPE)
+    return target
 
 
 def sees(caller: Caller, target: Target) -> bool:
@@ -49,7 +55,10 @@ def sees(caller: Caller, target: Target) -> bool:
 
 def not_found(target: Target) -> OutcomeError:
     """Return the 404 outcome for a target that is absent, or hidden from the caller."""
-    return outcomes.not_found() if target.hidden is None else outcomes.out_of_compartment(target.hidden)
+    if target.hidden is None:
+        return outcomes.not_found()
+    hide = outcomes.out_of_scope if target.why == SCOPE else outcomes.out_of_compartment
+    return hide(target.hidden)
 
 
 def _matching(
@@ -92,7 +101,7 @@ def _matching(
         met.hide(hidden or (NOBODY,))
         if request.kind is not Kind.DELETE:
             raise refusals.cannot_be_met(why=refusals.COMPARTMENT)
-    return Target(type_, new_id(), locks=locks, hidden=hidden)
+    return Target(type_, new_id(), locks=locks, hidden=hidden, why=COMPARTMENT if found else "")
 
 
 def _patients(targets: Iterable[Target]) -> tuple[str, ...]:

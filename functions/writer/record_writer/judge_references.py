@@ -34,8 +34,8 @@ def judge_references(
 
     There are none if it is refused before any of them is looked up: for too many references, or patients among them.
     Adds the patients whose records they lead to to `met`. `previous` are the keys that the stored version refers to,
-    None if it is not read. `full_urls` are as for `require_references`. References to the types named by `untold` are
-    not looked up.
+    None if it is not read. `full_urls` are as for `require_references`. References to the keys `untold` are not looked
+    up.
     """
     caller = request.caller
     if previous is None and request.kind is Kind.UPDATE and caller.patient:
@@ -45,7 +45,7 @@ def judge_references(
     referenced = targets_among(request.type.name, references, request.root)
     if len(referenced) > MAX_REFERENCES or sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
         return []
-    there = {key for key, each in referenced.items() if each.type.name in untold or key == request.key}
+    there = {key for key in referenced if key in untold or key == request.key}
     stored = store.read_summaries(each for key, each in referenced.items() if key not in there)
     found = find_references(caller, stored.values(), previous or ())
     patients = patients_referred_to([found])

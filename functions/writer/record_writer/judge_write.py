@@ -11,14 +11,20 @@ from typing import Any, Final, TypeVar
 from careconnect.audit.disclosures import Disclosures
 from careconnect.fhir.outcomes import Issue, OutcomeError, outcome_of
 from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
+from careconnect.search.limits import opens_body
 from careconnect_records.items.references import fhir_base_of, leaves_the_directory, references_of, target_of
 from careconnect_records.parsing.faults import MAX_FAULTS
+from careconnect_records.writes.plan_write import MAX_REFERENCES
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.check_entries import require_own_resource
 from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
+from record_writer.checks.references import targets_among
+from record_writer.checks.scopes import opens_stored
 from record_writer.checks.valid_resource import newly_broken, require_writable, resource_faults
+from record_writer.find_target import sees
 from record_writer.judge_references import judge_references
 from record_writer.prepare import Prepared, limits_refused
 from record_writer.record_store import RecordStore
@@ -73,8 +79,10 @@ class Judgement:
         An update would tell whether it does, and so would a read.
         """
         caller, type_ = self._request.caller, self._request.type
-        is_known = caller.may(type_, Letter.READ) or caller.may(type_, Letter.UPDATE)
-        new = newly_broken(self._broken, stored() if is_known else {})
+        held = [each for each in (Letter.READ, Letter.UPDATE) if caller.may(type_, each)]
+        known = stored() if held else {}
+        is_known = any(opens_body(caller, type_, each, known) for each in held)
+        new = newly_broken(self._broken, known if is_known else {})
         self._errors += new
         self._warnings += [replace(each, severity="warning") for each in self._broken if each not in new]
         self._broken = []
@@ -102,7 +110,7 @@ class Judgement:
         if prepared is None:
             return
         # The resources that are counted may be in other records than a bound client's.
-        is_bound, unreadable = bool(self._request.caller.patient), self._unreadable
+        is_bound, unreadable = bool(self._request.caller.patient), self._partly_unreadable
         known = set() if is_bound else set(referring_types(prepared)).difference(unreadable)
         if known:
             self._errors += outcome_of(refusals.still_referred_to(known, others=False)).issues
@@ -134,23 +142,44 @@ class Judgement:
         return self._collect(prepare)
 
     def _judge_references(self, prepared: Prepared | None) -> None:
-        """Judge the references to resources of types that the token may read, and tell nothing of the others."""
-        request, untold = self._request, self._unreadable
+        """Judge the references to resources that the token may read, and tell nothing of the others."""
+        request, untold = self._request, self._untold_keys()
         previous = prepared.target.references if prepared else None
         self._errors += judge_references(request, request.resource, self._store, self._met, previous, untold=untold)
         self._untold += _untold_of(request, untold)
 
+    def _untold_keys(self) -> set[str]:
+        """Return the keys of what the resource refers to and the token may not read, or not if it is there."""
+        request, caller = self._request, self._request.caller
+        referenced = targets_among(request.type.name, references_of(request.resource), request.root)
+        untold = {key for key, each in referenced.items() if not caller.may(each.type, Letter.READ)}
+        limited = {key: each for key, each in referenced.items() if caller.limits(each.type, Letter.READ)}
+        if limited and len(referenced) <= MAX_REFERENCES:
+            stored = self._store.read(limited.values())
+            opened = {key for key, each in stored.items() if each.exists and _may_read(caller, each)}
+            untold |= limited.keys() - opened
+        return untold
+
     @property
-    def _unreadable(self) -> set[str]:
-        """The names of the types that the token may not read."""
-        return {each.name for each in RESOURCE_TYPES if not self._request.caller.may(each, Letter.READ)}
+    def _partly_unreadable(self) -> set[str]:
+        """The names of the types of which the token may not read every resource."""
+        caller = self._request.caller
+        return {
+            each.name
+            for each in RESOURCE_TYPES
+            if not caller.may(each, Letter.READ) or caller.limits(each, Letter.READ)
+        }
 
 
-def _untold_of(request: WriteRequest, types: Collection[str]) -> Iterator[Issue]:
-    """Yield an information for each reference to another resource of one of the types."""
+def _may_read(caller: Caller, stored: Target) -> bool:
+    return sees(caller, stored) and opens_stored(caller, Letter.READ, stored)
+
+
+def _untold_of(request: WriteRequest, keys: Collection[str]) -> Iterator[Issue]:
+    """Yield an information for each reference to another resource that is one of the keys."""
     for each in references_of(request.resource):
         target = target_of(each.text, fhir_base_of(request.root))
-        if not target or target.type_name not in types or target.key == request.key:
+        if not target or target.key not in keys or target.key == request.key:
             continue
         if each.allows(target.type_name) and not leaves_the_directory(request.type.name, target):
             yield Issue("suppressed", _UNTOLD.format(target.type_name), "information", each.expression)

@@ -12,6 +12,8 @@ from careconnect.audit.disclosures import NOBODY, Disclosures
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
+from careconnect.search.limits import limiting_values, opening_scope
+from careconnect.search.values import SearchValues
 from careconnect_records.items.actions import Item
 from careconnect_records.items.references import FoundReference, references_of
 from careconnect_records.items.resource_items import TooLargeError
@@ -25,6 +27,7 @@ from record_writer.check_entries import ConditionalReference, at_reference, requ
 from record_writer.checks.compartment import patients_in_body, stored_patients
 from record_writer.checks.identifiers import require_own_identifiers
 from record_writer.checks.references import targets_among
+from record_writer.checks.scopes import is_limited, require_opened, require_readable
 from record_writer.checks.valid_resource import require_own
 from record_writer.find_target import find_target, not_found
 from record_writer.record_store import ConflictError, RecordStore
@@ -166,12 +169,19 @@ class Preparation:
             raise
         if target.hidden is not None:
             self._unread.pop(entry.position, None)
-            self._met.hide(target.hidden or (NOBODY,))
+            self._met.hide(target.hidden or (NOBODY,), target.why)
             return target
+        if target.exists and is_limited(entry.request):
+            self._note_opening(entry.request, target.values)
         self._met.disclose(_patients(target))
         if entry.is_alone and target.index:
             self._met.resources = (target.key,)
         return target
+
+    def _note_opening(self, request: WriteRequest, values: SearchValues) -> None:
+        """Note the scope with a suffix that lets the caller write a resource with these search values, if one does."""
+        if scope := opening_scope(request.caller, request.type, request.letter, values):
+            self._met.opened_by(scope)
 
     def _match(self, reference: ConditionalReference) -> str:
         """Return the key of the resource that a conditional reference leads to; raises the 412 outcomes."""
@@ -200,6 +210,8 @@ class Preparation:
         else:
             resource = {**request.resource, "id": target.id}
             target = self._updated(entry, target, resource) if request.kind is Kind.UPDATE else target
+            if request.kind is Kind.CREATE and is_limited(request):
+                self._note_opening(request, limiting_values(request.type, resource))
         references = tuple(references_of(resource))
         referenced = targets_among(request.type.name, references, request.root)
         if entry.is_alone and sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
@@ -215,8 +227,9 @@ class Preparation:
         """Return the target of an update that may be done."""
         request = entry.request
         if request.condition is None:
-            if request.caller.patient and target.version == 0:
+            if (request.caller.patient and target.version == 0) or (is_limited(request) and not target.exists):
                 raise not_found(target)
+            require_opened(request, resource)
         elif target.exists and request.body_id not in (None, target.id):
             raise refusals.another_id()
         if entry.position in self._breaking:
@@ -226,19 +239,21 @@ class Preparation:
 
     def _patched(self, request: WriteRequest, target: Target) -> tuple[Target, dict[str, Any]]:
         """Return the target of a patch with its body, and the patched resource."""
-        if target.version == 0:
+        if target.version == 0 or (is_limited(request) and target.is_deleted):
             raise not_found(target)
         if target.is_deleted:
             raise outcomes.gone()
         require_match(request, target)
         target = replace(target, body=self._body(target))
         before = self._stored(target)
+        require_readable(request, before)
         identity = _identity(before)
         after = patched(before, request.patch)
         if _identity(after) != identity:
             raise refusals.patch_of_identity()
         self._met.disclose(patients_in_body(request.type, after, request.root))
         self._require_valid(request, after, lambda: self._stored(target), target, self._met)
+        require_opened(request, after)
         require_own(request.caller, request.type, after, target.id, request.root)
         return self._with_own_identifiers(request, target, after), {**after, "id": target.id}
 

@@ -77,7 +77,7 @@ def presentation_of(caller: Caller, path: FhirPath, request: Request) -> Present
     """
     format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
     preference = preference_of(request.headers) if caller.may(path.type, Letter.READ) else Preference.MINIMAL
-    return Presentation(format_, preference, is_pretty(request.query))
+    return Presentation(caller, format_, preference, is_pretty(request.query))
 
 
 def _condition(requested: Requested) -> Identifier | None:

@@ -12,6 +12,9 @@ from careconnect.fhir.resource_types import ResourceType
 from careconnect.fhir.result_parameter_names import BOOLEANS
 from careconnect.http.messages import Response, fits_answer, last_value
 from careconnect.http.validators import validators
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import Letter
+from careconnect.search.limits import opens_body
 from careconnect_records.parsing.exact_json import parse_json
 from record_writer.checks.care_connect import MAX_WARNINGS, warnings_of
 from record_writer.checks.valid_resource import invariant_warnings
@@ -43,8 +46,9 @@ def preference_of(headers: Mapping[str, str]) -> Preference:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """The presentation of a response: its format, its preferred body, and whether it is indented."""
+    """The presentation of a response to a caller: its format, its preferred body, and whether it is indented."""
 
+    caller: Caller
     format: Format
     preference: Preference
     pretty: bool = False
@@ -67,7 +71,7 @@ def response_to(result: WriteResult, type_: ResourceType, fhir_base: str, presen
         **validators(result.version, result.updated),
         **_UNCACHED,
     }
-    if presentation.preference is Preference.MINIMAL:
+    if presentation.preference is Preference.MINIMAL or not _may_show(result, type_, presentation.caller):
         return Response(result.status, headers=headers)
     text = result.body if presentation.preference is Preference.REPRESENTATION else _outcome(result)
     body = render(text, presentation.format, pretty=presentation.pretty)
@@ -75,6 +79,13 @@ def response_to(result: WriteResult, type_: ResourceType, fhir_base: str, presen
         # Too large for a response, but written all the same: `Location` says where to read it.
         return Response(result.status, headers=headers)
     return fhir_response(result.status, body, presentation.format, headers)
+
+
+def _may_show(result: WriteResult, type_: ResourceType, caller: Caller) -> bool:
+    """Return True if the caller may read the version that is stored now."""
+    if not caller.limits(type_, Letter.READ):
+        return True
+    return result.body != "" and opens_body(caller, type_, Letter.READ, parse_json(result.body))
 
 
 def _outcome(result: WriteResult) -> str:

@@ -453,13 +453,16 @@ def _known_keys(entries: Sequence[WriteEntry]) -> dict[int, str]:
 def _may_know(caller: Caller, type_name: str) -> bool:
     """Return True if a caller may read or search a type, and so be informed that there are resources of it.
 
-    A bound one may not: the resources that are counted may be in other records.
+    A bound one may not: the resources that are counted may be in other records, and to one whose letters are limited
+    they may not be open.
     """
     type_ = resource_type(type_name)
     return (
         type_ is not None
         and not caller.patient
-        and any(caller.may(type_, letter) for letter in (Letter.READ, Letter.SEARCH))
+        and any(
+            caller.may(type_, letter) and not caller.limits(type_, letter) for letter in (Letter.READ, Letter.SEARCH)
+        )
     )
 
 

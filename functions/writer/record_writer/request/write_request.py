@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from careconnect.fhir import interactions
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import Letter
 from record_writer.request.patch_resource import Operation
 from record_writer.request.preconditions import Identifier, IfMatch
 
@@ -18,6 +19,14 @@ class Kind(StrEnum):
     UPDATE = interactions.UPDATE.name
     PATCH = interactions.PATCH.name
     DELETE = interactions.DELETE.name
+
+
+_LETTERS: Final = {
+    Kind.CREATE: Letter.CREATE,
+    Kind.UPDATE: Letter.UPDATE,
+    Kind.PATCH: Letter.UPDATE,
+    Kind.DELETE: Letter.DELETE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,12 @@ class WriteRequest:
     def key(self) -> str:
         """The key of the resource that the path or the body names by its id, empty if neither does."""
         return f"{self.type.name}/{self.id}" if self.id else ""
+
+    @property
+    def letter(self) -> Letter:
+        """The letter that has to open what is written: of a write that is only judged, the first that the token has."""
+        own = _LETTERS[self.kind]
+        return next((each for each in (own, *_LETTERS.values()) if self.caller.may(self.type, each)), own)
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -34,10 +34,14 @@ class Disclosures:
         self.versions: Mapping[str, Collection[str]] = {}
         """The versions that a write makes in others' records and that refer to a patient (`Patient/4/_history/2`)."""
         self.scope = ""
-        """The scopes with a suffix that alone open the request, separated by spaces; set before patients are added."""
+        """The scopes with a suffix that alone open the request, separated by spaces."""
         self._disclosed: dict[str, None] = {}
         self._find: Callable[[], Collection[str]] | None = None
         self._on_new = on_new
+
+    def opened_by(self, *scopes: str) -> None:
+        """Note scopes with a suffix that open the request, or a part of it; before patients are added."""
+        self.scope = " ".join(dict.fromkeys((*self.scope.split(), *scopes)))
 
     @property
     def disclosed(self) -> Collection[str]:

@@ -123,7 +123,12 @@ _READS_ALONE: Final = "A token that only reads reaches no function that writes: 
 
 
 def _require_letters(caller: Caller, path: FhirPath, interaction: Interaction) -> None:
-    """Raise the 403 outcome, which names the first missing scope, unless the token has the letters of a row."""
+    """Raise the 403 outcome, which names the first missing scope, unless the token has the letters of a row.
+
+    A condition finds a resource by what a scope's suffix does not ask for: it takes its letters without one.
+    """
+    if interaction.condition and any(caller.limits(path.type, letter) for letter in map(Letter, interaction.letters)):
+        caller.require_unlimited(path.type, *map(Letter, reversed(interaction.letters)))
     types = SERVED_TYPES if path.shape is Shape.BASE else (path.type,)
     choices = [tuple(map(Letter, letters)) for letters in interaction.letters.split("|")]
     if any(all(caller.may(each, letter) for letter in letters) for letters in choices for each in types):

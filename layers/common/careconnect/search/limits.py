@@ -53,10 +53,17 @@ def _limit(type_: ResourceType, scope: Scope) -> Limit:
     return Limit(scope.text, criteria, tuple((each.parameter.name, each.compiled()) for each in criteria))
 
 
+def opening_scope(caller: Caller, type_: ResourceType, letter: Letter, values: SearchValues) -> str:
+    """Return the first scope with a suffix that opens a resource with these search values.
+
+    Empty if none does, and if the letter has no limits.
+    """
+    return next((limit.scope for limit in limits_on(caller, type_, letter) if limit.holds(values)), "")
+
+
 def opens(caller: Caller, type_: ResourceType, letter: Letter, values: SearchValues) -> bool:
     """Return True if a letter that the caller has on a type opens a resource with these search values."""
-    limits = limits_on(caller, type_, letter)
-    return not limits or any(limit.holds(values) for limit in limits)
+    return not caller.limits(type_, letter) or opening_scope(caller, type_, letter, values) != ""
 
 
 def opens_body(caller: Caller, type_: ResourceType, letter: Letter, body: Mapping[str, Any]) -> bool:

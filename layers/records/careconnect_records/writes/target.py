@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from careconnect.fhir.resource_types import ResourceType
+from careconnect.search.stored_values import StoredValues
+from careconnect.search.values import SearchValues
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import Key, entries_from, resource_key
 from careconnect_records.items.actions import Item
@@ -19,10 +21,10 @@ class Target:
 
     `index` is its index record and `body` its body of the same version; each is None if there is none, or none was
     read. `locks` are the identifier locks that a condition was decided by: the write requires them to be unchanged.
-    `hidden` are the patients of a stored resource that the caller may not see, None if nothing is hidden. A hidden
-    resource looks absent. `intent` is the name of the multi-step write whose intent the index record was read from, and
-    `base` the one that made it (see `careconnect.storage.intents`). `former` keeps the index record before a base, if
-    that is in the intent.
+    `hidden` are the patients of a stored resource that the caller may not see, None if nothing is hidden, and `why` is
+    then the audit trail's reason. A hidden resource looks absent. `intent` is the name of the multi-step write whose
+    intent the index record was read from, and `base` the one that made it (see `careconnect.storage.intents`). `former`
+    keeps the index record before a base, if that is in the intent.
     """
 
     type: ResourceType
@@ -31,6 +33,7 @@ class Target:
     body: Item | None = None
     locks: Mapping[Key, IdentifierLock] = field(default_factory=dict)
     hidden: tuple[str, ...] | None = None
+    why: str = ""
     intent: str = ""
     base: str = ""
     former: Item | None = None
@@ -69,6 +72,11 @@ class Target:
     def entries(self) -> frozenset[Key]:
         """The keys of the stored index entries."""
         return entries_from(self.index["entries"]["S"]) if self.index else frozenset()
+
+    @property
+    def values(self) -> SearchValues:
+        """The search values of the stored version."""
+        return StoredValues(self.type, self.id, json.loads(self.index["values"]["S"]) if self.index else {})
 
     @property
     def references(self) -> frozenset[str]:
