@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from "jose";
 
-import { proofOf } from "../src/oauth/credential.ts";
+import { authenticationOf } from "../src/oauth/credential.ts";
 import { KeyError, privateKeyOf } from "../src/oauth/private-key.ts";
 
 const AUDIENCE = "http://127.0.0.1:3000/token";
@@ -24,7 +24,7 @@ for (const [algorithm, kind] of [["RS384", "RSA"], ["ES384", "P-384"], ["ES256",
     for (const text of [pem, jwk]) {
       const key = await privateKeyOf(text, "");
       assert.deepEqual([key.algorithm, key.kid, key.key.extractable], [algorithm, kid, false]);
-      const proof = await proofOf({ kind: "key", clientId: "me", key }, AUDIENCE, NOW);
+      const proof = await authenticationOf({ kind: "key", clientId: "me", key }, AUDIENCE, NOW);
       const { payload, protectedHeader } = await jwtVerify(proof.form["client_assertion"] ?? "", set, {
         audience: AUDIENCE,
         issuer: "me",
@@ -68,7 +68,7 @@ test("what is no private key is told with what to do", async () => {
 });
 
 test("RFC 6749 §2.3.1: id and secret are form-encoded, each by itself", async () => {
-  const proof = await proofOf({ kind: "secret", clientId: "a:b", secret: "ü +" }, "", 0);
+  const proof = await authenticationOf({ kind: "secret", clientId: "a:b", secret: "ü +" }, "", 0);
 
   assert.equal(atob((proof.headers["Authorization"] ?? "").replace("Basic ", "")), "a%3Ab:%C3%BC+%2B");
 });

@@ -24,6 +24,17 @@ test("a refused scope is told with the one that is needed", () => {
   assert.equal(problem.needsToken, true);
 });
 
+test("a refused proof is told as one, by the API, by API Gateway's own URL and by /token", () => {
+  const text = "The DPoP proof was used before.";
+  const challenge = `DPoP realm="careconnect", error="invalid_dpop_proof", error_description="${text}"`;
+  for (const name of ["www-authenticate", "x-amzn-remapped-www-authenticate"]) {
+    const problem = problemOf(401, { [name]: challenge }, outcome("login", text));
+    assert.deepEqual([problem.title, problem.details[0]?.text, problem.needsToken], ["The proof of the token's key is not accepted.", text, true]);
+  }
+  const problem = problemOf(400, {}, JSON.stringify({ error: "invalid_dpop_proof", error_description: text }));
+  assert.deepEqual([problem.title, problem.details[0]?.text, problem.needsToken], ["The proof of the token's key is not accepted.", text, false]);
+});
+
 test("a faulty resource is told fault by fault, each with its place", () => {
   const problem = problemOf(422, {}, outcome("value", "is no date", ["Patient.birthDate"]));
 

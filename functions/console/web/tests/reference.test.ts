@@ -95,7 +95,6 @@ test("a request holds what was filled in at its place, and nothing for an empty 
     method: "GET",
     to: "/Patient/a%2Fb?_pretty=true",
     headers: { Accept: "json" },
-    withToken: true,
   });
 });
 
@@ -107,6 +106,6 @@ test("a form goes as a form, without a token where none is taken", () => {
     to: "/token",
     headers: { "Content-Type": FORM },
     body: "scope=user%2F*.r",
-    withToken: false,
+    token: null,
   });
 });

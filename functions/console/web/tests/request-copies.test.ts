@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 
-import { copyOf, LANGUAGES } from "../src/service/request-copies.ts";
+import { copyNote, copyOf, LANGUAGES } from "../src/service/request-copies.ts";
 
 const TOKEN = "header.claims.signature";
 const READ = { method: "GET", url: "http://x.example/Patient?name=O'Brien&_count=5", headers: { Authorization: `Bearer ${TOKEN}`, Accept: "application/fhir+json" }, body: "" };
@@ -28,6 +28,19 @@ for (const language of LANGUAGES) {
   test(`${language}: a revealed copy holds the request as it went`, () => {
     assert.ok(copyOf(language, READ, true).includes(TOKEN));
     assert.ok(copyOf(language, FORM, true).includes(FORM.body));
+  });
+}
+
+for (const language of LANGUAGES) {
+  test(`${language}: a copy of a bound token's request takes a Bearer token, revealed or not, and says so`, () => {
+    const bound = { ...READ, headers: { ...READ.headers, Authorization: `DPoP ${TOKEN}`, DPoP: "p.r.f" } };
+    for (const revealed of [false, true]) assert.equal(copyOf(language, bound, revealed), copyOf(language, READ, false));
+    assert.match(copyNote(bound), /bound to a key.*takes a Bearer token, as TOKEN/);
+    assert.equal(copyNote(READ), "");
+
+    const grant = { ...FORM, headers: { ...FORM.headers, DPoP: "p.r.f" } };
+    assert.equal(copyOf(language, grant, true), copyOf(language, FORM, true));
+    assert.match(copyNote(grant), /asks for a Bearer token/);
   });
 }
 

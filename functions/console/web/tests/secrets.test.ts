@@ -6,6 +6,9 @@ import { answerText, bodyPieces, headerPieces, plainText } from "../src/service/
 test("the credentials of an Authorization header are a secret, its scheme is not", () => {
   assert.equal(plainText(headerPieces("authorization", "Basic abc", false)), "Basic …BASIC…");
   assert.equal(plainText(headerPieces("Authorization", "bearer abc", false)), "bearer …TOKEN…");
+  assert.equal(plainText(headerPieces("Authorization", "DPoP abc", false)), "DPoP …TOKEN…");
+  assert.equal(plainText(headerPieces("DPoP", "a.b.c", false)), "…PROOF…");
+  assert.equal(plainText(headerPieces("DPoP", "a.b.c", true)), "a.b.c");
   assert.equal(plainText(headerPieces("Authorization", "Basic abc", true)), "Basic abc");
   assert.equal(plainText(headerPieces("Accept", "Basic abc", false)), "Basic abc");
 });

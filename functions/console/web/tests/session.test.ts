@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
 import type { Credential } from "../src/oauth/credential.ts";
-import { begin, end, endOf, forgetCredential, noteRevocation, session } from "../src/service/session.ts";
+import { begin, end, endOf, forgetSecrets, noteRevocation, session } from "../src/service/session.ts";
 
 const EXPIRY = 2_000_000_000;
 
@@ -42,10 +42,10 @@ test("a revocation that is answered late ends no other session", () => {
 
 test("a forgotten credential leaves the session, and no other session's credential", () => {
   const former = started({}, "", { kind: "secret", clientId: "client-7", secret: "s" });
-  forgetCredential(former);
+  forgetSecrets(former);
   assert.deepEqual(session.value, { ...former, credential: null });
   assert.equal(session.value.provenBy, "secret");
   const later = started({ jti: "another" });
-  forgetCredential(former);
+  forgetSecrets(former);
   assert.equal(session.value, later);
 });

@@ -33,6 +33,6 @@ export function capabilities(): Promise<readonly TypeCapability[]> {
 }
 
 async function fetched(): Promise<readonly TypeCapability[]> {
-  const statement = await askFhir<CapabilityStatement>("metadata", { withToken: false });
+  const statement = await askFhir<CapabilityStatement>("metadata", { token: null });
   return statement.rest?.[0]?.resource ?? [];
 }

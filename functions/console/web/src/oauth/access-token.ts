@@ -13,6 +13,8 @@ export interface Claims {
   readonly jti: string;
   readonly scope: string;
   readonly patient?: string;
+  /** The key that it is bound to, by its thumbprint (RFC 9449 §6.1). */
+  readonly cnf?: { readonly jkt?: string };
 }
 
 export interface AccessToken {
@@ -55,6 +57,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   jti: "Its own id, by which it can be revoked.",
   scope: "What it opens, type by type.",
   patient: "The one patient whose record its patient/ scopes open.",
+  cnf: "The key that it is bound to, by its thumbprint: it opens nothing without a proof of that key.",
+  dpop_nonce: "Whether each proof needs a nonce of the server's.",
 };
 
 /** Returns what a claim means, empty for one that is not of this service. */

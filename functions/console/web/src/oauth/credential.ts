@@ -22,7 +22,7 @@ export type Credential = SecretCredential | KeyCredential;
 const ASSERTION_SECONDS = 60;
 const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-export interface Proof {
+export interface Authentication {
   readonly headers: Readonly<Record<string, string>>;
   readonly form: Readonly<Record<string, string>>;
 }
@@ -31,7 +31,7 @@ export interface Proof {
  *
  * `audience` is the token endpoint as the server names it, `now` the server's time in epoch milliseconds.
  */
-export async function proofOf(credential: Credential, audience: string, now: number): Promise<Proof> {
+export async function authenticationOf(credential: Credential, audience: string, now: number): Promise<Authentication> {
   if (credential.kind === "secret") {
     const pair = `${formEncoded(credential.clientId)}:${formEncoded(credential.secret)}`;
     return { headers: { Authorization: `Basic ${btoa(pair)}` }, form: {} };

@@ -18,13 +18,13 @@ interface ServerMetadata {
 
 /** Returns the authorization server's metadata (RFC 8414). Rejects with a `ProblemError`. */
 export async function serverMetadata(signal?: AbortSignal): Promise<ServerMetadata> {
-  return JSON.parse((await ask({ to: METADATA_PATH, withToken: false, signal })).text) as ServerMetadata;
+  return JSON.parse((await ask({ to: METADATA_PATH, token: null, signal })).text) as ServerMetadata;
 }
 
 /** Returns the facts by which tokens are judged, with the clock as it is now. Rejects with a `ProblemError`. */
 export async function serverFacts(signal?: AbortSignal): Promise<ServerFacts> {
   const metadata = await serverMetadata(signal);
-  const published = await ask({ to: metadata.jwks_uri, withToken: false, signal });
+  const published = await ask({ to: metadata.jwks_uri, token: null, signal });
   return {
     issuer: metadata.issuer,
     tokenEndpoint: metadata.token_endpoint,

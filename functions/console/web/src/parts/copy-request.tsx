@@ -1,7 +1,7 @@
 /** A request as something to paste, in each language. */
 
 import type { Exchange } from "../service/exchange.ts";
-import { copyOf, LANGUAGES } from "../service/request-copies.ts";
+import { copyNote, copyOf, LANGUAGES } from "../service/request-copies.ts";
 import { CopyButton } from "./copy-button.tsx";
 
 export function CopyRequest({ one, revealed = false }: {
@@ -9,12 +9,14 @@ export function CopyRequest({ one, revealed = false }: {
   /** Whether secrets stand in the copy, instead of their names. */
   readonly revealed?: boolean;
 }) {
+  const note = copyNote(one);
   return (
     <div class="row" role="group" aria-label="Copy this request">
       <span class="quiet">Copy as</span>
       {LANGUAGES.map((language) => (
         <CopyButton key={language} label={language} text={() => copyOf(language, one, revealed)} />
       ))}
+      {note && <span class="quiet">{note}</span>}
     </div>
   );
 }

@@ -2,21 +2,21 @@
 
 import { useId, useState } from "preact/hooks";
 
-import { signIn } from "../oauth/token-calls.ts";
+import { signIn, type Wanted } from "../oauth/token-calls.ts";
 import type { Session } from "../service/session.ts";
 import { announce } from "../shell/announcements.tsx";
 import { addressOf } from "../shell/router.ts";
 import { TaskState, useTask } from "./task.tsx";
 
 export function Renewal({ session }: { readonly session: Session }) {
-  const { scope, clientName, provenBy, token: { claims: { client_id: clientId } } } = session;
+  const { scope, scheme, clientName, provenBy, token: { claims: { client_id: clientId } } } = session;
   return (
     <>
       <p>
         It was the session of <strong>{clientName}</strong>{clientName !== clientId && <> (<code class="wrap">{clientId}</code>)</>}.
         Whoever goes on proves that again.
       </p>
-      {provenBy === "secret" && <SecretAgain clientId={clientId} clientName={clientName} scope={scope} />}
+      {provenBy === "secret" && <SecretAgain clientId={clientId} clientName={clientName} wanted={{ scope, isBound: scheme === "DPoP" }} />}
       <div class="row">
         <a class="button" href={addressOf("token")}>{provenBy === "secret" ? "Get another token" : "Get a token, and come back"}</a>
       </div>
@@ -24,17 +24,17 @@ export function Renewal({ session }: { readonly session: Session }) {
   );
 }
 
-function SecretAgain({ clientId, clientName, scope }: {
+function SecretAgain({ clientId, clientName, wanted }: {
   readonly clientId: string;
   readonly clientName: string;
-  readonly scope: string;
+  readonly wanted: Wanted;
 }) {
   const [secret, setSecret] = useState("");
   const task = useTask();
   const id = useId();
   const renew = () =>
     task.run(async (signal) => {
-      const granted = await signIn({ kind: "secret", clientId, secret: secret.trim() }, scope, clientName, signal);
+      const granted = await signIn({ kind: "secret", clientId, secret: secret.trim() }, wanted, clientName, signal);
       announce(`The token is renewed. It lives ${granted.expires_in} seconds.`);
       // The form is gone, and what had the focus with it.
       document.getElementById("main")?.focus();

@@ -2,11 +2,12 @@
 
 import { signal } from "@preact/signals";
 
+import { type HeldToken, type ProofKey, proofFor } from "../oauth/proof.ts";
 import { type Exchange, KEPT_CHARACTERS, withExchange } from "./exchange.ts";
-import { BASE, FHIR_PATH, IS_LOCAL, ROOT } from "./place.ts";
+import { asServiceSays, BASE, FHIR_PATH, IS_LOCAL, ROOT } from "./place.ts";
 import { asPosted, type Outgoing, refuseNhsNumberAsId } from "./posted-search.ts";
-import { ProblemError, problemOf, silence } from "./problem.ts";
-import { clockSkew, session } from "./session.ts";
+import { ProblemError, problemOf, refusesProof, silence } from "./problem.ts";
+import { clockSkew, heldToken } from "./session.ts";
 
 /** All calls of this page, the oldest first. */
 export const exchanges = signal<readonly Exchange[]>([]);
@@ -19,8 +20,12 @@ export interface Call {
   readonly body?: string;
   /** Ends the call when it is aborted; the promise is then rejected with an `AbortError`. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether the session's token goes with it: yes, unless it is false or an Authorization header is given. */
-  readonly withToken?: boolean;
+  /** The token that goes with it: the session's unless it is given; none if it is null, or an Authorization header is given. */
+  readonly token?: HeldToken | null;
+  /** The key that a token is asked for with. */
+  readonly key?: ProofKey | null;
+  /** Makes the call anew for a second try, as a client assertion works once; without it the same call is made again. */
+  readonly again?: () => Promise<Call>;
 }
 
 export interface Answer {
@@ -45,16 +50,32 @@ export async function askFhir<T = unknown>(path: string, options: Omit<Call, "to
   return JSON.parse((await ask({ ...options, to, headers })).text) as T;
 }
 
-/** Calls the service and returns its answer whatever the status; rejects with a `ProblemError` if there is none. */
+/** Calls the service and returns its answer whatever the status; rejects with a `ProblemError` if there is none.
+ *
+ * A proof that was refused is made once more if the answer has told what it lacked: a nonce, or the server's time.
+ */
 export async function answerTo(call: Call): Promise<Answer> {
-  const headers = { ...call.headers };
-  const token = session.value?.token.text;
-  if (token && call.withToken !== false && !("Authorization" in headers)) headers["Authorization"] = `Bearer ${token}`;
+  const token = "Authorization" in (call.headers ?? {}) ? null : call.token === undefined ? heldToken() : call.token;
+  const key = call.key ?? token?.key ?? null;
+  const [nonce, skew] = [key?.nonce, clockSkew.value];
+  const answer = await answerOnce(call, token, key);
+  const hasLearned = key?.nonce !== nonce || Math.abs(clockSkew.value - skew) > SMALLEST_CORRECTION;
+  if (!key || !hasLearned || !refusesProof(answer.status, answer.headers, answer.text)) return answer;
+  return answerOnce((await call.again?.()) ?? call, token, key);
+}
+
+/** Milliseconds below which a proof's time was no reason to refuse it. */
+const SMALLEST_CORRECTION = 10_000;
+
+async function answerOnce(call: Call, token: HeldToken | null, key: ProofKey | null): Promise<Answer> {
+  const headers = { ...call.headers, ...(token && { Authorization: `${token.scheme} ${token.text}` }) };
   const init: RequestInit = { method: call.method ?? "GET", headers };
   if (call.body !== undefined) init.body = call.body;
   if (call.signal) init.signal = call.signal;
-  const { response, text, exchange } = await sent(urlOf(call.to), init);
-  return { status: response.status, headers: headersOf(response), text, exchange };
+  const { response, text, exchange } = await sent(urlOf(call.to), init, token, key);
+  const answered = headersOf(response);
+  if (key && answered["dpop-nonce"]) key.nonce = answered["dpop-nonce"];
+  return { status: response.status, headers: answered, text, exchange };
 }
 
 /** Returns the URL to call for a path or for one of the service's links; raises for any other place. */
@@ -75,14 +96,17 @@ let last = 0;
 async function sent(
   to: string,
   given: RequestInit,
+  token: HeldToken | null,
+  key: ProofKey | null,
 ): Promise<{ readonly response: Response; readonly text: string; readonly exchange: Exchange }> {
-  const outgoing = asSent({
+  const unproven = asSent({
     method: given.method ?? "GET",
     url: to,
     headers: Object.fromEntries([...new Headers(given.headers)].map(([name, value]) => [titled(name), value])),
     body: typeof given.body === "string" ? given.body : "",
   });
-  refuseNhsNumberAsId(outgoing);
+  refuseNhsNumberAsId(unproven);
+  const outgoing = key ? await proven(unproven, token, key) : unproven;
   const { url, method, headers, body } = outgoing;
   const init: RequestInit = { ...given, method, headers, body: body || (given.body ?? null) };
   const begun = performance.now();
@@ -118,6 +142,14 @@ async function sent(
     record({ state: "failed" });
     throw new ProblemError(silence(ROOT, IS_LOCAL));
   }
+}
+
+/** Returns a request with a proof of its own. */
+async function proven(outgoing: Outgoing, token: HeldToken | null, key: ProofKey): Promise<Outgoing> {
+  const { method, url } = outgoing;
+  const now = Date.now() + clockSkew.value;
+  const proof = await proofFor(key, { method, url: asServiceSays(url), token: token?.text ?? "", now });
+  return { ...outgoing, headers: { ...outgoing.headers, DPoP: proof } };
 }
 
 /** Learns the server's clock from a Date header, which has whole seconds: a second's difference is none. */

@@ -15,6 +15,6 @@ export const DEMO_CLIENTS_PATH = "/local/demo-clients";
 /** Returns the demo clients, none if this is no local run or its list cannot be had. */
 export async function demoClients(signal?: AbortSignal): Promise<readonly DemoClient[]> {
   if (!IS_LOCAL) return [];
-  const answer = await answerTo({ to: DEMO_CLIENTS_PATH, headers: { Accept: "application/json" }, withToken: false, signal });
+  const answer = await answerTo({ to: DEMO_CLIENTS_PATH, headers: { Accept: "application/json" }, token: null, signal });
   return answer.status === 200 ? (JSON.parse(answer.text) as { clients: readonly DemoClient[] }).clients : [];
 }

@@ -13,6 +13,12 @@ export const ROOT_PATH = new URL(ROOT).pathname.replace(/\/$/, "");
 /** The service's configured root URL: its tokens' issuer and the beginning of every link it sends. */
 export const BASE = said("base");
 
+/** Returns a URL that this page calls as the service says it, without query and fragment, whatever name the page was opened by. */
+export function asServiceSays(url: string): string {
+  const [place = ""] = url.split(/[?#]/, 1);
+  return (BASE || ROOT) + place.slice(ROOT.length);
+}
+
 /** The path of the FHIR base below the root. */
 export const FHIR_PATH = said("fhir-path");
 

@@ -48,6 +48,11 @@ const OAUTH: Readonly<Record<string, Words>> = {
     "This client may not get tokens in this way.",
     "Whoever registered it has to allow the client credentials grant.",
   ],
+  invalid_dpop_proof: [
+    "The proof of the token's key is not accepted.",
+    "The server's own words below say why. A client that is registered for bound tokens gets no other ones.",
+  ],
+  use_dpop_nonce: ["The server asks for another nonce in the proof.", "Try again."],
   unsupported_grant_type: ["This kind of grant is not offered.", "The service offers client_credentials alone."],
 };
 
@@ -81,8 +86,9 @@ const STATUSES: Readonly<Record<number, Words>> = {
 export function problemOf(status: number, headers: Readonly<Record<string, string>>, body: string): Problem {
   const parsed = parsedObject(body);
   const oauth = typeof parsed?.["error"] === "string" ? parsed["error"] : "";
+  const proof = proofFault(headers);
   const issues = issuesOf(parsed);
-  const [title, remedy] = OAUTH[oauth] ??
+  const [title, remedy] = OAUTH[oauth || proof] ??
     STATUSES[status] ?? ["The request failed.", "The server's own words, if there are any, say more."];
   const described = parsed?.["error_description"];
   const details = oauth ? [{ text: typeof described === "string" ? described : "", where: "" }] : issues.details;
@@ -94,6 +100,23 @@ export function problemOf(status: number, headers: Readonly<Record<string, strin
     code: oauth || issues.code,
     needsToken: !oauth && (status === 401 || status === 403),
   };
+}
+
+/** Says whether an answer refuses the proof of a request, and not what was asked. */
+export function refusesProof(status: number, headers: Readonly<Record<string, string>>, body: string): boolean {
+  if (status === 401) return proofFault(headers) !== "";
+  const error = status === 400 ? parsedObject(body)?.["error"] : undefined;
+  return typeof error === "string" && PROOF_ERRORS.includes(error);
+}
+
+const PROOF_ERRORS = ["invalid_dpop_proof", "use_dpop_nonce"];
+
+/** Returns the error of a challenge that refuses a proof, empty for any other answer. */
+function proofFault(headers: Readonly<Record<string, string>>): string {
+  // API Gateway's own URL gives a function's challenge another name.
+  const challenge = headers["www-authenticate"] ?? headers["x-amzn-remapped-www-authenticate"] ?? "";
+  const error = /error="([^"]+)"/.exec(challenge)?.[1] ?? "";
+  return PROOF_ERRORS.includes(error) ? error : "";
 }
 
 /** Returns what it means that nothing answered at `root`. */

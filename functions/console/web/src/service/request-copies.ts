@@ -9,17 +9,40 @@ export const LANGUAGES: readonly Language[] = ["curl", "Python", "JavaScript"];
 
 type Sent = Pick<Exchange, "method" | "url" | "headers" | "body">;
 
-/** Returns the request in a language. Unless `revealed`, secrets are variables of the reader's, named in capitals. */
+/** Returns the request in a language. Unless `revealed`, secrets are variables of the reader's, named in capitals.
+ *
+ * A proof is left out, as it works once, and a bound token is a variable in any case, as it opens nothing elsewhere.
+ */
 export function copyOf(language: Language, request: Sent, revealed: boolean): string {
   return { curl, Python: python, JavaScript: javaScript }[language](request, revealed);
+}
+
+/** Returns what a copy of a request lacks, and what to do about it; empty if it is the request as it went. */
+export function copyNote({ headers }: Pick<Sent, "headers">): string {
+  if (!("DPoP" in headers)) return "";
+  if (isBound(headers["Authorization"] ?? "")) {
+    return "This page's token is bound to a key that cannot leave it, so a copy of it opens nothing. The copied request takes a Bearer token, as TOKEN: get one by the switch in the token room.";
+  }
+  return "The copy leaves the proof out, which works once: it asks for a Bearer token.";
+}
+
+function isBound(authorization: string): boolean {
+  return /^DPoP /i.test(authorization);
+}
+
+/** Returns the headers of a copy, their values in pieces. */
+function copiedHeaders({ headers }: Sent, revealed: boolean): readonly (readonly [name: string, value: readonly Piece[]])[] {
+  return Object.entries(headers)
+    .filter(([name]) => name.toLowerCase() !== "dpop")
+    .map(([name, value]) => [name, isBound(value) ? [{ text: "Bearer " }, { secret: "TOKEN" }] : headerPieces(name, value, revealed)]);
 }
 
 function curl(request: Sent, revealed: boolean): string {
   const words = [`curl -sS ${inShell([{ text: request.url }])}`];
   if (request.method === "HEAD") words.push("--head");
   else if (request.method !== (request.body ? "POST" : "GET")) words.push(`-X ${request.method}`);
-  for (const [name, value] of Object.entries(request.headers)) {
-    words.push(`-H ${inShell([{ text: `${name}: ` }, ...headerPieces(name, value, revealed)])}`);
+  for (const [name, value] of copiedHeaders(request, revealed)) {
+    words.push(`-H ${inShell([{ text: `${name}: ` }, ...value])}`);
   }
   const body = bodyPieces(request, revealed);
   if (body.length) words.push(`--data-raw ${inShell(body)}`);
@@ -35,9 +58,7 @@ function inShell(pieces: readonly Piece[]): string {
 
 function python(request: Sent, revealed: boolean): string {
   const asked = [JSON.stringify(request.method), JSON.stringify(request.url)];
-  const headers = Object.entries(request.headers).map(
-    ([name, value]) => `    ${JSON.stringify(name)}: ${inPython(headerPieces(name, value, revealed))},`,
-  );
+  const headers = copiedHeaders(request, revealed).map(([name, value]) => `    ${JSON.stringify(name)}: ${inPython(value)},`);
   if (headers.length) asked.push(["headers={", ...headers, "}"].join("\n"));
   const body = bodyPieces(request, revealed);
   if (body.length) asked.push(`data=(${inPython(body)}).encode()`);
@@ -55,9 +76,7 @@ function inPython(pieces: readonly Piece[]): string {
 
 function javaScript(request: Sent, revealed: boolean): string {
   const options = [`method: ${JSON.stringify(request.method)}`];
-  const headers = Object.entries(request.headers).map(
-    ([name, value]) => `  ${JSON.stringify(name)}: ${inJavaScript(headerPieces(name, value, revealed))},`,
-  );
+  const headers = copiedHeaders(request, revealed).map(([name, value]) => `  ${JSON.stringify(name)}: ${inJavaScript(value)},`);
   if (headers.length) options.push(["headers: {", ...headers, "}"].join("\n"));
   const body = bodyPieces(request, revealed);
   if (body.length) options.push(`body: ${inJavaScript(body)}`);

@@ -5,17 +5,18 @@ import type { Exchange } from "./exchange.ts";
 /** A piece of text, or the name of what stands in for a secret. */
 export type Piece = { readonly text: string } | { readonly secret: SecretName };
 
-export type SecretName = "TOKEN" | "BASIC" | "CLIENT_SECRET" | "ASSERTION";
+export type SecretName = "TOKEN" | "PROOF" | "BASIC" | "CLIENT_SECRET" | "ASSERTION";
 
 const FORM_SECRETS: Readonly<Record<string, SecretName>> = {
   client_secret: "CLIENT_SECRET",
   client_assertion: "ASSERTION",
   token: "TOKEN",
 };
-const SCHEMES: Readonly<Record<string, SecretName>> = { bearer: "TOKEN", basic: "BASIC" };
+const SCHEMES: Readonly<Record<string, SecretName>> = { bearer: "TOKEN", dpop: "TOKEN", basic: "BASIC" };
 
-/** Returns a header's value in pieces: the credentials of an Authorization header are a secret. */
+/** Returns a header's value in pieces: the credentials of an Authorization header are a secret, and a proof is told by its name. */
 export function headerPieces(name: string, value: string, revealed: boolean): readonly Piece[] {
+  if (!revealed && name.toLowerCase() === "dpop") return [{ secret: "PROOF" }];
   const [scheme = "", credentials = ""] = value.split(/ (.*)/s);
   const secret = SCHEMES[scheme.toLowerCase()];
   if (revealed || name.toLowerCase() !== "authorization" || !secret || !credentials) return [{ text: value }];

@@ -5,9 +5,14 @@ import { computed, signal } from "@preact/signals";
 import { type AccessToken, decodeAccessToken } from "../oauth/access-token.ts";
 import { shortName } from "../oauth/client-name.ts";
 import type { Credential } from "../oauth/credential.ts";
+import type { HeldToken, ProofKey } from "../oauth/proof.ts";
 
 export interface Session {
   readonly token: AccessToken;
+  /** How the token goes with a call. */
+  readonly scheme: HeldToken["scheme"];
+  /** The key that it is bound to; null for a Bearer token, and once it is forgotten. */
+  readonly key: ProofKey | null;
   /** By what the token was got, to introspect and revoke it; none for one that was pasted. */
   readonly credential: Credential | null;
   /** The kind of that credential, also after it is forgotten. */
@@ -30,14 +35,30 @@ export const clockSkew = signal(0);
 /** The session, if a token was obtained. It may have expired: the server decides, and `expiresIn` says. */
 export const session = computed(() => held.value);
 
-/** Keeps a token for all rooms; raises `TokenError` if it cannot be read. `knownName` is the client's, if the token has none. */
-export function begin(accessToken: string, scope: string, credential: Credential | null, knownName = ""): void {
+/** Returns the session's token as it goes with a call, null without a session. */
+export function heldToken(): HeldToken | null {
+  const one = held.value;
+  return one && { text: one.token.text, scheme: one.scheme, key: one.key };
+}
+
+/** Keeps a token for all rooms; raises `TokenError` if it cannot be read. `knownName` is the client's, if the token has none.
+ *
+ * `key` is what the token is bound to, null for a Bearer token.
+ */
+export function begin(
+  accessToken: string,
+  scope: string,
+  credential: Credential | null,
+  knownName = "",
+  key: ProofKey | null = null,
+): void {
   const token = decodeAccessToken(accessToken);
+  const scheme = key ? "DPoP" : "Bearer";
   const { client_id: id, client_name: name } = token.claims;
   // A pasted token may hold anything.
   const ownName = typeof name === "string" ? name : "";
   const clientName = shortName(ownName || knownName) || id;
-  held.value = { token, scope, credential, provenBy: credential?.kind ?? null, clientName, isRevoked: false };
+  held.value = { token, scheme, key, scope, credential, provenBy: credential?.kind ?? null, clientName, isRevoked: false };
 }
 
 /** Remembers that a session's token was revoked, unless there is another session by now. */
@@ -45,12 +66,12 @@ export function noteRevocation(one: Session): void {
   if (held.value === one) held.value = { ...one, isRevoked: true };
 }
 
-/** Forgets by what a session's token was got, unless there is another session by now. */
-export function forgetCredential(one: Session): void {
-  if (held.value === one) held.value = { ...one, credential: null };
+/** Forgets by what a session's token was got, and its key, unless there is another session by now. */
+export function forgetSecrets(one: Session): void {
+  if (held.value === one) held.value = { ...one, credential: null, key: null };
 }
 
-/** Forgets token, secret and key. */
+/** Forgets token, secret and keys. */
 export function end(): void {
   held.value = null;
 }

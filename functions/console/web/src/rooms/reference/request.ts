@@ -48,7 +48,7 @@ export function requestOf(call: Call, parameters: readonly Parameter[], filled: 
       ...Object.fromEntries(given("header")),
     },
     ...(body && { body }),
-    withToken: call.operation.security.length > 0,
+    ...(call.operation.security.length === 0 && { token: null }),
   };
 }
 

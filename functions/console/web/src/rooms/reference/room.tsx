@@ -17,7 +17,7 @@ export default function ReferenceRoom() {
   const task = useTask();
   const open = () =>
     task.run(async (signal) => {
-      const answer = await ask({ to: "/openapi.json", withToken: false, signal });
+      const answer = await ask({ to: "/openapi.json", token: null, signal });
       setDocument(JSON.parse(answer.text) as OpenApi);
     });
   useEffect(open, []);

@@ -41,7 +41,8 @@ export function ClientForm({ onAsk, onToken }: {
   }, []);
   const nameOf = (clientId: string) => clients.find((each) => each.id === clientId)?.name ?? "";
   const use = (text: string) => {
-    const { client_id: clientId, scope: granted } = decodeAccessToken(text).claims;
+    const { client_id: clientId, scope: granted, cnf } = decodeAccessToken(text).claims;
+    if (cnf) throw new TokenError("This token is bound to a key that this page does not have, so that it opens nothing here.");
     task.clear();
     onAsk();
     begin(text, granted, null, nameOf(clientId));
@@ -51,7 +52,7 @@ export function ClientForm({ onAsk, onToken }: {
   const obtain = (credential: Credential) =>
     task.run(async (signal) => {
       onAsk();
-      const granted = await signIn(credential, scope.trim(), nameOf(credential.clientId), signal);
+      const granted = await signIn(credential, { scope: scope.trim(), isBound: false }, nameOf(credential.clientId), signal);
       onToken();
       announce(`A token was granted. It lives ${granted.expires_in} seconds and has the scopes ${granted.scope}.`);
     });
@@ -198,7 +199,7 @@ function TokenFields({ onGiven }: { readonly onGiven: (token: string) => void })
   const [fault, setFault] = useState("");
   const submit = () => {
     try {
-      onGiven(text.trim().replace(/^Bearer /i, ""));
+      onGiven(text.trim().replace(/^(?:Bearer|DPoP) /i, ""));
       setFault("");
     } catch (error) {
       setFault(error instanceof TokenError ? error.message : String(error));
