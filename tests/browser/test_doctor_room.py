@@ -10,9 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from playwright.sync_api import Request, expect
 
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.dpop.proof import ProofFault
 from careconnect_admin.clients.demo import PATIENT_ACCESS
 from careconnect_testing.page.browser import Visit
 from careconnect_testing.page.doctor import GOOD, JWKS, KEY, ROOM, assertion, field, verdict, verdict_on
+from careconnect_testing.parts.access_tokens import segment
+from careconnect_testing.parts.dpop_proofs import dpop_proof, proof_key
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -85,6 +88,40 @@ def test_the_sessions_token_is_judged_and_the_server_asked(visit: Visiting) -> N
     expect(verdict(page)).to_have_text(GOOD)
     page.get_by_role("button", name="Ask the server").click()
     page.get_by_role("main").get_by_text("or it is another client's").wait_for()
+
+
+def test_a_proof_is_judged_with_its_request_in_the_contracts_words(visit: Visiting) -> None:
+    tab = visit(width=320, scheme="dark")
+    page = tab.open(ROOM)
+    key, url = proof_key(), f"{tab.base}{FHIR_PATH}/Patient/4"
+    now = int(time.time())
+    token = segment({"typ": "at+jwt"}) + "." + segment({"cnf": {"jkt": key.jkt}, "scope": "user/Patient.r"}) + ".AA"
+    judged = page.get_by_role("region", name="Judgement of the proof").get_by_role("heading")
+
+    field(page).fill(
+        f"GET {url}\nAuthorization: DPoP {token}\nDPoP: {dpop_proof('GET', url, now, key=key, token=token)}"
+    )
+    expect(judged).to_have_text(GOOD)
+    expect(page.get_by_role("heading", name="Judged as an access token")).to_be_visible()
+    expect(page.get_by_role("button", name="Make one call with it")).to_be_disabled()
+    page.get_by_text("It is bound to a key that this page does not have").wait_for()
+    expect(page.get_by_role("region", name="What the proof says")).to_contain_text("htu")
+    for width in (320, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert not tab.is_too_wide()
+        assert tab.violations() == []
+
+    field(page).fill(f"DPoP: {dpop_proof('GET', url, now - 90, key=key, token=token)}")
+    expect(judged).to_have_text(f"iat: {ProofFault.ISSUED_AT}")
+    page.get_by_label("Method").select_option("HEAD")
+    expect(judged).to_have_text(f"htm: {ProofFault.METHOD}")
+    page.get_by_label("Method").select_option("GET")
+    page.get_by_label("URL").fill(f"{url}/_history")
+    expect(judged).to_have_text(f"htu: {ProofFault.URL}")
+    page.get_by_label("URL").fill(url)
+    page.get_by_label("Its access token").fill(token + "A")
+    expect(page.get_by_text(ProofFault.TOKEN_HASH)).to_be_visible()
+    expect(judged).to_have_text(f"iat: {ProofFault.ISSUED_AT}")
 
 
 def _token(tab: Visit, client_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The server's rules as data for the console's page: what each scope opens, and the limits of its tokens.
+"""The server's rules as data for the console's page: what scopes open, the limits of tokens, the faults of proofs.
 
 The page looks up what a scope opens and implements none of the grammar: every scope that there is was put to
 `careconnect.oauth.scopes` here.
@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
-from careconnect.oauth.access_token import ALGORITHM, CLOCK_SKEW, MAX_LIFETIME, TOKEN_TYPE
+from careconnect.oauth.access_token import ALGORITHMS, CLOCK_SKEW, MAX_LIFETIME, TOKEN_TYPE
 from careconnect.oauth.client_record import MAX_ID_LENGTH
+from careconnect.oauth.dpop.proof import ALGORITHMS as PROOF_ALGORITHMS
+from careconnect.oauth.dpop.proof import LONGEST_JTI as LONGEST_PROOF_JTI
+from careconnect.oauth.dpop.proof import LONGEST_PROOF, WINDOW, ProofFault
 from careconnect.oauth.numeric_date import END_OF_TIME
 from careconnect.oauth.scopes import (
     LEVELS,
@@ -50,7 +53,7 @@ def console_rules() -> str:
         "plain": {scope: opened for scope in sorted(PLAIN_SCOPES) if (opened := _opened(scope))},
         "types": types,
         "token": {
-            "algorithm": ALGORITHM,
+            "algorithms": ALGORITHMS,
             "type": TOKEN_TYPE,
             "longest": LONGEST_TOKEN,
             "maxLifetime": MAX_LIFETIME,
@@ -63,6 +66,13 @@ def console_rules() -> str:
             "longestJti": LONGEST_JTI,
             "longestClientId": MAX_ID_LENGTH,
             "smallestRsaKey": SMALLEST_RSA_KEY,
+        },
+        "proof": {
+            "faults": {each.name: each.value for each in ProofFault},
+            "algorithms": PROOF_ALGORITHMS,
+            "longest": LONGEST_PROOF,
+            "longestJti": LONGEST_PROOF_JTI,
+            "window": WINDOW,
         },
     }
     return json.dumps(rules, indent=1) + "\n"

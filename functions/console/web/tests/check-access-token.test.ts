@@ -53,17 +53,24 @@ test("tokens.md: the compact serialization is read strictly", async () => {
   }
 });
 
-test("only RS256, at+jwt and the server's own keys", async () => {
+test("only RS256 and PS256, at+jwt and the server's own keys", async () => {
   const stranger = await keyPair("RS256", "server-key");
   const [, body = "", signature = ""] = (await accessToken()).split(".");
-  await assertFault(`${segment({ alg: "none", typ: "at+jwt", kid: "server-key" })}.${body}.${signature}`, "alg", /It is none, and should be RS256/);
-  await assertFault(await accessToken({}, { alg: "PS256" }, (await keyPair("PS256", "x")).signs), "alg", /PS256/);
+  await assertFault(`${segment({ alg: "none", typ: "at+jwt", kid: "server-key" })}.${body}.${signature}`, "alg", /It is none, and should be RS256 or PS256/);
+  await assertFault(await accessToken({}, { alg: "RS512" }, (await keyPair("RS512", "x")).signs), "alg", /RS512/);
+  await assertFault(await accessToken({}, { alg: "PS256" }, (await keyPair("PS256", "x")).signs), "signature", /has not signed/);
   await assertFault(await accessToken({}, { typ: "JWT" }), "typ", /client assertion goes to \/token/);
   await assertFault(await accessToken({}, { typ: undefined }), "typ", /missing, and should be at\+jwt/);
   await assertFault(await accessToken({}, { kid: undefined }), "kid", /does not name/);
   await assertFault(await accessToken({}, { kid: "old" }), "kid", /old is none of the keys: server-key.*earlier run/);
   await assertFault(await accessToken({ iss: "https://other.example" }, { kid: "old" }), "kid", /another server, https:\/\/other.example/);
   await assertFault(await accessToken({}, {}, stranger.signs), "signature", /has not signed/);
+});
+
+test("a token that is signed by PS256 is as good, by a key without alg", async () => {
+  const { signs, jwk } = await keyPair("PS256", "server-key");
+
+  assert.equal(await fault(await accessToken({}, { alg: "PS256" }, signs), { ...FACTS, keys: [jwk] }), null);
 });
 
 test("what was changed after signing is told by the signature", async () => {

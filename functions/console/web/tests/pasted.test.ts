@@ -4,9 +4,11 @@ import { test } from "node:test";
 
 import { clockWords, inWords } from "../src/oauth/checks.ts";
 import { EXPLAINED, isSecret, recognised } from "../src/oauth/pasted.ts";
+import { requestIn } from "../src/oauth/pasted-request.ts";
 import { KeyError, privateKeyOf } from "../src/oauth/private-key.ts";
 import { registeredKeys } from "../src/oauth/registered-keys.ts";
 import { accessToken, assertion, CLIENT, FACTS, segment, SERVER } from "./forge.ts";
+import { forgedProof } from "./proof-forge.ts";
 
 const TOKEN = await accessToken();
 const ASSERTION = await assertion();
@@ -52,6 +54,36 @@ test("what stands around a token is left out, and said", () => {
   assert.deepEqual(recognised(` ${TOKEN}\n`).notes, []);
   const form = recognised(`grant_type=client_credentials&client_assertion=${ASSERTION}&scope=x`);
   assert.deepEqual([form.kind, form.token], ["client assertion", ASSERTION]);
+});
+
+test("a proof is recognised by its type or claims, alone or beside its token", async () => {
+  const { proof } = await forgedProof({ case: "", fault: "" });
+  const untyped = (await forgedProof({ case: "", without: ["typ"], fault: "" })).proof;
+  for (const text of [proof, `DPoP: ${proof}`, untyped]) {
+    const found = recognised(text);
+    assert.deepEqual([found.kind, found.token, found.proof], ["DPoP proof", "", text.replace("DPoP: ", "")]);
+  }
+  for (const text of [`Authorization: DPoP ${TOKEN}\nDPoP: ${proof}`, `DPoP: ${proof}\nauthorization: dpop ${TOKEN}`]) {
+    const found = recognised(text);
+    assert.deepEqual([found.kind, found.token, found.proof], ["access token", TOKEN, proof]);
+  }
+  assert.equal(recognised(`DPoP ${TOKEN}`).token, TOKEN);
+  assert.equal(recognised(`${proof}, ${untyped}`).kind, "several tokens");
+  assert.equal(recognised(`${proof} ${TOKEN} ${ASSERTION}`).kind, "several tokens");
+});
+
+test("the request that headers were pasted with is read as HTTP, as the page's log and for curl", () => {
+  for (const [text, method, url] of [
+    ["GET /Patient/4 HTTP/1.1\nHost: x.example", "GET", "/Patient/4"],
+    ["POST https://x.example/Patient/_search\nAuthorization: DPoP x", "POST", "https://x.example/Patient/_search"],
+    ["curl -sS 'https://x.example/Patient/4' -H 'DPoP: x'", "GET", "https://x.example/Patient/4"],
+    ["curl https://x.example/token --data-raw 'a=b'", "POST", "https://x.example/token"],
+    ["curl --head https://x.example/Patient/4", "HEAD", "https://x.example/Patient/4"],
+    ["curl -X PUT -d @file 'https://x.example/Patient/4'", "PUT", "https://x.example/Patient/4"],
+    ["DPoP: x", "", ""],
+  ] as const) {
+    assert.deepEqual(requestIn(text), { method, url }, text);
+  }
 });
 
 test("what is secret is recognised at once and not kept", () => {

@@ -46,7 +46,7 @@ def assertion(
 
 def field(page: Page) -> Locator:
     """Return the input field of the token."""
-    return page.get_by_label("Access token or client assertion")
+    return page.get_by_label("Access token, client assertion or DPoP proof")
 
 
 def verdict(page: Page) -> Locator:

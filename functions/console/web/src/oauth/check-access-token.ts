@@ -18,7 +18,7 @@ import { JwsError, parsedJws } from "./jws.ts";
 import rules from "./server-rules.json" with { type: "json" };
 import { fittingKey, NO_KEY, signatureCheck } from "./signature.ts";
 
-const ALGORITHM = rules.token.algorithm;
+const ALGORITHMS: readonly unknown[] = rules.token.algorithms;
 const TOKEN_TYPE = rules.token.type;
 /** The oldest that a token may be, whatever its `exp` says. */
 const MAX_LIFETIME = rules.token.maxLifetime;
@@ -57,8 +57,9 @@ export async function checkAccessToken(text: string, facts: ServerFacts): Promis
 }
 
 function algorithmCheck({ alg }: Members): Check {
-  if (alg === ALGORITHM) return right("alg", ALGORITHM);
-  return wrong("alg", otherThan(ALGORITHM, alg), `This server signs with ${ALGORITHM} alone, so the token is of another one, or was changed. ${RENEW}`);
+  const taken = ALGORITHMS.join(" or ");
+  if (ALGORITHMS.includes(alg)) return right("alg", quoted(alg));
+  return wrong("alg", otherThan(taken, alg), `This server signs with ${taken} alone, so the token is of another one, or was changed. ${RENEW}`);
 }
 
 function typeCheck({ typ }: Members): Check {
@@ -78,7 +79,8 @@ async function keyChecks(text: string, { alg, kid }: Members, { iss }: Members, 
   if (typeof kid !== "string" || !kid) {
     return [wrong("kid", "It does not name the key that has signed it.", `This server's tokens all do. ${RENEW}`), NO_KEY];
   }
-  const key = fittingKey(facts.keys, kid, ALGORITHM);
+  const algorithm = ALGORITHMS.includes(alg) ? String(alg) : String(ALGORITHMS[0]);
+  const key = fittingKey(facts.keys, kid, algorithm);
   if (typeof key === "string") {
     const remedy = iss === facts.issuer
       ? `It is of an earlier run of the server, or its key was taken out of service. ${RENEW}`
@@ -86,8 +88,8 @@ async function keyChecks(text: string, { alg, kid }: Members, { iss }: Members, 
     return [wrong("kid", `It is not among the server's published keys: ${key}`, remedy), NO_KEY];
   }
   const known = right("kid", "One of the server's published keys.");
-  if (alg !== ALGORITHM) return [known, NO_KEY];
-  return [known, await signatureCheck(text, key, ALGORITHM, `It was changed after it was signed, or was forged. ${RENEW}`)];
+  if (alg !== algorithm) return [known, NO_KEY];
+  return [known, await signatureCheck(text, key, algorithm, `It was changed after it was signed, or was forged. ${RENEW}`)];
 }
 
 function issuerCheck({ iss }: Members, { issuer }: ServerFacts): Check {

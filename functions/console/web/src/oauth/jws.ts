@@ -23,9 +23,16 @@ export class JwsError extends Error {
 const LONGEST = rules.token.longest;
 const AGAIN = "Copy it again, whole and unchanged.";
 
-/** Returns what a text says, nothing of which is verified; throws `JwsError`. */
+/** Returns what an access token or an assertion says, nothing of which is verified; throws `JwsError`. */
 export function parsedJws(text: string): Jws {
-  if (text.length > LONGEST) throw new JwsError(`It has ${text.length} characters; the server reads ${LONGEST}.`, AGAIN);
+  const jws = parsedCompact(text, LONGEST);
+  if (jws.header["b64"] === false) throw new JwsError("Its header says that the claims are not encoded (b64).", "Leave b64 out.");
+  return jws;
+}
+
+/** Returns what a text of at most `longest` characters says, nothing of which is verified; throws `JwsError`. */
+export function parsedCompact(text: string, longest: number): Jws {
+  if (text.length > longest) throw new JwsError(`It has ${text.length} characters; the server reads ${longest}.`, AGAIN);
   const segments = text.split(".");
   if (segments.length === 5) {
     throw new JwsError("It has five parts: it is encrypted (JWE).", "The service takes signed tokens alone, of three parts.");
@@ -37,7 +44,6 @@ export function parsedJws(text: string): Jws {
   const [header, claims] = segments.map(decoded).slice(0, 2).map((bytes, place) => objectIn(bytes, place ? "claims" : "header"));
   if (!header || !claims) throw new JwsError("It has no header and claims.", AGAIN);
   if ("crit" in header) throw new JwsError("Its header has crit: an extension which the server does not know.", "Leave crit out.");
-  if (header["b64"] === false) throw new JwsError("Its header says that the claims are not encoded (b64).", "Leave b64 out.");
   return { header, claims };
 }
 

@@ -6,6 +6,7 @@ export type Judged = "access token" | "client assertion";
 
 export type Kind =
   | Judged
+  | "DPoP proof"
   | "id token"
   | "refresh token"
   | "private key"
@@ -21,6 +22,8 @@ export interface Pasted {
   readonly kind: Kind;
   /** The token alone; empty for what must not be kept, and where there is none. */
   readonly token: string;
+  /** The DPoP proof that stood beside the token, or alone. */
+  readonly proof?: string;
   /** What was left out around it: the server would have refused that. */
   readonly notes: readonly string[];
 }
@@ -90,6 +93,11 @@ function ofJson(json: Readonly<Record<string, unknown>>): Pasted {
 
 function ofText(text: string): Pasted {
   const inside = [...new Set(text.match(JWS_IN_TEXT) ?? [])];
+  const [proofs, tokens] = [inside.filter(isProof), inside.filter((each) => !isProof(each))];
+  if (proofs[0] && inside.length === 2 && tokens[0]) {
+    const found = ofText(tokens[0]);
+    return { ...found, proof: proofs[0], notes: ["A token and a proof, taken out of the text around them."] };
+  }
   if (inside.length > 1) return { kind: "several tokens", token: "", notes: [] };
   const notes: string[] = [];
   const without = (pattern: RegExp, note: string, from: string) => {
@@ -97,16 +105,22 @@ function ofText(text: string): Pasted {
     if (left !== from) notes.push(note);
     return left;
   };
-  let token = without(/^authorization:\s*/i, "Without the header's name before it.", text);
+  let token = without(/^(?:authorization|dpop):\s*/i, "Without the header's name before it.", text);
   token = without(/^["'`]+|["'`]+[,;]?$/g, "Without the quotation marks around it.", token);
   token = without(/^bearer\s+/i, "Without the Bearer before it.", token);
+  token = without(/^dpop\s+/i, "Without the DPoP before it.", token);
   if (JWS.test(token.replace(/\s+/g, ""))) {
     token = without(/\s+/g, "Without the spaces and line breaks in it: the server refuses a token with them.", token);
   } else {
     if (!inside[0]) return { kind: "opaque text", token: "", notes: [] };
     return { ...ofText(inside[0]), notes: ["Taken out of the text around it."] };
   }
-  return { kind: kindOf(glimpse(token)), token, notes };
+  const kind = kindOf(glimpse(token));
+  return kind === "DPoP proof" ? { kind, token: "", proof: token, notes } : { kind, token, notes };
+}
+
+function isProof(text: string): boolean {
+  return kindOf(glimpse(text)) === "DPoP proof";
 }
 
 /** Returns what kind of token it is by what it says; one that cannot be read is judged as an access token. */
@@ -115,6 +129,7 @@ function kindOf(jws: Jws | null): Kind {
   const { header, claims } = jws;
   const type = typeof header["typ"] === "string" ? header["typ"].toLowerCase() : "";
   if (type.endsWith("at+jwt")) return "access token";
+  if (type === "dpop+jwt" || "htm" in claims || "htu" in claims) return "DPoP proof";
   if (type === "client-authentication+jwt") return "client assertion";
   if (type === "rt+jwt" || claims["typ"] === "Refresh") return "refresh token";
   if (["nonce", "at_hash", "c_hash", "auth_time"].some((name) => name in claims) && !("scope" in claims)) return "id token";

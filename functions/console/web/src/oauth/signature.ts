@@ -43,7 +43,8 @@ export async function signatureCheck(text: string, key: JWK, algorithm: string, 
 
 export const NO_KEY = skipped("signature", "There is no key to verify it with.");
 
-function bitsOf(modulus: string): number {
+/** Returns the bits of a base64url number. */
+export function bitsOf(modulus: string): number {
   const bytes = base64url.decode(modulus);
   const first = bytes.findIndex((each) => each !== 0);
   return first < 0 ? 0 : (bytes.length - first - 1) * 8 + (32 - Math.clz32(bytes[first] ?? 0));

@@ -1,22 +1,23 @@
 /** One token: what it is judged as, the first thing that is wrong, every check, and what the token says. */
 
 import type { JWK } from "jose";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { meaningOf } from "../../oauth/access-token.ts";
 import { meaningInAssertion } from "../../oauth/assertion-meanings.ts";
 import { checkAccessToken } from "../../oauth/check-access-token.ts";
 import { checkAssertion } from "../../oauth/check-assertion.ts";
-import { type Check, clockWords, firstFault, type ServerFacts } from "../../oauth/checks.ts";
+import { clockWords, type ServerFacts } from "../../oauth/checks.ts";
 import { glimpse } from "../../oauth/jws.ts";
 import type { Judged } from "../../oauth/pasted.ts";
 import { atPresent } from "../../oauth/server-facts.ts";
 import { Claims } from "../../parts/claims.tsx";
 import { session } from "../../service/session.ts";
-import { announce } from "../../shell/announcements.tsx";
 import { CheckList } from "./check-list.tsx";
 import { KeysField } from "./keys-field.tsx";
 import { ServerAnswers } from "./server-answers.tsx";
+import { useChecks } from "./use-checks.ts";
+import { Verdict } from "./verdict.tsx";
 
 const JUDGED: readonly Judged[] = ["access token", "client assertion"];
 
@@ -31,7 +32,11 @@ export function Diagnosis({ token, recognised, facts, onAgain }: {
   const [pasted, setPasted] = useState<readonly JWK[] | null>(null);
   const held = heldKey();
   const registered = pasted ?? held;
-  const checks = useChecks(token, judged, facts, registered);
+  const judge = () => {
+    const now = atPresent(facts);
+    return judged === "access token" ? checkAccessToken(token, now) : checkAssertion(token, now, registered);
+  };
+  const checks = useChecks(judge, [token, judged, facts, registered]);
   const said = glimpse(token);
   const meaning = judged === "access token" ? meaningOf : meaningInAssertion;
   return (
@@ -41,7 +46,7 @@ export function Diagnosis({ token, recognised, facts, onAgain }: {
           <h2 id="diagnosis-heading">Judged as {judged === "access token" ? "an access token" : "a client assertion"}</h2>
           <button type="button" class="small" onClick={onAgain}>Check again</button>
         </div>
-        {checks && <Verdict checks={checks} />}
+        {checks && <Verdict label="Verdict" checks={checks} />}
         {clockWords(facts.ahead) && <p class="notice">{clockWords(facts.ahead)} Times are judged by the server's.</p>}
         {checks && <CheckList checks={checks} />}
         {judged === "client assertion" && <KeysField isHeld={held !== null} given={pasted} onGiven={setPasted} />}
@@ -69,41 +74,4 @@ export function Diagnosis({ token, recognised, facts, onAgain }: {
 function heldKey(): readonly JWK[] | null {
   const credential = session.value?.credential;
   return credential?.kind === "key" ? [credential.key.publicKey] : null;
-}
-
-function useChecks(token: string, judged: Judged, facts: ServerFacts, registered: readonly JWK[] | null): readonly Check[] | null {
-  const [result, setResult] = useState<{ readonly of: object; readonly checks: readonly Check[] } | null>(null);
-  // What was found of one subject is never shown for another.
-  const subject = useMemo(() => ({}), [token, judged, facts, registered]);
-  useEffect(() => {
-    let isCurrent = true;
-    const now = atPresent(facts);
-    const checking = judged === "access token" ? checkAccessToken(token, now) : checkAssertion(token, now, registered);
-    void checking.then((checks) => {
-      if (!isCurrent) return;
-      setResult({ of: subject, checks });
-      announce(headlineOf(checks));
-    });
-    return () => {
-      isCurrent = false;
-    };
-  }, [subject]);
-  return result?.of === subject ? result.checks : null;
-}
-
-function headlineOf(checks: readonly Check[]): string {
-  const fault = firstFault(checks);
-  return fault ? `${fault.name}: ${fault.said}` : "Nothing is wrong that can be seen from here.";
-}
-
-function Verdict({ checks }: { readonly checks: readonly Check[] }) {
-  const fault = firstFault(checks);
-  const more = checks.filter((each) => each.state === "wrong").length - 1;
-  return (
-    <section class={fault ? "notice bad" : "notice good"} aria-label="Verdict">
-      <h3 class="wrap">{headlineOf(checks)}</h3>
-      {fault && <p class="wrap">{fault.remedy}</p>}
-      {more > 0 && <p>{more === 1 ? "One more thing is wrong" : `${more} more things are wrong`}, told below.</p>}
-    </section>
-  );
 }

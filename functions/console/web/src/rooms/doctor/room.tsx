@@ -4,6 +4,7 @@ import { useEffect, useId, useState } from "preact/hooks";
 
 import type { ServerFacts } from "../../oauth/checks.ts";
 import { EXPLAINED, isSecret, type Judged, type Kind, recognised } from "../../oauth/pasted.ts";
+import { requestIn } from "../../oauth/pasted-request.ts";
 import { serverFacts } from "../../oauth/server-facts.ts";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { exchanges } from "../../service/api.ts";
@@ -12,6 +13,7 @@ import { session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf } from "../../shell/router.ts";
 import { Diagnosis } from "./diagnosis.tsx";
+import { ProofDiagnosis } from "./proof-diagnosis.tsx";
 
 export default function DoctorRoom() {
   const [text, setText] = useState("");
@@ -59,6 +61,9 @@ export default function DoctorRoom() {
       {found.token && facts && (
         <Diagnosis key={found.token} token={found.token} recognised={judgedAs(found.kind)} facts={facts} onAgain={learn} />
       )}
+      {found.proof && facts && (
+        <ProofDiagnosis key={found.proof} proof={found.proof} pasted={{ ...requestIn(text), token: found.token }} facts={facts} onAgain={learn} />
+      )}
     </>
   );
 }
@@ -79,7 +84,7 @@ function PasteForm({ text, onText, onClear, onOwn, notes }: {
   return (
     <section class="card" aria-label="What to look at">
       <div class="field">
-        <label for={id}>Access token or client assertion</label>
+        <label for={id}>Access token, client assertion or DPoP proof, with its request if you have it</label>
         <textarea
           id={id}
           rows={6}

@@ -2,8 +2,10 @@
 
 import { useState } from "preact/hooks";
 
-import { glimpse } from "../../oauth/jws.ts";
+import { boundTo } from "../../oauth/check-proof.ts";
 import { grantsOf } from "../../oauth/grants.ts";
+import { glimpse } from "../../oauth/jws.ts";
+import type { HeldToken } from "../../oauth/proof.ts";
 import { introspect } from "../../oauth/token-calls.ts";
 import { ExchangeDetail } from "../../parts/exchange-detail.tsx";
 import { StatusBadge } from "../../parts/status-badge.tsx";
@@ -11,7 +13,7 @@ import { TaskState, useTask } from "../../parts/task.tsx";
 import { answerTo } from "../../service/api.ts";
 import type { Exchange } from "../../service/exchange.ts";
 import { FHIR_PATH } from "../../service/place.ts";
-import { session } from "../../service/session.ts";
+import { heldToken, session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 
 /** What may stand in a header; anything else has a fault of its form, which is told without asking. */
@@ -23,6 +25,7 @@ export function ServerAnswers({ token }: { readonly token: string }) {
   const task = useTask();
   const credential = session.value?.credential;
   const canSend = SENDABLE.test(token) && !task.isRunning;
+  const held = heldAs(token);
   const look = () =>
     credential &&
     task.run(async (signal) => {
@@ -32,8 +35,8 @@ export function ServerAnswers({ token }: { readonly token: string }) {
     });
   const call = () =>
     task.run(async (signal) => {
-      const headers = { Accept: "application/fhir+json", Authorization: `Bearer ${token}` };
-      const { exchange } = await answerTo({ to: `${FHIR_PATH}/${harmlessSearch(token)}`, headers, signal });
+      const headers = { Accept: "application/fhir+json" };
+      const { exchange } = await answerTo({ to: `${FHIR_PATH}/${harmlessSearch(token)}`, headers, token: held, signal });
       setCalled(exchange);
       announce(calledWords(exchange));
     });
@@ -42,13 +45,14 @@ export function ServerAnswers({ token }: { readonly token: string }) {
       <h2 id="answers-heading">What the server says</h2>
       <div class="row">
         <button type="button" disabled={!credential || !canSend} onClick={look}>Ask the server</button>
-        <button type="button" disabled={!canSend} onClick={call}>Make one call with it</button>
+        <button type="button" disabled={!canSend || !held} onClick={call}>Make one call with it</button>
       </div>
       <p class="quiet">
         {credential
           ? `Asking is introspection, as the client ${credential.clientId}. The call is a search for one entry, which changes nothing.`
           : "Asking is introspection, which takes a client's credential: get a token first. The call is a search for one entry, which changes nothing."}
       </p>
+      {!held && <p class="quiet">It is bound to a key that this page does not have, so that a call with it would lack a proof.</p>}
       <TaskState task={task} />
       {known && credential && (
         <>
@@ -66,6 +70,13 @@ export function ServerAnswers({ token }: { readonly token: string }) {
       )}
     </section>
   );
+}
+
+/** Returns a token as it goes with a call, null if this page does not have the key that it is bound to. */
+function heldAs(text: string): HeldToken | null {
+  const own = heldToken();
+  if (own?.text === text) return own.scheme === "DPoP" && !own.key ? null : own;
+  return boundTo(text) ? null : { text, scheme: "Bearer", key: null };
 }
 
 /** Returns a search that the token opens if it opens any, so that a refusal is about the token. */
