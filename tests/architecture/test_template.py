@@ -272,6 +272,11 @@ def test_an_authorizer_is_given_its_direction_and_its_answer_is_stored_for_a_min
         ("Basic abc", False),
         ("abc.def.ghi", False),
         ("xBearer abc", False),
+        ("DPoP abc.def.ghi", True),
+        ("dpop  x", True),
+        ("DPOP", False),
+        ("DPoPx abc", False),
+        ("Bearer,DPoP abc", False),
     ],
 )
 def test_what_is_no_bearer_header_is_refused_by_the_gateway(header: str, passes: bool) -> None:
@@ -582,6 +587,7 @@ def test_only_its_functions_are_shown_a_table() -> None:
             "reference",
             "transaction",
             "directory_transaction",
+            "proof",
             "audit",
         )
     }
@@ -593,6 +599,7 @@ def test_only_its_functions_are_shown_a_table() -> None:
         "reference": {RECOVERY, *WRITERS},
         "transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
         "directory_transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
+        "proof": {"AuditFunction", *DATA_FUNCTIONS},
         "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
     }
 
@@ -837,7 +844,11 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "challenge", "code"),
     [
-        ("UNAUTHORIZED", 401, '\'Bearer realm="careconnect", error="invalid_token"\'', "login"),
+        (
+            *("UNAUTHORIZED", 401),
+            '\'Bearer realm="careconnect", error="invalid_token", DPoP realm="careconnect", algs="ES256 PS256 EdDSA"\'',
+            "login",
+        ),
         ("ACCESS_DENIED", 403, '\'Bearer realm="careconnect", error="insufficient_scope"\'', "forbidden"),
         ("MISSING_AUTHENTICATION_TOKEN", 404, None, "not-supported"),
         ("THROTTLED", 429, None, "throttled"),

@@ -12,6 +12,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
+from careconnect_testing.http.answer import GATEWAY_CHALLENGE
 from careconnect_testing.http.api import Api, issue_code
 from careconnect_testing.stacks.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
 from careconnect_testing.stacks.refused_tokens import REFUSED
@@ -37,7 +38,6 @@ OPEN = {client_id: set(types) for client_id, types in json.loads(PROMISES.read_t
 SEARCHED_ALONE = {"auditor": {"Patient"}}
 """The types that a client may search, and not read."""
 
-INVALID = 'Bearer realm="careconnect", error="invalid_token"'
 INSUFFICIENT = 'Bearer realm="careconnect", error="insufficient_scope"'
 
 
@@ -311,7 +311,7 @@ def test_access_md_no_token_is_401_as_a_bad_one_is(api: Api, path: str, method: 
     answer = api.get(path, method=method)
 
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == INVALID
+    assert answer.headers["WWW-Authenticate"] == GATEWAY_CHALLENGE
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     if method != "HEAD":
         assert issue_code(answer) == "login"
@@ -334,7 +334,7 @@ def test_access_md_a_bad_token_is_401_with_its_header(api: Api, why: str, path: 
     answer = api.get(path, REFUSED[why](api.stack, api.http), Accept=f"application/fhir+{format_}")
 
     assert (answer.status_code, issue_code(answer)) == (401, "login")
-    assert answer.headers["WWW-Authenticate"] == INVALID
+    assert answer.headers["WWW-Authenticate"] == GATEWAY_CHALLENGE
     # The gateway has no XML.
     assert answer.headers["Content-Type"] == "application/fhir+json"
 

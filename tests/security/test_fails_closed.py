@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.http.answer import GATEWAY_CHALLENGE
 from careconnect_testing.http.api import Api, issue_code
 from careconnect_testing.stacks.refused_tokens import REFUSED
 from careconnect_testing.stacks.whole_template import whole_template
@@ -143,7 +144,7 @@ def test_no_malformed_authorization_invokes_a_reader(api: Api) -> None:
     for authorization in ("", "Bearer", "Basic YTpi", "abc", "Negotiate x", "Bearer: x", "bearer", "Token x"):
         answer = api.get("Patient/4", Authorization=authorization)
         assert (answer.status_code, issue_code(answer)) == (401, "login"), authorization
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="careconnect", error="invalid_token"'
+        assert answer.headers["WWW-Authenticate"] == GATEWAY_CHALLENGE
     assert _invocations(api.stack) == before
 
 

@@ -16,6 +16,7 @@ from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.answer import GATEWAY_CHALLENGE
 from careconnect_testing.http.api import Api, issue_code
 from careconnect_testing.parts.access_tokens import header, signed, signing_key
 from careconnect_testing.records.few_records import write_records
@@ -282,7 +283,7 @@ def test_s10_a_bearer_that_is_no_token_is_401_with_the_header_and_code_login(api
     answer = api.get("Patient/4", nonsense)
 
     assert (answer.status_code, issue_code(answer)) == (401, "login")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="careconnect", error="invalid_token"'
+    assert answer.headers["WWW-Authenticate"] == GATEWAY_CHALLENGE
 
 
 def test_s11_a_secret_in_the_url_is_refused_though_it_is_right(api: Api, explorer: DemoClient) -> None:

@@ -24,7 +24,8 @@ def build_authorizer(
 
     The context of an accepted token has `client_id`, `scope`, `expires_at`, `jti` (its id in the audit trail),
     `client_name`, percent-encoded, unless the token has none, and, for a bound client, `patient` and
-    `identifier_systems`, separated by spaces. For any other token the function raises `TokenRefusedError` (ADR 16).
+    `identifier_systems`, separated by spaces. A token that is bound to a key has its `jkt`, and `dpop_nonce` if its
+    proofs need a nonce. For any other token the function raises `TokenRefusedError` (ADR 16).
     """
 
     def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,6 +47,10 @@ def build_authorizer(
             context["patient"] = token.patient
         if token.identifier_systems:
             context["identifier_systems"] = " ".join(token.identifier_systems)
+        if token.jkt:
+            context["jkt"] = token.jkt
+            if token.dpop_nonce:
+                context["dpop_nonce"] = "true"
         return {
             "principalId": token.client_id,
             "policyDocument": policy_for(token.scope, direction, gateway, bound=bool(token.patient)),

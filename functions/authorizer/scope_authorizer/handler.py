@@ -15,6 +15,7 @@ from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import NOTHING, prepare
 from scope_authorizer.app import build_authorizer
 from scope_authorizer.policy_for import Direction
+from scope_authorizer.verify_access_token import DowngradedTokenError
 
 _settings: Final = Settings(os.environ)
 _observer: Final = PowertoolsObserver(
@@ -55,6 +56,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return _authorize(event)
     except TokenRefusedError as refused:
         _observer.count("TokenRefused")
+        if isinstance(refused, DowngradedTokenError):
+            _observer.count("DpopDowngraded")
         _observer.request("authorize", 401, ids=ids, reason=refused.reason)
         # Exactly this text: the gateway turns any other into a 503.
         raise Exception("Unauthorized") from None  # noqa: TRY002

@@ -340,6 +340,20 @@ def test_a_refused_token_counts_as_refused_and_not_as_a_failure(
     authorizer.refuses(signed())
     assert counted(capsys) == ["TokenRefused"]
 
+    assert authorizer.refuses(authorizer.token(cnf={"jkt": "a"})) == "bound token as Bearer"
+    assert counted(capsys) == ["TokenRefused", "DpopDowngraded"]
+
+
+def test_a_bound_tokens_context_has_its_key_and_says_whether_its_proofs_need_nonces(authorizer: Authorizer) -> None:
+    def context(**changes: Any) -> dict[str, str]:
+        event = authorizer_event(f"DPoP {authorizer.token(**changes)}")
+        answer: dict[str, Any] = authorizer.handler.lambda_handler(event, None)
+        return {name: text for name, text in answer["context"].items() if name in ("jkt", "dpop_nonce")}
+
+    assert context(cnf={"jkt": "a-thumbprint"}) == {"jkt": "a-thumbprint"}
+    assert context(cnf={"jkt": "a-thumbprint"}, dpop_nonce=True) == {"jkt": "a-thumbprint", "dpop_nonce": "true"}
+    assert context(cnf={"jkt": "a-thumbprint"}, dpop_nonce=False) == {"jkt": "a-thumbprint"}
+
 
 @pytest.mark.parametrize("fault", [_break_dynamodb, _break_kms])
 def test_a_fault_of_a_service_lets_nothing_through_and_leaks_nothing(

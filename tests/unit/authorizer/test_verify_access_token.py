@@ -16,7 +16,7 @@ from careconnect.oauth.signing_keys import thumbprint
 from careconnect.oauth.token_verification import AccessToken, TokenRefusedError
 from careconnect_testing.parts.access_tokens import ABSENT, BASE, claims, encoded, header, segment, signed, signing_key
 from careconnect_testing.parts.clock import Clock
-from scope_authorizer.verify_access_token import verify_access_token
+from scope_authorizer.verify_access_token import DowngradedTokenError, verify_access_token
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -86,9 +86,19 @@ def test_tokens_md_identifier_systems_are_a_list_of_uris(systems: Any) -> None:
 
 
 def test_rfc9449_6_1_a_bound_token_names_its_key() -> None:
-    accepted = verify(f"Bearer {token(cnf={'jkt': 'a-thumbprint'}, dpop_nonce=True)}")
+    accepted = verify(f"DPoP {token(cnf={'jkt': 'a-thumbprint'}, dpop_nonce=True)}")
 
     assert (accepted.jkt, accepted.dpop_nonce) == ("a-thumbprint", True)
+
+
+@pytest.mark.parametrize("scheme", ["DPoP", "dpop", "DPOP", "dPoP"])
+def test_rfc9449_7_2_a_bound_token_comes_with_its_own_scheme_alone(scheme: str) -> None:
+    bound = token(cnf={"jkt": "a-thumbprint"})
+
+    assert verify(f"{scheme} {bound}").jkt == "a-thumbprint"
+    assert refused(f"{scheme} {token()}").reason == "unbound token as DPoP"
+    downgraded = refused(f"Bearer {bound}")
+    assert (type(downgraded), downgraded.reason) == (DowngradedTokenError, "bound token as Bearer")
 
 
 @pytest.mark.parametrize(

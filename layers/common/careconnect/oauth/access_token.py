@@ -23,8 +23,13 @@ REQUIRED_CLAIMS: Final = ("iss", "sub", "client_id", "aud", "iat", "exp", "jti",
 REVOCATION_DELAY: Final = 60
 """Seconds for which the gateway may still use its cached policy after a revocation or an expiry."""
 
-BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
-"""A Bearer header with a compact serialization: three base64url segments, no padding (RFC 7515 §2)."""
+AUTHORIZATION: Final = re.compile(
+    r"(?ai:bearer|(?P<dpop>dpop)) +(?P<token>[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)"
+)
+"""An Authorization header with a compact serialization: three base64url segments, no padding (RFC 7515 §2).
+
+The scheme is Bearer, or DPoP if `dpop` is there (RFC 6750 §2.1, RFC 9449 §7.1).
+"""
 
 
 KEPT_AFTER_EXPIRY: Final = 120

@@ -7,6 +7,11 @@ from typing import Any
 
 import httpx
 
+GATEWAY_CHALLENGE = (
+    'Bearer realm="careconnect", error="invalid_token", DPoP realm="careconnect", algs="ES256 PS256 EdDSA"'
+)
+"""The gateway's `WWW-Authenticate` to a request without a good token."""
+
 
 @dataclass(frozen=True)
 class Answer:
