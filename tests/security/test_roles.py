@@ -146,6 +146,17 @@ def test_the_index_by_patient_is_the_auditors_alone(local_stack: LocalStack, fun
     assert refusal(local_stack, function, "dynamodb", call, **arguments) == ("" if is_granted else DENIED)
 
 
+@pytest.mark.parametrize("function", GRANTED)
+def test_of_the_proofs_a_role_reads_the_key_of_the_nonces_at_most(local_stack: LocalStack, function: str) -> None:
+    table = local_stack.stack.outputs["ProofTable"]
+
+    is_granted = ("dynamodb:GetItem", "ProofTable/nonce-key") in GRANTED[function]
+    assert is_granted == (("dynamodb:PutItem", "ProofTable") in GRANTED[function])
+    for key, expected in (("nonce-key", "" if is_granted else DENIED), ("nonce-key-2", DENIED), ("none", DENIED)):
+        found = refusal(local_stack, function, "dynamodb", "get_item", TableName=table, Key={"pk": {"S": key}})
+        assert found == expected, key
+
+
 def test_nobody_changes_or_removes_what_is_recorded_and_two_functions_alone_read_it() -> None:
     rights = {
         (function, action) for function, held in GRANTED.items() for action, table in held if table == "AuditTable"

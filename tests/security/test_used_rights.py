@@ -7,9 +7,11 @@ it requests that need every kind of call. The rights used must be those of its p
 import base64
 import json
 import re
+import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,10 @@ from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
 from careconnect_testing.http.writes import LONG_TEXT
+from careconnect_testing.parts.bound_requests import TOKEN
+from careconnect_testing.parts.dpop_proofs import dpop_proof, proof_key
 from careconnect_testing.records.held_writes import hold
-from careconnect_testing.stacks.deployed_function import Right, function_here
+from careconnect_testing.stacks.deployed_function import Handler, Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 
 # In the long run: each function is composed anew, with its own role.
@@ -59,6 +63,22 @@ def read(path: str, query: Sequence[tuple[str, str]] = ()) -> Event:
 def loaded(local_stack: LocalStack, sample: Path) -> LocalStack:
     assert list(sample.glob("*.ndjson"))
     return local_stack
+
+
+def prove(stack: LocalStack, handler: Handler, sent: Event, status: int = 200) -> None:
+    """Send a request by a token that is bound to a key, and whose proofs need a nonce."""
+    bound = deepcopy(dict(sent))
+    bound["requestContext"]["authorizer"] |= {"jkt": proof_key().jkt, "dpop_nonce": "true"}
+    bound["multiValueHeaders"]["Authorization"] = [f"DPoP {TOKEN}"]
+
+    def answer(**claims: Any) -> dict[str, Any]:
+        url, now, jti = stack.base_url + bound["path"], time.time(), secrets.token_hex(8)
+        bound["multiValueHeaders"]["DPoP"] = [dpop_proof(bound["httpMethod"], url, now, token=TOKEN, jti=jti, **claims)]
+        return handler(bound, None)
+
+    refused = answer()
+    assert refused["statusCode"] == 401
+    assert answer(nonce=refused["headers"]["DPoP-Nonce"])["statusCode"] == status
 
 
 RECORD_READS = [
@@ -136,6 +156,8 @@ def test_a_function_uses_every_right_that_it_has(
     with function_here(held, function, package) as (handler, used):
         for sent in events:
             assert handler(sent, None).get("statusCode", 200) == 200, sent
+        if function != "DiscoveryFunction":
+            prove(held, handler, events[0])
 
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
 
@@ -198,6 +220,7 @@ def test_a_writer_uses_every_right_that_it_has(held: LocalStack, function: str, 
         # Other tests search the same tables.
         ids = (meets, "rights-1", "rights-2", *(f"busy-{number}" for number in range(52)))
         assert {handler(write("DELETE", f"{type_}/{id_}"), None)["statusCode"] for id_ in ids} == {204}
+        prove(held, handler, write("DELETE", f"{type_}/{meets}"), 204)
 
     assert Counter(statuses) == {201: 54, 200: 2, 204: 1}
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
@@ -229,6 +252,8 @@ def test_bundles_use_every_right_of_the_readers_and_the_writers(held: LocalStack
             answer = handler(rest_event("POST", FHIR_PATH, headers=TYPED, body=body, authorizer=by), None)
             statuses = {each["response"]["status"][:3] for each in json.loads(answer["body"])["entry"]}
             assert statuses <= {"200", "201", "204", "412"}, statuses
+        empty = json.dumps({"resourceType": "Bundle", "type": "batch"})
+        prove(held, handler, rest_event("POST", FHIR_PATH, headers=TYPED, body=empty, authorizer=caller()))
     assert _keys(used) == GRANTED["BundleFunction"]
 
 

@@ -9,7 +9,9 @@ from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.proofs import DpopProofs, load
 from careconnect.endpoint.quotas import quota_of
+from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import look, prepare
@@ -23,6 +25,7 @@ lambda_handler: Final = pipeline_of(
     _settings,
     AuditEndpoint(DynamoDbEventStore(_dynamodb, _audit_table), quota_of(_settings, _dynamodb)),
     auditing_of(_settings, _dynamodb),
+    proofs=DpopProofs(DynamoDbUsedProofs(_dynamodb, _settings.required("PROOF_TABLE"))),
 )
 """Answer a REST proxy event of `AuditEvent`."""
 
@@ -32,5 +35,6 @@ prepare(
     look(_dynamodb, _audit_table),
     # The first `next` link loads the cipher that seals it.
     lambda: seal(Cursor([], None), b"", ""),
+    load,
 )
 freeze_gc()

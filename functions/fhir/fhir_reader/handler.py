@@ -8,9 +8,11 @@ from typing import Final
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.priming import prime_request
+from careconnect.endpoint.proofs import DpopProofs, load
 from careconnect.endpoint.quotas import quota_of
 from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import NOTHING, prepare
@@ -34,6 +36,7 @@ lambda_handler: Final = pipeline_of(
         quota=quota_of(_settings, _dynamodb),
     ),
     auditing_of(_settings, _dynamodb),
+    proofs=DpopProofs(DynamoDbUsedProofs(_dynamodb, _settings.required("PROOF_TABLE"))),
 )
 """Answer a REST proxy event of the FHIR API."""
 
@@ -44,6 +47,7 @@ prepare(
     prime_request(lambda_handler, "GET", f"{FHIR_PATH}/{_type}/{NOTHING}"),
     # The first `next` link loads the cipher that seals it.
     lambda: seal(Cursor([], None), b"", ""),
+    load,
 )
 
 freeze_gc()

@@ -8,9 +8,11 @@ from typing import Final
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.priming import prime_request
+from careconnect.endpoint.proofs import DpopProofs, load
 from careconnect.endpoint.quotas import quota_of
 from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import look, prepare
@@ -41,6 +43,7 @@ lambda_handler: Final = pipeline_of(
     _settings,
     WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables), quota_of(_settings, _dynamodb)), _table),
     auditing_of(_settings, _dynamodb),
+    proofs=DpopProofs(DynamoDbUsedProofs(_dynamodb, _settings.required("PROOF_TABLE"))),
 )
 """Answer a REST proxy event of the FHIR API."""
 
@@ -52,6 +55,7 @@ prepare(
     [_dynamodb],
     prime_request(lambda_handler, "POST", f"{FHIR_PATH}/{_name}", _invalid, content_type="application/fhir+json"),
     look(_dynamodb, _tables.name(_table)),
+    load,
 )
 
 freeze_gc()

@@ -18,6 +18,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AUDIT_TABLE": "events",
     "USAGE_TABLE": "usage",
+    "PROOF_TABLE": "proofs",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",

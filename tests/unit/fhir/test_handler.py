@@ -25,6 +25,7 @@ SETTINGS = {
     "TRANSACTION_TABLE": "transactions",
     "DIRECTORY_TRANSACTION_TABLE": "directory-transactions",
     "USAGE_TABLE": "usage",
+    "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",

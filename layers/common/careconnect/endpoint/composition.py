@@ -2,7 +2,7 @@
 
 import time
 
-from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
+from careconnect.endpoint.pipeline import Auditing, Endpoint, Proofs, RequestPipeline
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
 from careconnect.runtime.call_limit import CALL_LIMIT
@@ -11,11 +11,17 @@ from careconnect.runtime.settings import Settings
 
 
 def pipeline_of(
-    settings: Settings, endpoint: Endpoint, auditing: Auditing | None = None, service: str = ""
+    settings: Settings,
+    endpoint: Endpoint,
+    auditing: Auditing | None = None,
+    service: str = "",
+    *,
+    proofs: Proofs | None = None,
 ) -> RequestPipeline:
     """Return the request pipeline around `endpoint`; with `auditing`, the audit trail records its requests.
 
-    `service` is the name in its log and its metrics, by default the function's. Raises `SettingError`.
+    `service` is the name in its log and its metrics, by default the function's. `proofs` judge the requests with bound
+    tokens. Raises `SettingError`.
     """
     return RequestPipeline(
         endpoint=endpoint,
@@ -29,5 +35,6 @@ def pipeline_of(
         clock=time.time,
         origin=Origin(settings.optional("ORIGIN_SECRET")),
         auditing=auditing,
+        proofs=proofs,
         limit_calls=CALL_LIMIT.of_request,
     )

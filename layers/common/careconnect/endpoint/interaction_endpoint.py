@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
@@ -11,6 +12,7 @@ from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import Interaction, Shape
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.refused_method import refused_method
 from careconnect.fhir.request import FhirPath, parse_path
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table, resource_type
@@ -66,13 +68,37 @@ class InteractionEndpoint(OutcomeEndpoint):
         context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
         context.recorder.owe = lambda events: quota.owe(caller.client_id, events * UNITS_PER_EVENT, context.now)
         context.recorder.which_exist = self.which_exist
-        path = self.path_of(request)
-        interaction = interaction_of(path, request, self.handlers)
+        if caller.jkt and context.share is None:
+            self._require_proof(context, caller)
+        path, interaction = self._named(context)
+        requested = permitted(context, caller, path, interaction)
+        return self.handlers[requested.interaction](self, requested)
+
+    def _require_proof(self, context: RequestContext, caller: Caller) -> None:
+        """Judge the proof of a request with a bound token; raises the outcomes 401 and 503.
+
+        The event of a refusal is of the patient that the path names.
+        """
+        try:
+            if context.proofs is None:
+                raise outcomes.unavailable("no table of proofs")
+            context.proofs.require(context, caller)
+        except OutcomeError:
+            with suppress(OutcomeError):
+                self._named(context)
+            raise
+
+    def _named(self, context: RequestContext) -> tuple[FhirPath, Interaction | None]:
+        """Return the path and the interaction of a request, and name them to the log and the audit trail.
+
+        Raises the outcomes of `path_of`.
+        """
+        path = self.path_of(context.request)
+        interaction = interaction_of(path, context.request, self.handlers)
         context.recorder.facts = facts_of(path, interaction)
         if interaction is not None:
             context.action = f"{path.type.name}.{interaction.name}" if path.type.name else interaction.name
-        requested = permitted(context, caller, path, interaction)
-        return self.handlers[requested.interaction](self, requested)
+        return path, interaction
 
     @abstractmethod
     def which_exist(self, keys: Collection[str]) -> Collection[str]:

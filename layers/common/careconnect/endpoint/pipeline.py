@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import AuditStore, EventNotStoredError
@@ -19,11 +19,24 @@ from careconnect.http.messages import Cors, Request, Response, gateway_response,
 from careconnect.http.origin import Origin
 from careconnect.storage.quota import Bill, BundleShare
 
+if TYPE_CHECKING:
+    from careconnect.oauth.caller import Caller
+
 PREFLIGHT: Final = "preflight"
 """The action of a CORS preflight, which a browser sends before another request and which accesses nothing."""
 
 _GATEWAY_SECONDS: Final = 29.0
 """The time that API Gateway waits for a function."""
+
+
+class Proofs(Protocol):
+    """The judge of the proofs that come with tokens bound to a key."""
+
+    def headers(self, request: Request, now: float) -> Mapping[str, str]:
+        """Return the headers that every answer to a request has; never raises."""
+
+    def require(self, context: "RequestContext", caller: "Caller") -> None:
+        """Judge the proof of a request, and use it up; raises `ApiError`."""
 
 
 @dataclass(slots=True)
@@ -33,7 +46,7 @@ class RequestContext:
     `now` is the time of its arrival, in epoch seconds. `action` is the interaction as the log names it, never a path.
     `client_id` is only set for an authenticated client. `metrics` are counted with the answer, and `headers` are in it,
     whatever its status. `recorder` writes the request's audit events. `share` is of the Bundle whose entry the request
-    is, and so is its `bill` then.
+    is, and so is its `bill` then. Without `proofs`, no request with a bound token is answered but such an entry.
     """
 
     request: Request
@@ -46,6 +59,7 @@ class RequestContext:
     recorder: EventRecorder = field(default_factory=EventRecorder)
     share: BundleShare | None = None
     bill: Bill = field(default_factory=Bill)
+    proofs: Proofs | None = None
 
     @property
     def waited(self) -> float:
@@ -78,10 +92,6 @@ class Endpoint(ABC):
 
     __slots__ = ()
     errors: ClassVar[Errors]
-
-    def headers(self, context: RequestContext) -> Mapping[str, str]:  # noqa: ARG002 - an endpoint may look at it
-        """Return the headers that every answer to a request has, also one that its front did not send."""
-        return {}
 
     @abstractmethod
     def answer(self, context: RequestContext) -> Response:
@@ -125,7 +135,8 @@ class RequestPipeline:
     """Turns a REST proxy event into API Gateway's response format; never raises. `clock` returns epoch seconds.
 
     With `auditing`, no answer leaves before the events of its request are stored (`audit.md`, Before the answer
-    leaves). `limit_calls` limits the calls of AWS within a request that has waited for some seconds.
+    leaves). `proofs` judge the requests with bound tokens. `limit_calls` limits the calls of AWS within a request that
+    has waited for some seconds.
     """
 
     endpoint: Endpoint
@@ -136,6 +147,7 @@ class RequestPipeline:
     clock: Callable[[], float]
     origin: Origin = field(default_factory=Origin)
     auditing: Auditing | None = None
+    proofs: Proofs | None = None
     limit_calls: Callable[[float], AbstractContextManager[None]] = lambda _waited: nullcontext()
 
     def __call__(self, event: Mapping[str, Any], lambda_context: Any = None) -> dict[str, Any]:
@@ -198,7 +210,8 @@ class RequestPipeline:
         return response
 
     def _answer(self, context: RequestContext) -> Response:
-        context.headers |= self.endpoint.headers(context)
+        if self.proofs is not None and context.share is None:
+            context.headers |= self.proofs.headers(context.request, context.now)
         if self.origin.secret and not self.origin.admits(context.request):
             raise self.endpoint.errors.bypassed_edge()
         # An entry of a Bundle comes from no browser.
@@ -209,7 +222,7 @@ class RequestPipeline:
 
     def _context(self, request: Request) -> RequestContext:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
-        return RequestContext(request, root, self.clock(), recorder=self._recorder(request))
+        return RequestContext(request, root, self.clock(), recorder=self._recorder(request), proofs=self.proofs)
 
     def _recorder(self, request: Request) -> EventRecorder:
         if (auditing := self.auditing) is None:

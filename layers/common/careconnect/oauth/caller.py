@@ -13,7 +13,8 @@ from careconnect.oauth.scopes import Grants, Letter, Scope, grants_of, needed_sc
 class Caller:
     """The client of an accepted token; `patient` is the one patient id that the token is bound to, or empty.
 
-    A bound client may write identifiers of `identifier_systems` only (`write.md`, Who may write what).
+    A bound client may write identifiers of `identifier_systems` only (`write.md`, Who may write what). `jkt` is the
+    thumbprint of the key that the token is bound to, or empty; with `dpop_nonce` each proof of that key needs a nonce.
     """
 
     client_id: str
@@ -21,6 +22,8 @@ class Caller:
     grants: Grants
     patient: str = ""
     identifier_systems: frozenset[str] = frozenset()
+    jkt: str = ""
+    dpop_nonce: bool = False
 
     def may(self, resource_type: ResourceType, letter: Letter) -> bool:
         """Return True if the token grants `letter` on a type."""
@@ -80,4 +83,12 @@ def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
         raise outcomes.expired_token(reason="expired since the policy was cached")
     patient = str(authorizer.get("patient", ""))
     systems = frozenset(str(authorizer.get("identifier_systems", "")).split())
-    return Caller(client_id, scope, grants_of(scope, bound=bool(patient)), patient, systems)
+    return Caller(
+        client_id,
+        scope,
+        grants_of(scope, bound=bool(patient)),
+        patient,
+        systems,
+        jkt=str(authorizer.get("jkt", "")),
+        dpop_nonce=bool(authorizer.get("dpop_nonce")),
+    )

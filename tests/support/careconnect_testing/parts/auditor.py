@@ -100,7 +100,7 @@ class Auditor:
 
     def __post_init__(self) -> None:
         """Build the function."""
-        self._app = RequestPipeline(
+        self.app = RequestPipeline(
             AuditEndpoint(DynamoDbEventStore(self.client, self.event_table), self.quota, self.now),
             BASE,
             "eu-west-2",
@@ -162,7 +162,7 @@ class Auditor:
         """Pass an event to the function, as if a moment had passed since the previous one."""
         self.now.now += 1
         self.calls.clear()
-        return Answer.of(self._app(event))
+        return Answer.of(self.app(event))
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from careconnect_admin.stack.emulator_client import REGION
 from careconnect_testing.dynamodb.transactions import inserted
 
 Right = tuple[str, str]
-"""An IAM action, and the logical id of its resource; an index as `AuditTable/by-patient`."""
+"""An IAM action, and the logical id of its resource; an index as `AuditTable/by-patient`, the one item of the table of
+proofs that may be read as `ProofTable/nonce-key`."""
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
@@ -110,5 +111,7 @@ def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapp
         for table in params["RequestItems"]:
             yield "dynamodb:BatchGetItem", names[table]
     else:
-        index = f"/{params['IndexName']}" if "IndexName" in params else ""
-        yield f"dynamodb:{operation}", names[params["TableName"]] + index
+        table = names[params["TableName"]]
+        is_of_proofs = (operation, table) == ("GetItem", "ProofTable")
+        within = params["Key"]["pk"]["S"] if is_of_proofs else params.get("IndexName")
+        yield f"dynamodb:{operation}", f"{table}/{within}" if within else table

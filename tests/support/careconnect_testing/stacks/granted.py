@@ -11,6 +11,8 @@ WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "De
 MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
 # An audit event may only be inserted: not overwritten, read, changed or deleted.
 RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
+# A proof is put, and nothing of the table is read but the one key of its nonces.
+PROVES = {("dynamodb:PutItem", "ProofTable"), ("dynamodb:GetItem", "ProofTable/nonce-key")}
 # A write stores its events in its own transaction, which takes no PartiQL statement.
 RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
 STATE_TABLES = ("TransactionTable", "DirectoryTransactionTable")
@@ -36,10 +38,12 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | SNAPSHOTS
     | {(action, "DirectoryTable") for action in READS}
     | {("dynamodb:UpdateItem", "UsageTable")}
+    | PROVES
     | RECORDS,
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
     | SNAPSHOTS
     | {("dynamodb:UpdateItem", "UsageTable")}
+    | PROVES
     | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | STATES
@@ -48,6 +52,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | {(action, "ReferenceTable") for action in MARKS}
     | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "GetItem")}
     | {("dynamodb:UpdateItem", "UsageTable")}
+    | PROVES
     | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | STATES
@@ -55,6 +60,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | {(CHECKS, "TransactionTable")}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
+    | PROVES
     | RECORDS_WITHIN,
     # What both readers and both writers may.
     "BundleFunction": {(action, table) for action in WRITES for table in ("RecordTable", "DirectoryTable")}
@@ -63,6 +69,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | {(action, table) for action in (*BEGINS, CHECKS) for table in STATE_TABLES}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:UpdateItem", "UsageTable")}
+    | PROVES
     | RECORDS_WITHIN,
     "RecoveryFunction": {
         (f"dynamodb:{action}", table)
@@ -78,6 +85,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         ("dynamodb:Query", "AuditTable/by-patient"),
         ("dynamodb:UpdateItem", "UsageTable"),
     }
+    | PROVES
     | RECORDS,
     # Lambda polls the stream under this role; the function itself only puts objects.
     "ArchiverFunction": {

@@ -132,19 +132,6 @@ def test_a_header_of_every_answer_is_once_in_answers_refusals_and_errors() -> No
         assert shelled.send(rest_event("GET", path))["headers"]["X-Of-All"] == value
 
 
-def test_the_endpoints_header_of_every_answer_is_also_in_that_to_a_request_past_the_front() -> None:
-    class Signed(Worded):
-        def headers(self, context: RequestContext) -> dict[str, str]:
-            return {"X-Of-All": context.request.path}
-
-    shelled = Shelled(lambda _context: Response(200), secret="the-fronts")
-    shelled.pipeline = replace(shelled.pipeline, endpoint=Signed(lambda _context: Response(200)))
-
-    answer = shelled.send(rest_event("GET", "/x"))
-
-    assert (answer["statusCode"], answer["headers"]["X-Of-All"]) == (403, "/x")
-
-
 def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted() -> None:
     def do(_context: RequestContext) -> Response:
         raise ApiError(

@@ -27,6 +27,15 @@ def test_a_granted_context_makes_the_caller() -> None:
     assert not caller.may(type_("Condition"), Letter.READ)
 
 
+def test_rfc9449_7_1_a_bound_token_has_its_key_and_perhaps_a_need_of_nonces() -> None:
+    bound = {**GRANTED, "jkt": "a-thumbprint"}
+    callers = [caller_of(each, NOW) for each in (GRANTED, bound, {**bound, "dpop_nonce": "true"})]
+
+    assert [(each.jkt, each.dpop_nonce) for each in callers] == [
+        *(("", False), ("a-thumbprint", False), ("a-thumbprint", True))
+    ]
+
+
 @pytest.mark.parametrize(("letters", "may"), [("rs", True), ("r", False), ("s", False), ("cud", False)])
 def test_a_type_that_is_not_named_is_found_by_who_may_read_and_search_it(letters: str, may: bool) -> None:
     assert caller_of({**GRANTED, "scope": f"user/Patient.{letters}"}, NOW).may_find(type_("Patient")) is may

@@ -29,12 +29,14 @@ def serve() -> None:
     from ministack.services import dynamodb
 
     from careconnect_admin.local.emulator.alarms import take_metric_math
+    from careconnect_admin.local.emulator.leading_keys import tell_leading_keys
     from careconnect_admin.local.emulator.signing import tell_signing_algorithms
     from careconnect_admin.local.emulator.statements import complete_inserts
 
     complete_inserts()
     take_metric_math()
     tell_signing_algorithms()
+    tell_leading_keys()
     # A Query judges its condition's syntax anew for each item of the partition: a twelfth of its time.
     dynamodb._condition_syntax_error = lru_cache(1_000)(dynamodb._condition_syntax_error)
     threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()

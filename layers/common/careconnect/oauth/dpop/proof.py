@@ -25,6 +25,8 @@ TOKEN_TYPE: Final = "DPoP"
 """The type of a bound token in the answer of /token, and its authentication scheme."""
 
 ALGORITHMS: Final = ("ES256", "PS256", "EdDSA")
+CHALLENGE_ALGORITHMS: Final = f'algs="{" ".join(ALGORITHMS)}"'
+"""The last parameter of a challenge for a bound token (RFC 9449 §7.1)."""
 
 LONGEST_PROOF: Final = 4096
 LONGEST_JTI: Final = 255
