@@ -19,7 +19,7 @@ from careconnect.fhir.resource_types import (
     Table,
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.oauth.scopes import Letter, grants_of
+from careconnect.oauth.scopes import Letter, grants_of, limiting_parameters
 from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.documents.search_examples import TypeExamples, search_examples
 from careconnect_admin.documents.write_reference import REQUESTS, writes, written_by
@@ -199,6 +199,18 @@ def _scopes() -> Iterator[str]:
             for served in SERVED_TYPES
             if (reading := _opened_by(served))
         ),
+    )
+    yield ""
+    limited = [(served.name, limiting_parameters(served)) for served in SERVED_TYPES]
+    common = [each.name for each in COMMON_PARAMETERS if any(each.name in names for _, names in limited)]
+    yield from _paragraph(
+        "A scope with letters may have a [suffix](contract/access.md#narrow-scopes) by these parameters, and by "
+        f"{_quoted(common)}:"
+    )
+    yield ""
+    yield from _table(
+        ("type", "parameters"),
+        ((name, _quoted(each for each in names if each not in common)) for name, names in limited if names),
     )
 
 
