@@ -115,7 +115,7 @@ def _pipeline(asked: Any, key: RSAPrivateKey) -> RequestPipeline:
         salt=_SALT,
         secrets=(SecretDigest(digest_secret(_SALT, asked["client"]["secret"])),),
     )
-    # A grant by secret needs no failures, assertions, revocations or other keys.
+    # A grant by secret, of a Bearer token, needs no failures, assertions, revocations, proofs or other keys.
     unasked: Any = None
     endpoint = OAuthEndpoint(
         authentication=ClientAuthentication(_MemoryClients(client), unasked, unasked, _FAILURES_ALLOWED),
@@ -123,5 +123,6 @@ def _pipeline(asked: Any, key: RSAPrivateKey) -> RequestPipeline:
         keys=unasked,
         tokens=unasked,
         lifetime=DEFAULT_LIFETIME,
+        binding=unasked,
     )
     return pipeline_of(Settings(os.environ), endpoint, Auditing(_MemoryAudit(), "token_issuer"))

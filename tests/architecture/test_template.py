@@ -599,7 +599,7 @@ def test_only_its_functions_are_shown_a_table() -> None:
         "reference": {RECOVERY, *WRITERS},
         "transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
         "directory_transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
-        "proof": {"AuditFunction", *DATA_FUNCTIONS},
+        "proof": {"TokenFunction", "AuditFunction", *DATA_FUNCTIONS},
         "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
     }
 

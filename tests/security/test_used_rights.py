@@ -269,6 +269,11 @@ def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(
     def form(path: str, secret: str, **parameters: str) -> Event:
         return form_event(path, {"client_id": explorer.client_id, "client_secret": secret, **parameters})
 
+    def bound(nonce: str) -> Event:
+        proof = dpop_proof("POST", f"{loaded.base_url}/token", time.time(), jti=secrets.token_hex(), nonce=nonce)
+        sent = form("/token", explorer.secret, grant_type="client_credentials")
+        return sent | {"multiValueHeaders": sent["multiValueHeaders"] | {"DPoP": [proof]}}
+
     with function_here(loaded, "TokenFunction", "token_issuer") as (handler, used):
         assert handler(form("/token", "wrong", grant_type="client_credentials"), None)["statusCode"] == 401
         issued = handler(form("/token", explorer.secret, grant_type="client_credentials"), None)
@@ -276,6 +281,9 @@ def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(
         assert json.loads(handler(form("/introspect", explorer.secret, token=token), None)["body"])["active"] is True
         other = json.loads(handler(form("/token", explorer.secret, grant_type="client_credentials"), None)["body"])
         assert handler(form("/revoke", explorer.secret, token=other["access_token"]), None)["statusCode"] == 200
+        nonce = handler(bound("unknown"), None)["headers"]["DPoP-Nonce"]
+        assert handler(bound("x" * len(nonce)), None)["statusCode"] == 400
+        assert handler(bound(nonce), None)["statusCode"] == 200
     assert _keys(used) == GRANTED["TokenFunction"] | KEYS_GRANTED["TokenFunction"]
 
     for authorizer in ("ReadAuthorizerFunction", "WriteAuthorizerFunction"):

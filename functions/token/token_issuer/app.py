@@ -12,13 +12,15 @@ from careconnect.endpoint.pipeline import Endpoint, Errors, RequestContext
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.client_record import FAPI2, ClientRecord
+from careconnect.oauth.dpop.proof import HEADER, NONCE_HEADER, ProofFault, ProofRefusedError
 from careconnect.oauth.signing_keys import SigningKeyError
 from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
 from token_issuer import errors
 from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_credentials import read_credentials
 from token_issuer.request_parameters import check_client_id, read_parameters
-from token_issuer.tokens.grant_token import grant_token
+from token_issuer.tokens.bind_token import KeyBinding
+from token_issuer.tokens.grant_token import check_grant_type, grant_token
 from token_issuer.tokens.introspect_token import INACTIVE, RevokedTokens, introspect_token, may_introspect
 from token_issuer.tokens.revoke_token import RevocationStore, may_revoke
 
@@ -57,6 +59,7 @@ class OAuthEndpoint(Endpoint):
     keys: TrustedKeys
     tokens: TokenStore
     lifetime: int
+    binding: KeyBinding
     errors = _ERRORS
 
     def answer(self, context: RequestContext) -> Response:
@@ -81,6 +84,8 @@ class OAuthEndpoint(Endpoint):
         )
         context.client_id = client.client_id
         context.recorder.identify(client_id=client.client_id, client_name=client.name)
+        if endpoint is _token and client.dpop_nonce:
+            context.headers[NONCE_HEADER] = self.binding.nonce(context.now)
         check_client_id(client.client_id, parameters)
         try:
             body = endpoint(self, context, client, parameters)
@@ -92,15 +97,31 @@ class OAuthEndpoint(Endpoint):
 def _token(
     deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
 ) -> Mapping[str, Any]:
-    granted = grant_token(client, parameters, base_url=context.base_url, lifetime=deployed.lifetime, now=context.now)
+    check_grant_type(client, parameters)
+    jkt = _thumbprint(deployed, context, client)
+    base, now = context.base_url, context.now
+    granted = grant_token(client, parameters, base_url=base, lifetime=deployed.lifetime, now=now, jkt=jkt)
     claims = granted.claims
     # The event names the token before it is signed, so that it is stored meanwhile.
-    context.recorder.identify(subject=claims["sub"], jti=claims["jti"])
+    context.recorder.identify(subject=claims["sub"], jti=claims["jti"], jkt=jkt)
     context.recorder.while_reading().disclose([NOBODY])
     sign = deployed.signer.sign_by_pss if client.security_profile == FAPI2 else deployed.signer.sign
     access_token = sign(claims)
     context.metrics.append("TokenIssued")
     return granted.answer(access_token)
+
+
+def _thumbprint(deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord) -> str:
+    """Return the thumbprint of the key that a token is to be bound to, empty for none; its proof is used up then."""
+    request, now = context.request, context.now
+    try:
+        return deployed.binding.thumbprint(
+            client, request.headers.get(HEADER), method=request.method, base_url=context.base_url, now=now
+        )
+    except ProofRefusedError as refused:
+        context.recorder.identify(jkt=refused.jkt)
+        nonce = deployed.binding.nonce(now) if refused.fault is ProofFault.NONCE else ""
+        raise errors.proof_refused(refused.fault, nonce) from None
 
 
 def _introspect(

@@ -8,6 +8,7 @@ from typing import Final
 
 from careconnect.http.base_url import REALM
 from careconnect.http.errors import ApiError, Metric
+from careconnect.oauth.dpop.proof import NONCE_HEADER, ProofFault
 
 BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
@@ -98,6 +99,19 @@ def unauthorized_client() -> OAuthError:
     """400 for a client that is not registered for the grant."""
     return OAuthError(
         400, "unauthorized_client", "The client may not use this grant type.", reason="grant not registered"
+    )
+
+
+def proof_refused(fault: ProofFault, nonce: str = "") -> OAuthError:
+    """400 for a DPoP proof that is missing or not accepted (RFC 9449 §5); `nonce` is for a proof that needs one."""
+    return OAuthError(
+        400,
+        fault.code,
+        fault.value,
+        {NONCE_HEADER: nonce} if nonce else {},
+        reason=f"proof: {fault.name.replace('_', ' ').lower()}",
+        metrics=("DpopReplayed",) if fault is ProofFault.USED else (),
+        why="proof",
     )
 
 

@@ -20,7 +20,9 @@ from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_store import DynamoDbClientStore
 from token_issuer.clients.https_key_sets import HttpsKeySets
 from token_issuer.clients.throttle import counters
+from token_issuer.tokens.bind_token import KeyBinding
 from token_issuer.tokens.kms_token_signer import KmsTokenSigner
+from token_issuer.tokens.proof_store import DynamoDbProofStore
 from token_issuer.tokens.token_store import DynamoDbTokenStore
 
 _settings: Final = Settings(os.environ)
@@ -47,6 +49,7 @@ lambda_handler: Final = pipeline_of(
         lifetime=_settings.integer(
             "TOKEN_LIFETIME_SECONDS", default=DEFAULT_LIFETIME, low=MIN_LIFETIME, high=MAX_LIFETIME
         ),
+        binding=KeyBinding(DynamoDbProofStore(_dynamodb, _settings.required("PROOF_TABLE"))),
     ),
     auditing_of(_settings, _dynamodb),
 )

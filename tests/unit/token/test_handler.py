@@ -17,6 +17,7 @@ from careconnect_testing.parts.issuer import (
     ALIAS,
     AUDIT_TABLE,
     CLIENT_TABLE,
+    PROOF_TABLE,
     REGION,
     TOKEN_TABLE,
     Issuer,
@@ -27,6 +28,7 @@ from careconnect_testing.parts.issuer import (
 SETTINGS = {
     "CLIENT_TABLE": CLIENT_TABLE,
     "TOKEN_TABLE": TOKEN_TABLE,
+    "PROOF_TABLE": PROOF_TABLE,
     "AUDIT_TABLE": AUDIT_TABLE,
     "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": ALIAS,

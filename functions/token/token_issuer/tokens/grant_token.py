@@ -1,5 +1,6 @@
 """Grant an authenticated client an access token (RFC 6749 §4.4; `tokens.md`, The access token)."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from careconnect.oauth.client_record import GRANT_TYPES, MAX_NAME_BYTES, MAX_SCO
 from careconnect.oauth.scopes import ScopeError, beyond, split_scope
 from token_issuer import errors
 from token_issuer.tokens import scope_refusals
+from token_issuer.tokens.bind_token import token_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class GrantedToken:
         """Return the response with the signed token (RFC 6749 §5.1)."""
         return {
             "access_token": access_token,
-            "token_type": "Bearer",
+            "token_type": token_type(is_bound="cnf" in self.claims),
             "expires_in": self.expires_in,
             "scope": self.claims["scope"],
             # The launch context of a client that has no launch (SMART App Launch 2.x).
@@ -38,12 +40,12 @@ def grant_token(
     base_url: BaseUrl,
     lifetime: int,
     now: float,
+    jkt: str = "",
 ) -> GrantedToken:
-    """Check the request, in the order of `oauth.md`'s table, and grant a token of `lifetime` seconds.
+    """Grant a token of `lifetime` seconds, bound to the key with the thumbprint `jkt` if there is one.
 
-    Raises the errors `invalid_request`, `unsupported_grant_type`, `unauthorized_client` and `invalid_scope`.
+    Raises the error `invalid_scope`. The client may use the grant type that it asks for (`check_grant_type`).
     """
-    _check_grant_type(client, parameters)
     scope = _scope(client, parameters)
     issued_at = int(now)
     claims = {
@@ -61,15 +63,26 @@ def grant_token(
         claims["patient"] = client.patient
     if client.identifier_systems:
         claims["identifier_systems"] = list(client.identifier_systems)
+    if jkt:
+        claims["cnf"] = {"jkt": jkt}
+        if client.dpop_nonce:
+            claims["dpop_nonce"] = True
     return GrantedToken(claims, lifetime)
 
 
 def _name(client: ClientRecord) -> str:
-    """Return the client's name, shortened to `MAX_NAME_BYTES` if it was registered before there was a limit."""
-    return client.name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    """Return the client's name, shortened until the token has at most `MAX_NAME_BYTES` of it.
+
+    In a token, quotes take two bytes. Names that were registered before there was a limit may be longer too.
+    """
+    name = client.name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    while len(json.dumps(name, ensure_ascii=False).encode()) - len('""') > MAX_NAME_BYTES:
+        name = name[:-1]
+    return name
 
 
-def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:
+def check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:
+    """Raise the error `invalid_request`, `unsupported_grant_type` or `unauthorized_client` unless it may be used."""
     grant_type = parameters.get("grant_type")
     if grant_type is None:
         raise errors.invalid_request("The grant_type is missing: send client_credentials.", reason="no grant type")

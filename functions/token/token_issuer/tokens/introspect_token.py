@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from careconnect.http.base_url import BaseUrl
 from careconnect.oauth.client_record import ClientRecord
 from careconnect.oauth.token_verification import AccessToken
+from token_issuer.tokens.bind_token import token_type
 
 INACTIVE: Mapping[str, Any] = {"active": False}
 
@@ -34,6 +35,8 @@ def introspect_token(token: AccessToken, *, base_url: BaseUrl, revoked: RevokedT
         optional["patient"] = token.patient
     if token.identifier_systems:
         optional["identifier_systems"] = list(token.identifier_systems)
+    if token.jkt:
+        optional["cnf"] = {"jkt": token.jkt}
     return {
         "active": True,
         "scope": token.scope,
@@ -44,6 +47,6 @@ def introspect_token(token: AccessToken, *, base_url: BaseUrl, revoked: RevokedT
         "iat": token.issued_at,
         "exp": token.expires_at,
         "jti": token.jti,
-        "token_type": "Bearer",
+        "token_type": token_type(is_bound=bool(token.jkt)),
         **optional,
     }

@@ -55,7 +55,9 @@ from service_discovery.app import DiscoveryEndpoint
 from token_issuer.app import OAuthEndpoint
 from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_store import DynamoDbClientStore
+from token_issuer.tokens.bind_token import KeyBinding
 from token_issuer.tokens.kms_token_signer import KmsTokenSigner
+from token_issuer.tokens.proof_store import DynamoDbProofStore
 from token_issuer.tokens.token_store import DynamoDbTokenStore
 
 BASE: Final = "https://care.example"
@@ -69,6 +71,7 @@ _STATES: Final = ("transactions", "directory-transactions")
 _RESOURCES: Final = {
     "ClientTable": "clients",
     "TokenTable": "tokens",
+    "ProofTable": "proofs",
     "AuditTable": "audit",
     "ReferenceTable": "references",
     "RecordTable": "records",
@@ -130,7 +133,10 @@ class Services:
         authentication = ClientAuthentication(
             DynamoDbClientStore(client, "clients", "tokens"), tokens, NoKeySets(), limit=20
         )
-        self.issuer = self._pipeline(OAuthEndpoint(authentication, KmsTokenSigner(self.kms, keys), keys, tokens, 3600))
+        binding = KeyBinding(DynamoDbProofStore(client, "proofs"))
+        self.issuer = self._pipeline(
+            OAuthEndpoint(authentication, KmsTokenSigner(self.kms, keys), keys, tokens, 3600, binding)
+        )
         self.readers = {table: self._reader(table) for table in DATA_TABLES}
         self.writers = {table: self._writer(table) for table in DATA_TABLES}
         endpoints = {

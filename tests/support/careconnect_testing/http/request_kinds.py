@@ -1,17 +1,20 @@
 """One request of each kind that a deployment serves, over the few records and some more."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_testing.aws.moto_deployment import CLIENT, MotoDeployment, token_event
+from careconnect_testing.aws.moto_deployment import BASE, CLIENT, MotoDeployment, token_event
 from careconnect_testing.http.events import Event, authorizer_event, fhir_event
 from careconnect_testing.http.writes import JSON, LONG_TEXT, NHS_NUMBER, PATCH, observation, patient
 from careconnect_testing.parts.auditor import an_event
+from careconnect_testing.parts.dpop_proofs import dpop_proof
 from careconnect_testing.records.few_records import LOINC, Resource
 
 Sent = Callable[[MotoDeployment], Event]
@@ -88,6 +91,13 @@ def _free(**elements: Any) -> Resource:
     }
 
 
+def _bound_token() -> Event:
+    """Return the request for a token that is bound to a key."""
+    proof = dpop_proof("POST", f"{BASE}/token", time.time(), jti=token_hex())
+    sent = token_event("/token", grant_type="client_credentials", scope="profile")
+    return sent | {"multiValueHeaders": sent["multiValueHeaders"] | {"DPoP": [proof]}}
+
+
 def _get(path: str, query: str = "", **headers: str) -> Sent:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: fhir_event("GET", path, parse_qsl(query), headers=given, authorizer=_CALLER)
@@ -130,6 +140,7 @@ KINDS = [
     RequestKind(
         "`POST /token`", ISSUER, lambda _: token_event("/token", grant_type="client_credentials", scope="profile")
     ),
+    RequestKind("… with a DPoP proof", ISSUER, lambda _: _bound_token()),
     RequestKind(
         "… with a scope that is not the client's",
         ISSUER,

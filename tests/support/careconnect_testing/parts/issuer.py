@@ -39,7 +39,9 @@ from careconnect_testing.parts.observer import RecordingObserver
 from token_issuer.app import OAuthEndpoint
 from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_store import DynamoDbClientStore
+from token_issuer.tokens.bind_token import KeyBinding
 from token_issuer.tokens.kms_token_signer import KmsTokenSigner
+from token_issuer.tokens.proof_store import DynamoDbProofStore
 from token_issuer.tokens.token_store import DynamoDbTokenStore
 
 BASE = "https://api.example.org"
@@ -47,6 +49,7 @@ FHIR_BASE = f"{BASE}/careconnect-ri/STU3"
 REGION = "eu-west-2"
 CLIENT_TABLE = "clients"
 TOKEN_TABLE = "tokens"
+PROOF_TABLE = "proofs"
 AUDIT_TABLE = "audit"
 ALIAS = "alias/test-signing"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -229,6 +232,7 @@ def built_issuer(*, tables_of_moto: bool = False, **changes: Any) -> Iterator[Is
         dynamodb: Any = _SESSION.client("dynamodb", config=config) if tables_of_moto else in_memory
         create_table(dynamodb, "ClientTable", CLIENT_TABLE)
         create_table(dynamodb, "TokenTable", TOKEN_TABLE)
+        create_table(dynamodb, "ProofTable", PROOF_TABLE)
         events = audit_table(dynamodb, AUDIT_TABLE)
         key = add_key(kms, "-current")
         for suffix in ("-next", "-previous"):
@@ -270,4 +274,5 @@ def oauth_endpoint(dynamodb: Any, kms: Any, clock: Clock, *, limit: int = 20, ke
         keys=keys,
         tokens=tokens,
         lifetime=3600,
+        binding=KeyBinding(DynamoDbProofStore(dynamodb, PROOF_TABLE)),
     )

@@ -16,6 +16,7 @@ END = "<!-- end of trips -->"
 _HEADING = ("request", "calls, round trip by round trip", "round trips", "read units", "write units")
 _SHOWN = (
     "`POST /token`",
+    "… with a DPoP proof",
     "The authorizer's judgement",
     "Read of a Patient",
     "Read of an Observation",
@@ -52,6 +53,7 @@ class Trip:
 
 TRIPS = {
     "`POST /token`": Trip("BatchGetItem → BatchExecuteStatement + Sign", 3, 1, "3 GetPublicKey (3)"),
+    "… with a DPoP proof": Trip("BatchGetItem → PutItem → BatchExecuteStatement + Sign", 3, 2, "3 GetPublicKey (3)"),
     "… with a scope that is not the client's": Trip("BatchGetItem → BatchExecuteStatement", 3, 1),
     "`POST /introspect`": Trip("BatchGetItem → BatchExecuteStatement + BatchGetItem", 5, 1, "3 GetPublicKey (3)"),
     "… of a token that was revoked": Trip(

@@ -31,6 +31,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         ("dynamodb:PutItem", "TokenTable"),
         ("dynamodb:UpdateItem", "TokenTable"),
     }
+    | PROVES
     | RECORDS,
     "ReadAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "WriteAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},

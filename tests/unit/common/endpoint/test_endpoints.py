@@ -23,7 +23,7 @@ ENDPOINTS: list[tuple[Endpoint, str]] = [
     (AuditEndpoint(NOTHING, NOTHING), "forbidden"),
     (DiscoveryEndpoint(NOTHING), "forbidden"),
     (ConsoleEndpoint(NOTHING, is_on=True), "forbidden"),
-    (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600), "access_denied"),
+    (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600, NOTHING), "access_denied"),
 ]
 
 

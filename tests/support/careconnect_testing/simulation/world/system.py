@@ -48,6 +48,7 @@ from careconnect_testing.simulation.world.names import (
     CLIENTS,
     DIRECTORY_TRANSACTIONS,
     OF_RESOURCES,
+    PROOFS,
     RESOURCE_TABLES,
     TOKENS,
     TRANSACTIONS,
@@ -64,7 +65,9 @@ from scope_authorizer.policy_for import Direction
 from token_issuer.app import OAuthEndpoint
 from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_store import DynamoDbClientStore
+from token_issuer.tokens.bind_token import KeyBinding
 from token_issuer.tokens.kms_token_signer import KmsTokenSigner
+from token_issuer.tokens.proof_store import DynamoDbProofStore
 from token_issuer.tokens.token_store import DynamoDbTokenStore
 from write_recovery.recovery_job import RecoveryJob
 
@@ -312,6 +315,7 @@ class System:
             keys=keys,
             tokens=tokens,
             lifetime=3600,
+            binding=KeyBinding(DynamoDbProofStore(client, PROOFS)),
         )
 
     def _authorizer(self, instance: Instance, direction: Direction) -> Run:
