@@ -164,7 +164,7 @@ def _read(requested: Requested, store: ResourceStore, *, view: View) -> Response
             found.disclose([path.id])
         elif path.type.table is Table.DIRECTORY:
             found.disclose([NOBODY])
-    stored = read_resource(store, caller, path.type, path.id, version=path.version)
+    stored = read_resource(store, caller, path.type, path.id, found, version=path.version)
     found.disclose(patients_in(path.type, path.id, stored))
     headers = {**_CACHING[path.type.table], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, requested.request.headers):

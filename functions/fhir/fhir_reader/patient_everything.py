@@ -65,7 +65,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
             # Requested concurrently with the patient, and discarded if the patient cannot be read.
             expected = 1 + (limit if wanted is None else wanted)
             compartment = context.store.compartment(patient_type, patient, after, expected, selection.types)
-    read_resource(context.store, context.caller, patient_type, patient)
+    read_resource(context.store, context.caller, patient_type, patient, context.found)
     with context.budget.charged_to(EVERYTHING.operation):
         part = _examine(compartment, after, selection, context, limit=limit, wanted=wanted)
         if is_number:

@@ -7,8 +7,10 @@ from typing import Final
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.views import show
 from careconnect.fhir.resource_types import ResourceType
+from careconnect.oauth.scopes import Letter
 from careconnect.search.links import Cursor
 from fhir_reader.history_entry import history_entry
+from fhir_reader.opened import opening_scope
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import disclose_named_patients
@@ -21,12 +23,16 @@ MAX_VERSIONS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class _Resource:
-    """The resource of the requested history; `is_open` is True if the caller may see all its versions."""
+    """The resource of the requested history; `is_open` is True if the caller may see all its versions.
+
+    `is_limited` is True if `r` may open some of them only.
+    """
 
     type: ResourceType
     id: str
     current: StoredResource
     is_open: bool
+    is_limited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class _HistoryPage:
 def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, context: SearchContext) -> Bundle:
     """Return a page of a resource's versions, without those of other patients for a bound client.
 
+    Those that `r` does not open are left out as well; what was deleted decides on its deletion.
+
     The cost does not depend on the number of versions: they are numbered without a gap, and a later version was not
     written earlier. `total` is present if it follows from the numbers, or if the first page has examined all versions.
     Raises the outcomes of a read, except for a deleted resource, and 400 for a malformed `_since` or a foreign cursor.
@@ -53,9 +61,11 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     since = _since(query.used)
     disclose_named_patients(type_, context)
-    current = read_current(context.store, context.caller, type_, resource_id)
+    current = read_current(context.store, context.caller, type_, resource_id, context.found)
     whose = patients_in(type_, resource_id, current)
-    resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))
+    is_limited = bool(context.caller.limits(type_, Letter.READ))
+    is_open = context.caller.sees(type_, resource_id, ()) and not is_limited
+    resource = _Resource(type_, resource_id, current, is_open, is_limited)
     links = [("self", context.links.url(query.used))]
     with context.budget.charged_to(HISTORY):
         if cursor:
@@ -110,10 +120,12 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
     entries: list[str] = []
     patients: list[str] = []
     found, left = 0, BUNDLE_BYTES
-    for examined, version in enumerate(_versions(resource, highest, lowest, context)):
+    for examined, (version, content) in enumerate(_with_contents(resource, highest, lowest, context)):
         if examined == MAX_VERSIONS or (wanted and len(entries) == wanted):
             return _HistoryPage(entries, version.version, found, patients)
         if not context.caller.sees(resource.type, resource.id, version.patients):
+            continue
+        if opening_scope(context.caller, resource.type, content) is None:
             continue
         found += 1
         if not wanted:
@@ -125,6 +137,25 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
         entries.append(entry)
         patients += patients_in(resource.type, resource.id, version)
     return _HistoryPage(entries, 0, found, patients)
+
+
+def _with_contents(
+    resource: _Resource, highest: int, lowest: int, context: SearchContext
+) -> Iterator[tuple[StoredResource, str]]:
+    """Yield versions in descending order, each with the body that decides on it: of a deletion the one before it."""
+    if not resource.is_limited:
+        yield from ((version, version.body) for version in _versions(resource, highest, lowest, context))
+        return
+    deletion: StoredResource | None = None
+    # One version below the last shows what that deleted.
+    for version in _versions(resource, highest, max(lowest - 1, 1), context):
+        if deletion:
+            yield deletion, version.body
+        deletion = version if version.deleted else None
+        if version.version >= lowest and not deletion:
+            yield version, version.body
+    if deletion and deletion.version >= lowest:
+        yield deletion, ""
 
 
 def _versions(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> Iterator[StoredResource]:
