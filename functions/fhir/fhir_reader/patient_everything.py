@@ -10,6 +10,7 @@ from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
 from careconnect.fhir.resource_types import Follow
 from careconnect.search.links import Cursor
 from fhir_reader.budget import MAX_ENTRIES
+from fhir_reader.opened import FOUND, opens_entry
 from fhir_reader.read_resource import read_resource
 from fhir_reader.record_selection import RecordSelection, selection_of
 from fhir_reader.search.context import SearchContext
@@ -77,7 +78,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
             for type_ in {match.type.name: match.type for match in matches}.values()
             for parameter in type_.followed(Follow.EVERYTHING)
         ]
-        page = fill_page(matches, includes, (), context)
+        page = fill_page(matches, includes, (), context, opened_by=FOUND)
     if page.taken < len(part.offered):
         position, _ = part.offered[page.taken - 1]
         links.append(("next", context.links.next_url(used, Cursor([position], total))))
@@ -114,7 +115,7 @@ def _examine(
             examined += 1
             end = position
             # Reading the patient already checked the access to it.
-            if selection.holds(entry):
+            if selection.holds(entry) and opens_entry(context.caller, entry, FOUND):
                 found += 1
                 if len(offered) <= context.result.count:
                     offered.append((position, entry))

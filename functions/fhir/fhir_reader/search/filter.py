@@ -1,4 +1,6 @@
-"""Filter by the caller's compartment: index entries, with their own values, and the patients that a request names.
+"""Filter by what the caller may see: index entries, with their own values, and the patients that a request names.
+
+Two things limit it: the compartment of a bound caller, and the suffixes of its scopes (`opened`).
 
 The patients that a request names are looked up beside its own work (`audit.md`, Whose).
 """
@@ -16,6 +18,7 @@ from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion, Token, parse_criterion
 from careconnect.search.stored_values import predicate_of
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
+from fhir_reader.opened import SEARCHED, Letters, opens_entry, search_limits
 from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
 from fhir_reader.store.stored import Entry, PageEntry
@@ -37,15 +40,17 @@ Predicate = Callable[[Entry], bool]
 """Returns True if an entry is a match."""
 
 
-def compiled(
-    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, own: Sequence[Criterion] = ()
-) -> Predicate:
-    """Return a predicate that compares entries of a type with criteria, and with those of our `own` at no charge.
+def compiled(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Predicate:
+    """Return a predicate that compares entries of a type with criteria.
 
     Expensive comparisons are counted in the request's budget, which may raise.
     """
-    matches = predicate_of(type_, [*own, *criteria])
-    extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
+    comparisons = sum(criterion.comparisons for criterion in criteria)
+    return _counted(predicate_of(type_, criteria), comparisons, context)
+
+
+def _counted(matches: Predicate, comparisons: int, context: SearchContext) -> Predicate:
+    extra = comparisons // COMPARISONS_PER_ENTRY
     if not extra:
         return matches
 
@@ -59,16 +64,30 @@ def compiled(
 def visible(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Predicate | None:
     """Return the predicate of the entries that the caller may see and that meet criteria, None if all are matches.
 
-    The compartment of a bound caller is one more criterion, even if the access path holds nothing else.
+    What limits the caller is compared at no charge, even if the access path holds nothing else; what the plan has
+    among its criteria is charged with these.
     """
-    own = [one for one in compartment_criterion(type_, context.caller) if one not in criteria]
-    return compiled(type_, criteria, context, own) if criteria or own else None
+    caller = context.caller
+    limits = search_limits(type_, caller)
+    own = [one for one in (*compartment_criterion(type_, caller), *limits.criteria) if one not in criteria]
+    if not (criteria or own or not limits.is_complete):
+        return None
+    matches = predicate_of(type_, [*own, *criteria])
+    comparisons = limits.comparisons + sum(criterion.comparisons for criterion in criteria)
+    if limits.is_complete:
+        return _counted(matches, comparisons, context)
+    return _counted(lambda entry: matches(entry) and opens_entry(caller, entry, SEARCHED), comparisons, context)
 
 
-def is_visible(entry: Entry | PageEntry, context: SearchContext) -> bool:
+def is_in_compartment(entry: Entry | PageEntry, context: SearchContext) -> bool:
     """Return True if an entry is within the caller's compartment."""
     caller = context.caller
     return not caller.patient or caller.sees(entry.type, entry.id, entry.patients)
+
+
+def is_visible(entry: Entry | PageEntry, context: SearchContext, letters: Letters) -> bool:
+    """Return True if an entry is within the caller's compartment, and each of the letters opens its resource."""
+    return is_in_compartment(entry, context) and opens_entry(context.caller, entry, letters)
 
 
 def compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Criterion]:

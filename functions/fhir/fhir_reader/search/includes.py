@@ -12,6 +12,7 @@ from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.fhir.result_parameter_names import MAX_COUNT
 from careconnect.oauth.scopes import Letter
+from fhir_reader.opened import FOUND, READ, Letters
 from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
@@ -35,6 +36,11 @@ class Included:
     position: int
     key: TypedId
     entry: PageEntry | None
+
+    @property
+    def opened_by(self) -> Letters:
+        """The letters that have to open it: what was found by an entry takes `s` too, as a search of its type does."""
+        return FOUND if self.entry else READ
 
 
 def follow_references(
@@ -169,7 +175,7 @@ class _Inclusion:
         return (_keyed(chain.from_iterable(streams)) for streams in zip(*by_include, strict=True))
 
     def _referrers(self, entries: Sequence[PageEntry], include: Include) -> list[Iterator[Entry]]:
-        return referrers_of(entries, include.source, include.parameter, self._context, MAX_INCLUDED + 1)
+        return referrers_of(entries, include.source, include.parameter, self._context, MAX_INCLUDED + 1, FOUND)
 
     def _can_go_on(self, new: Sequence[Included], *, is_first: bool) -> bool:
         """Return True if the budget allows another round; the first match's rounds continue until the budget is spent.
@@ -211,9 +217,11 @@ class _Inclusion:
                 ids = [resource_id for each, resource_id in wanted if each is type_]
                 found = self._context.store.entries_by_id(type_, ids)
                 entries |= {(entry.type, entry.id): entry for entry in page_entries(found)}
-        known = ((one.position, entries.get(one.key)) for one in new)
+        known = ((one, entries.get(one.key)) for one in new)
         return [
-            (position, entry) for position, entry in known if entry is not None and is_visible(entry, self._context)
+            (one.position, entry)
+            for one, entry in known
+            if entry is not None and is_visible(entry, self._context, one.opened_by)
         ]
 
 

@@ -9,12 +9,13 @@ from typing import Final
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, RenderedEntry, search_entries
 from careconnect.fhir.resource_types import ResourceType
+from fhir_reader.opened import Letters, sees_version
 from fhir_reader.search.chains.criteria import ChainedCondition
 from fhir_reader.search.chains.led_through import led_through
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
 from fhir_reader.search.parse import Include
-from fhir_reader.store.stored import Entry, NamedId, PageEntry, StoredResource, page_entries, patients_in
+from fhir_reader.store.stored import Entry, NamedId, PageEntry, StoredResource, TypedId, page_entries, patients_in
 
 MAX_STEPS: Final = 8
 """Versions that are read, from the current one back, to find the one of an index entry."""
@@ -37,6 +38,7 @@ def fill_page(
     reverse: Sequence[Include],
     context: SearchContext,
     *,
+    opened_by: Letters,
     following: Sequence[Entry] | None = None,
     chained: Sequence[ChainedCondition] = (),
 ) -> FilledPage:
@@ -45,6 +47,7 @@ def fill_page(
     Included resources are found from index entries. So the patients of the page are known before any body is read, and
     the bodies and the audit events of all are requested at the same time. Raises the 400 outcome if one match alone
     includes more than an answer can hold, costs more than a request may, or is about more patients than one may audit.
+    The letters `opened_by` have to open each match.
 
     `following` holds the next match, if the scan knows one, of a search with a criterion that names persons; else it is
     None. That there is a next match tells of its patient, who is disclosed too, and so are the patients through whose
@@ -55,15 +58,15 @@ def fill_page(
     followed = _followed(read, includes, reverse, context)
     # A page may end before a match that does not fit: without that match the answer would have no `next`.
     next_ = [] if following is None else (read + after)[len(followed) :][:1]
-    bodies = _bodies(followed, name, context, next_)
-    lost = [match for match, _ in followed if _visible_body(match, bodies, context) is None]
+    bodies = _bodies(followed, name, context, opened_by, next_)
+    lost = [match for match, _ in followed if (match.type.name, match.id) not in bodies]
     if lost and (includes or reverse):
         # A resource that a lost match included first may be included by another match too, or else by none.
         there = [match for match, _ in followed if match not in lost]
         again = _followed(there, includes, reverse, context)
         included = {(match.type, match.id): more for match, more in again}
         # The matches are not read again: one that was deleted only now would be lost with what it includes first.
-        bodies = {**_bodies(again, name, context, known=bodies), **bodies}
+        bodies = {**_bodies(again, name, context, opened_by, known=bodies), **bodies}
         # The page ends before the first match for which there was no more room: none is passed over.
         with_room = takewhile(lambda one: one[0] in lost or (one[0].type, one[0].id) in included, followed)
         followed = [(match, included.get((match.type, match.id), [])) for match, _ in with_room]
@@ -114,10 +117,11 @@ def _bodies(
     followed: Sequence[_Followed],
     name: str,
     context: SearchContext,
+    opened_by: Letters,
     following: Sequence[PageEntry] = (),
     known: Collection[NamedId] = (),
 ) -> dict[NamedId, StoredResource]:
-    """Return the bodies of matches and of included resources, but for `known` ones.
+    """Return the bodies of matches and of included resources that the caller may see, but for `known` ones.
 
     The audit events of all are written meanwhile, and those of the match that is `following`.
     """
@@ -125,25 +129,27 @@ def _bodies(
     patients = {patient for match in (*(match for match, _ in followed), *following) for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one, context))
     context.found.disclose(sorted(patients))
-    keys = [(match.type, match.id) for match, _ in followed] + [one.key for one in found]
-    keys = [(type_, resource_id) for type_, resource_id in keys if (type_.name, resource_id) not in known]
+    wanted = {(match.type, match.id): opened_by for match, _ in followed} | {one.key: one.opened_by for one in found}
+    wanted = {key: letters for key, letters in wanted.items() if (key[0].name, key[1]) not in known}
     entries = [match for match, _ in followed] + [one.entry for one in found if one.entry]
     entries = [one for one in entries if (one.type.name, one.id) not in known]
     with context.budget.charged_to(name) if found else nullcontext():
-        return matching_versions(keys, entries, context)
+        return matching_versions(wanted, entries, context)
 
 
 def matching_versions(
-    keys: Iterable[tuple[ResourceType, str]], entries: Sequence[PageEntry], context: SearchContext
+    wanted: Mapping[TypedId, Letters], entries: Sequence[PageEntry], context: SearchContext
 ) -> dict[NamedId, StoredResource]:
     """Return resources by (type name, id), those of `entries` in the version that the entry was made from.
 
+    They are those that are there, and that the caller may see by the letters in `wanted`, which have to open each.
+
     An entry and its body are read by two calls, and the resource may be written between them (ADR 23). Without such a
     write this is one call for a hundred resources. A body older than its entry is read again, strongly consistent; for
-    one that is newer, the version of the entry is returned, or none if that is not stored. A resource that was
-    deleted, or that the caller may not see any more, is returned as it is now: each body is authorised afterwards.
+    one that is newer, the version of the entry is returned, or none if that is not stored, or if the caller may not see
+    the resource any more. Each body is authorised by its own contents, whatever its entry said.
     """
-    bodies = dict(context.store.read_all(keys))
+    bodies = dict(context.store.read_all(wanted))
     of_entries = {(one.type.name, one.id): one for one in entries}
     behind = [one for key, one in of_entries.items() if key not in bodies or bodies[key].updated < one.changed]
     if behind:
@@ -152,11 +158,17 @@ def matching_versions(
         stored = bodies.get(key)
         if stored is None or stored.updated == one.changed or stored.deleted:
             continue
-        if context.caller.sees(one.type, one.id, stored.patients):
+        if sees_version(context.caller, one.type, one.id, stored, wanted[one.type, one.id]):
             del bodies[key]
             if previous := _version_of(one, stored, context):
                 bodies[key] = previous
-    return bodies
+    return {
+        (type_.name, resource_id): stored
+        for (type_, resource_id), letters in wanted.items()
+        if (stored := bodies.get((type_.name, resource_id))) is not None
+        and not stored.deleted
+        and sees_version(context.caller, type_, resource_id, stored, letters)
+    }
 
 
 def _version_of(one: PageEntry, current: StoredResource, context: SearchContext) -> StoredResource | None:
@@ -214,12 +226,9 @@ class _Rendered:
 def _rendered(
     keys: Iterable[tuple[ResourceType, str]], bodies: Bodies, mode: str, context: SearchContext
 ) -> dict[NamedId, _Rendered]:
-    """Return the rendered entries of the resources that are there and that the caller may see."""
-    seen = []
-    for type_, resource_id in keys:
-        stored = bodies.get((type_.name, resource_id))
-        if stored is not None and not stored.deleted and _sees(type_, resource_id, stored, context):
-            seen.append((type_, resource_id, stored))
+    """Return the rendered entries of those resources that have a body."""
+    found = ((type_, resource_id, bodies.get((type_.name, resource_id))) for type_, resource_id in keys)
+    seen = [(type_, resource_id, stored) for type_, resource_id, stored in found if stored]
     texts = search_entries(
         [(type_, resource_id, stored.body) for type_, resource_id, stored in seen],
         mode,
@@ -241,15 +250,3 @@ def _patients_of(included: Included, context: SearchContext) -> tuple[str, ...]:
     if type_.is_patient:
         return (resource_id,) if context.caller.sees(type_, resource_id, ()) else ()
     return included.entry.patients if included.entry else ()
-
-
-def _visible_body(match: PageEntry, bodies: Bodies, context: SearchContext) -> StoredResource | None:
-    """Return the body of a match, None if it was deleted or moved to another patient since its entry was read."""
-    stored = bodies.get((match.type.name, match.id))
-    if stored is None or stored.deleted or not _sees(match.type, match.id, stored, context):
-        return None
-    return stored
-
-
-def _sees(type_: ResourceType, resource_id: str, stored: StoredResource, context: SearchContext) -> bool:
-    return not context.caller.patient or context.caller.sees(type_, resource_id, stored.patients)

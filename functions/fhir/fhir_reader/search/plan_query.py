@@ -23,7 +23,7 @@ from fhir_reader.search.access_paths import (
     type_path,
 )
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import compartment_criterion, is_visible, visible
+from fhir_reader.search.filter import compartment_criterion, is_in_compartment, visible
 from fhir_reader.search.scan import MAX_ENTRIES_OF_PAGE, read_all
 from fhir_reader.store.stored import BATCH, Entry, IndexOrder
 
@@ -101,11 +101,11 @@ def candidate_entries(
 def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> list[Entry]:
     """Return the entries of resources that are requested by id.
 
-    Those that the caller may not see are hidden: the caller requested them, and gets them as absent.
+    Those outside the caller's compartment are hidden: the caller requested them, and gets them as absent.
     """
     entries = context.store.entries_by_id(type_, ids)
     for entry in entries:
-        if entry.patients and not is_visible(entry, context):
+        if entry.patients and not is_in_compartment(entry, context):
             context.found.hide(entry.patients)
     return entries
 

@@ -15,6 +15,7 @@ from careconnect.search.criteria import Criterion
 from careconnect.search.links import Cursor
 from careconnect.search.result_parameters import Order
 from fhir_reader.budget import MAX_CALLS, MAX_ENTRIES
+from fhir_reader.opened import SEARCHED, search_limits
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.chains.criteria import ChainedCondition
 from fhir_reader.search.chains.led_through import led_through
@@ -51,13 +52,14 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     token does not allow, 400 for the cursor of another search or for a search that is too costly.
     """
     if query.chained:
-        authorise(query.type, query.chained, context.caller)
+        authorise(query.chained, context.caller)
     # Who is named takes up room, also by a parameter that is ignored, or in a reference of the directory.
     names_persons = query.names_persons or bool(context.named or context.identifiers)
     if names_persons:
         context = replace(context, places=query.new_patients, met={} if query.chained else None)
     index = _index_order(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
+    context.found.scope = search_limits(query.type, context.caller).scopes
     disclose_named_patients(query.type, context)
     with context.budget.charged_to(_charged_parameter(query, context)):
         scan = _PageScan(query, index, cursor, context, names_persons=names_persons)
@@ -85,6 +87,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
                 query.includes,
                 query.reverse_includes,
                 context,
+                opened_by=SEARCHED,
                 following=after if names_persons else None,
                 chained=query.chained,
             )
@@ -170,7 +173,9 @@ class _PageScan:
         self._type = query.type
         self._chained = query.chained
         self._names_persons = names_persons
-        self._criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
+        self._limits = search_limits(query.type, context.caller)
+        limiting = (*compartment_criterion(query.type, context.caller), *self._limits.criteria)
+        self._criteria = [*query.criteria, *(one for one in limiting if one not in query.criteria)]
         self._index = index
         self._cursor = cursor
         self._context = context
@@ -218,7 +223,7 @@ class _PageScan:
         before = cursor.examined if cursor else 0
         left = [one for one in criteria if one is not plan.found.satisfies]
         # A filtered first page reads as if it counted: a second query would take longer than the entries cost.
-        reads_on = self.counts or (self._may_tell_total and bool(left or chained))
+        reads_on = self.counts or (self._may_tell_total and bool(left or chained or not self._limits.is_complete))
         expected = self._limit if reads_on else estimated_entries(plan.found, self.wanted, before)
         after = cursor.position if cursor else None
         candidates = candidates_of(self._type, plan.found, order, after, context, self.share, expected=expected)

@@ -68,18 +68,18 @@ def parse_chained(type_: ResourceType, name: str, text: str, *, fhir_base: str, 
     return condition
 
 
-def parameters_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tuple[ResourceType, SearchParameter]]:
-    """Yield every parameter that a condition on a type uses, references included, each with its type."""
+def types_looked_at(condition: SearchCondition) -> Iterator[ResourceType]:
+    """Yield the types of which a condition uses a parameter, in order, but not the one that it is a condition on."""
     match condition:
-        case Criterion():
-            yield type_, condition.parameter
         case Chain():
-            yield type_, condition.reference
             for branch in condition.branches:
-                yield from parameters_of(branch.type, branch.condition)
+                # A `_has` uses the parameters of those that refer to the branch's resources alone.
+                if not isinstance(branch.condition, Has):
+                    yield branch.type
+                yield from types_looked_at(branch.condition)
         case Has():
-            yield condition.source, condition.reference
-            yield from parameters_of(condition.source, condition.inner)
+            yield condition.source
+            yield from types_looked_at(condition.inner)
 
 
 def criteria_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tuple[ResourceType, Criterion]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from careconnect.fhir.resource_types import ResourceType, SearchParameter
 from careconnect.storage.keys import reference_prefix, resource_key
+from fhir_reader.opened import Letters
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
 from fhir_reader.search.scan import entries_of
@@ -17,11 +18,12 @@ def referrers_of(
     reference: SearchParameter,
     context: SearchContext,
     expected: int,
+    letters: Letters,
 ) -> list[Iterator[Entry]]:
     """Open for each entry a stream of the resources of a type that refer to it, latest first: one call each.
 
-    Resources that the caller may not see are left out. A reference with a parent parameter has its index entries under
-    the parent's name.
+    Resources that the caller may not see, or that one of the letters does not open, are left out. A reference with a
+    parent parameter has its index entries under the parent's name.
     """
     keys = [resource_key(entry.type.name, entry.id) for entry in entries]
     ranges = [_range(entry, source, reference, context) for entry in entries]
@@ -32,6 +34,7 @@ def referrers_of(
             reference,
             key,
             context,
+            letters,
             known=not reference.parent and one.partition == key,
         )
         for stream, key, one in zip(streams, keys, ranges, strict=True)
@@ -55,9 +58,15 @@ def _range(
 
 
 def _which_refer(
-    stream: Iterable[Entry], reference: SearchParameter, key: str, context: SearchContext, *, known: bool
+    stream: Iterable[Entry],
+    reference: SearchParameter,
+    key: str,
+    context: SearchContext,
+    letters: Letters,
+    *,
+    known: bool,
 ) -> Iterator[Entry]:
     """Yield the visible entries that refer to the resource of a key; `known` means that the whole stream does."""
     for entry in stream:
-        if is_visible(entry, context) and (known or key in entry.values.get(reference.name, ())):
+        if is_visible(entry, context, letters) and (known or key in entry.values.get(reference.name, ())):
             yield entry

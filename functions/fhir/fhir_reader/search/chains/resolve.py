@@ -15,14 +15,15 @@ from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Letter
 from careconnect.search.criteria import MAX_ALTERNATIVES, Criterion, Token
 from careconnect.storage.keys import resource_key
+from fhir_reader.opened import SEARCHED
 from fhir_reader.search.chains.criteria import (
     Branch,
     Chain,
     ChainedCondition,
     Has,
     SearchCondition,
-    parameters_of,
     rank_of,
+    types_looked_at,
 )
 from fhir_reader.search.chains.led_through import note_met
 from fhir_reader.search.chains.referrers import referrers_of
@@ -47,11 +48,11 @@ _FIRST_REFERRERS: Final = 25
 """Referrers of one candidate that the first query requests."""
 
 
-def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller: Caller) -> None:
-    """Raise the 403 outcome unless the caller may search each type that the conditions use."""
+def authorise(conditions: Iterable[SearchCondition], caller: Caller) -> None:
+    """Raise the 403 outcome unless the caller may search each type that the conditions look at, without limits."""
     for condition in conditions:
-        for looked_at, _ in parameters_of(type_, condition):
-            caller.require(looked_at, Letter.SEARCH)
+        for looked_at in types_looked_at(condition):
+            caller.require_unlimited(looked_at, Letter.SEARCH)
 
 
 def resolve(
@@ -202,7 +203,7 @@ def _visible_targets(branch: Branch, wanted: Iterable[NamedId], context: SearchC
     """Return the visible entries of a branch's targets, in the order of `wanted`."""
     ids = [resource_id for name, resource_id in wanted if name == branch.type.name]
     found = context.store.entries_by_id(branch.type, ids) if ids else []
-    return [entry for entry in found if is_visible(entry, context)]
+    return [entry for entry in found if is_visible(entry, context, SEARCHED)]
 
 
 def _filter_referenced(condition: Has, entries: Sequence[Entry], context: SearchContext, required: int) -> FilterResult:
@@ -229,7 +230,7 @@ def _are_referred_to(
     condition: Has, entries: Sequence[Entry], context: SearchContext, required: int
 ) -> list[bool | None]:
     """Return for each entry whether a resource that meets the condition refers to it; None if that is too costly."""
-    streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
+    streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS, SEARCHED)
     if isinstance(condition.inner, Criterion):
         meets = compiled(condition.source, [condition.inner], context)
         return [
