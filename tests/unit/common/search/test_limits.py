@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.oauth.caller import Caller
-from careconnect.oauth.scopes import Letter, grants_of, limiting_parameters
+from careconnect.oauth.scopes import Letter, covers, grants_of, limiting_parameters
 from careconnect.search.limits import limiting_values, limits_on, opens, opens_body
 from careconnect.search.stored_values import StoredValues, stored_values
 from careconnect_admin.project import PROJECT
 from careconnect_records.items.extract import search_values
+from careconnect_testing.records.generated import cases
 
 LAB = {"system": "http://hl7.org/fhir/observation-category", "code": "laboratory"}
 OBSERVATION: dict[str, Any] = {
@@ -106,6 +108,43 @@ def test_without_a_suffix_there_are_no_limits() -> None:
     assert limits_on(caller, type_("Condition"), Letter.READ) == ()
     assert opens(caller, type_("Condition"), Letter.READ, {})
     assert opens_body(caller, type_("Practitioner"), Letter.READ, {})
+
+
+def some_scope(some: Random) -> str:
+    """Return a scope for observations, most often with a suffix of a few pairs."""
+    letters = "".join(each for each in "cruds" if some.random() < 0.5) or "r"
+    pairs = [f"{name}={some.choice('ab')}" for name in ("category", "code", "status") if some.random() < 0.5]
+    some.shuffle(pairs)
+    suffix = f"?{'&'.join(pairs)}" if pairs else ""
+    return f"user/{'Observation' if pairs else some.choice(('Observation', '*'))}.{letters}{suffix}"
+
+
+def some_body(some: Random) -> dict[str, Any]:
+    codes = {name: [{"code": each} for each in "ab" if some.random() < 0.5] for name in ("category", "code")}
+    category = [{"coding": [coding]} for coding in codes["category"]]
+    return {
+        "resourceType": "Observation",
+        "status": some.choice("abc"),
+        "category": category,
+        "code": {"coding": codes["code"]},
+    }
+
+
+def test_a_covered_request_opens_no_resource_that_the_registration_does_not() -> None:
+    some = Random(51)
+    observations, opens_something = type_("Observation"), 0
+    for _ in range(cases(2_000)):
+        registered, requested = ([some_scope(some) for _ in range(some.randint(1, 3))] for _ in range(2))
+        if not covers(registered, requested):
+            continue
+        owner, client = caller_with(" ".join(registered)), caller_with(" ".join(requested))
+        for body in (some_body(some) for _ in range(5)):
+            for letter in Letter:
+                if client.may(observations, letter) and opens_body(client, observations, letter, body):
+                    opens_something += 1
+                    assert owner.may(observations, letter), (registered, requested)
+                    assert opens_body(owner, observations, letter, body), (registered, requested, body)
+    assert opens_something > 20
 
 
 def samples() -> Iterator[dict[str, Any]]:
