@@ -115,9 +115,10 @@ def test_openapi_schemas_are_json_schemas() -> None:
         Draft7Validator.check_schema(schema)
 
 
-def test_openapi_has_one_authorisation_and_says_what_each_of_its_scopes_opens() -> None:
+def test_openapi_has_one_authorisation_that_may_be_bound_and_says_what_each_of_its_scopes_opens() -> None:
     schemes = OPENAPI["components"]["securitySchemes"]
-    assert list(schemes) == ["clientCredentials"]
+    assert list(schemes) == ["clientCredentials", "dpop"]
+    assert (schemes["dpop"]["type"], schemes["dpop"]["scheme"]) == ("http", "DPoP")
     scopes = schemes["clientCredentials"]["flows"]["clientCredentials"]["scopes"]
     assert scopes
     assert all(scopes.values())

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, GRANT_TYPES, AuthMethod
+from careconnect.oauth.dpop.proof import ALGORITHMS as PROOF_ALGORITHMS
 from careconnect.oauth.scopes import supported_scopes
 from service_discovery.built_documents import json_text
 
@@ -60,4 +61,5 @@ def _common(base_url: BaseUrl) -> dict[str, Any]:
         "scopes_supported": list(supported_scopes()),
         "token_endpoint_auth_methods_supported": list(AuthMethod),
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
     }

@@ -85,6 +85,18 @@ def test_rfc_8414_3_2_every_member_is_what_the_server_does(discovery: Discovery)
         assert metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] == list(ASSERTION_ALGORITHMS)
 
 
+@pytest.mark.parametrize("path", [SERVER_METADATA, SMART])
+def test_rfc_9449_5_1_the_algorithms_of_proofs(discovery: Discovery, path: str) -> None:
+    assert discovery.send("GET", path).json["dpop_signing_alg_values_supported"] == ["ES256", "PS256", "EdDSA"]
+
+
+@pytest.mark.parametrize("path", [SERVER_METADATA, SMART])
+def test_rfc_8705_tokens_bound_to_certificates_are_not_offered(discovery: Discovery, path: str) -> None:
+    text = discovery.send("GET", path).text
+
+    assert not any(word in text for word in ("tls_client", "x5t#S256", "mtls_endpoint_aliases"))
+
+
 def test_every_advertised_scope_is_one_that_can_be_granted(discovery: Discovery) -> None:
     scopes = discovery.send("GET", SERVER_METADATA).json["scopes_supported"]
 

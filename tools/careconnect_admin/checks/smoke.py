@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import jwt
 
 from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.oauth.access_token import ALGORITHMS
 from careconnect.oauth.scopes import READING, Letter
 from careconnect_admin.checks.expectations import (
     CheckError,
@@ -108,7 +109,7 @@ def _token_verifies(service: Service) -> None:
         raise CheckError("the keys are published without max-age")
     try:
         key = jwt.PyJWKSet.from_dict(json_of(keys))[jwt.get_unverified_header(service.token)["kid"]]
-        jwt.decode(service.token, key.key, algorithms=["RS256"], audience=service.fhir, issuer=service.base)
+        jwt.decode(service.token, key.key, algorithms=list(ALGORITHMS), audience=service.fhir, issuer=service.base)
     except (jwt.PyJWTError, KeyError) as error:
         raise CheckError(f"it does not ({error})") from None
 

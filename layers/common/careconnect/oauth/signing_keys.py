@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from careconnect.oauth import base64url
-from careconnect.oauth.access_token import ALGORITHM
 from careconnect.oauth.thumbprint import jwk_thumbprint
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
@@ -155,16 +154,14 @@ class KmsSigningKeys:
         return key
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the public keys as a JWK Set, the signing one first (RFC 7517 §5); raises `SigningKeyError`."""
+        """Return the public keys as a JWK Set, the signing one first (RFC 7517 §5); raises `SigningKeyError`.
+
+        They have no `alg`: one key signs by two algorithms (ADR 52).
+        """
         keys = self._trusted_keys()
         ordered = [keys[name] for name in (CURRENT, NEXT, PREVIOUS) if name in keys]
         by_kid = {key.signing_key.kid: key.public_key for key in ordered}
-        return {
-            "keys": [
-                {"use": "sig", "alg": ALGORITHM, "kid": kid, **public_jwk(public_key)}
-                for kid, public_key in by_kid.items()
-            ]
-        }
+        return {"keys": [{"use": "sig", "kid": kid, **public_jwk(public_key)} for kid, public_key in by_kid.items()]}
 
     def _trusted_keys(self) -> dict[str, _PublishedKey]:
         fresh = self._fresh_keys()

@@ -5,6 +5,7 @@ from typing import Any
 from careconnect import __version__
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.dpop.proof import TOKEN_TYPE
 from careconnect_admin.documents.openapi.answer_examples import answer_examples
 from careconnect_admin.documents.openapi.components import (
     FHIR_ERRORS,
@@ -70,6 +71,11 @@ def _security_schemes(base: BaseUrl) -> Json:
             "description": "An access token, obtained with a client's id and secret. A client gets the scopes that it "
             "is registered for, all of them if it asks for none.",
             "flows": {"clientCredentials": {"tokenUrl": base.token_endpoint, "scopes": scopes_by_pattern()}},
+        },
+        "dpop": {
+            "type": "http",
+            "scheme": TOKEN_TYPE,
+            "description": "The same token, bound to a key, with a proof in the header DPoP (RFC 9449).",
         },
     }
 

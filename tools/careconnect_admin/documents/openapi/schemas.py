@@ -24,7 +24,7 @@ def schemas() -> Json:
             "expires_in",
             "scope",
             access_token=_TEXT,
-            token_type=_TEXT | {"enum": ["Bearer"]},
+            token_type=_TEXT | {"enum": ["Bearer", "DPoP"]},
             expires_in=_SECONDS,
             scope=_TEXT,
             patient=_TEXT,
@@ -35,6 +35,7 @@ def schemas() -> Json:
             exp=_SECONDS,
             iat=_SECONDS,
             identifier_systems=_TEXTS,
+            cnf=_object("jkt", jkt=_TEXT),
             **dict.fromkeys(
                 ("scope", "client_id", "client_name", "token_type", "sub", "aud", "iss", "jti", "patient"), _TEXT
             ),
@@ -42,7 +43,7 @@ def schemas() -> Json:
         "Empty": {"type": "object"},
         "OAuthError": _object("error", error=_TEXT, error_description=_TEXT),
         "JwkSet": _object("keys", keys={"type": "array", "items": {"$ref": "#/components/schemas/Jwk"}}),
-        "Jwk": _object("kty", **dict.fromkeys(("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"), _TEXT)),
+        "Jwk": _object("kty", **dict.fromkeys(("kty", "kid", "use", "n", "e", "crv", "x", "y"), _TEXT)),
         "ServerMetadata": _object("issuer", "token_endpoint", issuer=_TEXT, **_ENDPOINTS),
         "SmartConfiguration": _object("token_endpoint", "capabilities", capabilities=_TEXTS, **_ENDPOINTS),
         "OpenApiDocument": _object("openapi", "paths", openapi=_TEXT, paths={"type": "object"}),
@@ -56,6 +57,7 @@ _ENDPOINTS: Final = {
     "jwks_uri": _TEXT,
     "grant_types_supported": _TEXTS,
     "scopes_supported": _TEXTS,
+    "dpop_signing_alg_values_supported": _TEXTS,
 }
 
 
