@@ -1,4 +1,4 @@
-"""Scopes with a suffix over HTTP: registered, granted, told, and enforced at writes (`access.md`, Narrow scopes)."""
+"""Scopes with a suffix over HTTP: registered, granted, told, and enforced (`access.md`, Narrow scopes)."""
 
 import time
 from typing import Any, Final
@@ -63,3 +63,40 @@ def test_a_client_with_a_suffix_writes_what_it_opens_and_nothing_else(api: Api, 
     assert lab.delete(f"Observation/{made['id']}").status_code == 204
     assert whole.get(f"Observation/{vital['id']}").status_code == 200
     assert whole.get(f"Observation/{made['id']}").status_code == 410
+
+
+def test_a_client_with_a_suffix_reads_and_finds_what_it_opens_and_nothing_else(api: Api, http: httpx.Client) -> None:
+    labs_of_4 = f"Observation?patient=4&category={CATEGORY}%7Claboratory&_count=100"
+    limited = f"user/Observation.rs?category={CATEGORY}|laboratory user/Patient.rs user/Encounter.rs?status=planned"
+    lab = WritingClient(http, api.register("narrow-reader", limited))
+    whole = WritingClient(http, api.register("whole-reader", "user/*.rs"))
+    opened, every = whole.ids(labs_of_4), whole.ids("Observation?patient=4&_count=100")
+    hidden = next(each for each in every if each not in opened)
+
+    # A search, in the compartment too, and its pages.
+    for path in ("Observation?patient=4&", "Patient/4/Observation?"):
+        page = lab.get(f"{path}_count=100").json()
+        assert [entry["resource"]["id"] for entry in page["entry"]] == opened != every
+        assert lab.get(f"{path}_summary=count").json()["total"] == len(opened)
+    first = lab.get("Observation?patient=4&_count=1").json()
+    second = http.get(
+        next(link["url"] for link in first["link"] if link["relation"] == "next"),
+        headers={"Authorization": f"Bearer {lab.token}"},
+    ).json()
+    assert [entry["resource"]["id"] for page in (first, second) for entry in page["entry"]] == opened[:2]
+    assert lab.ids(f"Observation?_id={opened[0]},{hidden}") == [opened[0]]
+    # Reads: what is hidden is as absent.
+    read = lab.get(f"Observation/{opened[0]}")
+    assert (read.status_code, read.json()) == (200, whole.get(f"Observation/{opened[0]}").json())
+    for below in ("", "/_history", "/_history/1"):
+        answers = [lab.get(f"Observation/{id_}{below}") for id_ in (hidden, "never")]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert answers[0].content == answers[1].content
+        assert lab.get(f"Observation/{opened[0]}{below}").status_code == 200
+    # What else a request brings along.
+    included = lab.get("Patient?_id=4&_revinclude=Observation:patient&_revinclude=Encounter:patient").json()["entry"]
+    assert [entry["resource"]["id"] for entry in included if entry["search"]["mode"] == "include"] == opened
+    record = lab.get("Patient/4/$everything?_count=100&_type=Observation,Encounter").json()
+    assert {entry["resource"]["id"] for entry in record["entry"] if entry["search"]["mode"] == "match"} == set(opened)
+    refused = lab.get("Patient?_has:Observation:patient:code=8867-4")
+    assert (refused.status_code, 'scope="user/Observation.s"' in refused.headers["WWW-Authenticate"]) == (403, True)
