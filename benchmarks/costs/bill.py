@@ -20,7 +20,7 @@ _EVENT_BYTES: Final = 1_000
 _RESTORED: Final = 1 / 70
 """The share of calls that start an instance: a guess."""
 
-_METRICS: Final = 19
+_METRICS: Final = 21
 _ALARM: Final = "AWS::CloudWatch::Alarm"
 """Custom metrics (`docs/operate.md`)."""
 

@@ -7,6 +7,7 @@ settings, and with `jwt.decode` if a token is verified. Another process sends th
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +20,14 @@ from benchmarks.setup.wire import AwsCall, Wire
 from botocore import xform_name
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from careconnect.oauth.dpop.proof import ALGORITHMS, WINDOW
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
+from careconnect_testing.http.bound_event import bound_event
 from careconnect_testing.http.events import Event, authorizer_event, fhir_event, form_event
 from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, observation, patient
+from careconnect_testing.parts.dpop_proofs import proof_key
 from careconnect_testing.stacks.deployed_function import deployed_handler
 
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.cruds", "expires_at": "99999999999", "jti": "a-jti"}
@@ -33,6 +37,7 @@ _AUDIT: Final = 1.5
 _TOKEN: Final = 1.25
 _AUTHORIZER: Final = 1.2
 _WRITE: Final = 1.5
+_BOUND: Final = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def cases(stack: LocalStack, client: DemoClient) -> list[Case]:
     """Return a case of each kind of request; the stack holds the sample, and `client` may read all of it."""
     with deployed_handler(stack, "TokenFunction", "token_issuer") as handler:
         token = str(json.loads(handler(_token_event(client), _Context())["body"])["access_token"])
-    return [*_reads(), *_of_tokens(client, token), *_writes(), *_dear_pages()]
+    return [*_of_bound_tokens(stack.base_url), *_reads(), *_of_tokens(client, token), *_writes(), *_dear_pages()]
 
 
 def _all(calls: Sequence[Callable[[], Any]]) -> None:
@@ -144,6 +149,15 @@ def _reads() -> list[Case]:
         _read("search: `_revinclude`", "Patient", [("_id", "4"), ("_revinclude", "Observation:patient")]),
         _read("a patient's whole record", "Patient/4/$everything"),
     ]
+
+
+def _of_bound_tokens(base_url: str) -> Iterator[Case]:
+    """Yield the read of a patient by a bound token, for each kind of key; they are measured first, within a minute."""
+    event = fhir_event("GET", "Patient/4", authorizer=_CALLER)
+    for algorithm in ALGORITHMS:
+        bound = bound_event(event, base_url, key=proof_key(algorithm=algorithm), iat=int(time.time()) + WINDOW)
+        name = f"read of a patient by a bound token, {algorithm}"
+        yield Case(name, "PatientRecordFunction", "fhir_reader", bound, _BOUND, (event,))
 
 
 def _dear_pages() -> list[Case]:

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,10 @@ from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.release import Release
 from careconnect_records.multi_step.states import WriteStates
+from careconnect_testing.http.bound_event import bound_event
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
 from careconnect_testing.http.writes import LONG_TEXT
-from careconnect_testing.parts.bound_requests import TOKEN
-from careconnect_testing.parts.dpop_proofs import dpop_proof, proof_key
+from careconnect_testing.parts.dpop_proofs import dpop_proof
 from careconnect_testing.records.held_writes import hold
 from careconnect_testing.stacks.deployed_function import Handler, Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
@@ -67,18 +66,10 @@ def loaded(local_stack: LocalStack, sample: Path) -> LocalStack:
 
 def prove(stack: LocalStack, handler: Handler, sent: Event, status: int = 200) -> None:
     """Send a request by a token that is bound to a key, and whose proofs need a nonce."""
-    bound = deepcopy(dict(sent))
-    bound["requestContext"]["authorizer"] |= {"jkt": proof_key().jkt, "dpop_nonce": "true"}
-    bound["multiValueHeaders"]["Authorization"] = [f"DPoP {TOKEN}"]
-
-    def answer(**claims: Any) -> dict[str, Any]:
-        url, now, jti = stack.base_url + bound["path"], time.time(), secrets.token_hex(8)
-        bound["multiValueHeaders"]["DPoP"] = [dpop_proof(bound["httpMethod"], url, now, token=TOKEN, jti=jti, **claims)]
-        return handler(bound, None)
-
-    refused = answer()
+    refused = handler(bound_event(sent, stack.base_url, dpop_nonce=True), None)
     assert refused["statusCode"] == 401
-    assert answer(nonce=refused["headers"]["DPoP-Nonce"])["statusCode"] == status
+    nonce = refused["headers"]["DPoP-Nonce"]
+    assert handler(bound_event(sent, stack.base_url, dpop_nonce=True, nonce=nonce), None)["statusCode"] == status
 
 
 RECORD_READS = [

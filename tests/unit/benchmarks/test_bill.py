@@ -27,7 +27,7 @@ def test_what_grows_with_patients_requests_and_nothing() -> None:
     assert more.storage == pytest.approx(2 * bill.storage)
     assert (more.requests, more.audit, more.snapshots) == (bill.requests, bill.audit, bill.snapshots)
     assert 1.9 < busier.audit / bill.audit <= 2
-    assert busier.fixed == bill.fixed == pytest.approx(1.00 + 41 * 0.10 + 19 * 0.30)
+    assert busier.fixed == bill.fixed == pytest.approx(1.00 + 46 * 0.10 + 21 * 0.30)
     assert bill.total == pytest.approx(bill.without_snapshots + bill.snapshots)
 
 

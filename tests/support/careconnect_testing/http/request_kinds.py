@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.aws.moto_deployment import BASE, CLIENT, MotoDeployment, token_event
+from careconnect_testing.http.bound_event import bound_event
 from careconnect_testing.http.events import Event, authorizer_event, fhir_event
 from careconnect_testing.http.writes import JSON, LONG_TEXT, NHS_NUMBER, PATCH, observation, patient
 from careconnect_testing.parts.auditor import an_event
@@ -111,6 +112,11 @@ def _write(method: str, path: str, body: Any = None, query: str = "", **headers:
     return lambda _: fhir_event(method, path, parse_qsl(query), headers=given, body=text, authorizer=_CALLER)
 
 
+def _bound(sent: Sent) -> Sent:
+    """Return a request as it is with a bound token."""
+    return lambda on: bound_event(sent(on), BASE)
+
+
 def _next(function: str, path: str, query: str) -> Sent:
     """Return the request for the second page of a search."""
 
@@ -154,6 +160,7 @@ KINDS = [
         "The authorizer's judgement", "ReadAuthorizerFunction", lambda on: authorizer_event(f"Bearer {on.token()}"), 0
     ),
     RequestKind("Read of a Patient", RECORDS, _get("Patient/4")),
+    RequestKind("Read of a Patient by a bound token", RECORDS, _bound(_get("Patient/4"))),
     RequestKind("Read of a Patient that is not there", RECORDS, _get("Patient/nobody"), 404),
     RequestKind("Read of a Patient that has not changed, 304", RECORDS, _get("Patient/4", If_None_Match='W/"1"'), 304),
     RequestKind("Read of an Observation", RECORDS, _get("Observation/o1")),
@@ -184,6 +191,9 @@ KINDS = [
     RequestKind("`Patient/4/$everything`, 20 of 130", RECORDS, _get("Patient/4/$everything")),
     RequestKind("… the second page of it", RECORDS, _next(RECORDS, "Patient/4/$everything", "")),
     RequestKind("Create of an Observation", WRITER, _write("POST", "Observation", _new()), 201),
+    RequestKind(
+        "Create of an Observation by a bound token", WRITER, _bound(_write("POST", "Observation", _new())), 201
+    ),
     RequestKind("Create of a Patient", WRITER, _write("POST", "Patient", patient(_UNKNOWN)), 201),
     RequestKind(
         "Create of a Patient on a condition that nothing meets",

@@ -13,6 +13,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.bound_event import TOKEN
 from careconnect_testing.http.events import Event, Pairs, rest_event
 from careconnect_testing.http.writes import JSON
 from careconnect_testing.parts.audit_trails import StoredEvents
@@ -21,9 +22,6 @@ from careconnect_testing.parts.dpop_proofs import ProofKey, dpop_proof, proof_ke
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE
 from careconnect_testing.running.bundle_service import Bundles
-
-TOKEN = "e30.e30.c2ln"
-"""A token as far as a function looks at it: the authorizer has verified it."""
 
 SCOPE = "system/*.cruds system/AuditEvent.rs"
 PROOFS = "proofs"

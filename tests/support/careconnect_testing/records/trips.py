@@ -19,6 +19,7 @@ _SHOWN = (
     "… with a DPoP proof",
     "The authorizer's judgement",
     "Read of a Patient",
+    "Read of a Patient by a bound token",
     "Read of an Observation",
     "Search in a patient's record, 20 of 116",
     "Search of a Patient by identifier",
@@ -62,6 +63,7 @@ TRIPS = {
     "`POST /revoke`": Trip("BatchGetItem → BatchExecuteStatement + PutItem", 3, 2, "3 GetPublicKey (3)"),
     "The authorizer's judgement": Trip("BatchGetItem", 2, 0, "3 GetPublicKey (3)"),
     "Read of a Patient": Trip("BatchExecuteStatement + GetItem", 1, 2, "GetItem (0)"),
+    "Read of a Patient by a bound token": Trip("PutItem → BatchExecuteStatement + GetItem", 1, 3, "GetItem (0)"),
     "Read of a Patient that is not there": Trip("BatchExecuteStatement + GetItem", 1, 2, "GetItem (0)"),
     "Read of a Patient that has not changed, 304": Trip("BatchExecuteStatement + GetItem", 1, 2, "GetItem (0)"),
     "Read of an Observation": Trip("GetItem → BatchExecuteStatement", 1, 2, "GetItem (0)"),
@@ -98,6 +100,9 @@ TRIPS = {
     ),
     "… the second page of it": Trip("BatchExecuteStatement + GetItem + Query → BatchGetItem", 12, 2, "GetItem (1)"),
     "Create of an Observation": Trip("BatchGetItem → TransactWriteItems", 1, 17, "GetItem (0)"),
+    "Create of an Observation by a bound token": Trip(
+        "PutItem → BatchGetItem → TransactWriteItems", 1, 18, "GetItem (0)"
+    ),
     "Create of a Patient": Trip("BatchGetItem → TransactWriteItems", 1, 15, "GetItem (0)"),
     "Create of a Patient on a condition that nothing meets": Trip(
         "GetItem → BatchGetItem → TransactWriteItems", 2, 15, "GetItem (0)"

@@ -13,8 +13,9 @@ from careconnect.audit.event import Outcome
 from careconnect.http.origin import Origin
 from careconnect.oauth.dpop.proof import ProofFault
 from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.bound_event import TOKEN
 from careconnect_testing.parts.access_tokens import ABSENT, segment
-from careconnect_testing.parts.bound_requests import PROOFS, TOKEN, BoundRequests, with_proof_table
+from careconnect_testing.parts.bound_requests import PROOFS, BoundRequests, with_proof_table
 from careconnect_testing.parts.dpop_proofs import proof_key
 from careconnect_testing.parts.record_writers import Writer, writer_in_memory
 from careconnect_testing.parts.stores import BASE
