@@ -177,6 +177,21 @@ def test_its_access_tokens_are_introspected_and_revoked(profiled: Issuer) -> Non
     assert (post("/revoke").status, post("/introspect").json) == (200, {"active": False})
 
 
+def test_5_3_2_1_4_no_token_without_a_proof_whatever_the_record_says(issuer: Issuer) -> None:
+    issuer.register(
+        "client-1",
+        auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
+        jwks=json.dumps(KEYS),
+        security_profile=FAPI2,
+        dpop_bound_access_tokens=False,
+    )
+
+    answer = ask(issuer, proof=None)
+
+    assert (answer.status, answer.error) == (400, "invalid_dpop_proof")
+    assert ask(issuer).json["token_type"] == "DPoP"
+
+
 def test_other_clients_are_asked_for_none_of_it(profiled: Issuer) -> None:
     for algorithm, kid, key in OTHER_ALGORITHMS:
         if kid != "ps256":
