@@ -14,7 +14,7 @@ now = int(time.time())
 claims = {
     "iss": client_id,
     "sub": client_id,
-    "aud": endpoint,
+    "aud": os.environ["BASE"],
     "iat": now,
     "exp": now + 60,
     "jti": str(uuid.uuid4()),

@@ -45,14 +45,37 @@ def key_client(local_stack: LocalStack) -> KeyClient:
         auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
         jwks=json.dumps({"keys": [public]}),
     )
-    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
-    register_client(registry, registration, now=time.time())
+    register_client(_registry(local_stack), registration, now=time.time())
     return KeyClient(registration.client_id, private)
 
 
 @pytest.fixture(scope="session")
+def bound_client(local_stack: LocalStack, editor: DemoClient) -> DemoClient:
+    """A client with the scopes of `editor` that gets bound tokens alone, and needs a nonce in each proof."""
+    registration = ClientRegistration(
+        client_id="client-with-bound-tokens",
+        name="Client with bound tokens",
+        scopes=editor.scopes,
+        dpop_bound=True,
+        dpop_nonce=True,
+    )
+    secret = register_client(_registry(local_stack), registration, now=time.time())
+    assert secret is not None
+    return DemoClient(registration.client_id, registration.name, secret, registration.scopes)
+
+
+def _registry(local_stack: LocalStack) -> DynamoDbClientRegistry:
+    return DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+
+
+@pytest.fixture(scope="session")
 def service(
-    local_stack: LocalStack, explorer: DemoClient, editor: DemoClient, key_client: KeyClient, sample: Path
+    local_stack: LocalStack,
+    explorer: DemoClient,
+    editor: DemoClient,
+    bound_client: DemoClient,
+    key_client: KeyClient,
+    sample: Path,
 ) -> Service:
     """The running service with the sample loaded."""
     patients = [json.loads(line) for line in (sample / "Patient.ndjson").read_text(encoding="utf-8").splitlines()]
@@ -63,6 +86,7 @@ def service(
         fhir_base=local_stack.fhir_url,
         secret_client=explorer,
         editor=editor,
+        bound_client=bound_client,
         key_client=key_client,
         nhs_number=next(each["value"] for each in patient["identifier"] if each["system"].endswith("nhs-number")),
         observations=frozenset(

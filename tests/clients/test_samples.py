@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.project import DOCS
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.page.node_clients import NODE
@@ -26,12 +27,12 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "go": ("go", "run"),
     "cs": ("dotnet", "run"),
 }
-NEEDED: Final = {"sh": ("curl", "jq")}
+NEEDED: Final = {"sh": ("curl", "jq", "openssl")}
 NET: Final = 10
 """The first .NET that runs a single file."""
 
 
-def command(language: str) -> list[str]:
+def command(language: str, sample: str = "quickstart") -> list[str]:
     """Return the command that runs a sample; skip the test if the machine lacks a tool that it needs."""
     program, *more = COMMANDS[language]
     for tool in (program, *NEEDED.get(language, ())):
@@ -41,19 +42,18 @@ def command(language: str) -> list[str]:
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
         if int(version.partition(".")[0]) < NET:
             pytest.skip(f"dotnet is older than {NET}")
-    return [program, *more, str(SAMPLES / f"quickstart.{language}")]
+    return [program, *more, str(SAMPLES / f"{sample}.{language}")]
 
 
-@pytest.mark.parametrize("language", COMMANDS)
-def test_a_sample_reads_searches_and_writes_and_may_run_again(service: Service, tmp_path: Path, language: str) -> None:
-    client = {"CLIENT_ID": service.editor.client_id, "CLIENT_SECRET": service.editor.secret}
-    run = command(language)
+def outputs(run: list[str], service: Service, client: DemoClient, folder: Path) -> list[list[str]]:
+    """Run a sample twice as a client and return the lines that each run prints."""
+    names = {"CLIENT_ID": client.client_id, "CLIENT_SECRET": client.secret}
     lines = []
     for _ in range(2):
         done = subprocess.run(
             run,
-            cwd=tmp_path,
-            env=os.environ | client | {"BASE": service.base, "PYTHONUTF8": "1"},
+            cwd=folder,
+            env=os.environ | names | {"BASE": service.base, "PYTHONUTF8": "1"},
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -62,6 +62,12 @@ def test_a_sample_reads_searches_and_writes_and_may_run_again(service: Service, 
         )
         assert done.returncode == 0, done.stderr
         lines.append(done.stdout.splitlines())
+    return lines
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_a_sample_reads_searches_and_writes_and_may_run_again(service: Service, tmp_path: Path, language: str) -> None:
+    lines = outputs(command(language), service, service.editor, tmp_path)
 
     (family, found, created), (_, found_again, known) = lines
     assert family == "Muñoz"
@@ -69,6 +75,16 @@ def test_a_sample_reads_searches_and_writes_and_may_run_again(service: Service, 
     assert int(found.removesuffix(" observations")) >= len(service.observations)
     assert re.fullmatch(r"201 Observation/[A-Za-z0-9.-]+", created)
     assert known == created.replace("201", "200")
+
+
+@pytest.mark.parametrize("language", ["py", "ts", "sh"])
+def test_a_sample_with_a_bound_token_takes_the_nonces_that_its_client_needs(
+    service: Service, tmp_path: Path, language: str
+) -> None:
+    first, second = outputs(command(language, "dpop"), service, service.bound_client, tmp_path)
+
+    assert first == ["DPoP", "Muñoz", "true", "201"]
+    assert second == ["DPoP", "Muñoz", "true", "200"]
 
 
 def test_there_is_a_sample_in_every_language() -> None:

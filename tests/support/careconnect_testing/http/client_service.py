@@ -23,6 +23,8 @@ class Service:
     secret_client: DemoClient
     editor: DemoClient
     """The client that writes the resources that `secret_client` reads."""
+    bound_client: DemoClient
+    """A client with the scopes of `editor` that gets bound tokens alone, and needs a nonce in each proof."""
     key_client: KeyClient
     nhs_number: str
     observations: frozenset[str]
