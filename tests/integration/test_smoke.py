@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.checks.service import Service
-from careconnect_admin.checks.smoke import CHECKS
+from careconnect_admin.checks.smoke import BOUND_CHECKS, CHECKS
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import PATIENT_ACCESS, DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -47,9 +48,9 @@ def client(registered: Register) -> DemoClient:
     return registered(*PATIENT_ACCESS.scopes)
 
 
-def _smoke(client: DemoClient, base: str) -> Result:
+def _smoke(client: DemoClient, base: str, *options: str) -> Result:
     environment = {"CLIENT_ID": client.client_id, "CLIENT_SECRET": client.secret}
-    return CliRunner().invoke(app, ["smoke", base], env=environment)
+    return CliRunner().invoke(app, ["smoke", base, *options], env=environment)
 
 
 def test_every_check_holds_on_the_local_stack(local_stack: LocalStack, client: DemoClient) -> None:
@@ -80,6 +81,20 @@ def test_a_client_that_writes_shows_it_and_leaves_nothing(
         headers={**bearer(editor), "Cache-Control": "no-cache"},
     )
     assert (result.exit_code, found.json()["total"]) == (0, 0)
+
+
+def test_bound_tokens_pass_the_same_checks_and_two_more(
+    local_stack: LocalStack, clients: tuple[DemoClient, ...], tmp_path: Path
+) -> None:
+    (editor,) = (client for client in clients if client.client_id == "editor")
+
+    result = _smoke(editor, local_stack.base_url, "--dpop-key", str(tmp_path / "dpop.jwk"))
+
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if line.startswith("FAILED")] == []
+    assert [f"ok      {check.name}" in lines for check in BOUND_CHECKS] == [True, True]
+    assert f"ok      {WRITING}" in lines
+    assert (result.exit_code, lines[-1]) == (0, f"{len(CHECKS) + len(BOUND_CHECKS)} checks, 0 failed")
 
 
 @pytest.mark.long

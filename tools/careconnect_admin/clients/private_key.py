@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, E
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from careconnect.oauth.client_record import ASSERTION_ALGORITHMS
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, FAPI2_ALGORITHMS
 from careconnect_admin.errors import OperatorError
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -39,6 +39,11 @@ class PrivateKey:
         if isinstance(key, EllipticCurvePrivateKey) and key.curve.name in _OF_CURVE:
             return cls(key, (_OF_CURVE[key.curve.name],))
         raise OperatorError("the key is neither RSA nor EC on P-256 or P-384")
+
+    @property
+    def fapi2_algorithm(self) -> str:
+        """The algorithm of assertions of a client with the profile `FAPI2`, empty if the key has none."""
+        return next((each for each in self.algorithms if each in FAPI2_ALGORITHMS), "")
 
     def registered(self, jwks: str) -> Mapping[str, Any] | None:
         """Return the key's JWK from a client's JWK Set (JSON text), None if the set does not have it."""

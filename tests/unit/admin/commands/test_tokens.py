@@ -1,5 +1,7 @@
 """`careconnect token`: obtaining and decoding a token over HTTP."""
 
+import base64
+import hashlib
 import http.server
 import json
 import threading
@@ -48,6 +50,9 @@ def served() -> Iterator[tuple[Issuer, str]]:
                 return
             answer = issuer.send(rest_event("POST", self.path, headers=dict(self.headers.items()), body=body))
             self.send_response(answer.status)
+            for name in ("DPoP-Nonce", "WWW-Authenticate"):
+                if answer.headers.get(name):
+                    self.send_header(name, answer.headers[name])
             self.end_headers()
             self.wfile.write(answer.text.encode())
 
@@ -245,6 +250,53 @@ def test_a_base_is_given_without_a_stack() -> None:
 
     assert result.exit_code == 1
     assert "without --stack and --port" in result.stderr
+
+
+# --- bound tokens
+
+
+@pytest.mark.parametrize("needs_nonce", [False, True])
+def test_a_token_is_bound_to_the_key_in_a_file(on_stack: Issuer, tmp_path: Path, needs_nonce: bool) -> None:
+    secret = on_stack.register("client-1", dpop_bound_access_tokens=True, dpop_nonce=needs_nonce)
+    file = tmp_path / "dpop.jwk"
+
+    result = run("client-1", "--json", "--dpop-key", str(file), env={"CLIENT_SECRET": secret})
+
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    thumbprint = jwk_thumbprint(json.loads(file.read_text()))
+    assert (shown["token_type"], shown["claims"]["cnf"]) == ("DPoP", {"jkt": thumbprint})
+    assert json.loads(file.read_text())["d"] not in result.output
+
+
+@pytest.mark.parametrize("private", [RSA_KEY, P256_KEY], ids=["PS256", "ES256"])
+def test_each_of_two_requests_for_a_token_has_its_own_assertion_as_fapi2_wants_it(
+    on_stack: Issuer, tmp_path: Path, private: Any
+) -> None:
+    key = pem_of(private, tmp_path)
+    jwks = json.dumps({"keys": [public_jwk(private, "mine")]})
+    bound = {"dpop_bound_access_tokens": True, "dpop_nonce": True, "security_profile": "fapi2"}
+    on_stack.register("client-1", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=jwks, **bound)
+
+    result = run("client-1", "--json", "--key", str(key), "--dpop-key", str(tmp_path / "dpop.jwk"))
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["token_type"] == "DPoP"
+
+
+def test_a_client_that_has_to_is_told_to_bind_its_token(on_stack: Issuer) -> None:
+    secret = on_stack.register("client-1", dpop_bound_access_tokens=True)
+
+    result = run("client-1", env={"CLIENT_SECRET": secret})
+
+    assert result.exit_code == 1
+    assert "refused: invalid_dpop_proof (400): A DPoP proof is required." in result.stderr
+
+
+def jwk_thumbprint(jwk: dict[str, str]) -> str:
+    """Return the thumbprint of an EC key (RFC 7638 §3)."""
+    members = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).decode().rstrip("=")
 
 
 # --- introspection

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, ClientRecord
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, FAPI2, ClientRecord
 from careconnect_admin.commands.shared.on_stack import (
     PortOption,
     ProfileOption,
@@ -95,7 +95,8 @@ class ServiceAccess:
         if self.registered is not None and not (kid and algorithm):
             record = self.registered(client_id)
             found = key.registered(record.jwks if record else "") or {}
-            kid, algorithm = kid or found.get("kid", ""), algorithm or found.get("alg", "")
+            usual = key.fapi2_algorithm if record and record.security_profile == FAPI2 else ""
+            kid, algorithm = kid or found.get("kid", ""), algorithm or found.get("alg", usual)
         if not kid:
             raise OperatorError(f"the key is not in a JWK Set that is registered for {client_id}: give --kid")
         return functools.partial(key.assertion, client_id, self.root, kid, algorithm)
