@@ -15,7 +15,7 @@ from careconnect_testing.page.node_clients import FOLDER, NODE, SECONDS, Node
 
 pytestmark = [pytest.mark.clients, pytest.mark.long]
 
-SUITES = ("openid-client", "oauth4webapi", "fhir-kit-client", "fhirclient")
+SUITES = ("openid-client", "oauth4webapi", "dpop", "fhir-kit-client", "fhirclient")
 
 
 @pytest.mark.parametrize("suite", SUITES)

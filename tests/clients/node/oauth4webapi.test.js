@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as oauth from 'oauth4webapi';
 
-import { base, fhirBase, keyClient, privateKey, secretClient } from './support.js';
+import { assertSentOnce, base, boundClient, fhirBase, keyClient, newPatient, privateKey, secretClient } from './support.js';
 
 const insecure = { [oauth.allowInsecureRequests]: true };
 const issuer = new URL(base);
@@ -58,4 +58,57 @@ test('a resource without a token is refused with a challenge', async () => {
       return true;
     },
   );
+});
+
+// The library names Ed25519 by RFC 9864 unless it is told to use the name that this server takes.
+const asEdDSA = { [oauth.modifyAssertion]: (header) => { header.alg = header.alg === 'Ed25519' ? 'EdDSA' : header.alg; } };
+
+async function again(request) {
+  try {
+    return await request();
+  } catch (error) {
+    assert.ok(oauth.isDPoPNonceError(error), String(error));
+    return request();
+  }
+}
+
+describe('a bound token', () => {
+  for (const algorithm of ['ES256', 'PS256', 'Ed25519']) {
+    test(`with a key for ${algorithm}`, async () => {
+      const client = { client_id: boundClient.id };
+      const keyPair = await oauth.generateKeyPair(algorithm);
+      const sent = [];
+      const options = {
+        ...insecure,
+        [oauth.customFetch]: (url, init) => { sent.push([url, init]); return fetch(url, init); },
+      };
+      const fetched = async (handle, method, path, body, headers) => again(() => oauth.protectedResourceRequest(
+        token.access_token, method, new URL(fhirBase + path), headers, body, { DPoP: handle, ...options },
+      ));
+
+      const handle = oauth.DPoP(client, keyPair, asEdDSA);
+      const token = await again(async () => oauth.processClientCredentialsResponse(server, client,
+        await oauth.clientCredentialsGrantRequest(
+          server, client, oauth.ClientSecretBasic(boundClient.secret), {}, { DPoP: handle, ...options },
+        )));
+      assert.equal(token.token_type, 'dpop');
+      assert.equal(sent.length, 2);
+
+      assert.equal((await fetched(handle, 'GET', '/Patient/4?_elements=birthDate')).status, 200);
+      const json = new Headers({ 'Content-Type': 'application/fhir+json' });
+      assert.equal((await fetched(handle, 'POST', '/Patient', JSON.stringify(newPatient().patient), json)).status, 201);
+      assert.equal(sent.length, 4);
+
+      // Without the nonce that the first handle keeps.
+      assert.equal((await fetched(oauth.DPoP(client, keyPair, asEdDSA), 'GET', '/Patient/4')).status, 200);
+      assert.equal(sent.length, 6);
+
+      const [url, init] = sent.at(-1);
+      await assertSentOnce(url, init);
+      // RFC 9068 and RFC 9449, by the library's own reading of them.
+      const request = new Request(url, { headers: init.headers });
+      const claims = await oauth.validateJwtAccessToken(server, request, fhirBase, { requireDPoP: true, ...insecure });
+      assert.equal(claims.cnf.jkt, await handle.calculateThumbprint());
+    });
+  }
 });

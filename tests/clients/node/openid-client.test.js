@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as client from 'openid-client';
 
-import { base, fhirBase, keyClient, privateKey, secretClient } from './support.js';
+import { assertSentOnce, base, boundClient, fhirBase, keyClient, newPatient, privateKey, secretClient } from './support.js';
 
 const discovery = { algorithm: 'oauth2', execute: [client.allowInsecureRequests] };
 
@@ -66,6 +66,48 @@ test('with a wrong secret', async () => {
   await assert.rejects(client.clientCredentialsGrant(config), (error) => {
     assert.ok(error instanceof client.WWWAuthenticateChallengeError || error.error === 'invalid_client', String(error));
     assert.equal(error.status, 401);
+    return true;
+  });
+});
+
+test('with a bound token and the nonces that it needs', async () => {
+  const authentication = client.ClientSecretBasic(boundClient.secret);
+  const config = await client.discovery(new URL(base), boundClient.id, {}, authentication, discovery);
+  const sent = [];
+  config[client.customFetch] = (url, init) => { sent.push([url, init]); return fetch(url, init); };
+  const keyPair = await client.randomDPoPKeyPair();
+  const DPoP = client.getDPoPHandle(config, keyPair);
+  const fetched = (handle, method, path, body, headers) =>
+    client.fetchProtectedResource(config, token.access_token, new URL(fhirBase + path), method, body, headers, { DPoP: handle });
+
+  // The library asks again with the nonce by itself.
+  const token = await client.clientCredentialsGrant(config, {}, { DPoP });
+  assert.equal(token.token_type, 'dpop');
+  assert.equal(sent.length, 2);
+
+  assert.equal((await (await fetched(DPoP, 'GET', '/Patient/4')).json()).id, '4');
+  const json = new Headers({ 'Content-Type': 'application/fhir+json' });
+  assert.equal((await fetched(DPoP, 'POST', '/Patient', JSON.stringify(newPatient().patient), json)).status, 201);
+  assert.equal(sent.length, 4);
+
+  // Without the nonce that the first handle keeps.
+  assert.equal((await fetched(client.getDPoPHandle(config, keyPair), 'GET', '/Patient/4')).status, 200);
+  assert.equal(sent.length, 6);
+  await assertSentOnce(...sent.at(-1));
+
+  const introspected = await client.tokenIntrospection(config, token.access_token);
+  assert.equal(introspected.token_type, 'DPoP');
+  assert.equal(introspected.cnf.jkt, await DPoP.calculateThumbprint());
+});
+
+test('with a bound token as a bearer token', async () => {
+  const authentication = client.ClientSecretBasic(secretClient.secret);
+  const config = await client.discovery(new URL(base), secretClient.id, {}, authentication, discovery);
+  const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+  const token = await client.clientCredentialsGrant(config, {}, { DPoP });
+
+  await assert.rejects(readsPatient(config, token.access_token), (error) => {
+    assert.deepEqual(error.cause.map(({ scheme }) => scheme), ['bearer', 'dpop']);
     return true;
   });
 });

@@ -12,6 +12,7 @@ export const base = setting('CARECONNECT_BASE');
 export const fhirBase = setting('CARECONNECT_FHIR_BASE');
 export const secretClient = { id: setting('CARECONNECT_CLIENT_ID'), secret: setting('CARECONNECT_CLIENT_SECRET') };
 export const editor = { id: setting('CARECONNECT_EDITOR_ID'), secret: setting('CARECONNECT_EDITOR_SECRET') };
+export const boundClient = { id: setting('CARECONNECT_BOUND_ID'), secret: setting('CARECONNECT_BOUND_SECRET') };
 export const keyClient = { id: setting('CARECONNECT_KEY_CLIENT_ID'), jwk: JSON.parse(setting('CARECONNECT_KEY_CLIENT_JWK')) };
 export const nhsNumber = `https://fhir.nhs.uk/Id/nhs-number|${setting('CARECONNECT_NHS_NUMBER')}`;
 const observations = setting('CARECONNECT_OBSERVATIONS').split(' ');
@@ -25,11 +26,7 @@ export function assertWalked(ids) {
 
 /** The access token of a client: of the one that reads everything, unless another is named. */
 export async function accessToken(client = secretClient) {
-  const answer = await fetch(`${base}/token`, {
-    method: 'POST',
-    headers: { Authorization: `Basic ${Buffer.from(`${client.id}:${client.secret}`).toString('base64')}` },
-    body: new URLSearchParams({ grant_type: 'client_credentials' }),
-  });
+  const answer = await fetch(`${base}/token`, tokenRequest(client));
   assert.equal(answer.status, 200);
   return (await answer.json()).access_token;
 }
@@ -39,6 +36,21 @@ export async function privateKey() {
   const { kid, ...jwk } = keyClient.jwk;
   const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   return { key: await crypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']), kid };
+}
+
+/** The request for a token of a client with a secret, for fetch. */
+export function tokenRequest({ id, secret }, headers = {}) {
+  const basic = Buffer.from(`${id}:${secret}`).toString('base64');
+  const body = new URLSearchParams({ grant_type: 'client_credentials' });
+  return { method: 'POST', headers: { Authorization: `Basic ${basic}`, ...headers }, body };
+}
+
+/** Check that a request that was answered is refused if it is sent again with the same proof. */
+export async function assertSentOnce(url, { method, headers, body }) {
+  const again = await fetch(url, { method, headers, body });
+  assert.equal(again.status, 401);
+  assert.match(again.headers.get('www-authenticate'), /^DPoP realm="careconnect", error="invalid_dpop_proof", /);
+  assert.equal((await again.json()).issue[0].diagnostics, 'The DPoP proof was used before.');
 }
 
 /** A patient without an id, with an NHS number that nobody has, and the condition that finds it. */

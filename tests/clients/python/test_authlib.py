@@ -1,15 +1,19 @@
 """Authlib: discovers by RFC 8414, authenticates in three ways, introspects and revokes."""
 
+import secrets
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from authlib.integrations.base_client.errors import OAuthError
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.integrations.base_client.errors import OAuthError, UnsupportedTokenTypeError
+from authlib.integrations.requests_client import OAuth2Auth, OAuth2Session
+from authlib.oauth2.client import DEFAULT_HEADERS
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from careconnect_testing.http.client_service import Service
 
@@ -101,3 +105,87 @@ def test_a_wrong_secret_is_invalid_client(service: Service, metadata: dict[str, 
         session.fetch_token(grant_type="client_credentials", timeout=SECONDS)
 
     assert refused.value.error == "invalid_client"
+
+
+# --- bound tokens: Authlib has none of RFC 9449, but lets a client bring its own
+
+
+class Dpop:
+    """The proofs of one key, by Authlib's own JOSE, and the newest nonce of the service."""
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256")
+        self.nonce = ""
+
+    def proof(self, method: str, url: str, token: str = "") -> str:
+        header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": self.key.as_dict(private=False)}
+        claims: dict[str, Any] = {"jti": secrets.token_hex(), "htm": method, "htu": url, "iat": int(time.time())}
+        claims |= {"nonce": self.nonce} if self.nonce else {}
+        claims |= {"ath": create_s256_code_challenge(token)} if token else {}
+        return jwt.encode(header, claims, self.key, algorithms=["ES256"])
+
+
+class BoundTokenAuth(OAuth2Auth):  # type: ignore[misc]  # Authlib is untyped
+    """A token of the type DPoP, with a proof in each request."""
+
+    dpop: Dpop
+
+    def __call__(self, req: Any) -> Any:
+        token = self.token["access_token"]
+        proof = self.dpop.proof(req.method, req.url.partition("?")[0], token)
+        req.headers.update({"Authorization": f"DPoP {token}", "DPoP": proof})
+        return req
+
+
+@pytest.fixture
+def bound(service: Service, metadata: dict[str, Any]) -> Iterator[tuple[OAuth2Session, Dpop]]:
+    """A session with a bound token of the client that needs nonces, which was asked for twice."""
+    dpop, endpoint, client = Dpop(), metadata["token_endpoint"], service.bound_client
+    with OAuth2Session(client.client_id, client.secret, token_endpoint=endpoint) as session:
+
+        def keep_nonce(answer: Any) -> Any:
+            dpop.nonce = answer.headers["DPoP-Nonce"]
+            return answer
+
+        session.register_compliance_hook("access_token_response", keep_nonce)
+
+        def fetch() -> Any:
+            headers = {**DEFAULT_HEADERS, "DPoP": dpop.proof("POST", endpoint)}
+            return session.fetch_token(grant_type="client_credentials", headers=headers, timeout=SECONDS)
+
+        with pytest.raises(OAuthError) as refused:
+            fetch()
+        assert refused.value.error == "use_dpop_nonce"
+        assert fetch()["token_type"] == "DPoP"
+        yield session, dpop
+
+
+def test_authlib_knows_no_bound_token(bound: tuple[OAuth2Session, Dpop], service: Service) -> None:
+    session, _ = bound
+
+    with pytest.raises(UnsupportedTokenTypeError, match="dpop"):
+        session.get(f"{service.fhir_base}/Patient/4", timeout=SECONDS)
+
+
+def test_a_bound_token_reads_and_writes_by_an_own_auth_and_no_proof_twice(
+    bound: tuple[OAuth2Session, Dpop], service: Service
+) -> None:
+    session, dpop = bound
+    session.token_auth = BoundTokenAuth(session.token)
+    session.token_auth.dpop = dpop
+    url = f"{service.fhir_base}/Patient"
+
+    read = session.get(f"{url}/4", params={"_elements": "birthDate"}, timeout=SECONDS)
+    assert (read.status_code, read.json()["birthDate"]) == (200, "1971-08-23")
+    patient = {"resourceType": "Patient", "name": [{"family": "Wren"}]}
+    written = session.post(url, json=patient, headers={"Content-Type": "application/fhir+json"}, timeout=SECONDS)
+    assert written.status_code == 201
+    assert session.delete(f"{url}/{written.json()['id']}", timeout=SECONDS).status_code == 204
+
+    again = session.send(read.request, timeout=SECONDS)
+    assert (again.status_code, again.json()["issue"][0]["diagnostics"]) == (401, "The DPoP proof was used before.")
+    dpop.nonce = "unknown"
+    unknown = session.get(f"{url}/4", timeout=SECONDS)
+    assert 'error="use_dpop_nonce"' in unknown.headers["WWW-Authenticate"]
+    dpop.nonce = unknown.headers["DPoP-Nonce"]
+    assert session.get(f"{url}/4", timeout=SECONDS).status_code == 200

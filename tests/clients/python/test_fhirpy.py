@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import ForbiddenError, MultipleResourcesFound, OperationOutcome, ResourceNotFound
 
 from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
+from careconnect_admin.clients.dpop_key import DpopKey
+from careconnect_admin.clients.token_request import ClientAuthentication, basic, request_token
+from careconnect_admin.clients.token_use import TokenUse
 from careconnect_testing.http.client_service import Service
 from careconnect_testing.http.writes import PATCH, new_code, observation, patient
 
@@ -205,3 +209,22 @@ def test_is_shown_every_fault_and_of_a_missing_scope(writing: Any, fhir: SyncFHI
     assert sorted(expressions) == [["Patient.birthDate"], ["Patient.gender"]]
     with pytest.raises(ForbiddenError):
         fhir.resource("Patient", **patient()).save()
+
+
+def test_takes_a_bound_token_by_an_auth_of_requests(service: Service, tmp_path: Path) -> None:
+    key, _ = DpopKey.of_file(tmp_path / "dpop.jwk")
+    authentication = ClientAuthentication(basic(service.editor.client_id, service.editor.secret))
+    use = TokenUse(key, service.base, service.base)
+    token = request_token(service.base, authentication, use=use)["access_token"]
+
+    def prove(request: Any) -> Any:
+        proof = key.proof(request.method, request.url, token=token)
+        request.headers.update({"Authorization": f"DPoP {token}", "DPoP": proof})
+        return request
+
+    bound: Any = SyncFHIRClient(service.fhir_base, requests_config={"auth": prove})
+
+    made = bound.resource("Patient", **patient(new_code())).create()
+    assert bound.resources("Patient").search(_id=made.id).get() == made
+    assert len(bound.resources("Observation").search(patient="4").limit(5).fetch_all()) >= len(service.observations)
+    made.delete()

@@ -36,6 +36,8 @@ def client_node(service: Service) -> Node:
             "CARECONNECT_CLIENT_SECRET": service.secret_client.secret,
             "CARECONNECT_EDITOR_ID": service.editor.client_id,
             "CARECONNECT_EDITOR_SECRET": service.editor.secret,
+            "CARECONNECT_BOUND_ID": service.bound_client.client_id,
+            "CARECONNECT_BOUND_SECRET": service.bound_client.secret,
             "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
             "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
             "CARECONNECT_NHS_NUMBER": service.nhs_number,
