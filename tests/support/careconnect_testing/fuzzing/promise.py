@@ -87,7 +87,7 @@ def check_traces(services: Services) -> None:
 
 def _check_oauth(status: int, body: Any) -> None:
     if status == 200:
-        _require(body == {} or "active" in body or body.get("token_type") == "Bearer", "issuer: success")
+        _require(body == {} or "active" in body or body.get("token_type") in ("Bearer", "DPoP"), "issuer: success")
         return
     _require(set(body) == {"error", "error_description"}, "issuer: members of an error")
     _require(not any(canary in str(body) for canary in CANARIES), "issuer: a confidential text")

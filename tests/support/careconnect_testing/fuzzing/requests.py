@@ -11,6 +11,7 @@ from careconnect.oauth.signing_keys import thumbprint
 from careconnect_testing.fuzzing.bodies import OBSERVATION, PATIENT
 from careconnect_testing.fuzzing.messages import message_event
 from careconnect_testing.fuzzing.services import BASE, CLIENT, KEY_CLIENT, NOW, SECRET, services
+from careconnect_testing.parts.dpop_proofs import key_of
 
 _FORM: Final = "Content-Type: application/x-www-form-urlencoded"
 _BASIC: Final = f"Authorization: Basic {base64.b64encode(f'{CLIENT}:{SECRET}'.encode()).decode()}"
@@ -172,12 +173,31 @@ def assertions() -> tuple[bytes, ...]:
     return _documents([header, claims], [{**header, "jku": "https://a.example", "alg": "RS256"}, {**claims, **more}])
 
 
+def proofs() -> tuple[bytes, ...]:
+    """Return DPoP proofs as JSON of header and claims; the key in the header signs them."""
+    jwk = dict(key_of(services().client_key).jwk)
+    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk}
+    claims = {"jti": "j", "htm": "POST", "htu": f"{BASE}/token", "iat": NOW}
+    more = {"exp": NOW + 60, "nbf": NOW, "ath": "x", "nonce": "x" * 30}
+    rsa = {"kty": "RSA", "e": "AQAB", "n": "AQ" * 171}
+    return _documents(
+        [header, claims], [header, {**claims, **more}], [{**header, "alg": "PS256", "jwk": {**jwk, **rsa}}, claims]
+    )
+
+
 def access_tokens() -> tuple[bytes, ...]:
     """Return access tokens as JSON of header and claims; the server's key signs them."""
     header = {"alg": "RS256", "typ": TOKEN_TYPE, "kid": thumbprint(services().kms.private.public_key())}
     claims = {"iss": BASE, "sub": CLIENT, "client_id": CLIENT, "aud": BASE + FHIR_PATH, "iat": NOW, "exp": NOW + 600}
     claims |= {"jti": "j", "scope": "user/Patient.read profile system/*.cruds"}
-    bound = {"patient": "4", "identifier_systems": ["https://a.example"], "client_name": "A name", "nbf": NOW}
+    bound = {
+        "cnf": {"jkt": "x"},
+        "dpop_nonce": True,
+        "patient": "4",
+        "identifier_systems": ["https://a.example"],
+        "client_name": "A name",
+        "nbf": NOW,
+    }
     return _documents([header, claims], [{**header, "crit": ["b64"]}, claims], [header, {**claims, **bound}])
 
 

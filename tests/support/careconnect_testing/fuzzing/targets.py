@@ -10,8 +10,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis.strategies import SearchStrategy
 
@@ -33,6 +32,7 @@ from careconnect_testing.fuzzing.promise import BrokenPromiseError, check_answer
 from careconnect_testing.fuzzing.services import BASE, CLIENT, NOW, SECRET, services
 from careconnect_testing.fuzzing.strategies import edited, edited_json
 from careconnect_testing.http.events import FORM, authorizer_event
+from careconnect_testing.parts.dpop_proofs import raw_signature
 from fhir_reader.search.parse import parse_search
 
 _SECONDS: Final = 0.05
@@ -105,17 +105,24 @@ def _signed(data: bytes, sign: Callable[[bytes], bytes]) -> bytes:
     return text + b"." + encode(sign(text)).encode()
 
 
-def _assertion(data: bytes) -> None:
-    def sign(text: bytes) -> bytes:
-        r, s = decode_dss_signature(services().client_key.sign(text, ec.ECDSA(SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+def _by_client(text: bytes) -> bytes:
+    return raw_signature(services().client_key, text)
 
-    token = quote(_signed(data, sign)).encode()
+
+def _assertion(data: bytes) -> None:
+    token = quote(_signed(data, _by_client)).encode()
     form = b"grant_type=client_credentials&client_assertion_type=%b&client_assertion=%b" % (
         _ASSERTION_TYPE.encode(),
         token,
     )
     send(b"POST /token\nContent-Type: %b\n\n%b" % (FORM.encode(), form))
+
+
+def _proof(data: bytes) -> None:
+    """Ask for a token that is bound to the client's key."""
+    proof = _signed(data, _by_client).replace(b"\n", b" ")
+    head = b"POST /token\nContent-Type: %b\nAuthorization: Basic %b\nDPoP: %b" % (FORM.encode(), _BASIC, proof)
+    _send_body(head, b"grant_type=client_credentials")
 
 
 def _as_issued(data: bytes) -> bytes:
@@ -238,6 +245,7 @@ TARGETS: Final = (
     Target("token", send, partial(edited, requests.TOKENS, requests.TOKEN_WORDS)),
     Target("scope", _scope, partial(edited, requests.SCOPES, requests.SCOPE_WORDS)),
     Target("assertion", _assertion, lambda: edited_json(requests.assertions())),
+    Target("proof", _proof, lambda: edited_json(requests.proofs())),
     Target("bearer", _bearer, lambda: edited_json(requests.access_tokens())),
     Target("search", _send_either, partial(edited, requests.SEARCHES, requests.SEARCH_WORDS)),
     Target("search parameters", _search_parameters, partial(edited, _QUERIES, requests.SEARCH_WORDS)),

@@ -65,9 +65,13 @@ def proof_key(name: str = "ours", algorithm: str = "ES256") -> ProofKey:
 
 def ec_key(curve: ec.EllipticCurve, name: str) -> ProofKey:
     """Return a new key on a curve, which signs with SHA-256."""
-    private = ec.generate_private_key(curve)
+    return key_of(ec.generate_private_key(curve), name)
+
+
+def key_of(private: ec.EllipticCurvePrivateKey, name: str = "P-256") -> ProofKey:
+    """Return a private key of a curve as a client's key."""
     numbers = private.public_key().public_numbers()
-    size = (curve.key_size + 7) // 8
+    size = (private.key_size + 7) // 8
     x, y = (encoded(number.to_bytes(size, "big")) for number in (numbers.x, numbers.y))
     return ProofKey("ES256", private, {"crv": name, "kty": "EC", "x": x, "y": y})
 
