@@ -15,6 +15,7 @@ from careconnect_admin.clients.registration import ClientRegistration, enable_cl
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.parts.dpop_proofs import dpop_proof
 from careconnect_testing.stacks.deployed_tokens import claims_in
 
 pytestmark = pytest.mark.integration
@@ -35,15 +36,20 @@ class CutOff:
         )
         self.client_id = client_id
         self._http = http
+        self.base_url = stack.base_url
         self._secret = self._register(client_id, scopes=SCOPES, **changes)
         self._server = self._register(f"{client_id}-server", resource_server=True)
 
     def _register(self, client_id: str, **given: Any) -> str:
         return str(register_client(self.registry, ClientRegistration(client_id, "x", **given), now=time.time()))
 
-    def post(self, endpoint: str, **form: str) -> httpx.Response:
+    def post(self, endpoint: str, headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
         """Ask an endpoint as the client."""
-        return self._http.post(f"/{endpoint}", data=form, auth=(self.client_id, self._secret))
+        return self._http.post(f"/{endpoint}", data=form, auth=(self.client_id, self._secret), headers=headers)
+
+    def get(self, path: str, headers: dict[str, str]) -> int:
+        """Request a path and return the status."""
+        return self._http.get(path, headers=headers).status_code
 
     def token(self) -> str:
         """Return an access token of the client."""
@@ -112,6 +118,34 @@ def test_a_token_that_the_gateway_has_not_seen_yet_is_refused_at_once(
     assert cut_off.introspected(token) == INACTIVE
     assert (cut_off.read(unused) == 401) is (end is not ENDS["revoked by id"])
     assert cut_off.told == []
+
+
+@pytest.mark.parametrize(
+    "why",
+    ["revoked by id", *(pytest.param(f"revoked by {end}", marks=pytest.mark.long) for end in ("client", "patient"))],
+)
+def test_a_bound_token_ends_like_others(cut_off: CutOff, why: str) -> None:
+    path = f"{FHIR_PATH}/Organization"
+
+    def proof(method: str, path: str, token: str = "") -> dict[str, str]:
+        url = cut_off.base_url + path
+        return {"DPoP": dpop_proof(method, url, time.time(), token=token, jti=f"cut-{time.monotonic_ns()}")}
+
+    def issued() -> str:
+        answer = cut_off.post("token", proof("POST", "/token"), grant_type="client_credentials")
+        assert answer.json()["token_type"] == "DPoP"
+        return str(answer.json()["access_token"])
+
+    def read(token: str) -> int:
+        return cut_off.get(path, {"Authorization": f"DPoP {token}", **proof("GET", path, token)})
+
+    token, seen = issued(), issued()
+    assert read(seen) == 200
+
+    ENDS[why](cut_off, token)
+
+    assert read(token) == 401
+    assert cut_off.introspected(token) == INACTIVE
 
 
 def test_the_token_of_a_removed_client_introspects_as_inactive(cut_off: CutOff) -> None:

@@ -285,12 +285,20 @@ async def _body(request: web.BaseRequest) -> bytes:
 
 
 def _forwarded(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
-    """Return the headers to pass on: not hop-by-hop, not named in Connection, not set by the proxy."""
+    """Return the headers to pass on: not hop-by-hop, not named in Connection, not set by the proxy.
+
+    One that was sent several times is passed on once, with all values (RFC 9110 §5.3), as the functions see it behind
+    API Gateway. The emulator would keep the last.
+    """
     kept = list(headers)
     named = {
         token.strip().lower() for name, value in kept if name.lower() == "connection" for token in value.split(",")
     }
-    return CIMultiDict((k, v) for k, v in kept if k.lower() not in _NOT_FORWARDED | named)
+    passed: CIMultiDict[str] = CIMultiDict()
+    for name, value in kept:
+        if name.lower() not in _NOT_FORWARDED | named:
+            passed[name] = f"{passed[name]},{value}" if name in passed else value
+    return passed
 
 
 def _outcome(status: int, diagnostics: str) -> web.Response:
