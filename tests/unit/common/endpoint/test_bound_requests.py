@@ -274,74 +274,77 @@ def test_a_bearer_token_asks_nothing_of_the_header(bound: BoundRequests) -> None
     assert "PutItem" not in bound.writer.calls[before:]
 
 
-class TestNonces:
-    """A client whose tokens have the claim `dpop_nonce`."""
+@pytest.fixture
+def nonced(bound: BoundRequests) -> BoundRequests:
+    """The same for a client whose tokens have the claim `dpop_nonce`."""
+    bound.dpop_nonce = True
+    return bound
 
-    @pytest.fixture
-    def bound(self, bound: BoundRequests) -> BoundRequests:
-        bound.dpop_nonce = True
-        return bound
 
-    def nonce(self, bound: BoundRequests) -> str:
-        return bound.send("GET", "Patient/4", None).headers["DPoP-Nonce"]
+def nonce_for(nonced: BoundRequests) -> str:
+    return nonced.send("GET", "Patient/4", None).headers["DPoP-Nonce"]
 
-    def test_each_proof_needs_one(self, bound: BoundRequests) -> None:
-        answer = bound.send("GET", "Patient/4")
 
-        assert (answer.status, text_of(answer)) == (401, ProofFault.NONCE)
-        assert answer.headers["WWW-Authenticate"] == challenge(ProofFault.NONCE, "use_dpop_nonce")
-        nonce = answer.headers["DPoP-Nonce"]
-        for _ in range(2):
-            assert bound.send("GET", "Patient/4", bound.proof("GET", "Patient/4", nonce=nonce)).status == 200
+def test_each_proof_of_a_client_with_nonces_needs_one(nonced: BoundRequests) -> None:
+    answer = nonced.send("GET", "Patient/4")
 
-    def test_with_one_no_clock_is_compared_until_it_ends(self, bound: BoundRequests) -> None:
-        nonce, now = self.nonce(bound), bound.writer.now.now
+    assert (answer.status, text_of(answer)) == (401, ProofFault.NONCE)
+    assert answer.headers["WWW-Authenticate"] == challenge(ProofFault.NONCE, "use_dpop_nonce")
+    nonce = answer.headers["DPoP-Nonce"]
+    for _ in range(2):
+        assert nonced.send("GET", "Patient/4", nonced.proof("GET", "Patient/4", nonce=nonce)).status == 200
 
-        assert bound.send("GET", "Patient/4", bound.proof("GET", "Patient/4", nonce=nonce, iat=1)).status == 200
-        for seconds, status in ((299, 200), (301, 401)):
-            bound.writer.now.now = now + seconds
-            proof = bound.proof("GET", "Organization", nonce=nonce)
-            assert bound.send("GET", "Organization", proof).status == status
-        bound.writer.now.now = now
 
-    def test_every_answer_has_one(self, bound: BoundRequests) -> None:
-        nonce = self.nonce(bound)
+def test_with_a_nonce_no_clock_is_compared_until_it_ends(nonced: BoundRequests) -> None:
+    nonce, now = nonce_for(nonced), nonced.writer.now.now
 
-        def answer(method: str, path: str, body: Any = None, **headers: str) -> Answer:
-            return bound.send(method, path, bound.proof(method, path, nonce=nonce), body, **headers)
+    assert nonced.send("GET", "Patient/4", nonced.proof("GET", "Patient/4", nonce=nonce, iat=1)).status == 200
+    for seconds, status in ((299, 200), (301, 401)):
+        nonced.writer.now.now = now + seconds
+        proof = nonced.proof("GET", "Organization", nonce=nonce)
+        assert nonced.send("GET", "Organization", proof).status == status
+    nonced.writer.now.now = now
 
-        etag = answer("GET", "Patient/4").headers["ETag"]
-        answers = {
-            200: answer("HEAD", "Patient/4"),
-            304: answer("GET", "Patient/4", **{"If-None-Match": etag}),
-            404: answer("GET", "Patient/absent"),
-            405: answer("PUT", "Patient/4/_history", PATIENT),
-            400: answer("POST", "", {"resourceType": "Patient"}),
-        }
-        for status, each in answers.items():
-            assert (each.status, "DPoP-Nonce" in each.headers) == (status, True)
-        batched = answer("POST", "", batch(entry("GET", "Patient/4")))
-        assert "DPoP-Nonce" in batched.headers
-        assert "Nonce" not in batched.text
 
-    def test_an_expired_token_an_error_and_a_refusal_of_the_front_have_one(self, bound: BoundRequests) -> None:
-        nonce = self.nonce(bound)
-        expired = replace(bound, lifetime=0)
-        assert "DPoP-Nonce" in expired.send("GET", "Patient/4").headers
+def test_every_answer_to_a_token_with_nonces_has_one(nonced: BoundRequests) -> None:
+    nonce = nonce_for(nonced)
 
-        def fail(operation: str) -> None:
-            if operation != "PutItem":
-                raise KeyError
+    def answer(method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        return nonced.send(method, path, nonced.proof(method, path, nonce=nonce), body, **headers)
 
-        bound.writer.faults.append(fail)
-        failed = bound.send("GET", "Patient/4", bound.proof("GET", "Patient/4", nonce=nonce))
-        bound.writer.faults.clear()
-        bound.apps["reader"] = replace(bound.apps["reader"], origin=Origin("of-the-front"))
-        past = bound.send("GET", "Patient/4")
+    etag = answer("GET", "Patient/4").headers["ETag"]
+    answers = {
+        200: answer("HEAD", "Patient/4"),
+        304: answer("GET", "Patient/4", **{"If-None-Match": etag}),
+        404: answer("GET", "Patient/absent"),
+        405: answer("PUT", "Patient/4/_history", PATIENT),
+        400: answer("POST", "", {"resourceType": "Patient"}),
+    }
+    for status, each in answers.items():
+        assert (each.status, "DPoP-Nonce" in each.headers) == (status, True)
+    batched = answer("POST", "", batch(entry("GET", "Patient/4")))
+    assert "DPoP-Nonce" in batched.headers
+    assert "Nonce" not in batched.text
 
-        assert (failed.status, past.status) == (500, 403)
-        assert "DPoP-Nonce" in failed.headers
-        assert "DPoP-Nonce" in past.headers
+
+def test_an_expired_token_an_error_and_a_request_past_the_front_get_a_nonce_too(nonced: BoundRequests) -> None:
+    nonce = nonce_for(nonced)
+    expired = replace(nonced, lifetime=0)
+    assert "DPoP-Nonce" in expired.send("GET", "Patient/4").headers
+
+    def fail(operation: str) -> None:
+        if operation != "PutItem":
+            raise KeyError
+
+    nonced.writer.faults.append(fail)
+    failed = nonced.send("GET", "Patient/4", nonced.proof("GET", "Patient/4", nonce=nonce))
+    nonced.writer.faults.clear()
+    nonced.apps["reader"] = replace(nonced.apps["reader"], origin=Origin("of-the-front"))
+    past = nonced.send("GET", "Patient/4")
+
+    assert (failed.status, past.status) == (500, 403)
+    assert "DPoP-Nonce" in failed.headers
+    assert "DPoP-Nonce" in past.headers
 
 
 def _fails(operation: str) -> None:
