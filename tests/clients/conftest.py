@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from careconnect.oauth.client_record import AuthMethod
+from careconnect.oauth.client_record import FAPI2, AuthMethod
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -64,6 +64,24 @@ def bound_client(local_stack: LocalStack, editor: DemoClient) -> DemoClient:
     return DemoClient(registration.client_id, registration.name, secret, registration.scopes)
 
 
+@pytest.fixture(scope="session")
+def fapi2_client(local_stack: LocalStack) -> KeyClient:
+    """A client with the profile fapi2 that is registered with the public half of a P-256 key, and needs nonces."""
+    private = {**ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True), "kid": "fapi2"}
+    registration = ClientRegistration(
+        client_id="client-with-fapi2",
+        name="Client with fapi2",
+        scopes=("system/*.read",),
+        auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
+        jwks=json.dumps({"keys": [{name: value for name, value in private.items() if name != "d"}]}),
+        dpop_bound=True,
+        dpop_nonce=True,
+        security_profile=FAPI2,
+    )
+    register_client(_registry(local_stack), registration, now=time.time())
+    return KeyClient(registration.client_id, private)
+
+
 def _registry(local_stack: LocalStack) -> DynamoDbClientRegistry:
     return DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
 
@@ -75,6 +93,7 @@ def service(
     editor: DemoClient,
     bound_client: DemoClient,
     key_client: KeyClient,
+    fapi2_client: KeyClient,
     sample: Path,
 ) -> Service:
     """The running service with the sample loaded."""
@@ -88,6 +107,7 @@ def service(
         editor=editor,
         bound_client=bound_client,
         key_client=key_client,
+        fapi2_client=fapi2_client,
         nhs_number=next(each["value"] for each in patient["identifier"] if each["system"].endswith("nhs-number")),
         observations=frozenset(
             each["id"] for each in observed if each["subject"]["reference"] == f"Patient/{PATIENT_ID}"

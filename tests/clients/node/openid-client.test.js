@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as client from 'openid-client';
 
-import { assertSentOnce, base, boundClient, fhirBase, keyClient, newPatient, privateKey, secretClient } from './support.js';
+import {
+  assertSentOnce, base, boundClient, fapi2Client, fapi2Key, fhirBase, keyClient, newPatient, privateKey, secretClient,
+} from './support.js';
 
 const discovery = { algorithm: 'oauth2', execute: [client.allowInsecureRequests] };
 
@@ -98,6 +100,34 @@ test('with a bound token and the nonces that it needs', async () => {
   const introspected = await client.tokenIntrospection(config, token.access_token);
   assert.equal(introspected.token_type, 'DPoP');
   assert.equal(introspected.cnf.jkt, await DPoP.calculateThumbprint());
+});
+
+test('with the profile fapi2, its assertions signed by ES256 for the issuer alone', async () => {
+  const config = await client.discovery(
+    new URL(base), fapi2Client.id, {}, client.PrivateKeyJwt(await fapi2Key()), discovery,
+  );
+  assert.deepEqual(config.serverMetadata().dpop_signing_alg_values_supported, ['ES256', 'PS256', 'EdDSA']);
+
+  await assert.rejects(client.clientCredentialsGrant(config), { error: 'invalid_dpop_proof' });
+  const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('PS256'));
+  const token = await client.clientCredentialsGrant(config, {}, { DPoP });
+  assert.equal(JSON.parse(Buffer.from(token.access_token.split('.')[0], 'base64url')).alg, 'PS256');
+
+  const url = new URL(`${fhirBase}/Patient/4`);
+  const read = await client.fetchProtectedResource(config, token.access_token, url, 'GET', undefined, undefined, { DPoP });
+  assert.equal((await read.json()).id, '4');
+  assert.equal((await client.tokenIntrospection(config, token.access_token)).active, true);
+});
+
+test('with the profile fapi2 and an assertion for the URL of the endpoint', async () => {
+  const authentication = client.PrivateKeyJwt(await fapi2Key(), {
+    [client.modifyAssertion]: (header, payload) => { payload.aud = `${base}/token`; },
+  });
+  const config = await client.discovery(new URL(base), fapi2Client.id, {}, authentication, discovery);
+  const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+
+  const refused = await client.clientCredentialsGrant(config, {}, { DPoP }).then(assert.fail, (error) => error);
+  assert.equal((await refused.response.json()).error_description, "The client assertion's aud is not the issuer alone.");
 });
 
 test('with a bound token as a bearer token', async () => {

@@ -14,6 +14,7 @@ export const secretClient = { id: setting('CARECONNECT_CLIENT_ID'), secret: sett
 export const editor = { id: setting('CARECONNECT_EDITOR_ID'), secret: setting('CARECONNECT_EDITOR_SECRET') };
 export const boundClient = { id: setting('CARECONNECT_BOUND_ID'), secret: setting('CARECONNECT_BOUND_SECRET') };
 export const keyClient = { id: setting('CARECONNECT_KEY_CLIENT_ID'), jwk: JSON.parse(setting('CARECONNECT_KEY_CLIENT_JWK')) };
+export const fapi2Client = { id: setting('CARECONNECT_FAPI2_CLIENT_ID'), jwk: JSON.parse(setting('CARECONNECT_FAPI2_CLIENT_JWK')) };
 export const nhsNumber = `https://fhir.nhs.uk/Id/nhs-number|${setting('CARECONNECT_NHS_NUMBER')}`;
 const observations = setting('CARECONNECT_OBSERVATIONS').split(' ');
 
@@ -51,6 +52,12 @@ export async function assertSentOnce(url, { method, headers, body }) {
   assert.equal(again.status, 401);
   assert.match(again.headers.get('www-authenticate'), /^DPoP realm="careconnect", error="invalid_dpop_proof", /);
   assert.equal((await again.json()).issue[0].diagnostics, 'The DPoP proof was used before.');
+}
+
+/** The registered P-256 key of the client with fapi2, for WebCrypto, and its kid. */
+export async function fapi2Key() {
+  const { kid, ...jwk } = fapi2Client.jwk;
+  return { key: await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']), kid };
 }
 
 /** A patient without an id, with an NHS number that nobody has, and the condition that finds it. */

@@ -26,6 +26,8 @@ class Service:
     bound_client: DemoClient
     """A client with the scopes of `editor` that gets bound tokens alone, and needs a nonce in each proof."""
     key_client: KeyClient
+    fapi2_client: KeyClient
+    """A client with the profile fapi2, which needs a nonce in each proof."""
     nhs_number: str
     observations: frozenset[str]
     """The ids of the observations of the patient with that NHS number."""

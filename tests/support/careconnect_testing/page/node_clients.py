@@ -40,6 +40,8 @@ def client_node(service: Service) -> Node:
             "CARECONNECT_BOUND_SECRET": service.bound_client.secret,
             "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
             "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
+            "CARECONNECT_FAPI2_CLIENT_ID": service.fapi2_client.client_id,
+            "CARECONNECT_FAPI2_CLIENT_JWK": json.dumps(service.fapi2_client.jwk),
             "CARECONNECT_NHS_NUMBER": service.nhs_number,
             "CARECONNECT_OBSERVATIONS": " ".join(sorted(service.observations)),
         }

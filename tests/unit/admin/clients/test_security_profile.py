@@ -1,6 +1,7 @@
 """`careconnect clients`: bound tokens, nonces and the profile fapi2 (bound-tokens.md)."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     target = StackTarget("stack", outputs, lambda service: getattr(issuer, service))
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    (tmp_path / "secret").write_text("t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0")
+    (tmp_path / "secret").write_text(secrets.token_urlsafe(64))
     files = {"SECRET": str(tmp_path / "secret")}
     for name, keys in KEY_SETS.items():
         files[name] = str(tmp_path / name)
