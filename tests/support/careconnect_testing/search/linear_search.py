@@ -205,6 +205,6 @@ class LinearSearch:
 
 
 def has_parameter(type_name: str, chained: str) -> bool:
-    """Return True if a type is served and has the first parameter of a chain's rest (`name:contains`)."""
+    """Return True if a type is served and has the first parameter of a chain's rest (`name:contains`), or a `_has`."""
     name = chained.partition(".")[0].partition(":")[0]
-    return type_name in PARAMETERS and name in parameter_names(type_name)
+    return type_name in PARAMETERS and (name == "_has" or name in parameter_names(type_name))
