@@ -42,11 +42,17 @@ SPENT: Final = -1
 """The quota of a client that is known to have none left."""
 
 
+def caller(name: str) -> dict[str, Any]:
+    """Return what a token of a caller has: `name` is one of `CALLERS`, or a scope."""
+    return CALLERS.get(name, {"scope": name})
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request below the FHIR base, or a Bundle of some.
 
-    `is_next` asks for the page after it. `quota` are the units that its client has left, None for enough.
+    `caller` is one of `CALLERS`, or a scope. `is_next` asks for the page after it. `quota` are the units that its
+    client has left, None for enough.
     """
 
     caller: str

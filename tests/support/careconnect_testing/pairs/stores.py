@@ -22,7 +22,7 @@ from careconnect_admin.erasing.erase_patient import Erasure
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.pairs.asked import CALLERS, SPENT, Asked
+from careconnect_testing.pairs.asked import SPENT, Asked, caller
 from careconnect_testing.pairs.crowd import crowd
 from careconnect_testing.pairs.lives import HE, MOVED, Life, others
 from careconnect_testing.parts.audit_trails import StoredEvents
@@ -38,7 +38,7 @@ _VERSION: Final = 3_600
 _AFTER_ALL_OF_HIS: Final = 4
 """Times after the first, at which a resource comes into the record of another."""
 _HIM: Final = {"reference": f"Patient/{HE}"}
-_EVENTS: Final = "audit"
+EVENTS: Final = "audit"
 """The table of events that `StoredEvents` puts with a write."""
 _TRAIL: Final = "trail"
 """The table of the events of former requests."""
@@ -97,9 +97,11 @@ class Store:
     _apps: dict[tuple[str, str], _App] = field(default_factory=dict)
     _callers: dict[str, Writer] = field(default_factory=dict)
 
-    def answer(self, asked: Asked, link: str = "") -> Answered:
-        """Return the answer to a request, or to one for a link that its answer gave."""
-        writer = self._callers.setdefault(asked.caller, self.writer.as_caller(**CALLERS[asked.caller]))
+    def answer(self, asked: Asked, link: str = "", *, look: Callable[[Writer], None] | None = None) -> Answered:
+        """Return the answer to a request, or to one for a link that its answer gave; `look` at what it wrote."""
+        if asked.caller not in self._callers:
+            self._callers[asked.caller] = self.writer.as_caller(**caller(asked.caller))
+        writer = self._callers[asked.caller]
         writer.ids = itertools.count()
         database = writer.reader.client.database
         self.kept.events.clear()
@@ -107,12 +109,14 @@ class Store:
         try:
             answer = Answer.of(self._app_of(writer, asked)(asked.event(writer.context, link)))
             # Those of a write are in its own transaction.
-            events = [*self.kept.events, *map(event_of, database.items(_EVENTS))]
+            events = [*self.kept.events, *map(event_of, database.items(EVENTS))]
+            if look:
+                look(self.writer)
             return Answered(answer, frozenset(each.patient for each in events), frozenset(_FOUND))
         finally:
             if not asked.is_read:
                 self.restore()
-                database.clear(_EVENTS)
+                database.clear(EVENTS)
 
     def next_link(self, asked: Asked) -> str:
         """Return the link to the page after the one that a request asks for, empty if there is none."""
@@ -168,7 +172,7 @@ class Stores:
         key = id(life)
         if key not in self._made:
             client: Any = InMemoryClient(self._beginning.copy())
-            for table in (_EVENTS, _TRAIL):
+            for table in (EVENTS, _TRAIL):
                 create_table(client, "AuditTable", table)
             kept = StoredEvents()
             writer = Writer(Reader(client, replace(self._tables, client=client), kept=kept))
