@@ -147,15 +147,13 @@ def _with_contents(
         yield from ((version, version.body) for version in _versions(resource, highest, lowest, context))
         return
     deletion: StoredResource | None = None
-    # One version below the last shows what that deleted.
+    # One version below the last shows what that deleted. What deleted nothing is opened by no suffix.
     for version in _versions(resource, highest, max(lowest - 1, 1), context):
         if deletion:
             yield deletion, version.body
         deletion = version if version.deleted else None
         if version.version >= lowest and not deletion:
             yield version, version.body
-    if deletion and deletion.version >= lowest:
-        yield deletion, ""
 
 
 def _versions(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> Iterator[StoredResource]:

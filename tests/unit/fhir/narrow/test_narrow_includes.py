@@ -8,6 +8,7 @@ from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import Reader
 from careconnect_testing.records.former_versions import FIRST_CHANGE, Version, write_versions
+from fhir_reader.search import includes
 
 LABS = "user/Observation.rs?category=laboratory"
 OPEN = "user/Encounter.rs?status=in-progress"
@@ -247,6 +248,20 @@ def test_a_chain_from_a_limited_type_is_a_search_of_it(reader: Reader) -> None:
     assert caller.get("Observation", "encounter.status=finished,in-progress").total == 2
 
 
+@pytest.mark.parametrize("letters", ["r", "s"])
+def test_what_is_not_opened_counts_towards_no_limit(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, letters: str
+) -> None:
+    other = "s" if letters == "r" else "r"
+    caller = reader.as_caller(f"user/Encounter.s user/Observation.{other} user/Observation.{letters}?status=amended")
+    monkeypatch.setattr(includes, "MAX_INCLUDED", 1)
+
+    answer = caller.get("Encounter", "_id=done&_revinclude=Observation:encounter")
+
+    assert (answer.status, answer.ids("include")) == (200, ["lab2"])
+    assert reader.get("Encounter", "_id=done&_revinclude=Observation:encounter").status == 400
+
+
 THROUGH = "encounter:Encounter._has:Observation:encounter:status=amended"
 """Asks nothing of the encounter itself, which has to be there."""
 
@@ -277,8 +292,14 @@ def test_a_match_that_no_suffix_opens_any_more_is_left_out(
     monkeypatch.setattr(store.now, "now", FIRST_CHANGE / 1000)
     store.made(was)
     write_versions(reader, "Observation/overtaken", [Version(was), Version(is_)])
-    caller = reader.as_caller(f"{LABS} user/Patient.rs user/Encounter.rs")
+    both = reader.as_caller(f"{LABS} user/Patient.rs user/Encounter.rs")
 
+    by_search = reader.as_caller(f"user/Observation.r {LABS.replace('.rs', '.s')} user/Patient.rs")
+    by_read = reader.as_caller(f"user/Observation.s {LABS.replace('.rs', '.r')} user/Patient.rs")
+    for caller in (both, by_search, by_read):
+        answer = caller.get("Patient", "_id=2&_revinclude=Observation:patient")
+        assert "Observation/overtaken" not in answer.found("include")
+        assert "Observation/lab3" in answer.found("include")
     for path, query in (
         ("Observation", "_id=overtaken"),
         ("Observation", "patient=2&_count=100"),
@@ -286,7 +307,7 @@ def test_a_match_that_no_suffix_opens_any_more_is_left_out(
         ("Patient/2/$everything", "_count=100"),
     ):
         every = reader.get(path, query)
-        answer = caller.get(path, query)
+        answer = both.get(path, query)
         assert "Observation/overtaken" in every.found() + every.found("include")
         assert "Observation/overtaken" not in answer.found() + answer.found("include")
         assert "overtaken" not in answer.text.replace("_id=overtaken", "")

@@ -177,6 +177,20 @@ def test_many_suffixes_are_charged_as_comparisons(reader: Reader, monkeypatch: p
 
     # Seventeen pairs: twice as many as an entry covers.
     assert set(seen_) == {2}
+    seen_.clear()
+    single = " ".join(f"user/Observation.rs?category=c{number}" for number in range(17))
+    reader.as_caller(single).get("Observation", "")
+    # Codes of one parameter are looked up at once.
+    assert seen_ == []
+
+
+def test_a_page_reads_on_for_what_several_suffixes_open(reader: Reader) -> None:
+    """As for a criterion: a second query would take longer than the entries cost."""
+    caller = reader.as_caller("user/Observation.rs?_tag=study user/Observation.rs?code=29463-7")
+    reader.calls.clear()
+
+    assert caller.get("Observation", "patient=1&_count=1").ids() == ["both"]
+    assert reader.calls == ["Query", "BatchGetItem"]
 
 
 EITHER = f"{LABS} user/Observation.rs?status=amended"
