@@ -55,7 +55,7 @@ def test_these_are_equal(htu: str, url: str) -> None:
         ("https://care.example./token", f"{BASE}/token"),
         ("https://care.example.evil.example/token", f"{BASE}/token"),
         ("https://user@care.example/token", f"{BASE}/token"),
-        ("https://user:password@care.example/token", f"{BASE}/token"),
+        ("https://user:@care.example/token", f"{BASE}/token"),
         ("https://@care.example/token", f"{BASE}/token"),
         ("https://care.example:443@evil.example/token", f"{BASE}/token"),
         ("https://evil.example\\@care.example/token", f"{BASE}/token"),
