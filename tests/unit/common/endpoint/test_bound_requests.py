@@ -1,5 +1,6 @@
 """Requests with a bound token below the FHIR base: each function judges the proof first (`bound-tokens.md`)."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.audit.event import Outcome
+from careconnect.endpoint.proofs import load
 from careconnect.http.origin import Origin
 from careconnect.oauth.dpop.proof import ProofFault
 from careconnect_testing.http.answer import Answer
@@ -370,6 +372,15 @@ def test_a_function_without_proofs_answers_no_bound_token(bound: BoundRequests) 
     bound.apps["reader"] = replace(bound.apps["reader"], proofs=None)
 
     assert bound.send("GET", "Patient/4").status == 503
+
+
+def test_a_snapshot_holds_what_the_first_proof_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "careconnect.oauth.dpop.public_key"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+
+    load()
+
+    assert name in sys.modules
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "Patient/4", 200), ("POST", "Patient", 201)])
