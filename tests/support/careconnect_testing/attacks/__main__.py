@@ -14,11 +14,22 @@ from typing import Final
 import httpx
 
 from careconnect_admin.clients.token_request import http_client
-from careconnect_testing.attacks import access, bodies, bundles, compartments, disclosure, floods, narratives, tokens
+from careconnect_testing.attacks import (
+    access,
+    bodies,
+    bundles,
+    compartments,
+    disclosure,
+    floods,
+    narratives,
+    proofs,
+    tokens,
+)
 from careconnect_testing.attacks.target import Attack, Breach, NotTried, Role, Target
 
 CLASSES: Final[Mapping[str, tuple[Attack, ...]]] = {
     "tokens": tokens.ATTACKS,
+    "proofs": proofs.ATTACKS,
     "access": access.ATTACKS,
     "compartments": compartments.ATTACKS,
     "disclosure": disclosure.ATTACKS,
