@@ -32,7 +32,7 @@ send() {
   for _ in 1 2; do
     STATUS=$(curl -sS -X "$method" "$url" ${authorization[@]+"${authorization[@]}"} -H "DPoP: $(proof "$method" "$url")" \
       -D "$FILES/headers" -o "$FILES/answer" -w '%{http_code}' "$@")
-    given=$(sed -n 's/^dpop-nonce: *//Ip' "$FILES/headers" | tr -d '\r')
+    given=$(awk -F ': *' 'tolower($1) == "dpop-nonce" {print $2}' "$FILES/headers" | tr -d '\r')
     NONCE=${given:-$NONCE}
     if ! { [[ $STATUS = 40[01] ]] && grep -qsi use_dpop_nonce "$FILES/headers" "$FILES/answer"; }; then break; fi
   done

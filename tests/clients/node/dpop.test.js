@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as dpop from 'dpop';
 
-import { assertSentOnce, base, boundClient, fhirBase, newPatient, secretClient, tokenRequest } from './support.js';
+import { assertSentOnce, base, boundClient, editor, fhirBase, newPatient, tokenRequest } from './support.js';
 
 const keyPair = await dpop.generateKeyPair('ES256');
 
@@ -24,7 +24,7 @@ async function signed(token, method, url, nonce, more = {}) {
 describe('a client that binds its tokens of its own accord', () => {
   let token;
   before(async () => {
-    const answer = await (await granted(secretClient)).json();
+    const answer = await (await granted(editor)).json();
     assert.equal(answer.token_type, 'DPoP');
     token = answer.access_token;
   });
@@ -64,10 +64,25 @@ describe('a client that binds its tokens of its own accord', () => {
     assert.ok(pages > 1);
   });
 
+  test('sends forms and Bundles, each with one proof', async () => {
+    const sent = async (path, body, type) => {
+      const request = await signed(token, 'POST', fhirBase + path, undefined, { body, headers: { 'Content-Type': type } });
+      const answer = await fetch(fhirBase + path, request);
+      assert.equal(answer.status, 200);
+      return answer.json();
+    };
+    const found = await sent('/Patient/_search', '_id=4', 'application/x-www-form-urlencoded');
+    assert.equal(found.entry[0].resource.id, '4');
+    const entry = [{ request: { method: 'GET', url: 'Patient/4' } }, { request: { method: 'GET', url: 'Patient?_id=4' } }];
+    const batch = { resourceType: 'Bundle', type: 'batch', entry };
+    const answered = await sent('', JSON.stringify(batch), 'application/fhir+json');
+    assert.deepEqual(answered.entry.map(({ response }) => response.status.slice(0, 3)), ['200', '200']);
+  });
+
   // RFC 9864's name of the algorithm: the server takes RFC 8037's, EdDSA.
   test('is told that a key for Ed25519 has another name here', async () => {
     const proof = await dpop.generateProof(await dpop.generateKeyPair('Ed25519'), `${base}/token`, 'POST');
-    const answer = await fetch(`${base}/token`, tokenRequest(secretClient, { DPoP: proof }));
+    const answer = await fetch(`${base}/token`, tokenRequest(editor, { DPoP: proof }));
     assert.deepEqual([answer.status, (await answer.json()).error_description],
       [400, "The DPoP proof's alg is not ES256, PS256 or EdDSA."]);
   });

@@ -45,13 +45,13 @@ class ClientChange:
 
     @property
     def touches_authentication(self) -> bool:
-        """True if the change sets the client's authentication methods or keys, or a profile that has its own."""
-        has_keys = not (self.auth_methods is None and self.jwks is None and self.jwks_uri is None)
-        return has_keys or self.security_profile == FAPI2
+        """True if the change sets the client's authentication methods or keys, or the profile `FAPI2`."""
+        given = (self.auth_methods, self.jwks, self.jwks_uri)
+        return any(each is not None for each in given) or self.security_profile == FAPI2
 
     @property
     def binds_tokens(self) -> bool:
-        """True if the change asks more of the client's tokens than a secret that is carried along."""
+        """True if the change sets bound tokens, nonces or the profile `FAPI2`, which earlier tokens may lack."""
         return bool(self.dpop_bound or self.dpop_nonce or self.security_profile == FAPI2)
 
 

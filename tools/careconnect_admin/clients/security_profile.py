@@ -1,4 +1,4 @@
-"""Rules of the methods and the profile that a client is registered with (bound-tokens.md)."""
+"""The methods, bound tokens and security profile that a client may be registered with (`bound-tokens.md`)."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -29,7 +29,7 @@ def security_profile_of(name: str) -> str:
 
 
 def check_profile(profile: str, methods: Collection[AuthMethod], *, dpop_bound: bool, dpop_nonce: bool) -> None:
-    """Raise `RegistrationError` if the methods, or the binding of tokens, are less than the rest asks for."""
+    """Raise `RegistrationError` if the methods do not suit the profile, or bound tokens are off but needed."""
     if profile == FAPI2 and set(methods) != {AuthMethod.PRIVATE_KEY_JWT}:
         raise RegistrationError(f"a client with the profile {FAPI2} authenticates by private_key_jwt alone")
     if profile == FAPI2 and not dpop_bound:
