@@ -60,7 +60,7 @@ def test_a_call_of_the_reference_carries_the_token_of_this_page(visit: Visiting)
         block.get_by_role("button", name="Send GET").click()
 
     assert answered.value.status == 200
-    assert answered.value.request.headers["authorization"].startswith("Bearer ey")
+    assert answered.value.request.headers["authorization"].startswith("DPoP ey")
     expect(block.get_by_label("Answer to Read a Patient")).to_contain_text('"resourceType": "Patient"')
     block.get_by_text("The request, to be copied").click()
     block.get_by_label("Request and answer").wait_for()

@@ -6,18 +6,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from playwright.sync_api import Route, expect
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.page.browser import EACH_LOOK, Visit
+from careconnect_testing.parts.dpop_proofs import claims_of
 from careconnect_testing.stacks.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -68,6 +71,93 @@ def test_the_first_load_is_small_and_quick(visit: Visiting, record_property: Cal
     assert page.title() == "Get a token · Care Connect"
     assert figures["bytes"] < MAX_BYTES, figures
     assert figures["milliseconds"] < MAX_MILLISECONDS, figures
+
+
+def test_the_page_asks_for_tokens_that_are_bound_to_a_key_which_cannot_leave_it(visit: Visiting) -> None:
+    tab = visit()
+    page = tab.open()
+    keys, token = set(), ""
+    for client in ("Explorer", "Limited access"):
+        with page.expect_response("**/token") as granted:
+            tab.sign_in(client)
+        body = granted.value.json()
+        assert body["token_type"] == "DPoP"
+        token = body["access_token"]
+        keys.add(jwt.decode(token, options={"verify_signature": False})["cnf"]["jkt"])
+    assert len(keys) == 2
+    page.get_by_text("It is a DPoP token: bound to a key that cannot leave this page.").wait_for()
+
+    tab.room("Explore")
+    page.get_by_role("link", name=re.compile("^Organization")).click()
+    with page.expect_response("**/Organization") as found:
+        page.get_by_role("button", name="Search").click()
+    assert found.value.status == 200
+    sent = found.value.request.headers
+    proof = claims_of(sent["dpop"])
+    assert (proof["htm"], proof["htu"]) == ("GET", f"{tab.base}{FHIR_PATH}/Organization")
+    assert sent["authorization"] == f"DPoP {token}"
+    page.get_by_text("The copied request takes a Bearer token, as TOKEN").wait_for()
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+    assert page.evaluate("indexedDB.databases()") == []
+
+
+@EACH_LOOK
+def test_a_bearer_token_is_asked_for_by_a_switch(visit: Visiting, scheme: str, width: int) -> None:
+    tab = visit(scheme=scheme, width=width)
+    page = tab.open()
+    page.get_by_label("Ask for a Bearer token, for copies to paste").check()
+    with page.expect_response("**/token") as granted:
+        tab.sign_in("Patient access")
+
+    assert granted.value.json()["token_type"] == "Bearer"
+    assert "dpop" not in granted.value.request.headers
+    page.get_by_text("It is a Bearer token: whoever has a copy of it can use it until it ends.").wait_for()
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+    tab.room("Explore")
+    page.get_by_role("main").get_by_role("link", name=re.compile("^Patient")).click()
+    with page.expect_response("**/Patient") as found:
+        page.get_by_role("button", name="Search").click()
+    assert found.value.status == 200
+    assert found.value.request.headers["authorization"].startswith("Bearer ey")
+    assert "dpop" not in found.value.request.headers
+    expect(page.get_by_text("The copied request takes a Bearer token")).to_have_count(0)
+
+
+def test_a_client_that_has_to_send_nonces_reads_and_one_that_is_bound_gets_no_bearer_token(
+    visit: Visiting, local_stack: LocalStack
+) -> None:
+    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+    registration = ClientRegistration(
+        "browser-nonce", "A client with nonces", ("user/Organization.rs",), dpop_bound=True, dpop_nonce=True
+    )
+    secret = str(register_client(registry, registration, now=time.time()))
+    tab = visit()
+    page = tab.open()
+    page.get_by_role("button", name="Id and secret").click()
+    page.get_by_label("Client id").fill("browser-nonce")
+    page.get_by_label("Client secret").fill(secret)
+    page.get_by_role("button", name="Get a token").click()
+    page.get_by_role("heading", name="What it opens").wait_for()
+    tab.room("Explore")
+    page.get_by_role("link", name=re.compile("^Organization")).click()
+    with page.expect_response("**/Organization") as found:
+        page.get_by_role("button", name="Search").click()
+    assert found.value.status == 200
+    assert claims_of(found.value.request.headers["dpop"])["nonce"]
+    # One request more, for the first nonce.
+    assert len([each for each in tab.requests if each.url.endswith("/token")]) == 2
+
+    tab.room("Get a token")
+    page.get_by_role("button", name="Id and secret").click()
+    page.get_by_label("Ask for a Bearer token").check()
+    page.get_by_label("Client id").fill("browser-nonce")
+    page.get_by_label("Client secret").fill(secret)
+    page.get_by_role("button", name="Get a token").click()
+    page.get_by_role("heading", name="The proof of the token's key is not accepted.").wait_for()
+    page.get_by_text("A DPoP proof is required.").wait_for()
 
 
 def test_the_server_is_asked_what_it_knows_and_reported_to_end_it(visit: Visiting) -> None:

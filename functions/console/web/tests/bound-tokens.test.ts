@@ -11,7 +11,7 @@ const querySelector = (selector: string) => ({ content: selector.includes("fhir-
 Object.assign(globalThis, { document: { querySelector }, location: new URL(BASE) });
 const { answerTo, ask } = await import("../src/service/api.ts");
 const { ROOT } = await import("../src/service/place.ts");
-const { clockSkew, end, forgetSecrets, session } = await import("../src/service/session.ts");
+const { clockSkew, end, expire, session } = await import("../src/service/session.ts");
 const { requestToken, signIn } = await import("../src/oauth/token-calls.ts");
 
 const CREDENTIAL = { kind: "secret", clientId: "me", secret: "s" } as const;
@@ -108,7 +108,7 @@ test("each token has a key of its own, which nobody can read and which goes with
   assert.notEqual(session.value?.key, first);
 
   assert.ok(session.value);
-  forgetSecrets(session.value);
+  expire(session.value);
   assert.deepEqual([session.value.key, session.value.scheme], [null, "DPoP"]);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
 import type { Credential } from "../src/oauth/credential.ts";
-import { begin, end, endOf, forgetSecrets, noteRevocation, session } from "../src/service/session.ts";
+import { begin, end, endOf, expire, noteRevocation, session } from "../src/service/session.ts";
 
 const EXPIRY = 2_000_000_000;
 
@@ -40,12 +40,13 @@ test("a revocation that is answered late ends no other session", () => {
   assert.equal(session.value?.isRevoked, false);
 });
 
-test("a forgotten credential leaves the session, and no other session's credential", () => {
+test("what has expired keeps neither secret nor key, stays so by any clock, and ends no other session", () => {
   const former = started({}, "", { kind: "secret", clientId: "client-7", secret: "s" });
-  forgetSecrets(former);
-  assert.deepEqual(session.value, { ...former, credential: null });
+  expire(former);
+  assert.deepEqual(session.value, { ...former, credential: null, hasExpired: true });
+  assert.equal(endOf(session.value, 0), "expired");
   assert.equal(session.value.provenBy, "secret");
   const later = started({ jti: "another" });
-  forgetSecrets(former);
+  expire(former);
   assert.equal(session.value, later);
 });

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -136,7 +137,14 @@ class Visit:
             self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
         refused: list[str] = self.page.evaluate("window.__violations ?? []")
         self.context.close()
-        return [*self.faults, *(f"policy: {each}" for each in refused)]
+        return [*self.faults, *self._unproven(), *(f"policy: {each}" for each in refused)]
+
+    def _unproven(self) -> list[str]:
+        """Return the requests with a bound token that have no proof of their own."""
+        bound = [each for each in self.requests if each.headers.get("authorization", "").startswith("DPoP ")]
+        times = Counter(each.headers.get("dpop") for each in bound)
+        times[None] += 2
+        return [f"no proof of its own: {each.url}" for each in bound if times[each.headers.get("dpop")] > 1]
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(_OF_STATUS):

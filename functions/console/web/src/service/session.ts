@@ -23,6 +23,8 @@ export interface Session {
   readonly clientName: string;
   /** Whether this page has revoked the token. */
   readonly isRevoked: boolean;
+  /** Whether it has expired and its secrets are forgotten, whatever the clock is found to be later. */
+  readonly hasExpired: boolean;
 }
 
 /** Why a session opens nothing any more. */
@@ -58,7 +60,7 @@ export function begin(
   // A pasted token may hold anything.
   const ownName = typeof name === "string" ? name : "";
   const clientName = shortName(ownName || knownName) || id;
-  held.value = { token, scheme, key, scope, credential, provenBy: credential?.kind ?? null, clientName, isRevoked: false };
+  held.value = { token, scheme, key, scope, credential, provenBy: credential?.kind ?? null, clientName, isRevoked: false, hasExpired: false };
 }
 
 /** Remembers that a session's token was revoked, unless there is another session by now. */
@@ -66,9 +68,9 @@ export function noteRevocation(one: Session): void {
   if (held.value === one) held.value = { ...one, isRevoked: true };
 }
 
-/** Forgets by what a session's token was got, and its key, unless there is another session by now. */
-export function forgetSecrets(one: Session): void {
-  if (held.value === one) held.value = { ...one, credential: null, key: null };
+/** Ends a session that has expired: forgets by what its token was got, and its key, unless there is another by now. */
+export function expire(one: Session): void {
+  if (held.value === one) held.value = { ...one, credential: null, key: null, hasExpired: true };
 }
 
 /** Forgets token, secret and keys. */
@@ -79,7 +81,7 @@ export function end(): void {
 /** Returns why a session has ended, null while its token is good for all that this page knows. */
 export function endOf(one: Session, now = Date.now()): SessionEnd | null {
   if (one.isRevoked) return "revoked";
-  return expiresIn(one, now) > 0 ? null : "expired";
+  return expiresIn(one, now) > 0 && !one.hasExpired ? null : "expired";
 }
 
 /** Returns the seconds until the token expires by the server's clock, negative after that. */

@@ -3,7 +3,7 @@
 import { computed, effect } from "@preact/signals";
 
 import { exchanges } from "../service/api.ts";
-import { expiresIn, forgetSecrets, session } from "../service/session.ts";
+import { expiresIn, expire, session } from "../service/session.ts";
 import { now } from "./clock.ts";
 import { sessionEnd } from "./session-ended.tsx";
 
@@ -19,6 +19,6 @@ export function forgetAtTheEnd(): void {
     // Whoever has just revoked a token may still ask what the server knows of it.
     if (!isExpired.value) return;
     exchanges.value = [];
-    if (session.value?.credential || session.value?.key) forgetSecrets(session.value);
+    if (session.value?.credential || session.value?.key) expire(session.value);
   });
 }

@@ -46,7 +46,7 @@ export async function rowsFor(session: Session | null, signal: AbortSignal): Pro
 function ofClient(client: DemoClient): Row {
   const credential = { kind: "secret", clientId: client.id, secret: client.secret } as const;
   const party = { clientId: client.id, name: client.name, scope: client.scopes.join(" "), patient: "" };
-  return rowOf(party, false, async (signal) => (await requestToken(credential, { scope: "", isBound: false }, signal))[0]);
+  return rowOf(party, false, async (signal) => (await requestToken(credential, { scope: "", isBound: true }, signal))[0]);
 }
 
 function ofSession({ token, scope }: Session): Row {

@@ -5,6 +5,7 @@ import { useEffect, useId, useState } from "preact/hooks";
 import { decodeAccessToken, TokenError } from "../../oauth/access-token.ts";
 import type { Credential } from "../../oauth/credential.ts";
 import { KeyError, type PrivateKey, privateKeyOf } from "../../oauth/private-key.ts";
+import { CAN_PROVE } from "../../oauth/proof.ts";
 import { signIn } from "../../oauth/token-calls.ts";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { type DemoClient, demoClients } from "../../service/demo-clients.ts";
@@ -30,6 +31,7 @@ export function ClientForm({ onAsk, onToken }: {
   const [clients, setClients] = useState<readonly DemoClient[]>([]);
   const [chosen, setChosen] = useState<Way | null>(null);
   const [scope, setScope] = useState("");
+  const [isBound, setBound] = useState(CAN_PROVE);
   const task = useTask();
   useEffect(() => {
     const fetching = new AbortController();
@@ -52,7 +54,7 @@ export function ClientForm({ onAsk, onToken }: {
   const obtain = (credential: Credential) =>
     task.run(async (signal) => {
       onAsk();
-      const granted = await signIn(credential, { scope: scope.trim(), isBound: false }, nameOf(credential.clientId), signal);
+      const granted = await signIn(credential, { scope: scope.trim(), isBound }, nameOf(credential.clientId), signal);
       onToken();
       announce(`A token was granted. It lives ${granted.expires_in} seconds and has the scopes ${granted.scope}.`);
     });
@@ -79,17 +81,37 @@ export function ClientForm({ onAsk, onToken }: {
       {way === "token" ? (
         <TokenFields onGiven={use} />
       ) : (
-        <details class="more">
-          <summary>Ask for certain scopes</summary>
-          <TextField
-            label="Scopes, with spaces between; empty for all that the client has"
-            value={scope}
-            onValue={setScope}
-          />
-        </details>
+        <>
+          <BearerSwitch isBound={isBound} onBound={setBound} />
+          <details class="more">
+            <summary>Ask for certain scopes</summary>
+            <TextField
+              label="Scopes, with spaces between; empty for all that the client has"
+              value={scope}
+              onValue={setScope}
+            />
+          </details>
+        </>
       )}
       <TaskState task={task}>Asking for a token…</TaskState>
     </section>
+  );
+}
+
+function BearerSwitch({ isBound, onBound }: { readonly isBound: boolean; readonly onBound: (isBound: boolean) => void }) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label class="check">
+        <input type="checkbox" checked={!isBound} disabled={!CAN_PROVE} aria-describedby={id} onChange={() => onBound(!isBound)} />{" "}
+        Ask for a Bearer token, for copies to paste
+      </label>
+      <p id={id} class="quiet">
+        {CAN_PROVE
+          ? "Otherwise the token is bound to a key that cannot leave this page: to whoever copies it, it opens nothing."
+          : "A browser makes the key of a bound token on pages of https, or of this machine, alone."}
+      </p>
+    </div>
   );
 }
 

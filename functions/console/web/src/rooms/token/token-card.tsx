@@ -17,7 +17,7 @@ export function TokenCard({ session, isFresh }: {
   /** Whether it was asked for just now: then it is brought into sight. */
   readonly isFresh: { current: boolean };
 }) {
-  const { token, credential, scope, isRevoked } = session;
+  const { token, scheme, credential, scope, isRevoked } = session;
   const [known, setKnown] = useState<unknown>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const task = useTask();
@@ -56,6 +56,11 @@ export function TokenCard({ session, isFresh }: {
             Revoke
           </button>
         </div>
+        <p class="quiet">
+          {scheme === "DPoP"
+            ? "It is a DPoP token: bound to a key that cannot leave this page. A copy of it opens nothing; for one to paste, ask for a Bearer token above."
+            : "It is a Bearer token: whoever has a copy of it can use it until it ends."}
+        </p>
         <TaskState task={task} />
         {isRevoked && (
           <p class="notice">
