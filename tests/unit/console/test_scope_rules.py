@@ -19,11 +19,23 @@ import { grantsOf, scopeFor } from "./src/oauth/grants.ts";
 const answers = JSON.parse(readFileSync(0, "utf8")).map(([scope, patient, type]) => {
   const open = grantsOf(scope, patient).filter(({ letters }) => letters.size);
   const letters = open.map(({ type, letters }) => [type.name, [...letters].sort().join("")]);
-  return [Object.fromEntries(letters), scopeFor(scope, type, "s", patient)];
+  const limits = open.flatMap((each) => [...each.limits].map(([letter, all]) => [`${each.type.name}.${letter}`, all]));
+  return [Object.fromEntries(letters), scopeFor(scope, type, "s", patient), Object.fromEntries(limits)];
 });
 console.log(JSON.stringify(answers));
 """
 
+SUFFIXED: Final = (
+    "user/Observation.rs?category=laboratory",
+    "patient/Observation.cruds?category=http://hl7.org/fhir/observation-category|laboratory",
+    "system/Observation.s?status=final&code=http://loinc.org|4548-4",
+    "user/Observation.r?_tag=a&_security=b&code=c",
+    "user/Condition.cru?clinical-status=active",
+    "user/MedicationOrder.rs?status=active",
+    "user/MedicationRequest.s?status=stopped",
+    "user/MedicationStatement.rs?status=active",
+)
+"""Scopes with a suffix."""
 LEVELS: Final = ("patient", "user", "system")
 LETTERS: Final = tuple("".join(each) for count in range(1, 6) for each in combinations("cruds", count))
 NAMES: Final = ("*", *sorted({name for served in SERVED_TYPES for name in served.scope_names}))
@@ -39,6 +51,16 @@ NONE: Final = (
     *("User/Patient.read", "user/patient.read", "user/Patient.Read", "user/Patient.READ", "user.Patient/read"),
     *("user/Patient.sr", "user/Patient.rr", "user/Patient.reads", "user/Patient.rs?category=x", "user/Patient.read.rs"),
     *("user/Appointment.read", "system/Patient/4.read", "admin/Patient.read", "profile/Patient.read", "Profile"),
+    *(
+        "user/Observation.read?category=x",
+        "user/*.rs?category=x",
+        "user/Observation.rs?",
+        "user/Observation.rs?category",
+    ),
+    *("user/Observation.rs?category=", "user/Observation.rs?category=x&category=y", "user/Observation.rs?date=2026"),
+    *("user/Observation.rs?category=a,b", "user/Observation.rs?category=|x", "user/Observation.rs?category=x&"),
+    *("user/Observation.rs?_tag=a&_security=b&code=c&status=d", "user/Observation.rs?identifier=x", "profile?status=x"),
+    *("user/Observation.rs?category:not=x", "user/Observation.rs?category=a|b|c", "user/Medication.rs?code=x"),
     *("user/Patient.constructor", "constructor", "__proto__", "user/__proto__.read", "user/0.read"),
 )
 
@@ -59,10 +81,12 @@ def page_answers(questions: list[tuple[str, str, str]]) -> Any:
 
 def strings() -> Iterator[str]:
     """Yield scope strings: every scope alone, and several together."""
-    yield from (*GRAMMAR, *PLAIN, *NONE)
+    yield from (*GRAMMAR, *PLAIN, *NONE, *SUFFIXED)
     some = Random(7)
     for _ in range(cases(2000)):
-        together = [some.choice(some.choice((GRAMMAR, PLAIN, NONE))) for _ in range(some.randint(2, 6))]
+        together = [
+            some.choice(some.choice((GRAMMAR, PLAIN, NONE, SUFFIXED, SUFFIXED))) for _ in range(some.randint(2, 6))
+        ]
         yield " ".join(together)
 
 
@@ -72,10 +96,14 @@ def test_the_page_says_of_every_scope_string_what_the_server_says() -> None:
     questions = [(scope, patient, some.choice(list(types))) for scope in strings() for patient in ("", "4")]
     expected = []
     for scope, patient, name in questions:
-        letters = grants_of(scope, bound=bool(patient)).letters
-        open_letters = {each: "".join(sorted(held)) for each, held in letters.items() if held}
+        grants = grants_of(scope, bound=bool(patient))
+        open_letters = {each: "".join(sorted(held)) for each, held in grants.letters.items() if held}
+        limits = {
+            f"{each}.{letter}": [[list(pair) for pair in found.pairs] for found in granting]
+            for (each, letter), granting in grants.limits.items()
+        }
         needed = needed_scope(scope, types[name], Letter.SEARCH, bound=bool(patient))
-        expected.append([open_letters, needed])
+        expected.append([open_letters, needed, limits])
 
     for question, answer, wanted in zip(questions, page_answers(questions), expected, strict=True):
         assert answer == wanted, question

@@ -19,12 +19,15 @@ from careconnect.oauth.dpop.proof import LONGEST_PROOF, WINDOW, ProofFault
 from careconnect.oauth.numeric_date import END_OF_TIME
 from careconnect.oauth.scopes import (
     LEVELS,
+    MAX_PAIRS,
     PLAIN_SCOPES,
     SCOPE_NAMES,
+    SUFFIX_VALUE,
     V1_LETTERS,
     Letter,
     ScopeError,
     grants_of,
+    limiting_parameters,
     needed_scope,
     parse_scope,
 )
@@ -42,7 +45,7 @@ def console_rules() -> str:
 
     `openings` are tables from a scope's access (`read`, `rs`, …) to the letters that it opens. A type's `openedBy` maps
     the names in scopes that open it to the indexes of their openings. At its `boundLevels` a scope opens it only in a
-    token that is bound to a patient.
+    token that is bound to a patient. By its `limitedBy` parameters a scope's suffix limits what of it is open.
     """
     openings: list[Mapping[str, str]] = []
     types = [_row(served, openings) for served in SERVED_TYPES]
@@ -52,6 +55,7 @@ def console_rules() -> str:
         "openings": openings,
         "plain": {scope: opened for scope in sorted(PLAIN_SCOPES) if (opened := _opened(scope))},
         "types": types,
+        "suffix": {"wordsWithout": list(V1_LETTERS), "mostPairs": MAX_PAIRS, "value": SUFFIX_VALUE.pattern},
         "token": {
             "algorithms": ALGORITHMS,
             "type": TOKEN_TYPE,
@@ -101,6 +105,7 @@ def _row(served: ResourceType, openings: list[Mapping[str, str]]) -> dict[str, A
         "byNameOnly": served.by_name_only,
         "boundLevels": [level for level in LEVELS if served.name not in _opened(f"{level}/{served.name}.r")],
         "openedBy": opened_by,
+        "limitedBy": limiting_parameters(served),
     }
 
 

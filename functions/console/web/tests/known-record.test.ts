@@ -29,3 +29,15 @@ test("a medicine is compared with all allergies, also with those of a second pag
   assert.deepEqual(doubts.map(({ rule }) => rule), ["medicine meets an allergy"]);
   assert.equal(asked, 2);
 });
+
+test("a token that searches a part of the allergies says so of the comparison", async (context) => {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  begin([part({ alg: "none" }), part({ exp: 2_000_000_000, scope: "user/AllergyIntolerance.rs?category=food" }), ""].join("."), "", null);
+  context.mock.method(globalThis, "fetch", () => Promise.resolve(Response.json({ resourceType: "Bundle" })));
+
+  const doubts = await doubtsBeside(AMOXICILLIN, "5", undefined, new AbortController().signal);
+
+  assert.deepEqual(doubts.map(({ text }) => text), [
+    "It was compared with a part of the recorded allergies: this token searches AllergyIntolerance only where category is food.",
+  ]);
+});

@@ -139,17 +139,18 @@ test("a section is closed, loading, failed or complete, and never one for the ot
   const state = (types: readonly string[], one: PortionState["state"]): PortionState => ({
     portion: { query: types.join(), types }, state: one, next: "", problem: null,
   });
-  const closed = new Map([["MedicationRequest", "user/MedicationRequest.read"]]);
+  const plan = { closed: new Map([["MedicationRequest", "user/MedicationRequest.read"]]), limited: new Map([["Condition", "search only where code is x"]]) };
   const types = ["MedicationStatement", "MedicationRequest"];
-  const done = standingOf(types, closed, [state(["Patient", "MedicationStatement"], "complete"), state(["Condition"], "failed")]);
+  const done = standingOf(types, plan, [state(["Patient", "MedicationStatement"], "complete"), state(["Condition"], "failed")]);
   assert.deepEqual(done, {
-    closed: [["MedicationRequest", "user/MedicationRequest.read"]], isComplete: true, isLoading: false, failed: [],
+    closed: [["MedicationRequest", "user/MedicationRequest.read"]], limited: [], isComplete: true, isLoading: false, failed: [],
   });
+  assert.deepEqual(standingOf(["Condition"], plan, []).limited, [["Condition", "search only where code is x"]]);
   const alone = state(["MedicationStatement"], "failed");
-  assert.deepEqual(standingOf(types, closed, [alone]).failed, [alone]);
+  assert.deepEqual(standingOf(types, plan, [alone]).failed, [alone]);
   // What fails for many types is said once, above them all.
-  const together = standingOf(types, closed, [state(["Patient", "MedicationStatement"], "failed")]);
+  const together = standingOf(types, plan, [state(["Patient", "MedicationStatement"], "failed")]);
   assert.deepEqual([together.failed, together.isComplete], [[], false]);
-  assert.equal(standingOf(types, closed, [state(types, "loading")]).isLoading, true);
-  assert.equal(standingOf(types, closed, [state(types, "more")]).isComplete, false);
+  assert.equal(standingOf(types, plan, [state(types, "loading")]).isLoading, true);
+  assert.equal(standingOf(types, plan, [state(types, "more")]).isComplete, false);
 });

@@ -19,6 +19,13 @@ test("a token that opens all asks once, and what it lacks is closed by its scope
   assert.equal(some.closed.get("Immunization"), "user/Immunization.read");
 });
 
+test("of what a suffix limits, the record says that it is a part", () => {
+  const { portions, closed, limited } = planOf("4", "user/Patient.rs user/Condition.rs user/Observation.rs?category=laboratory user/Observation.r");
+  assert.deepEqual(portions.map((each) => each.query), [EVERYTHING]);
+  assert.equal(closed.has("Observation"), false);
+  assert.deepEqual([...limited], [["Observation", "search only where category is laboratory"]]);
+});
+
 test("without both letters of Patient each type is searched, and Patient is found by the letter that is there", () => {
   const queries = (scope: string) => planOf("4", scope).portions.map((each) => each.query);
   assert.deepEqual(queries("user/Patient.r"), ["Patient/4"]);

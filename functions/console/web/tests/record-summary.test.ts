@@ -168,8 +168,9 @@ test("a diabetes that holds is told by code or name", () => {
 });
 
 test("the banner says that there is no allergy only when all was read", () => {
-  const complete: Standing = { closed: [], isComplete: true, isLoading: false, failed: [] };
+  const complete: Standing = { closed: [], limited: [], isComplete: true, isLoading: false, failed: [] };
   const reading = { ...complete, isComplete: false, isLoading: true };
+  const partly: Standing = { ...complete, limited: [["AllergyIntolerance", "search only where category is food"]] };
   const allergy = (text: string, more: object = {}) => entry("AllergyIntolerance", text, { code: { text }, clinicalStatus: "active", ...more });
   const [nuts, penicillin, none] = [allergy("Nuts"), allergy("Penicillin", { criticality: "high" }), allergy("No known allergies")];
   const past = allergy("Latex", { clinicalStatus: "resolved" });
@@ -183,6 +184,8 @@ test("the banner says that there is no allergy only when all was read", () => {
     [[none], reading, "", "Reading…"],
     [[nuts], reading, "Nuts", "Reading…"],
     [[], { ...complete, isComplete: false }, "", "Not known: not all has been read."],
+    [[], partly, "", "Not known: of AllergyIntolerance this token opens a part, search only where category is food."],
+    [[nuts], partly, "Nuts", "There may be more: of AllergyIntolerance this token opens a part, search only where category is food."],
     [[nuts], { ...complete, isComplete: false }, "Nuts", "Not all has been read: there may be more."],
     [[], { ...complete, closed: [["AllergyIntolerance", "user/AllergyIntolerance.read"]] }, "", "This token does not open AllergyIntolerance."],
   ];

@@ -80,7 +80,7 @@ _RECORD_SCOPE: Final = re.compile(
 )
 
 # A token, without the characters that a search would have to escape and those that a URL would.
-_SUFFIX_VALUE: Final = re.compile(r"[A-Za-z0-9._~:/-]+(?:\|[A-Za-z0-9._~:/-]+)?")
+SUFFIX_VALUE: Final = re.compile(r"[A-Za-z0-9._~:/-]+(?:\|[A-Za-z0-9._~:/-]+)?")
 MAX_PAIRS: Final = 3
 """Pairs of one suffix; each is compared for each resource."""
 
@@ -151,7 +151,7 @@ def _pairs(text: str, suffix: str, named: ResourceType | None, *, is_v1: bool) -
         raise ScopeError(ScopeFault.SUFFIX_PARAMETER, text)
     pairs = {name: value for name, _, value in given if name}
     # A name that is given twice leaves fewer pairs.
-    if not 0 < len(pairs) == len(given) <= MAX_PAIRS or not all(map(_SUFFIX_VALUE.fullmatch, pairs.values())):
+    if not 0 < len(pairs) == len(given) <= MAX_PAIRS or not all(map(SUFFIX_VALUE.fullmatch, pairs.values())):
         raise ScopeError(ScopeFault.SUFFIX_FORM, text)
     return tuple(pairs.items())
 

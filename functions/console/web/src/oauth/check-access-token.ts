@@ -123,7 +123,7 @@ function scopeCheck(claims: Members): Check {
   const bound = typeof patient === "string" ? patient : "";
   const open = grantsOf(held, bound).filter((each) => each.letters.size);
   const none = `It opens no type: ${quoted(held)}. Every read is answered by 403.`;
-  const names = open.map((each) => each.type.name).join(", ");
+  const names = open.map((each) => (each.limits.size ? `${each.type.name} (in part)` : each.type.name)).join(", ");
   const said = open.length ? `It opens ${open.length} ${open.length === 1 ? "type" : "types"}: ${names}.` : none;
   return textCheck("scope", claims, said);
 }

@@ -11,11 +11,11 @@ export const PAGES_AT_ONCE = 100;
 
 /** Returns what to ask for: who the patient is, if the token tells, and the events of the period. */
 export function reportPlanOf(id: string, { from, to }: Period, scope: string, bound: string | undefined): Plan {
-  const { closed } = accessPlanOf(id, scope, bound);
-  if (closed.size > 0) return { portions: [], closed };
+  const { closed, limited } = accessPlanOf(id, scope, bound);
+  if (closed.size > 0) return { portions: [], closed, limited };
   const patient = encodeURIComponent(id);
   const query = `AuditEvent?patient=${patient}&date=ge${from}&date=le${to}&_count=${PAGE}`;
-  return { portions: [...whoOf(patient, scope, bound), { query, types: ["AuditEvent"] }], closed };
+  return { portions: [...whoOf(patient, scope, bound), { query, types: ["AuditEvent"] }], closed, limited };
 }
 
 function whoOf(patient: string, scope: string, bound: string | undefined): Plan["portions"] {

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { TypeCapability } from "../../fhir/capabilities.ts";
 import { nextOf } from "../../fhir/bundle.ts";
 import type { Bundle } from "../../fhir/datatypes.ts";
-import { lettersOf, scopeFor } from "../../oauth/grants.ts";
+import { conditionOf, grantOf, scopeFor } from "../../oauth/grants.ts";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { askFhir } from "../../service/api.ts";
 import { session } from "../../service/session.ts";
@@ -93,7 +93,10 @@ function ClosedNotice({ type }: { readonly type: string }) {
   const one = session.value;
   if (!one) return null;
   const { patient } = one.token.claims;
-  if (lettersOf(one.scope, type, patient).has("s")) return null;
+  const grant = grantOf(one.scope, type, patient);
+  const condition = conditionOf(grant, "s");
+  if (condition) return <p class="notice wrap">This token searches {type} only where {condition}: others are not found.</p>;
+  if (grant?.letters.has("s")) return null;
   return (
     <p class="notice">
       This token does not open searching {type}: that takes <code>{scopeFor(one.scope, type, "s", patient)}</code>. You can still send

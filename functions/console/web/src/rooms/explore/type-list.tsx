@@ -1,7 +1,7 @@
 /** The types that the server serves, each with what the token opens of it. */
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
-import { lettersOf, scopeFor, SERVED_TYPES, type ServedType } from "../../oauth/grants.ts";
+import { grantOf, limitLines, scopeFor, SERVED_TYPES, type ServedType } from "../../oauth/grants.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
 import { wordsFor } from "./openness.ts";
@@ -40,8 +40,15 @@ function Openness({ type }: { readonly type: string }) {
   const one = session.value;
   if (!one) return null;
   const { patient } = one.token.claims;
-  const letters = lettersOf(one.scope, type, patient);
-  if (letters.size) return <span class="badge good">{wordsFor(letters)}</span>;
+  const grant = grantOf(one.scope, type, patient);
+  if (grant?.letters.size) {
+    return (
+      <>
+        <span class="badge good">{wordsFor(grant.letters)}</span>
+        {limitLines(grant).map((line) => <span key={line} class="limit">{line}</span>)}
+      </>
+    );
+  }
   return (
     <span class="quiet">
       <span class="badge">closed</span> takes <code>{scopeFor(one.scope, type, "rs", patient)}</code>

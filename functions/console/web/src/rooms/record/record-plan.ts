@@ -1,6 +1,6 @@
 /** What to ask the server for to have a patient's record, by what the token opens: as few requests as will do. */
 
-import { type Letter, lettersOf, scopeFor } from "../../oauth/grants.ts";
+import { grantOf, type Letter, lettersOf, limitLines, scopeFor } from "../../oauth/grants.ts";
 
 /** The types of a record that this room draws, besides the patient's own. */
 export const RECORD_TYPES = [
@@ -30,6 +30,8 @@ export interface Plan {
   readonly portions: readonly Portion[];
   /** The types that the token does not open, each with a scope that would. */
   readonly closed: ReadonlyMap<string, string>;
+  /** The types of which the token opens a part, each with the condition in words. */
+  readonly limited: ReadonlyMap<string, string>;
 }
 
 const PAGE = 100;
@@ -49,11 +51,13 @@ export function planOf(id: string, scope: string): Plan {
     if (!has(type, "s")) closed.set(type, scopeFor(scope, type, has(type, "r") ? "s" : "read"));
   }
   const open = ["Patient", ...RECORD_TYPES].filter((type) => !closed.has(type));
+  const limits = open.map((type) => [type, limitLines(grantOf(scope, type)).join("; ")] as const);
+  const limited = new Map(limits.filter(([, words]) => words !== ""));
   const whole = has("Patient", "r") ? open.filter((type) => has(type, "r") && has(type, "s")) : [];
-  if (whole.length < FEWEST_FOR_EVERYTHING) return { portions: separately(open, id, scope), closed };
+  if (whole.length < FEWEST_FOR_EVERYTHING) return { portions: separately(open, id, scope), closed, limited };
   const others = open.filter((type) => !whole.includes(type));
   const everything = { query: `Patient/${encodeURIComponent(id)}/$everything?_count=${PAGE}`, types: whole };
-  return { portions: [everything, ...separately(others, id, scope)], closed };
+  return { portions: [everything, ...separately(others, id, scope)], closed, limited };
 }
 
 /** Returns a portion for each type. */
@@ -81,8 +85,8 @@ const ACCESS_PAGE = 20;
 export function accessPlanOf(id: string, scope: string, bound: string | undefined): Plan {
   const letters = lettersOf(scope, ACCESS_TYPE, bound);
   if (!letters.has("s")) {
-    return { portions: [], closed: new Map([[ACCESS_TYPE, scopeFor(scope, ACCESS_TYPE, letters.has("r") ? "s" : "read", bound)]]) };
+    return { portions: [], closed: new Map([[ACCESS_TYPE, scopeFor(scope, ACCESS_TYPE, letters.has("r") ? "s" : "read", bound)]]), limited: new Map() };
   }
   const query = `${ACCESS_TYPE}?patient=${encodeURIComponent(id)}&_count=${ACCESS_PAGE}`;
-  return { portions: [{ query, types: [ACCESS_TYPE] }], closed: new Map() };
+  return { portions: [{ query, types: [ACCESS_TYPE] }], closed: new Map(), limited: new Map() };
 }

@@ -24,7 +24,7 @@ export function SectionCard({ title, count, marked = count, none, standing, goOn
   readonly children: ComponentChildren;
   readonly foot?: ComponentChildren;
 }) {
-  const { closed, isComplete, isLoading, failed } = standing;
+  const { closed, limited, isComplete, isLoading, failed } = standing;
   const id = `record-${title.toLowerCase().replaceAll(/\W+/g, "-")}`;
   return (
     <section class="card" aria-labelledby={id}>
@@ -38,8 +38,9 @@ export function SectionCard({ title, count, marked = count, none, standing, goOn
       {closed.map(([type, scope]) => (
         <ClosedNote key={type} scope={scope}>This token does not open {type}.</ClosedNote>
       ))}
+      {limited.map(([type, condition]) => <p key={type} class="quiet wrap">Of {type} this token opens a part: {condition}.</p>)}
       {count === 0 && isLoading && <p class="quiet">Loading…</p>}
-      {count === 0 && isComplete && !closed.length && <p>{none}</p>}
+      {count === 0 && isComplete && !closed.length && <p>{limited.length ? "Of that part nothing is recorded." : none}</p>}
       {!isComplete && !isLoading && !failed.length && (
         <p class="quiet">{count === 0 ? "Nothing so far, and not all has been read." : "Not all has been read yet."}</p>
       )}

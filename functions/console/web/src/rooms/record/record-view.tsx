@@ -73,7 +73,7 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const seen = <WhoHasSeen id={id} session={session} plan={accessPlan} loader={accesses} onlyIfOpen={!isThere} />;
   const writing = <WriteLinks id={id} session={session} />;
   const allergies = entries.filter((each) => each.type === "AllergyIntolerance");
-  const standing = standingOf(["AllergyIntolerance"], plan.closed, portions);
+  const standing = standingOf(["AllergyIntolerance"], plan, portions);
   const unprinted = missingText(plan, portions);
   const written = useRef<Written | null>(null);
   const open = useMemo(() => ({ id, patient, resources, named, written, take: (one: Resource) => loader.take(one) }), [id, resources, named, loader]);
@@ -116,10 +116,11 @@ function whoText(patient: Patient): string {
 
 /** Returns what a print of the record lacks; empty if nothing. */
 function missingText(plan: Plan, portions: readonly PortionState[]): string {
-  const { closed, isComplete } = standingOf(RECORD_TYPES, plan.closed, portions);
+  const { closed, limited, isComplete } = standingOf(RECORD_TYPES, plan, portions);
   const without = closed.length ? `without ${closed.map(([type]) => type).join(", ")}, closed to this client` : "";
+  const parts = limited.length ? `of ${limited.map(([type]) => type).join(", ")} only the part that this client may see` : "";
   const unread = isComplete ? "" : "not all of it was read";
-  const missing = [unread, without].filter((each) => each !== "").join("; ");
+  const missing = [unread, without, parts].filter((each) => each !== "").join("; ");
   return missing && `INCOMPLETE: ${missing}.`;
 }
 
@@ -171,7 +172,7 @@ function Sections({ children, writing, patient, missing, ...parts }: RecordParts
                 key={section.title}
                 section={section}
                 entries={entries.filter((each) => section.types.includes(each.type))}
-                standing={standingOf(section.types, plan.closed, portions)}
+                standing={standingOf(section.types, plan, portions)}
                 goOn={goOn}
               />
             ))}

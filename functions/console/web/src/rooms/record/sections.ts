@@ -1,7 +1,7 @@
 /** The sections of a record: which types each is made of, and what it says when there is nothing. */
 
 import type { PortionState } from "./record-loader.ts";
-import type { RecordType } from "./record-plan.ts";
+import type { Plan, RecordType } from "./record-plan.ts";
 
 export interface Section {
   readonly title: string;
@@ -49,6 +49,8 @@ export const COLUMNS: readonly (readonly Section[])[] = [
 export interface Standing {
   /** The types that the token does not open, with a scope that would. */
   readonly closed: readonly (readonly [type: string, scope: string])[];
+  /** The types of which the token opens a part, with the condition in words: there may be more. */
+  readonly limited: readonly (readonly [type: string, condition: string])[];
   /** Whether all that is open has come: only then is nothing there if nothing is shown. */
   readonly isComplete: boolean;
   readonly isLoading: boolean;
@@ -59,7 +61,7 @@ export interface Standing {
 /** Returns how far a section's types have come. */
 export function standingOf(
   types: readonly string[],
-  closed: ReadonlyMap<string, string>,
+  { closed, limited }: Pick<Plan, "closed" | "limited">,
   portions: readonly PortionState[],
 ): Standing {
   const open = types.filter((each) => !closed.has(each));
@@ -68,6 +70,10 @@ export function standingOf(
     closed: types.flatMap((type) => {
       const scope = closed.get(type);
       return scope === undefined ? [] : [[type, scope] as const];
+    }),
+    limited: types.flatMap((type) => {
+      const condition = limited.get(type);
+      return condition === undefined ? [] : [[type, condition] as const];
     }),
     isComplete: own.every((each) => each.state === "complete"),
     isLoading: own.some((each) => each.state === "loading"),

@@ -69,7 +69,7 @@ function Accesses({ id, plan, loader }: { readonly id: string; readonly plan: Pl
       title={TITLE}
       count={visits.length}
       none="No access to it is recorded."
-      standing={standingOf(["AuditEvent"], plan.closed, loader.portions.value)}
+      standing={standingOf(["AuditEvent"], plan, loader.portions.value)}
       goOn={goOn}
       foot={
         <>

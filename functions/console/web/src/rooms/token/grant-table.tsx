@@ -1,6 +1,6 @@
 /** What a token's scopes open: a row for each type, a column for each interaction. */
 
-import { grantsOf, LETTERS } from "../../oauth/grants.ts";
+import { grantsOf, LETTERS, limitLines } from "../../oauth/grants.ts";
 
 export function GrantTable({ title, scope, patient }: {
   readonly title: string;
@@ -27,15 +27,16 @@ export function GrantTable({ title, scope, patient }: {
             </tr>
           </thead>
           <tbody role="rowgroup">
-            {grants.map(({ type, letters }) => (
+            {grants.map(({ type, letters, limits }) => (
               <tr key={type.name} role="row" class={letters.size ? "" : "closed"}>
                 <th scope="row" role="rowheader">
                   {type.name} {type.directory && <span class="badge">directory</span>}
+                  {limitLines({ type, letters, limits }).map((line) => <span key={line} class="limit">{line}</span>)}
                 </th>
                 {LETTERS.map(([letter, word]) => (
                   <td key={letter} role="cell" class={letters.has(letter) ? "yes" : "no"} data-word={word}>
-                    <span aria-hidden="true">{letters.has(letter) ? "✓" : "–"}</span>
-                    <span class="unseen">{letters.has(letter) ? "open" : "closed"}</span>
+                    <span aria-hidden="true">{limits.has(letter) ? "◐" : letters.has(letter) ? "✓" : "–"}</span>
+                    <span class="unseen">{limits.has(letter) ? "open in part" : letters.has(letter) ? "open" : "closed"}</span>
                   </td>
                 ))}
               </tr>

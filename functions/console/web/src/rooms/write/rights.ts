@@ -1,6 +1,6 @@
 /** What a token may write, type by type, and what it lacks: the server's own rules, told before it has to refuse. */
 
-import { grantsOf, type Letter, scopeFor, type ServedType } from "../../oauth/grants.ts";
+import { type Grant, grantsOf, type Letter, limitLines, scopeFor, type ServedType } from "../../oauth/grants.ts";
 
 export interface Rights {
   readonly type: ServedType;
@@ -28,7 +28,8 @@ const DOES: readonly (readonly [Letter, string])[] = [
 export function rightsOf(scope: string, patient: string | undefined): readonly Rights[] {
   return grantsOf(scope, patient)
     .filter(({ type }) => type.writable)
-    .map(({ type, letters }) => {
+    .map((grant) => {
+      const { type, letters, limits } = grant;
       // Bound to one patient, a token writes in that record alone, and creates or deletes no patient (`write.md`).
       const isOutside = patient !== undefined && !type.inCompartment;
       const isPatient = patient !== undefined && type.name === "Patient";
@@ -37,16 +38,22 @@ export function rightsOf(scope: string, patient: string | undefined): readonly R
       return {
         type,
         mayRead: letters.has("r"),
-        // A bound token may write no identifier of its own (`write.md`, Who may write what).
-        mayCreateOnce: has("c") && letters.has("s") && patient === undefined,
+        // A bound token may write no identifier of its own, and a condition takes both letters without a suffix (`write.md`).
+        mayCreateOnce: has("c") && letters.has("s") && !limits.has("c") && !limits.has("s") && patient === undefined,
         readScope: scopeFor(scope, type.name, "r", patient),
         createScope: scopeFor(scope, type.name, "c", patient),
         mayCreate: has("c"),
         mayUpdate: has("u"),
         mayDelete: has("d"),
-        closed: reason((access) => scopeFor(scope, type.name, access, patient), missing, isOutside, isPatient),
+        closed: [reason((access) => scopeFor(scope, type.name, access, patient), missing, isOutside, isPatient), ...limitsText(grant)]
+          .filter((each) => each !== "").join(" "),
       };
     });
+}
+
+/** Returns what is limited of a type, as sentences. */
+function limitsText(grant: Grant): readonly string[] {
+  return limitLines(grant).map((line) => `${line.replace(/^./, (first) => first.toUpperCase())}.`);
 }
 
 /** Returns what a token does not create, each reason once; `patient` is the one that it is bound to, if it is. */

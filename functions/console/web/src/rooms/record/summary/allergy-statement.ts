@@ -22,6 +22,8 @@ export function allergyStatement(entries: readonly Entry[], standing: Standing):
 function textOf(active: readonly Entry[], none: readonly Entry[], count: number, standing: Standing): string {
   if (standing.closed.length) return "This token does not open AllergyIntolerance.";
   if (standing.isLoading) return "Reading…";
+  const [limited] = standing.limited;
+  if (limited) return `${active.length ? "There may be more" : "Not known"}: of ${limited[0]} this token opens a part, ${limited[1]}.`;
   if (!standing.isComplete) return active.length ? "Not all has been read: there may be more." : "Not known: not all has been read.";
   const [said] = none;
   if (active.length) return said ? `It is also recorded that none is known: ${said.title}.` : "";

@@ -36,14 +36,14 @@ export interface SummaryParts extends RecordParts {
 export function Summary({ groups, changes, bounds, ...parts }: SummaryParts) {
   const { entries, plan, portions, goOn } = parts;
   const observations = entries.filter((each) => each.type === "Observation").map((each) => each.resource as Observation);
-  const standing = standingOf(CHANGING, plan.closed, portions);
+  const standing = standingOf(CHANGING, plan, portions);
   return (
     <div class="summary">
       <div class="record-column">
         <RecordSection
           section={PROBLEMS}
           entries={entries.filter((each) => PROBLEMS.types.includes(each.type))}
-          standing={standingOf(PROBLEMS.types, plan.closed, portions)}
+          standing={standingOf(PROBLEMS.types, plan, portions)}
           goOn={goOn}
           inSummary={bounds?.problems}
         />
@@ -54,7 +54,7 @@ export function Summary({ groups, changes, bounds, ...parts }: SummaryParts) {
           title="Latest values"
           count={groups.length}
           none="No value is recorded."
-          standing={standingOf(["Observation"], plan.closed, portions)}
+          standing={standingOf(["Observation"], plan, portions)}
           goOn={goOn}
         >
           <LatestValues groups={groups} observations={observations} inSummary={bounds?.values} />
@@ -67,6 +67,7 @@ export function Summary({ groups, changes, bounds, ...parts }: SummaryParts) {
           {changes.length === 0 && <p class="quiet">{standing.isLoading ? "Reading…" : "None in what was read."}</p>}
           {!standing.isLoading && !standing.isComplete && <p class="quiet">Not all has been read yet.</p>}
           {standing.closed.length > 0 && <p class="quiet">Without {standing.closed.map(([type]) => type).join(", ")}: closed to this token.</p>}
+          {standing.limited.length > 0 && <p class="quiet">Of {standing.limited.map(([type]) => type).join(", ")} in that part that this token opens.</p>}
         </section>
       </div>
     </div>
@@ -82,7 +83,7 @@ function Medication({ medicines, plan, portions, goOn }: Omit<SummaryParts, "gro
       count={medicines.length}
       marked={current.length}
       none={MEDICATION.none}
-      standing={standingOf(MEDICATION.types, plan.closed, portions)}
+      standing={standingOf(MEDICATION.types, plan, portions)}
       goOn={goOn}
     >
       <PastEntries label={MEDICATION.past} current={current} past={past}>

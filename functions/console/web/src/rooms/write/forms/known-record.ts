@@ -3,7 +3,7 @@
 import type { Patient } from "../../../fhir/clinical.ts";
 import type { Resource } from "../../../fhir/datatypes.ts";
 import { pagesOf } from "../../../fhir/search.ts";
-import { lettersOf } from "../../../oauth/grants.ts";
+import { conditionOf, grantOf, lettersOf } from "../../../oauth/grants.ts";
 import { type Doubt, doubtsAbout } from "../../../plausibility/doubts.ts";
 import { doubtsAboutDuplicates } from "../../../plausibility/duplicate-patients.ts";
 import { ProblemError } from "../../../service/problem.ts";
@@ -52,14 +52,17 @@ function comparisonsOf(resource: Resource, id: string): readonly Comparison[] {
 async function compared({ type, query, name, isOnePage = false }: Comparison, signal: AbortSignal): Promise<{ readonly record: readonly Resource[]; readonly missing: string }> {
   const without = (why: string) => ({ record: [], missing: name === "" ? "" : `It was not compared with the recorded ${name}: ${why}` });
   const { scope, patient } = session.value?.token.claims ?? { scope: "" };
-  if (!lettersOf(scope, type, patient).has("s")) return without(`this token does not search ${type}.`);
+  const grant = grantOf(scope, type, patient);
+  if (!grant?.letters.has("s")) return without(`this token does not search ${type}.`);
+  const condition = conditionOf(grant, "s");
   try {
     const record: Resource[] = [];
     for await (const { entry = [] } of pagesOf(query, signal)) {
       record.push(...entry.flatMap((each) => each.resource ?? []));
       if (isOnePage) break;
     }
-    return { record, missing: "" };
+    const isWhole = name === "" || condition === "";
+    return { record, missing: isWhole ? "" : `It was compared with a part of the recorded ${name}: this token searches ${type} only where ${condition}.` };
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     return without(error.problem.title);
