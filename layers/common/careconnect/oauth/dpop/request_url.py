@@ -4,11 +4,12 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-# User info is not among a host's characters, nor is a backslash, which browsers take for a slash.
+# User info is not among a host's characters, nor is a backslash, which browsers take for a slash. Without ASCII, a long
+# s (U+017F) would be the last letter of https.
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^\s/?#@:\\\[\]]+)(?::(?P<port>[0-9]*))?(?P<path>/[^?#]*)?"
     r"(?:[?#].*)?",
-    re.IGNORECASE | re.DOTALL,
+    re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 
 _OWN_PORTS: Final = {"http": "80", "https": "443"}

@@ -72,6 +72,7 @@ def test_these_are_equal(htu: str, url: str) -> None:
         ("https://care.example/to\nken", f"{BASE}/token"),
         ("https://care\t.example/token", f"{BASE}/token"),
         ("ftp://care.example/token", "ftp://care.example/token"),
+        ("http\u017f://care.example/token", f"{BASE}/token"),
         ("https:///token", "https:///token"),
         ("https://care.example", f"{BASE}/token"),
         ("https://care.example/%2524", f"{BASE}/%24"),
