@@ -82,6 +82,7 @@ const OF_ALGORITHM: Readonly<Record<string, readonly [names: readonly string[], 
 const PRIVATE = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 const BYTES = 32;
 const [SMALLEST_RSA, LARGEST_RSA] = [2048, 4096];
+const LONGEST_EXPONENT = 8;
 
 async function keyChecks(text: string, { alg, jwk }: Members): Promise<readonly Check[]> {
   if (typeof alg !== "string" || !(alg in OF_ALGORITHM)) {
@@ -122,6 +123,7 @@ function unfitness(jwk: unknown, algorithm: string): string {
   if (algorithm === "PS256") {
     const bits = bitsOf(members["n"] as string);
     if (numbers.some((each) => each?.at(0) === 0 || each === null)) return "Its numbers are not in their one spelling.";
+    if ((bytesOf(members["e"] as string) ?? []).length > LONGEST_EXPONENT) return `Its exponent e has more than ${LONGEST_EXPONENT} bytes.`;
     return bits < SMALLEST_RSA || bits > LARGEST_RSA ? `It has ${bits} bits, and has to have ${SMALLEST_RSA} to ${LARGEST_RSA}.` : "";
   }
   return numbers.every((each) => each?.length === BYTES) ? "" : `Its coordinates do not have ${BYTES} bytes.`;

@@ -23,6 +23,8 @@ _IDENTIFYING: Final = {"ES256": ("crv", "kty", "x", "y"), "PS256": ("e", "kty", 
 
 _P256_BYTES: Final = 32
 _RSA_BITS: Final = range(2048, 4096 + 1)
+_RSA_EXPONENT_BYTES: Final = 8
+"""As OpenSSL limits it for large moduli. By one as long as the modulus, a verification takes sixty times as long."""
 
 
 class UnfitKeyError(ValueError):
@@ -84,7 +86,9 @@ def _p256(members: Mapping[str, str]) -> PublicKey:
 def _rsa(members: Mapping[str, str]) -> PublicKey:
     e, n = base64url.decode(members["e"]), base64url.decode(members["n"])
     modulus = int.from_bytes(n, "big")
-    if members["kty"] != "RSA" or e[:1] == b"\0" or n[:1] == b"\0" or modulus.bit_length() not in _RSA_BITS:
+    if members["kty"] != "RSA" or e[:1] == b"\0" or n[:1] == b"\0":
+        raise UnfitKeyError
+    if modulus.bit_length() not in _RSA_BITS or len(e) > _RSA_EXPONENT_BYTES:
         raise UnfitKeyError
     return rsa.RSAPublicNumbers(int.from_bytes(e, "big"), modulus).public_key()
 

@@ -162,6 +162,8 @@ ROWS: list[tuple[ProofFault, Any]] = [
             ("PS256", RSA_JWK | {"e": "AQ"}),
             ("PS256", RSA_JWK | {"e": "Ag"}),
             ("PS256", RSA_JWK | {"e": ""}),
+            ("PS256", RSA_JWK | {"e": encoded(b"\1" + b"\0" * 7 + b"\1")}),
+            ("PS256", RSA_JWK | {"e": encoded(b"\1" * 255)}),
             ("PS256", RSA_JWK | {"kty": "RSA-PSS"}),
             ("PS256", RSA_JWK | {"d": "AQAB"}),
             ("EdDSA", EC_JWK),
