@@ -37,7 +37,20 @@ def _encounter(id_: str, status: str) -> dict[str, Any]:
     }
 
 
+def _request(id_: str) -> dict[str, Any]:
+    """Return a request of a medicine, its status for its id."""
+    return {
+        "resourceType": "MedicationRequest",
+        "id": id_,
+        "status": id_,
+        "intent": "order",
+        "medicationReference": {"reference": "Medication/aspirin"},
+        "subject": {"reference": "Patient/2"},
+    }
+
+
 RECORDS: list[dict[str, Any]] = [
+    {"resourceType": "Medication", "id": "aspirin", "code": {"coding": [{"code": "aspirin"}]}},
     {"resourceType": "Patient", "id": "1", "name": [{"family": "Kanfeld"}]},
     {"resourceType": "Patient", "id": "2", "name": [{"family": "Munoz"}]},
     {"resourceType": "EpisodeOfCare", "id": "ep", "status": "active", "patient": {"reference": "Patient/1"}},
@@ -55,6 +68,8 @@ RECORDS: list[dict[str, Any]] = [
         **observation("none", effectiveDateTime="2020-01-05"),
         "category": [{"text": LAB}, {"coding": [{"system": "urn:other", "code": LAB}]}],
     },
+    _request("active"),
+    _request("stopped"),
 ]
 
 

@@ -200,13 +200,23 @@ def test_everything_names_the_types_that_are_closed_and_not_those_that_are_limit
     assert "Observation" not in first["resource"]["issue"][0]["diagnostics"]
 
 
-def test_everything_includes_what_r_opens(reader: Reader) -> None:
-    """What a member refers to is included by `r` alone, of the types that are members too."""
-    scope = f"{LABS} user/Encounter.r user/Patient.rs"
+@pytest.mark.parametrize("name", ["MedicationRequest", "MedicationOrder", "MedicationPrescription"])
+def test_a_suffix_of_a_medicines_request_leaves_the_catalogue_open(reader: Reader, name: str) -> None:
+    caller = reader.as_caller(f"user/{name}.rs?status=active")
 
-    answer = reader.as_caller(scope).get("Patient/1/$everything", "_count=100")
-
-    assert not any(each.startswith("Encounter") for each in answer.found())
+    assert caller.get("MedicationRequest", "").ids() == ["active"]
+    assert caller.get("MedicationRequest/stopped").status == 404
+    assert caller.get("MedicationRequest", "medication.code=aspirin").ids() == ["active"]
+    assert caller.get("MedicationRequest", "_include=MedicationRequest:medication").ids("include") == ["aspirin"]
+    assert caller.get("Medication/aspirin").status == 200
+    assert caller.get("Medication", "code=aspirin&_revinclude=MedicationRequest:medication").ids("include") == [
+        "active"
+    ]
+    refused = caller.get("Medication", "_has:MedicationRequest:medication:status=active")
+    assert (refused.status, "user/MedicationRequest.s is needed" in refused.diagnostics) == (403, True)
+    both = reader.as_caller(f"user/{name}.rs?status=active user/MedicationRequest.r?status=stopped")
+    assert [both.get(f"MedicationRequest/{id_}").status for id_ in ("active", "stopped")] == [200, 200]
+    assert both.get("MedicationRequest", "").ids() == ["active"]
 
 
 LOOKED_AT = [
