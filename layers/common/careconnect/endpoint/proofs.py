@@ -12,6 +12,7 @@ from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.http.base_url import REALM
+from careconnect.http.errors import Metric
 from careconnect.http.messages import Request
 from careconnect.oauth.access_token import AUTHORIZATION
 from careconnect.oauth.caller import Caller
@@ -76,9 +77,11 @@ class DpopProofs:
             )
         except ProofRefusedError as refused:
             return self._outcome(refused.fault, refused.jkt, context)
-        return None if self._used.use(proof) else self._outcome(ProofFault.USED, proof.jkt, context)
+        if self._used.use(proof):
+            return None
+        return self._outcome(ProofFault.USED, proof.jkt, context, "DpopReplayed")
 
-    def _outcome(self, fault: ProofFault, jkt: str, context: RequestContext) -> OutcomeError:
+    def _outcome(self, fault: ProofFault, jkt: str, context: RequestContext, *metrics: Metric) -> OutcomeError:
         context.recorder.identify(jkt=jkt)
         told = f'error="{fault.code}", error_description="{fault}"'
         nonce = {NONCE_HEADER: self._nonces.give(context.now)} if fault is ProofFault.NONCE else {}
@@ -88,6 +91,6 @@ class DpopProofs:
             fault.value,
             {"WWW-Authenticate": f'{TOKEN_TYPE} realm="{REALM}", {told}, {CHALLENGE_ALGORITHMS}', **nonce},
             reason=f"proof: {fault.name.replace('_', ' ').lower()}",
-            metrics=("DpopReplayed",) if fault is ProofFault.USED else (),
+            metrics=metrics,
             why="proof",
         )

@@ -152,6 +152,7 @@ def test_a_fault_is_told_in_its_words_and_recorded_and_does_not_use_the_proof_up
     (line,) = bound.writer.observer.lines
     assert (line["action"], line["client_id"]) == ("Patient.read", "client-1")
     assert line["reason"].startswith("proof: ")
+    assert bound.writer.observer.counts == []
     assert remembered(bound) == before
 
 
