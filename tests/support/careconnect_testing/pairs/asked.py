@@ -13,10 +13,16 @@ from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.http.events import FORM, Event, fhir_event, rest_event
 from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, XML, Resource
 from careconnect_testing.http.written_xml import xml_text
-from careconnect_testing.pairs.lives import HE
+from careconnect_testing.pairs.lives import CODES, HE
 
 Pairs = tuple[tuple[str, str], ...]
 
+_ENDED: Final = (
+    "{0}/Patient.cruds {0}/Medication.rs {0}/Organization.rs {0}/Observation.cruds?status=final"
+    " {0}/Encounter.cruds?status=finished {0}/Condition.cruds?clinical-status=active"
+    " {0}/MedicationRequest.rs?status=stopped {0}/MedicationRequest.cuds"
+)
+"""Scopes that mostly have suffixes."""
 CALLERS: Final[Mapping[str, dict[str, Any]]] = {
     "reads and writes": {"scope": "system/*.cruds"},
     "a user": {"scope": "user/*.cruds"},
@@ -27,12 +33,19 @@ CALLERS: Final[Mapping[str, dict[str, Any]]] = {
     "is bound to him": {"scope": "patient/*.cruds", "patient": HE},
     "is bound to another": {"scope": "patient/*.cruds", "patient": "a", "identifier_systems": (NHS_NUMBER,)},
     "is bound to another, and writes": {"scope": "patient/*.cruds user/Organization.rs", "patient": "z"},
+    "has suffixes": {"scope": _ENDED.format("system")},
+    "reads by one code, and writes": {"scope": f"user/*.cuds user/Observation.r?code={CODES[0]} user/Patient.r"},
+    "is bound to him, and has suffixes": {"scope": _ENDED.format("patient"), "patient": HE},
+    "is bound to another, and has suffixes": {"scope": _ENDED.format("user"), "patient": "a"},
     "audits": {"scope": "system/AuditEvent.rs"},
     "audits his own": {"scope": "patient/AuditEvent.rs", "patient": "a"},
 }
-SHARES: Final = (8, 2, 2, 1, 1, 1, 2, 4, 1, 0, 0)
+SHARES: Final = (8, 2, 2, 1, 1, 1, 2, 4, 1, 4, 1, 1, 1, 0, 0)
 """How often each caller asks for records."""
-BOUND_TO_OTHERS: Final = ("is bound to another", "is bound to another", "is bound to another, and writes")
+BOUND_TO_OTHERS: Final = (
+    *("is bound to another", "is bound to another", "is bound to another", "is bound to another, and writes"),
+    "is bound to another, and has suffixes",
+)
 """The callers that may see nothing of him."""
 NARROW: Final = "reads encounters"
 """The caller that may see his encounters, and nothing else of him."""

@@ -1,7 +1,7 @@
 """Stores that are equal but for one patient, each with all functions of the FHIR API over it, in this process."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -80,11 +80,16 @@ def in_one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, the patients of the events that were stored before it, and those whom its work found."""
+    """An answer, the events that were stored before it, and the patients whom its work found."""
 
     answer: Answer
-    patients: frozenset[str]
+    events: Sequence[AuditEvent]
     found: frozenset[str]
+
+    @property
+    def patients(self) -> frozenset[str]:
+        """The patients of the events."""
+        return frozenset(each.patient for each in self.events)
 
 
 @dataclass
@@ -112,7 +117,7 @@ class Store:
             events = [*self.kept.events, *map(event_of, database.items(EVENTS))]
             if look:
                 look(self.writer)
-            return Answered(answer, frozenset(each.patient for each in events), frozenset(_FOUND))
+            return Answered(answer, events, frozenset(_FOUND))
         finally:
             if not asked.is_read:
                 self.restore()
