@@ -7,18 +7,20 @@ from functools import cache, lru_cache
 from random import Random
 from typing import Any, Final
 
+from careconnect.audit.event import AuditEvent
 from careconnect.storage.keys import JSON_ITEM
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.dynamodb import InMemoryClient
 from careconnect_testing.granular.generated import Ids, Requests, generated_token
 from careconnect_testing.granular.oracle import Oracle
+from careconnect_testing.granular.recorded import is_recorded
 from careconnect_testing.granular.scopes import Token
 from careconnect_testing.granular.told import Told, told
 from careconnect_testing.granular.worlds import Resource, Step, World, bare, generated_steps, present, world_of
 from careconnect_testing.granular.writes import answers
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.pairs.asked import Asked
-from careconnect_testing.pairs.stores import EVENTS, Store, in_one_thread
+from careconnect_testing.pairs.stores import EVENTS, Answered, Store, in_one_thread
 from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.record_writers import Writer, writer_in_memory
 from careconnect_testing.parts.stores import NOW, Reader
@@ -47,6 +49,7 @@ class Difference:
     case: Case
     answer: Told
     expected: Sequence[Told]
+    events: Sequence[AuditEvent]
 
     def __str__(self) -> str:
         """Return the request, both answers, and what the store holds."""
@@ -54,7 +57,8 @@ class Difference:
             f"    {path}: {[each.content for each in versions]}" for path, versions in self.case.world.items()
         )
         expected = "\n    or ".join(map(str, self.expected))
-        return f"seed {self.case.seed}, {self.case.asked}\n  answers {self.answer}\n  not {expected}\n{held}"
+        asked = f"seed {self.case.seed}, {self.case.asked}"
+        return f"{asked}\n  answers {self.answer}\n  not {expected}\n  {self.events}\n{held}"
 
 
 @cache
@@ -106,14 +110,17 @@ def generated_case(seed: int) -> Case:
 
 
 def difference(case: Case) -> Difference | None:
-    """Return the difference of an answer, or of what is stored after it, from the oracle's."""
+    """Return the difference of an answer, of what is stored after it, or of its events, from the oracle's."""
     store, _, _ = _group(case.seed // _SEEDS_OF_STORES)
-    expected, world = answers(Oracle(case.world, case.token), case.asked)
+    oracle = Oracle(case.world, case.token)
+    expected, world = answers(oracle, case.asked)
     kept: list[list[Resource]] = []
-    answer = told(walk(store, case.asked, kept))
-    if answer in expected and (case.asked.is_read or kept[0] == _contents(present(world).values())):
+    pages = walk(store, case.asked, kept)
+    answer = told([each.answer for each in pages])
+    is_stored = case.asked.is_read or kept[0] == _contents(present(world).values())
+    if answer in expected and is_stored and is_recorded(oracle, case.asked, answer, pages[0].events):
         return None
-    return Difference(case, answer, expected)
+    return Difference(case, answer, expected, pages[0].events)
 
 
 def _contents(resources: Iterable[Resource]) -> list[Resource]:
@@ -131,12 +138,12 @@ def _stored(writer: Writer) -> list[Resource]:
     return _contents(map(json.loads, bodies))
 
 
-def walk(store: Store, asked: Asked, kept: list[list[Resource]] | None = None) -> list[Answer]:
+def walk(store: Store, asked: Asked, kept: list[list[Resource]] | None = None) -> list[Answered]:
     """Return an answer and the pages after it, and keep what is stored after a write."""
     look = None if asked.is_read or kept is None else lambda writer: kept.append(_stored(writer))
-    pages = [store.answer(asked, look=look).answer]
-    while asked.is_read and len(pages) < _MOST_PAGES and (link := _next(pages[-1])):
-        pages.append(store.answer(asked, link).answer)
+    pages = [store.answer(asked, look=look)]
+    while asked.is_read and len(pages) < _MOST_PAGES and (link := _next(pages[-1].answer)):
+        pages.append(store.answer(asked, link))
     return pages
 
 

@@ -130,7 +130,7 @@ def leak(pair: UnseenPair) -> Leak | None:
     """Return the difference of answers that nothing excuses."""
     group = _group(pair.seed // _SEEDS_OF_STORES)
     stores = [group.stores[next(n for n, each in enumerate(group.lives) if each is life)] for life in pair.lives]
-    one, other = ([seen(each) for each in walk(store, pair.asked)] for store in stores)
+    one, other = ([seen(each.answer) for each in walk(store, pair.asked)] for store in stores)
     return None if one == other or _is_excused(pair, one, other) else Leak(pair, (one, other))
 
 
