@@ -64,12 +64,13 @@ class InteractionEndpoint(OutcomeEndpoint):
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
-        quota = self.client_quota
-        context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
-        context.recorder.owe = lambda events: quota.owe(caller.client_id, events * UNITS_PER_EVENT, context.now)
         context.recorder.which_exist = self.which_exist
         if caller.jkt and context.share is None:
             self._require_proof(context, caller)
+        # Only now: who has a bound token without its key uses up nothing of its client's quota.
+        quota = self.client_quota
+        context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+        context.recorder.owe = lambda events: quota.owe(caller.client_id, events * UNITS_PER_EVENT, context.now)
         path, interaction = self._named(context)
         requested = permitted(context, caller, path, interaction)
         return self.handlers[requested.interaction](self, requested)

@@ -14,6 +14,7 @@ from careconnect.audit.event import Outcome
 from careconnect.endpoint.proofs import load
 from careconnect.http.origin import Origin
 from careconnect.oauth.dpop.proof import ProofFault
+from careconnect.storage.quota import UNCOUNTED_UNITS, UNITS_PER_EVENT
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.bound_event import TOKEN
 from careconnect_testing.parts.access_tokens import ABSENT, segment
@@ -178,6 +179,20 @@ def test_the_answer_is_in_the_requested_format(bound: BoundRequests) -> None:
 
     assert answer.headers["Content-Type"].startswith("application/fhir+xml")
     assert ProofFault.MISSING in answer.text
+
+
+def test_a_token_without_its_key_uses_up_nothing_of_its_clients_quota(bound: BoundRequests) -> None:
+    """The audit trail looks up an NHS number before it is in an event, which a client pays for."""
+    charges = bound.writer.reader.counters.charges
+
+    def charged(proof: str | None) -> int:
+        before = len(charges)
+        for _ in range(UNCOUNTED_UNITS // UNITS_PER_EVENT + 1):
+            bound.send("GET", "Patient/9434765919", proof)
+        return sum(charges[before:])
+
+    assert not charged(None)
+    assert charged("")
 
 
 def test_the_proof_is_judged_before_path_letters_body_and_conditions(bound: BoundRequests) -> None:
