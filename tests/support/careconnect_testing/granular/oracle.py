@@ -126,7 +126,18 @@ class Oracle:
 
     @cached_property
     def _linear(self) -> LinearSearch:
-        return LinearSearch(present(self.world).values(), base=FHIR_BASE, now=datetime.fromtimestamp(NOW, UTC))
+        return _search_of(self._present.values())
+
+    def _chained(self, criteria: Iterable[tuple[str, str]]) -> LinearSearch:
+        """Return a search in which what chains only pass is absent, if the token's `s` does not open it."""
+        passed = {each for name, _ in criteria for each in _passed(name) if self.token.holds("s", each)}
+        if all(self.token.holds_all("s", each) for each in passed):
+            return self._linear
+        return _search_of(
+            each
+            for each in self._present.values()
+            if each["resourceType"] not in passed or self.token.opens("s", each)
+        )
 
     @cached_property
     def _present(self) -> dict[str, Resource]:
@@ -139,7 +150,7 @@ class Oracle:
                 self.require_all("s", each)
         criteria = [(name, value) for name, value in query if name.partition(":")[0] not in _RESULT]
         sort = [(name, value) for name, value in query if name == "_sort"]
-        ids = self._linear.search(type_, (*criteria, *sort)).ids
+        ids = self._chained(criteria).search(type_, (*criteria, *sort)).ids
         paths = [path for id_ in ids if self.token.opens("s", self._present[path := f"{type_}/{id_}"])]
         pages = self._paged(paths, dict(query), is_counted=not any(_names_persons(type_, each) for each in criteria))
         return replace(pages, pages=tuple(self._including(each, query) for each in pages.pages))
@@ -254,11 +265,25 @@ def named(version: Version) -> str:
     return f"{path}/{NEW if number else ''}".rstrip("/") + f"/_history/{version.number}"
 
 
+def _search_of(resources: Iterable[Resource]) -> LinearSearch:
+    return LinearSearch(resources, base=FHIR_BASE, now=datetime.fromtimestamp(NOW, UTC))
+
+
 def _looked_at(name: str) -> list[str]:
     """Return the types that a chain or a `_has` looks at, in turn: not one of which nothing is asked but who refers."""
+    return [type_ for type_, is_asked in _behind(name) if is_asked]
+
+
+def _passed(name: str) -> list[str]:
+    """Return the types that a chain leads through and does not look at."""
+    return [type_ for type_, is_asked in _behind(name) if not is_asked]
+
+
+def _behind(name: str) -> list[tuple[str, bool]]:
+    """Return the types behind a criterion's own, each with whether anything is asked of it."""
     steps = [*_steps("", name)]
     is_asked = [each.startswith("_has:") or not rest.startswith("_has:") for (_, each), (_, rest) in pairwise(steps)]
-    return [type_ for (type_, _), asked in zip(steps[1:], is_asked, strict=True) if asked]
+    return [(type_, asked) for (type_, _), asked in zip(steps[1:], is_asked, strict=True)]
 
 
 def _steps(type_: str, name: str) -> Iterator[tuple[str, str]]:
