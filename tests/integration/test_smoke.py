@@ -83,7 +83,6 @@ def test_a_client_that_writes_shows_it_and_leaves_nothing(
     assert (result.exit_code, found.json()["total"]) == (0, 0)
 
 
-@pytest.mark.long
 def test_bound_tokens_pass_the_same_checks_and_two_more(
     local_stack: LocalStack, clients: tuple[DemoClient, ...], tmp_path: Path
 ) -> None:

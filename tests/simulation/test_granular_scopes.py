@@ -33,7 +33,7 @@ def test_answers_are_the_oracles() -> None:
 def test_what_a_chain_only_passes_is_absent_if_no_scope_opens_it(seed: int) -> None:
     token = Token((Scope("user", "Observation", "rs"), Scope("user", "Encounter", "rs", (("status", "finished"),))))
     query = (("encounter:Encounter._has:Observation:context:status", "final,amended"),)
-    asked = Asked(token.text, "GET", "Observation", query)
+    asked = Asked(token.caller, "GET", "Observation", query)
 
     assert difference(replace(generated_case(seed), token=token, asked=asked)) is None
 

@@ -67,9 +67,6 @@ class InteractionEndpoint(OutcomeEndpoint):
         context.recorder.which_exist = self.which_exist
         if caller.jkt and context.share is None:
             self._require_proof(context, caller)
-        elif "," in request.headers.get("authorization", ""):
-            # Two headers, of which the gateway has judged one: no token has a comma.
-            raise outcomes.login_required()
         # Only now: who has a bound token without its key uses up nothing of its client's quota.
         quota = self.client_quota
         context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)

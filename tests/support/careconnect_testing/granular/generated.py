@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_testing.granular.scopes import Scope, Token
+from careconnect_testing.granular.scopes import FORMER_NAMES, Scope, Token
 from careconnect_testing.granular.worlds import (
     LIMITED,
     NUMBERS,
@@ -70,6 +70,17 @@ _RESULT: Final = (
     ("_summary", "count"),
     *(("_sort", each) for each in ("_id", "-_id", "_lastUpdated", "-_lastUpdated")),
 )
+_OTHERS: Final = (
+    *(("_include", "*"), ("_include:recurse", "*"), ("_revinclude", "*"), ("_revinclude:recurse", "*")),
+    *(("_total", "estimate"), ("_summary", "true"), ("_elements", "status"), ("_format", "xml")),
+    *(("_sort", each) for each in ("-date,_id", "status", "category,-_lastUpdated")),
+    *(("_id", "x"), ("_id:not", "x"), ("identifier", "x"), ("identifier:missing", "false"), ("date", "ge2017")),
+    *(("patient", "a"), ("patient.name", "Smith"), ("encounter", "x"), ("encounter._id", "x"), ("condition", "x")),
+    *(("context.identifier", "x"), ("performer:Practitioner.name", "Swamp"), ("code:text", "a")),
+    *(("code-value-quantity", "8867-4$gt1"), ("component-code-value-quantity", "8480-6$5")),
+    *((f"_has:{each}:_id", "x") for each in ("Observation:context", "Encounter:episodeofcare")),
+)
+"""Parameters that the oracle does not know: only answers that are compared with each other take them."""
 _WRITES: Final = (
     "POST",
     "PUT",
@@ -87,7 +98,10 @@ _WRITES: Final = (
 
 
 def generated_token(random: Random) -> Token:
-    """Return a token: of each type nothing, everything, or what one to three scopes with suffixes open."""
+    """Return a token: of each type nothing, everything, or what one to three scopes with suffixes open.
+
+    Some have a letter on all types besides, or a scope again for other letters, in any order.
+    """
     scopes = list(_DIRECTORY)
     if random.random() < 0.9:
         scopes.append(Scope("user", "Patient", random.choice(("rs", "cruds"))))
@@ -101,6 +115,12 @@ def generated_token(random: Random) -> Token:
             scopes += (_limited(random, type_) for _ in range(random.choice((1, 1, 2, 3))))
             if random.random() < 0.4:
                 scopes.append(Scope("user", type_, random.choice("cruuds")))
+    if random.random() < 0.15:
+        scopes.append(Scope("user", "*", random.choice("crudss")))
+    if random.random() < 0.3:
+        again = random.choice(scopes[len(_DIRECTORY) :] or scopes)
+        scopes.append(replace(again, letters=random.choice(("r", "s", "rs"))))
+    random.shuffle(scopes)
     return Token(tuple(dict.fromkeys(scopes)))
 
 
@@ -112,7 +132,12 @@ def unlimited_token(random: Random) -> Token:
 
 def _limited(random: Random, type_: str) -> Scope:
     pairs = dict(pair_of(random, type_) for _ in range(random.choice((1, 1, 1, 2, 3))))
-    return Scope("user", type_, random.choice(_LETTERS), tuple(pairs.items()))
+    return Scope("user", _name_of(random, type_), random.choice(_LETTERS), tuple(pairs.items()))
+
+
+def _name_of(random: Random, type_: str) -> str:
+    """Return a name of a type, perhaps one that it had in an earlier version of FHIR."""
+    return random.choice((type_, *FORMER_NAMES)) if type_ == "MedicationRequest" else type_
 
 
 def registration(random: Random) -> tuple[list[Scope], Scope]:
@@ -124,9 +149,8 @@ def registration(random: Random) -> tuple[list[Scope], Scope]:
         pairs = {}
         if type_ in some and random.random() < 0.7:
             pairs = dict(random.choice(some[type_]) for _ in range(random.choice((1, 1, 2, 3))))
-        name = random.choice((type_, "MedicationOrder")) if type_ == "MedicationRequest" else type_
-        letters = random.choice((*_LETTERS, "d", "u", "ud"))
-        return Scope(random.choice(("user", "user", "user", "system")), name, letters, tuple(pairs.items()))
+        level, letters = random.choice(("user", "user", "user", "system")), random.choice((*_LETTERS, "d", "u", "ud"))
+        return Scope(level, _name_of(random, type_), letters, tuple(pairs.items()))
 
     return [scope() for _ in range(random.choice((1, 2, 3, 4)))], scope()
 
@@ -164,7 +188,7 @@ class Requests:
         return self.random.choice(kinds)()
 
     def _asked(self, method: str, path: str, query: Sequence[tuple[str, str]] = (), headers: Pairs = ()) -> Asked:
-        return Asked(self.token.text, method, path, tuple(query), headers)
+        return Asked(self.token.caller, method, path, tuple(query), headers)
 
     # What reads.
 
@@ -205,6 +229,8 @@ class Requests:
             query.append(self.random.choice(_RESULT))
         if self.random.random() < 0.4:
             query += self._includes(type_)
+        if self.varying:
+            query += self.random.sample(_OTHERS, self.random.choice((0, 0, 1, 2)))
         path = type_
         if type_ in LIMITED and self.random.random() < 0.2:
             path = f"Patient/{self._id('Patient')}/{type_}"
@@ -319,4 +345,4 @@ class Requests:
             body = self._body("Observation")
             body["context"] = {"reference": f"Encounter?identifier={NUMBERS}|{self._id('Encounter')}"}
             entries["Observation"] = replace(self._asked("POST", "Observation"), content=json_text(body))
-        return Asked(self.token.text, path=path, entries=tuple(entries.values())) if entries else self._read()
+        return Asked(self.token.caller, path=path, entries=tuple(entries.values())) if entries else self._read()

@@ -134,9 +134,7 @@ class Oracle:
         if all(self.token.holds_all("s", each) for each in passed):
             return self._linear
         return _search_of(
-            each
-            for each in self._present.values()
-            if each["resourceType"] not in passed or self.token.opens("s", each)
+            each for each in self._present.values() if each["resourceType"] not in passed or self.token.opens("s", each)
         )
 
     @cached_property

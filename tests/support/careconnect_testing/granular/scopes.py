@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from careconnect_testing.pairs.asked import BOUND_TO
 from careconnect_testing.search.linear_parameters import parameter_of
 from careconnect_testing.search.linear_values import token_test
 
 Resource = Mapping[str, Any]
 Pair = tuple[str, str]
 DIRECTORY: Final = ("Organization", "Practitioner", "Location", "PractitionerRole", "HealthcareService")
-_OPENING_MEDICATION: Final = ("MedicationRequest", "MedicationStatement", "MedicationOrder", "MedicationPrescription")
-_PRESENT: Final = {"MedicationOrder": "MedicationRequest", "MedicationPrescription": "MedicationRequest"}
+FORMER_NAMES: Final = ("MedicationOrder", "MedicationPrescription")
+"""Those of MedicationRequest."""
+_OPENING_MEDICATION: Final = ("MedicationRequest", "MedicationStatement", *FORMER_NAMES)
+_PRESENT: Final = dict.fromkeys(FORMER_NAMES, "MedicationRequest")
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class Token:
-    """The scopes of a token."""
+    """The scopes of a token; `patient` is whom it is bound to, or empty."""
 
     scopes: tuple[Scope, ...]
+    patient: str = ""
 
     @cached_property
-    def text(self) -> str:
-        """The scopes as the token has them."""
-        return " ".join(map(str, self.scopes))
+    def caller(self) -> str:
+        """The caller of requests with the token (`pairs.asked`)."""
+        bound = f"{BOUND_TO}{self.patient}" if self.patient else ""
+        return " ".join(map(str, self.scopes)) + bound
 
     def holds(self, letter: str, type_: str) -> bool:
         """Return True if the token has a letter on a type, if only for some of its resources."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 from typing import Final
@@ -31,7 +31,9 @@ _TOKENS: Final = 4
 _LIVES: Final = 4
 _TRIES: Final = 400
 _ID: Final = "x"
-_TYPES: Final = re.compile(rf"by resources of these types: [^.]*\b({'|'.join(LIMITED)})\b")
+_TYPES: Final = re.compile(r"by resources of these types: ([^.]*)")
+_BOUND: Final = ("", "", "", "a", "b")
+"""The patients that tokens are bound to: nobody, whose the resource is that differs, or another."""
 _TIME: Final = 100
 """Times of what differs, which are those of no other."""
 
@@ -111,7 +113,7 @@ def _tokens_that_see_none(random: Random, type_: str, lives: Sequence[Sequence[S
         token = generated_token(random)
         is_limited = any(token.holds(letter, type_) for letter in "crud")
         if is_limited and not any(token.opens(letter, each) for each in contents for letter in "cruds"):
-            found.append(token)
+            found.append(replace(token, patient=random.choice(_BOUND)))
         if len(found) == _TOKENS:
             break
     return found
@@ -141,9 +143,13 @@ def _is_excused(pair: UnseenPair, one: Sequence[Seen], other: Sequence[Seen]) ->
     """
     texts = [json.dumps(answers[0][2]) for answers in (one, other)]
     deletes = [each for each in (pair.asked, *pair.asked.entries) if each.method == "DELETE"]
-    return (
-        bool(deletes) and any('"conflict"' in each for each in texts) and not any(_TYPES.search(each) for each in texts)
-    )
+    named, named_by_other = (_types_named(text) for text in texts)
+    return bool(deletes) and any('"conflict"' in each for each in texts) and named == named_by_other
+
+
+def _types_named(text: str) -> set[str]:
+    """Return the types of which an answer says that resources of them refer to what was to be deleted."""
+    return {each for listed in _TYPES.findall(text) for each in LIMITED if each in listed}
 
 
 def leaks(seeds: Iterable[int]) -> Iterator[Leak]:

@@ -51,21 +51,25 @@ NARROW: Final = "reads encounters"
 """The caller that may see his encounters, and nothing else of him."""
 AUDITORS: Final = ("audits", "audits", "audits his own")
 
+BOUND_TO: Final = " of Patient/"
+"""What a caller's scope ends in, before the id, if the token is bound to a patient."""
+
 SPENT: Final = -1
 """The quota of a client that is known to have none left."""
 
 
 def caller(name: str) -> dict[str, Any]:
-    """Return what a token of a caller has: `name` is one of `CALLERS`, or a scope."""
-    return CALLERS.get(name, {"scope": name})
+    """Return what a token of a caller has: `name` is one of `CALLERS`, or a scope, perhaps bound to a patient."""
+    scope, is_bound, patient = name.partition(BOUND_TO)
+    return CALLERS.get(name, {"scope": scope, "patient": patient} if is_bound else {"scope": scope})
 
 
 @dataclass(frozen=True)
 class Asked:
     """A request below the FHIR base, or a Bundle of some.
 
-    `caller` is one of `CALLERS`, or a scope. `is_next` asks for the page after it. `quota` are the units that its
-    client has left, None for enough.
+    `caller` is one of `CALLERS`, or a scope, perhaps bound to a patient (`BOUND_TO`). `is_next` asks for the page after
+    it. `quota` are the units that its client has left, None for enough.
     """
 
     caller: str

@@ -283,20 +283,6 @@ def test_two_authorization_headers_are_never_answered(bound: BoundRequests, seco
     assert text_of(bound.answer(event | {"multiValueHeaders": several})) == ProofFault.TOKEN_HASH
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT"])
-@pytest.mark.parametrize("first", [f"DPoP {TOKEN}", f"Bearer {TOKEN}", ""])
-def test_nor_are_they_if_the_gateway_has_judged_a_bearer_token(bound: BoundRequests, first: str, method: str) -> None:
-    event = bound.event(method, "Patient/4", body=PATIENT)
-    del event["requestContext"]["authorizer"]["jkt"]
-    several = {**event["multiValueHeaders"], "Authorization": [first, f"Bearer {TOKEN}"]}
-    before = len(bound.writer.calls)
-
-    answer = bound.answer(event | {"multiValueHeaders": several})
-
-    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="careconnect"')
-    assert bound.writer.calls[before:] == []
-
-
 def test_a_bearer_token_asks_nothing_of_the_header(bound: BoundRequests) -> None:
     event = bound.event("GET", "Patient/4", "nonsense", headers={"Authorization": f"Bearer {TOKEN}"})
     del event["requestContext"]["authorizer"]["jkt"]

@@ -143,9 +143,8 @@ def test_the_key_is_read_once_a_minute(client: Any) -> None:
     calls: list[str] = []
     client.before = lambda name, _request: calls.append(name)
 
-    for seconds in (0, 0.5, 58.5):
-        clock.now += seconds
-        assert used.nonce_key() == key
+    clock.now += 59
+    assert used.nonce_key() == key
     assert not calls
     clock.now += 1
     assert used.nonce_key() == key
