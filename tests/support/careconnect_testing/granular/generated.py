@@ -264,7 +264,7 @@ class Requests:
         return name + modifier, random.choice(("true", "false")) if modifier == ":missing" else value
 
     def _includes(self, type_: str) -> list[tuple[str, str]]:
-        if type_ in _BEGINNINGS and self.random.random() < 0.3:
+        if type_ in _BEGINNINGS and self.random.random() < 0.5:
             name, steps = _WAYS[_BEGINNINGS.index(type_)]
             return [(name, each) for each in steps]
         again = ":recurse" if self.random.random() < 0.4 else ""
