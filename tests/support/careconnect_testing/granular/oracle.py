@@ -58,8 +58,10 @@ class Oracle:
             return [Told(answer.status)]
         is_limited = not self.token.holds_all("r", asked.path.partition("/")[0])
         if asked.path.endswith("/_history") and is_limited and "_count" in dict(asked.query):
-            # As to a bound client, the number is told if the first page is known to have all.
-            return [answer, replace(answer, total=None)]
+            # As to a bound client, the number is told if the first page is known to have all: older versions may
+            # follow of which none is shown.
+            untold = replace(answer, total=None)
+            return [answer, untold, replace(untold, more=True)]
         return [answer]
 
     def _read(self, asked: Asked) -> Told:

@@ -52,13 +52,10 @@ class Difference:
     events: Sequence[AuditEvent]
 
     def __str__(self) -> str:
-        """Return the request, both answers, and what the store holds."""
-        held = "\n".join(
-            f"    {path}: {[each.content for each in versions]}" for path, versions in self.case.world.items()
-        )
+        """Return the request, both answers and its events."""
         expected = "\n    or ".join(map(str, self.expected))
         asked = f"seed {self.case.seed}, {self.case.asked}"
-        return f"{asked}\n  answers {self.answer}\n  not {expected}\n  {self.events}\n{held}"
+        return f"{asked}\n  answers {self.answer}\n  not {expected}\n  {self.events}"
 
 
 @cache
