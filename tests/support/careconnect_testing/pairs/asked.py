@@ -40,8 +40,13 @@ CALLERS: Final[Mapping[str, dict[str, Any]]] = {
     "audits": {"scope": "system/AuditEvent.rs"},
     "audits his own": {"scope": "patient/AuditEvent.rs", "patient": "a"},
 }
-SHARES: Final = (8, 2, 2, 1, 1, 1, 2, 4, 1, 4, 1, 1, 1, 0, 0)
+SHARES: Final = (8, 2, 2, 1, 1, 1, 2, 4, 1, 0, 0, 0, 0, 0, 0)
 """How often each caller asks for records."""
+SUFFIXED: Final = (
+    *("has suffixes", "has suffixes", "reads by one code, and writes"),
+    *("is bound to him, and has suffixes", "is bound to another, and has suffixes"),
+)
+"""The callers of the pairs that are about scopes with suffixes."""
 BOUND_TO_OTHERS: Final = (
     *("is bound to another", "is bound to another", "is bound to another", "is bound to another, and writes"),
     "is bound to another, and has suffixes",

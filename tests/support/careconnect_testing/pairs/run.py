@@ -7,7 +7,7 @@ from functools import cache
 from random import Random
 from typing import Final
 
-from careconnect_testing.pairs.asked import AUDITORS, BOUND_TO_OTHERS, NARROW, Asked
+from careconnect_testing.pairs.asked import AUDITORS, BOUND_TO_OTHERS, NARROW, SUFFIXED, Asked
 from careconnect_testing.pairs.compare import Seen, legible_cursors, seen
 from careconnect_testing.pairs.contract import is_excepted, may_interfere, tells_of_erased
 from careconnect_testing.pairs.crowd import crowd_lives
@@ -21,6 +21,9 @@ _SEEDS_OF_LIVES: Final = 5_000
 
 _CROWDED: Final = 3
 """One of so many pairs has a crowd beside the patient."""
+
+_SUFFIXED: Final = 5
+"""One of so many pairs is of a caller that has scopes with suffixes."""
 
 _STORES: Final = cache(Stores)
 
@@ -86,7 +89,19 @@ def generated_pair(seed: int) -> Pair:
     random, has_crowd = Random(seed), seed % _CROWDED == 0
     all_lives = crowd_lives() if has_crowd else lives(seed // _SEEDS_OF_LIVES, _LIVES)
     one, other = random.sample(all_lives, 2)
-    return Pair(seed, (generated_of_crowd if has_crowd else generated)(random), (one, other), has_crowd)
+    asked = (generated_of_crowd if has_crowd else generated)(random)
+    return Pair(seed, _perhaps_suffixed(seed, random, asked), (one, other), has_crowd)
+
+
+def _perhaps_suffixed(seed: int, random: Random, asked: Asked) -> Asked:
+    """Return a request, of some seeds by a caller that has scopes with suffixes."""
+    is_suffixed = seed % _SUFFIXED == 1 and asked.caller not in AUDITORS
+    return _by(random.choice(SUFFIXED), asked) if is_suffixed else asked
+
+
+def _by(caller: str, asked: Asked) -> Asked:
+    """Return the same request by another caller."""
+    return replace(asked, caller=caller, entries=tuple(_by(caller, each) for each in asked.entries))
 
 
 def unseen_pair(seed: int) -> Pair:
@@ -98,15 +113,15 @@ def unseen_pair(seed: int) -> Pair:
         return replace(pair, asked=replace(pair.asked, caller=AUDITORS[-1]))
     can_be_narrow = _seen_by_narrow(one) == _seen_by_narrow(other)
     caller = random.choice((*BOUND_TO_OTHERS, *([NARROW] * 4 if can_be_narrow else ())))
-    entries = tuple(replace(each, caller=caller) for each in pair.asked.entries)
-    return replace(pair, asked=replace(pair.asked, caller=caller, entries=entries))
+    return replace(pair, asked=_by(caller, pair.asked))
 
 
 def erased_pair(seed: int) -> Pair:
     """Return a pair of stores that have both erased the patient, with all that was different."""
     random = Random(seed)
     one, other = random.sample(lives(seed // _SEEDS_OF_LIVES, _LIVES), 2)
-    return _with_like_numbers(Pair(seed, generated(random), (one, other), is_erased=True), random)
+    asked = _perhaps_suffixed(seed, random, generated(random))
+    return _with_like_numbers(Pair(seed, asked, (one, other), is_erased=True), random)
 
 
 def _with_like_numbers(pair: Pair, random: Random) -> Pair:
