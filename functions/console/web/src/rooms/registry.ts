@@ -62,7 +62,7 @@ export const ROOMS: readonly Room[] = [
   {
     id: "doctor",
     title: ROOM_TITLES.doctor,
-    summary: "What is wrong with an access token or a client assertion, and what to do about it.",
+    summary: "What is wrong with an access token, a client assertion or a DPoP proof, and what to do about it.",
     showsRecords: false,
     load: () => import("./doctor/room.tsx"),
   },

@@ -21,7 +21,7 @@ export function copyOf(language: Language, request: Sent, revealed: boolean): st
 export function copyNote({ headers }: Pick<Sent, "headers">): string {
   if (!("DPoP" in headers)) return "";
   if (isBound(headers["Authorization"] ?? "")) {
-    return "This page's token is bound to a key that cannot leave it, so a copy of it opens nothing. The copied request takes a Bearer token, as TOKEN: get one by the switch in the token room.";
+    return "This page's token is bound to a key that cannot leave it. The copied request takes a Bearer token, as TOKEN: the switch in the token room gets one.";
   }
   return "The copy leaves the proof out, which works once: it asks for a Bearer token.";
 }

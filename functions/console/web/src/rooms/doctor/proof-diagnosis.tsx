@@ -56,8 +56,8 @@ function RequestFields({ request, hasToken, onRequest }: {
 }) {
   const id = useId();
   return (
-    <fieldset class="fields">
-      <legend>The request that it goes with, as far as you know it</legend>
+    <div class="fields" role="group" aria-labelledby={`${id}-request`}>
+      <h3 id={`${id}-request`}>The request that it goes with, as far as you know it</h3>
       <div class="field">
         <label for={`${id}-method`}>Method</label>
         <select id={`${id}-method`} value={request.method} onChange={(change) => onRequest({ ...request, method: change.currentTarget.value })}>
@@ -90,6 +90,6 @@ function RequestFields({ request, hasToken, onRequest }: {
           <p id={`${id}-told`} class="quiet">Without it neither ath nor the key that it is bound to can be compared. A proof for /token has none.</p>
         </div>
       )}
-    </fieldset>
+    </div>
   );
 }
