@@ -54,3 +54,13 @@ test("write.md, Conditions: created once only by who may search, and is not boun
   const once = (scope: string, patient?: string) => rightsOf(scope, patient).find(({ type }) => type.name === "Observation")?.mayCreateOnce;
   assert.deepEqual([once("user/Observation.cs"), once("user/Observation.cr"), once("patient/*.cruds", "4")], [true, false, false]);
 });
+
+test("what a suffix limits is told, and a condition takes both letters without one", () => {
+  const suffix = "?category=http://hl7.org/fhir/observation-category|laboratory";
+  assert.deepEqual(rights("Observation", `user/Observation.crus${suffix}`), {
+    may: "rcu",
+    closed: "Deleting takes user/Observation.d. Read, search, create, update only where category is http://hl7.org/fhir/observation-category|laboratory.",
+  });
+  const once = (scope: string) => rightsOf(scope, undefined).find((each) => each.type.name === "Observation")?.mayCreateOnce;
+  assert.deepEqual([once("user/Observation.crs"), once(`user/Observation.cr user/Observation.s${suffix}`), once(`user/Observation.s user/Observation.c${suffix}`)], [true, false, false]);
+});
