@@ -113,6 +113,14 @@ def decoded(access_token: str) -> dict[str, Any]:
     }
 
 
+def is_bound(access_token: str) -> bool | None:
+    """Return whether a token is bound to a key (RFC 9449 §6.1); None if that cannot be told of it."""
+    try:
+        return "cnf" in decoded(access_token)["claims"]
+    except jwt.PyJWTError:
+        return None
+
+
 def _refusal(answer: httpx.Response) -> str:
     try:
         document = answer.json()

@@ -248,3 +248,29 @@ def test_a_service_that_names_no_issuer_is_said_to(api: Api, run: Run, key_file:
 
     assert result.exit_code == 1
     assert f"{ROOT}/.well-known/oauth-authorization-server does not answer as it should" in result.stderr
+
+
+def jwt_with(**claims: Any) -> str:
+    return jwt.encode(claims, "a key of thirty-two bytes at least", "HS256")
+
+
+@pytest.mark.parametrize(
+    ("token", "has_key", "said"),
+    [
+        (jwt_with(cnf={"jkt": "a"}), False, "the token is bound to a key: give this key by --dpop-key"),
+        (jwt_with(sub="a"), True, "the token is bound to no key: leave out --dpop-key"),
+    ],
+)
+def test_a_given_token_is_not_sent_by_the_wrong_scheme(
+    api: Api, run: Run, key_file: str, token: str, has_key: bool, said: str
+) -> None:
+    result = run("get", "Patient/4", "--token", token, *(["--dpop-key", key_file] if has_key else []))
+
+    assert (result.exit_code, printed(result)) == (1, [f"careconnect: {said}"])
+    assert (api.asked, Path(key_file).exists()) == ([], False)
+
+
+@pytest.mark.parametrize(("token", "has_key"), [(jwt_with(cnf={"jkt": "a"}), True), (jwt_with(sub="a"), False)])
+def test_a_given_token_is_sent_by_its_scheme(api: Api, run: Run, key_file: str, token: str, has_key: bool) -> None:
+    assert run("get", "Patient/4", "--token", token, *(["--dpop-key", key_file] if has_key else [])).exit_code == 0
+    assert api.asked[-1].headers["Authorization"] == f"{'DPoP' if has_key else 'Bearer'} {token}"

@@ -79,9 +79,13 @@ def _requests(
 ) -> "Iterator[FhirRequests]":
     # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.clients.fhir_request import FhirRequests
-    from careconnect_admin.clients.token_request import http_client, request_token
+    from careconnect_admin.clients.token_request import http_client, is_bound, request_token
 
     known = given_token(token)
+    if known and is_bound(known) is (dpop_key is None):
+        # Sent by the wrong scheme, it is refused as any bad token is; a bound one raises an alarm besides.
+        wanted = "a key: give this key by" if dpop_key is None else "no key: leave out"
+        raise OperatorError(f"the token is bound to {wanted} --dpop-key")
     use = access.use(dpop_key)
     if not known and client_id:
         authentication = access.authentication(client_id)
