@@ -133,3 +133,13 @@ test("scopes that open nothing are no fault, and said", async () => {
   assert.equal(scope?.state, "right");
   assert.match(scope.said, /opens no type: openid/);
 });
+
+test("bound-tokens.md: a token is bound to one key or to none, and goes by the scheme for that", async () => {
+  const bound = await checkAccessToken(await accessToken({ cnf: { jkt: "a" } }), FACTS);
+  assert.equal(firstFault(bound), null);
+  assert.match(bound.find((each) => each.name === "cnf")?.said ?? "", /as DPoP.*As Bearer it is refused/);
+  assert.equal((await checkAccessToken(await accessToken(), FACTS)).some((each) => each.name === "cnf"), false);
+  for (const cnf of [null, "a", ["a"], {}, { jkt: "" }, { jkt: 1 }, { jkt: "a", "x5t#S256": "b" }, { "x5t#S256": "b" }]) {
+    await assertFault(await accessToken({ cnf }), "cnf", /is not the thumbprint/);
+  }
+});

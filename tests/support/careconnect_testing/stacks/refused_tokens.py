@@ -59,6 +59,7 @@ REFUSED: Final[Mapping[str, Make]] = {
     "another type": _headed(typ="JWT"),
     "unknown key": _headed(kid="unknown"),
     "no scope": _signed(scope=None),
+    "another binding than to a key": _signed(cnf={"x5t#S256": "a"}),
     "S8 expired": _signed(exp=1_700_000_000),
     "S8 older than 90 minutes": _signed(iat=1_700_000_000),
     "S9 revoked": _revoked,

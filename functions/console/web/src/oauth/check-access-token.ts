@@ -48,6 +48,7 @@ export async function checkAccessToken(text: string, facts: ServerFacts): Promis
     scopeCheck(claims),
     patientCheck(claims),
     ...("identifier_systems" in claims ? [systemsCheck(claims)] : []),
+    ...("cnf" in claims ? [confirmationCheck(claims)] : []),
     begunCheck("iat", claims["iat"], facts),
     ...("nbf" in claims ? [begunCheck("nbf", claims["nbf"], facts)] : []),
     expiryCheck(claims, facts),
@@ -138,6 +139,15 @@ function systemsCheck({ identifier_systems: systems }: Members): Check {
   const isList = Array.isArray(systems) && systems.every((each) => typeof each === "string" && /^\S+$/.test(each));
   if (isList) return right("identifier_systems", `Of identifiers it writes only those of ${systems.join(", ") || "no system"}.`);
   return wrong("identifier_systems", `${quoted(systems)} is no list of systems.`, RENEW);
+}
+
+/** The key alone that the token is bound to: another binding cannot be enforced, so the server refuses it. */
+function confirmationCheck({ cnf }: Members): Check {
+  const members = typeof cnf === "object" && cnf !== null ? Object.entries(cnf) : [];
+  const [name, value] = members[0] ?? [];
+  const isKey = members.length === 1 && name === "jkt" && typeof value === "string" && value !== "";
+  if (isKey) return right("cnf", "Bound to a key: it goes as DPoP, each request with a proof of that key. As Bearer it is refused.");
+  return wrong("cnf", `${quoted(cnf)} is not the thumbprint (jkt) of one key.`, RENEW);
 }
 
 function expiryCheck({ exp }: Members, facts: ServerFacts): Check {
