@@ -315,6 +315,17 @@ def test_validate_tells_of_a_reference_only_what_r_opens(stored: Writer) -> None
     assert [code for code, _ in judged(whole, "Observation", referring("vital", "never", "gone"))] == ["not-found"] * 2
 
 
+def test_validate_of_a_deletion_names_no_type_of_which_r_opens_a_part(stored: Writer) -> None:
+    encounter = stored.made({"resourceType": "Encounter", "status": "finished", "subject": {"reference": OWN}})
+    path = f"Encounter/{encounter['id']}"
+    stored.made(of("vital-signs", "refers", context={"reference": path}))
+
+    client = stored.as_caller("user/Encounter.d user/Observation.r?category=laboratory")
+    assert judged(client, path, None, "delete") == [("suppressed", "")]
+    client = stored.as_caller("user/Encounter.d user/Observation.r")
+    assert judged(client, path, None, "delete") == [("conflict", "")]
+
+
 def test_validate_tells_a_bound_client_nothing_of_another_record_by_its_suffix(stored: Writer) -> None:
     stored.made({**patient(), "id": "other"})
     stored.made({**of("laboratory", "others"), "subject": {"reference": "Patient/other"}})

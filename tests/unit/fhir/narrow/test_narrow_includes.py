@@ -310,6 +310,7 @@ def test_a_match_that_no_suffix_opens_any_more_is_left_out(
         answer = caller.get("Patient", "_id=2&_revinclude=Observation:patient")
         assert "Observation/overtaken" not in answer.found("include")
         assert "Observation/lab3" in answer.found("include")
+        assert "overtaken" not in caller.get("Patient/2/$everything", "_count=100").text
     for path, query in (
         ("Observation", "_id=overtaken"),
         ("Observation", "patient=2&_count=100"),

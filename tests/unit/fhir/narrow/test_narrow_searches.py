@@ -193,6 +193,20 @@ def test_a_page_reads_on_for_what_several_suffixes_open(reader: Reader) -> None:
     assert reader.calls == ["Query", "BatchGetItem"]
 
 
+@pytest.mark.parametrize("query", ["_count=100", "_count=0", "patient=1", "_sort=_id"])
+def test_the_pairs_of_several_suffixes_by_the_same_parameters_are_not_mixed(reader: Reader, query: str) -> None:
+    scopes = [
+        "user/Observation.s?category=laboratory&status=amended",
+        "user/Observation.s?category=vital-signs&status=final",
+    ]
+    each = [reader.as_caller(scope).get("Observation", query) for scope in scopes]
+
+    answer = reader.as_caller(" ".join(scopes)).get("Observation", query)
+
+    assert answer.total == sum(one.total or 0 for one in each)
+    assert sorted(answer.ids()) == sorted(id_ for one in each for id_ in one.ids())
+
+
 EITHER = f"{LABS} user/Observation.rs?status=amended"
 """What no criterion says."""
 
