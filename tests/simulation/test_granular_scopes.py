@@ -15,7 +15,8 @@ from careconnect_testing.granular.unseen import leaks
 from careconnect_testing.pairs.asked import Asked
 from careconnect_testing.records.generated import is_long_run
 
-CASES = 2_000 if is_long_run() else 300
+MANY = 2_000
+CASES = MANY if is_long_run() else 300
 
 
 @pytest.mark.generated
@@ -47,11 +48,11 @@ def test_what_no_scope_opens_changes_nothing_in_answers() -> None:
 @pytest.mark.parametrize("leak", ANSWERED)
 def test_an_answer_that_tells_too_much_is_caught(leak: str) -> None:
     with ANSWERED[leak]():
-        assert next(differences(range(CASES)), None) is not None
+        assert next(differences(range(MANY)), None) is not None
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("leak", UNSEEN)
 def test_a_difference_that_tells_of_what_is_hidden_is_caught(leak: str) -> None:
     with UNSEEN[leak]():
-        assert next(leaks(range(CASES)), None) is not None
+        assert next(leaks(range(MANY)), None) is not None
