@@ -95,7 +95,7 @@ def generated_pair(seed: int) -> Pair:
 
 def _perhaps_suffixed(seed: int, random: Random, asked: Asked) -> Asked:
     """Return a request, of some seeds by a caller that has scopes with suffixes."""
-    is_suffixed = seed % _SUFFIXED == 1 and asked.caller not in AUDITORS
+    is_suffixed = seed % _SUFFIXED == 2 and asked.caller not in AUDITORS
     return _by(random.choice(SUFFIXED), asked) if is_suffixed else asked
 
 
