@@ -132,14 +132,15 @@ test("a nonce that is asked for is put into a second try, and into what follows"
 
 test("a client assertion is made anew for the second try, as it works once", async (context) => {
   const key = { key: CLIENT.signs, algorithm: "ES384", kid: "client-key", publicKey: CLIENT.jwk };
-  const metadata = () => Response.json({ token_endpoint: `${BASE}/token` });
+  const metadata = () => Response.json({ issuer: BASE, token_endpoint: `${BASE}/token` });
   const sent = served(context, [metadata, refused(400, "use_dpop_nonce", { "DPoP-Nonce": "one" }), metadata, granted()]);
 
   await requestToken({ kind: "key", clientId: "me", key }, BOUND);
 
-  const assertions = [sent[1], sent[3]].map((each) => new URLSearchParams(each?.body).get("client_assertion"));
-  assert.ok(assertions[0] && assertions[1]);
+  const assertions = [sent[1], sent[3]].map((each) => new URLSearchParams(each?.body).get("client_assertion") ?? "");
   assert.notEqual(assertions[0], assertions[1]);
+  // The profile fapi2 takes no other audience.
+  assert.deepEqual(assertions.map((each) => decodeJwt(each).aud), [BASE, BASE]);
 });
 
 test("a proof that a wrong clock made is made once more by the server's", async (context) => {

@@ -7,7 +7,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   jku: "Where the client publishes its keys, if that is registered.",
   iss: "Who made it: the client.",
   sub: "Who it is about: the same client.",
-  aud: "For whom it is: the server's token endpoint.",
+  aud: "For whom it is: the server, by its issuer or its token endpoint.",
   iat: "When it was made.",
   nbf: "Before when it does not count.",
   exp: "When it ends, five minutes ahead at most.",

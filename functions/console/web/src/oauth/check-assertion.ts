@@ -101,7 +101,7 @@ function issuerCheck({ iss, sub }: Members): Check {
 
 function audienceCheck({ aud }: Members, { issuer, tokenEndpoint, fhirBase }: ServerFacts): Check {
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  if (audiences.includes(tokenEndpoint)) return right("aud", "The token endpoint.");
+  if (audiences.includes(tokenEndpoint)) return right("aud", "The token endpoint. Of a client with the profile fapi2 it has to be the issuer alone.");
   if (audiences.includes(issuer)) return right("aud", "The issuer.");
   const remedy = `It must be the token endpoint: ${tokenEndpoint}`;
   if (audiences.includes(fhirBase)) return wrong("aud", "It is the FHIR base.", remedy);

@@ -29,7 +29,7 @@ export interface Authentication {
 
 /** Returns what a request to the token endpoint or its neighbours carries to prove the client (RFC 6749 §2.3.1, 7523 §2.2).
  *
- * `audience` is the token endpoint as the server names it, `now` the server's time in epoch milliseconds.
+ * `audience` is the server's issuer, which the assertions of every client may name, `now` the server's time in epoch milliseconds.
  */
 export async function authenticationOf(credential: Credential, audience: string, now: number): Promise<Authentication> {
   if (credential.kind === "secret") {

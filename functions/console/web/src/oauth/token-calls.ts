@@ -75,7 +75,7 @@ async function callOf(
   signal: AbortSignal | undefined,
   key: ProofKey | null,
 ): Promise<Call> {
-  const audience = credential.kind === "key" ? (await serverMetadata(signal)).token_endpoint : "";
+  const audience = credential.kind === "key" ? (await serverMetadata(signal)).issuer : "";
   const { headers, form: proving } = await authenticationOf(credential, audience, Date.now() + clockSkew.value);
   return {
     method: "POST",

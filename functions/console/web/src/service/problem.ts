@@ -37,7 +37,7 @@ type Words = readonly [title: string, remedy: string];
 const OAUTH: Readonly<Record<string, Words>> = {
   invalid_client: [
     "The server does not accept this client.",
-    "Check the client id and its secret or key. A client that was disabled, and a way of authenticating that it is not registered for, look the same from outside.",
+    "Check the client id and its secret or key. A client that was disabled, and a way of authenticating that it is not registered for, look the same from outside. With the profile fapi2 an RSA key has to sign by PS256: paste it as a JWK with this alg.",
   ],
   invalid_scope: [
     "A scope was refused.",
