@@ -48,9 +48,10 @@ def parse_compact_jws(text: str, *, longest: int) -> CompactJws:
 
 
 def json_object(data: bytes) -> Mapping[str, Any]:
-    """Return the JSON object in a decoded segment; raises `MalformedJwsError` for anything else."""
+    """Return the JSON object in a decoded segment, in UTF-8; raises `MalformedJwsError` for anything else."""
     try:
-        members = json.loads(data)
+        # Of bytes, `json.loads` takes UTF-16 and UTF-32 too.
+        members = json.loads(data.decode())
     except (ValueError, RecursionError):
         raise MalformedJwsError("not JSON") from None
     if not isinstance(members, dict):
