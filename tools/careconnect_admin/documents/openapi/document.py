@@ -49,6 +49,8 @@ def openapi_document(base: BaseUrl) -> Json:
             *(type_tag(served) for served in SERVED_TYPES),
             {"name": BUNDLES, "description": "Several requests in one"},
         ],
+        # Each operation names its scopes, which the scheme of a bound token has no place for.
+        "security": [{"clientCredentials": []}, {"dpop": []}],
         "paths": paths,
         "components": {"securitySchemes": _security_schemes(base)} | _components(base),
     }
