@@ -23,6 +23,7 @@ from careconnect.runtime.settings import Settings
 from token_issuer.app import OAuthEndpoint
 from token_issuer.clients.authenticate_client import ClientAuthentication, FoundClient
 from token_issuer.clients.throttle import Counters
+from token_issuer.tokens.bind_token import KeyBinding
 
 _SALT = "a-salt"
 _FAILURES_ALLOWED = 20
@@ -123,6 +124,6 @@ def _pipeline(asked: Any, key: RSAPrivateKey) -> RequestPipeline:
         keys=unasked,
         tokens=unasked,
         lifetime=DEFAULT_LIFETIME,
-        binding=unasked,
+        binding=KeyBinding(unasked),
     )
     return pipeline_of(Settings(os.environ), endpoint, Auditing(_MemoryAudit(), "token_issuer"))
