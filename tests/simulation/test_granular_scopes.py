@@ -1,4 +1,4 @@
-"""Granular scopes against a linear oracle, over generated stores, scopes and requests (`access.md`, Narrow scopes).
+"""Granular scopes against a linear oracle, over generated stores, scopes and requests (`access.md`, Granular scopes).
 
 `python -m careconnect_testing.granular --cases 20000` runs more of them.
 """

@@ -1,7 +1,7 @@
 """Tell what the letters of a token open: by an index entry, by a version, or by the criteria of a search.
 
 If all scopes with a letter have a suffix, the letter opens only what a search by one of the suffixes would find. Any
-other letter opens every resource of its type (`access.md`, Narrow scopes; ADR 51).
+other letter opens every resource of its type (`access.md`, Granular scopes; ADR 51).
 """
 
 import json

@@ -204,7 +204,7 @@ def _scopes() -> Iterator[str]:
     limited = [(served.name, limiting_parameters(served)) for served in SERVED_TYPES]
     common = [each.name for each in COMMON_PARAMETERS if any(each.name in names for _, names in limited)]
     yield from _paragraph(
-        "A scope with letters may have a [suffix](contract/access.md#narrow-scopes) by these parameters, and by "
+        "A scope with letters may have a [suffix](contract/access.md#granular-scopes) by these parameters, and by "
         f"{_quoted(common)}:"
     )
     yield ""

@@ -1,4 +1,4 @@
-"""Refuse what the suffixes of a token's scopes do not open (`access.md`, Narrow scopes)."""
+"""Refuse what the suffixes of a token's scopes do not open (`access.md`, Granular scopes)."""
 
 from collections.abc import Mapping
 from typing import Any

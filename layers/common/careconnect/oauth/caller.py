@@ -42,7 +42,7 @@ class Caller:
     def limits(self, resource_type: ResourceType, letter: Letter) -> tuple[Scope, ...]:
         """Return the scopes with a suffix that alone grant `letter` on a type; empty if the letter is not limited.
 
-        A resource is then opened by the letter if the pairs of one of them hold of it (`access.md`, Narrow scopes).
+        A resource is then opened by the letter if the pairs of one of them hold of it (`access.md`, Granular scopes).
         """
         return self.grants.limits.get((resource_type.name, letter), ())
 

@@ -1,4 +1,4 @@
-"""What a scope with a suffix opens: the resources that a search by its pairs would find (`access.md`, Narrow scopes).
+"""What a scope with a suffix opens: the resources that a search by its pairs would find (`access.md`, Granular scopes).
 
 A token without such scopes has no limits, and is never asked for a resource's values.
 """

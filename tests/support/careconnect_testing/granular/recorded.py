@@ -1,4 +1,4 @@
-"""What the audit trail has of reads and searches by tokens with narrow scopes; from the contract alone (`audit.md`)."""
+"""What the audit trail has of reads and searches by tokens with granular scopes, from `audit.md` alone."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""The resources that scopes with a suffix open (`access.md`, Narrow scopes)."""
+"""The resources that scopes with a suffix open (`access.md`, Granular scopes)."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Scopes with a suffix over HTTP: registered, granted, told, and enforced (`access.md`, Narrow scopes)."""
+"""Scopes with a suffix over HTTP: registered, granted, told, and enforced (`access.md`, Granular scopes)."""
 
 import time
 from typing import Any, Final

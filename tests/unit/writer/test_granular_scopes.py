@@ -1,4 +1,4 @@
-"""What scopes with a suffix let a client write, and what its answers tell of the rest (`write.md`, Narrow scopes)."""
+"""What scopes with a suffix let a client write, and what its answers tell of the rest (`write.md`, Granular scopes)."""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Includes, `$everything`, chains and `_has` by scopes with a suffix (`access.md`, Narrow scopes)."""
+"""Includes, `$everything`, chains and `_has` by scopes with a suffix (`access.md`, Granular scopes)."""
 
 from typing import Any
 

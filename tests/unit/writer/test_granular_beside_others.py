@@ -1,4 +1,4 @@
-"""Writes by scopes with a suffix, and another client's before each of their calls (`write.md`, Narrow scopes)."""
+"""Writes by scopes with a suffix, and another client's before each of their calls (`write.md`, Granular scopes)."""
 
 from collections.abc import Callable
 from typing import Any, Final
