@@ -1,4 +1,4 @@
-"""Tell what the letters of a token open: by an index entry, by a version, or by the criteria of a search.
+"""Check whether a token's scopes open a resource, by its index entry or its version, or limit a search to such.
 
 If all scopes with a letter have a suffix, the letter opens only what a search by one of the suffixes would find. Any
 other letter opens every resource of its type (`access.md`, Granular scopes; ADR 51).
@@ -21,7 +21,7 @@ Letters = tuple[Letter, ...]
 READ: Final = (Letter.READ,)
 SEARCHED: Final = (Letter.SEARCH,)
 FOUND: Final = (Letter.READ, Letter.SEARCH)
-"""The letters that open what a request finds without naming its type."""
+"""The letters that a resource takes if the request does not name its type."""
 
 
 def opens_entry(caller: Caller, entry: Entry | PageEntry, letters: Letters) -> bool:
@@ -89,7 +89,7 @@ _NO_LIMITS: Final = SearchLimits()
 
 
 def search_limits(type_: ResourceType, caller: Caller) -> SearchLimits:
-    """Return what the caller's suffixes add to a search of a type.
+    """Return the criteria that the suffixes of a caller's scopes add to a search of a type.
 
     A parameter that all of them name becomes one criterion, with the values of all. That says all of a single suffix,
     and of several with one pair each.

@@ -169,7 +169,7 @@ def _faults_of(entry: WriteEntry, request: WriteRequest) -> tuple[list[Issue], b
 
 
 def require_own_resource(request: WriteRequest) -> None:
-    """Raise the 403 outcomes for a valid resource that the caller may not write, whatever is stored."""
+    """Raise the 403 outcomes for a valid resource that the caller may not write; no stored version is needed."""
     require_own(request.caller, request.type, request.resource, request.id, request.root)
     if request.kind is Kind.CREATE:
         require_opened(request, request.resource)

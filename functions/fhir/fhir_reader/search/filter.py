@@ -1,6 +1,4 @@
-"""Filter by what the caller may see: index entries, with their own values, and the patients that a request names.
-
-Two things limit it: the compartment of a bound caller, and the suffixes of its scopes (`opened`).
+"""Filter index entries, and the patients that a request names, by the caller's compartment and scopes (`opened`).
 
 The patients that a request names are looked up beside its own work (`audit.md`, Whose).
 """

@@ -39,7 +39,7 @@ class Included:
 
     @property
     def opened_by(self) -> Letters:
-        """The letters that have to open it: what was found by an entry takes `s` too, as a search of its type does."""
+        """The letters that the resource takes: `s` too if its index entry was found, as a search of its type would."""
         return FOUND if self.entry else READ
 
 

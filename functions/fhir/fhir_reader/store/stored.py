@@ -70,7 +70,7 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
 
 
 def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
-    """Return the ids of the patients of a version, those who had the resource before too.
+    """Return the ids of the patients of a version and of the versions before it.
 
     A Patient's version is of that patient alone.
     """

@@ -11,7 +11,7 @@ from careconnect_records.writes.target import Target
 
 
 def stored_patients(target: Target, *items: Item | None) -> tuple[str, ...]:
-    """Return the ids of the patients of stored versions, those who had the resource before too, each once.
+    """Return the ids of the patients of stored versions and of the versions before them, each once.
 
     A Patient's version is of that patient alone. Without an item there are none.
     """
