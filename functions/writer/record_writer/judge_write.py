@@ -163,12 +163,7 @@ class Judgement:
     @property
     def _partly_unreadable(self) -> set[str]:
         """The names of the types of which the token may not read every resource."""
-        caller = self._request.caller
-        return {
-            each.name
-            for each in RESOURCE_TYPES
-            if not caller.may(each, Letter.READ) or caller.limits(each, Letter.READ)
-        }
+        return {each.name for each in RESOURCE_TYPES if not self._request.caller.may_all(each, Letter.READ)}
 
 
 def _may_read(caller: Caller, stored: Target) -> bool:

@@ -460,9 +460,7 @@ def _may_know(caller: Caller, type_name: str) -> bool:
     return (
         type_ is not None
         and not caller.patient
-        and any(
-            caller.may(type_, letter) and not caller.limits(type_, letter) for letter in (Letter.READ, Letter.SEARCH)
-        )
+        and any(caller.may_all(type_, letter) for letter in (Letter.READ, Letter.SEARCH))
     )
 
 

@@ -46,10 +46,14 @@ class Caller:
         """
         return self.grants.limits.get((resource_type.name, letter), ())
 
+    def may_all(self, resource_type: ResourceType, letter: Letter) -> bool:
+        """Return True if the token grants `letter` on every resource of a type."""
+        return self.may(resource_type, letter) and not self.limits(resource_type, letter)
+
     def require_unlimited(self, resource_type: ResourceType, *letters: Letter) -> None:
         """Raise the 403 outcome, which names the first missing scope, unless all letters are granted without limits."""
         for letter in letters:
-            if not self.may(resource_type, letter) or self.limits(resource_type, letter):
+            if not self.may_all(resource_type, letter):
                 raise self.insufficient(resource_type, letter)
 
     def insufficient(self, resource_type: ResourceType, letter: Letter) -> outcomes.OutcomeError:
