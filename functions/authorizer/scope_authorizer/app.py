@@ -22,8 +22,8 @@ def build_authorizer(
 ) -> Authorize:
     """Build the function from a TOKEN authorizer event to the authorizer's response, for the routes of one direction.
 
-    The context of an accepted token has `client_id`, `scope`, `expires_at`, `jti` (its id in the audit trail),
-    `client_name`, percent-encoded, unless the token has none, and, for a bound client, `patient` and
+    The context of an accepted token has `client_id`, `scope`, `issued_at`, `expires_at`, `jti` (its id in the audit
+    trail), `client_name`, percent-encoded, unless the token has none, and, for a bound client, `patient` and
     `identifier_systems`, separated by spaces. A token that is bound to a key has its `jkt`, and `dpop_nonce` if its
     proofs need a nonce. For any other token the function raises `TokenRefusedError` (ADR 16).
     """
@@ -37,6 +37,7 @@ def build_authorizer(
         context = {
             "client_id": token.client_id,
             "scope": token.scope,
+            "issued_at": str(token.issued_at),
             "expires_at": str(token.expires_at),
             "jti": token.jti,
         }

@@ -140,11 +140,12 @@ def test_an_accepted_token_gets_its_policy_and_the_readers_context(authorizer: A
     answer = authorizer.ask(authorizer.token(exp=int(time.time()) + 600, jti="token-7"))
 
     assert answer["principalId"] == "client-1"
-    assert answer["context"].keys() == {"client_id", "scope", "expires_at", "jti"}
+    assert answer["context"].keys() == {"client_id", "scope", "issued_at", "expires_at", "jti"}
     assert answer["context"]["jti"] == "token-7"
     assert answer["context"]["client_id"] == "client-1"
     assert answer["context"]["scope"] == "user/Patient.read profile"
     assert abs(int(answer["context"]["expires_at"]) - time.time() - 600) < 5
+    assert 0 <= time.time() - int(answer["context"]["issued_at"]) < 5
     assert all(isinstance(value, str) for value in answer["context"].values())
     assert authorizer.ask(authorizer.token(client_name='Señor "X"'))["context"]["client_name"] == "Se%C3%B1or%20%22X%22"
     stage = authorizer_event("x")["methodArn"].partition("/GET")[0]

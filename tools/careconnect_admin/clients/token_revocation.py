@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.oauth.access_token import (
     KEPT_AFTER_EXPIRY,
     MAX_LIFETIME,
+    REVOCATION_KEPT_AFTER_EXPIRY,
     client_cutoff_key,
     patient_cutoff_key,
     revocation_key,
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 _SECOND: Final = 1.0
 _MAX_SECONDS_OFF: Final = 2
-_KEPT: Final = MAX_LIFETIME + KEPT_AFTER_EXPIRY
-"""Seconds for which a token issued now can be accepted at most, whatever its own lifetime."""
+_KEPT: Final = MAX_LIFETIME + REVOCATION_KEPT_AFTER_EXPIRY
+"""Seconds for which a token issued now, or a job that it starts, can be accepted at most."""
+
+_BOUND_KEPT: Final = MAX_LIFETIME + KEPT_AFTER_EXPIRY
+"""The same for tokens that are bound to a patient, which start no jobs: the patient's id is stored no longer."""
 
 _LATER_MARK: Final = "ConditionalCheckFailedException"
 
@@ -48,14 +52,14 @@ class DynamoDbTokenRevocations:
 
     def end_client(self, client_id: str) -> None:
         """Revoke all tokens of a client, registered or not; returns when the cutoff's second is over."""
-        self._end_tokens_of(client_cutoff_key(client_id))
+        self._end_tokens_of(client_cutoff_key(client_id), _KEPT)
 
     def end_patient(self, patient: str) -> None:
         """Revoke all tokens that are bound to a patient; returns when the cutoff's second is over."""
-        self._end_tokens_of(patient_cutoff_key(patient))
+        self._end_tokens_of(patient_cutoff_key(patient), _BOUND_KEPT)
 
     def end_token(self, jti: str) -> None:
-        """Revoke one token by its id, for the longest lifetime of any token, because its own expiry is unknown."""
+        """Revoke one token by its id, for as long as any token and its jobs may live: its own expiry is unknown."""
         key = revocation_key(jti)
         try:
             expires_at = self._service_time(key) + _KEPT
@@ -63,16 +67,16 @@ class DynamoDbTokenRevocations:
         except SERVICE_ERRORS as error:
             raise TokensLiveOnError(error_code(error)) from error
 
-    def _end_tokens_of(self, key: str) -> None:
+    def _end_tokens_of(self, key: str, kept: int) -> None:
         try:
             before = self._service_time(key)
-            self._move(key, before)
+            self._move(key, before, kept)
         except SERVICE_ERRORS as error:
             raise TokensLiveOnError(error_code(error)) from error
         # The cutoff was read during its second. One whole second from now, that second is over on every clock.
         self._sleep(_SECOND)
 
-    def _move(self, key: str, before: int) -> None:
+    def _move(self, key: str, before: int, kept: int) -> None:
         """Move a revocation cutoff forward; a later cutoff stays, because it covers these tokens too."""
         try:
             self._client.update_item(
@@ -83,7 +87,7 @@ class DynamoDbTokenRevocations:
                 ExpressionAttributeNames={"#before": "before"},
                 ExpressionAttributeValues={
                     ":before": {"N": str(before)},
-                    ":expires_at": {"N": str(before + _KEPT)},
+                    ":expires_at": {"N": str(before + kept)},
                 },
             )
         except SERVICE_ERRORS as error:

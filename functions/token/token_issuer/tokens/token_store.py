@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, revocation_key
+from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, REVOCATION_KEPT_AFTER_EXPIRY, revocation_key
 from careconnect.oauth.revocation import DynamoDbRevocations, RevocationsUnknownError
 from careconnect.oauth.token_verification import AccessToken
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
@@ -73,13 +73,13 @@ class DynamoDbTokenStore:
         return True
 
     def revoke(self, jti: str, expires_at: int) -> None:
-        """Store a revoked token until it can no longer be accepted."""
+        """Store a revoked token until neither it nor a job that it started can be accepted any more."""
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item={
                     "pk": {"S": revocation_key(jti)},
-                    "expires_at": {"N": str(expires_at + KEPT_AFTER_EXPIRY)},
+                    "expires_at": {"N": str(expires_at + REVOCATION_KEPT_AFTER_EXPIRY)},
                 },
             )
         except SERVICE_ERRORS as error:

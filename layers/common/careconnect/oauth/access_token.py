@@ -35,6 +35,12 @@ The scheme is Bearer, or DPoP if `dpop` is there (RFC 6750 §2.1, RFC 9449 §7.1
 KEPT_AFTER_EXPIRY: Final = 120
 """Seconds for which the token table stores an item after its token has expired, a margin for clock skew."""
 
+LONGEST_JOB: Final = (24 + 168) * 3600
+"""Seconds that a bulk export and its files may outlive the token that started it (`export.md`, Status and manifest)."""
+
+REVOCATION_KEPT_AFTER_EXPIRY: Final = LONGEST_JOB + KEPT_AFTER_EXPIRY
+"""Seconds for which the token table stores a revocation after its token has expired: it ends the token's jobs too."""
+
 
 def revocation_key(jti: str) -> str:
     """Return the token table's key for a revoked token id."""

@@ -15,6 +15,7 @@ class Caller:
 
     A bound client may write identifiers of `identifier_systems` only (`write.md`, Who may write what). `jkt` is the
     thumbprint of the key that the token is bound to, or empty; with `dpop_nonce` each proof of that key needs a nonce.
+    By `jti` and `issued_at`, in epoch seconds, the jobs that the token starts end with it (`oauth.revocation`).
     """
 
     client_id: str
@@ -24,6 +25,8 @@ class Caller:
     identifier_systems: frozenset[str] = frozenset()
     jkt: str = ""
     dpop_nonce: bool = False
+    jti: str = ""
+    issued_at: int = 0
 
     def may(self, resource_type: ResourceType, letter: Letter) -> bool:
         """Return True if the token grants `letter` on a type."""
@@ -86,6 +89,8 @@ def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
     if int(expires_at) <= now:
         raise outcomes.expired_token(reason="expired since the policy was cached")
     patient = str(authorizer.get("patient", ""))
+    # A policy cached before a deployment may lack it: any cutoff then covers the token.
+    issued_at = str(authorizer.get("issued_at", ""))
     systems = frozenset(str(authorizer.get("identifier_systems", "")).split())
     return Caller(
         client_id,
@@ -95,4 +100,6 @@ def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
         systems,
         jkt=str(authorizer.get("jkt", "")),
         dpop_nonce=bool(authorizer.get("dpop_nonce")),
+        jti=str(authorizer.get("jti", "")),
+        issued_at=int(issued_at) if issued_at.isdecimal() else 0,
     )

@@ -36,6 +36,14 @@ def test_rfc9449_7_1_a_bound_token_has_its_key_and_perhaps_a_need_of_nonces() ->
     ]
 
 
+def test_a_caller_has_the_id_and_the_second_of_its_token_by_which_it_is_revoked() -> None:
+    caller = caller_of({**GRANTED, "jti": "token-7", "issued_at": "1749999990"}, NOW)
+    assert (caller.jti, caller.issued_at) == ("token-7", 1_749_999_990)
+
+    # Any cutoff covers a token of which the context does not tell the time.
+    assert caller_of(GRANTED, NOW).issued_at == 0
+
+
 @pytest.mark.parametrize(("letters", "may"), [("rs", True), ("r", False), ("s", False), ("cud", False)])
 def test_a_type_that_is_not_named_is_found_by_who_may_read_and_search_it(letters: str, may: bool) -> None:
     assert caller_of({**GRANTED, "scope": f"user/Patient.{letters}"}, NOW).may_find(type_("Patient")) is may

@@ -17,7 +17,7 @@ from audit_archiver.verify_day import verify_day
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import day_of
 from careconnect.fhir.resource_types import resource_type
-from careconnect.oauth.access_token import KEPT_AFTER_EXPIRY, client_cutoff_key
+from careconnect.oauth.access_token import REVOCATION_KEPT_AFTER_EXPIRY, client_cutoff_key
 from careconnect.oauth.signing_keys import CURRENT, NEXT, PREVIOUS
 from careconnect_admin.audit_trail.read_events import AccessRecordReader
 from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
@@ -148,7 +148,7 @@ class Operator:
                 "Item": {
                     "pk": {"S": client_cutoff_key(client)},
                     "before": {"N": str(now)},
-                    "expires_at": {"N": str(now + _LIFETIME + KEPT_AFTER_EXPIRY)},
+                    "expires_at": {"N": str(now + _LIFETIME + REVOCATION_KEPT_AFTER_EXPIRY)},
                 },
             },
         )
