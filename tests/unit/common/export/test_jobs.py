@@ -1,0 +1,278 @@
+"""The table of jobs: places, progress, files and the end of a job (`export.md`; ADR 54)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from botocore.exceptions import ClientError
+
+from careconnect.audit.event import Action, AuditEvent, new_event_id
+from careconnect.export.job import (
+    CHAINS,
+    JOB_SECONDS,
+    Cause,
+    Chain,
+    Job,
+    JobFile,
+    Selection,
+    State,
+    TypeFilter,
+    is_file_name,
+    is_job_id,
+    kind_of,
+    new_job_id,
+    percent_of,
+)
+from careconnect.export.jobs import MAX_STATUS_REQUESTS, CheckpointTakenError, DynamoDbJobs, NoPlaceError
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect_testing.dynamodb.client import InMemoryClient
+from careconnect_testing.dynamodb.database import Database
+
+NOW: Final = 1_750_000_000.0
+AT: Final = int(NOW * 1_000)
+TABLE: Final = "export"
+KEYS: Final[Any] = {
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+}
+
+
+class Failing:
+    """Fails the calls of one operation with a code."""
+
+    def __init__(self) -> None:
+        self.operation = self.code = ""
+
+    def __call__(self, operation: str, _request: Mapping[str, Any]) -> None:
+        if operation == self.operation:
+            raise ClientError({"Error": {"Code": self.code}}, operation)
+
+
+def table(failing: Failing | None = None) -> DynamoDbJobs:
+    database = Database(clock=lambda: NOW)
+    database.create_table(TableName=TABLE, **KEYS)
+    client: Any = InMemoryClient(database, failing)
+    return DynamoDbJobs(client, TABLE)
+
+
+def a_job(at: int = AT, client_id: str = "client-1", **more: Any) -> Job:
+    return Job(
+        id=new_job_id(),
+        at=at,
+        client_id=client_id,
+        scope="system/*.rs",
+        jti="jti-1",
+        issued_at=int(NOW) - 5,
+        url="https://a.example/$export",
+        fhir_base="https://a.example",
+        kick_off=AuditEvent(id=new_event_id(NOW), action=Action.EXECUTE, interaction="operation", client_id=client_id),
+        selection=more.pop("selection", Selection(("Patient",))),
+        **more,
+    )
+
+
+def stored(jobs: DynamoDbJobs, job: Job) -> Job:
+    found = jobs.get(job.id)
+    assert found is not None
+    return found
+
+
+def test_a_job_comes_back_as_it_was_put() -> None:
+    jobs, selection = (
+        table(),
+        Selection(
+            types=("Patient", "Observation"),
+            is_of_patients=True,
+            since=1,
+            until=2,
+            elements=(("Patient", ("name", "gender")),),
+            filters=(TypeFilter("Observation", (("code", "a,b"), ("status", "final"))),),
+            patients=("4", "5"),
+        ),
+    )
+    job = a_job(selection=selection, ignored=("organizeOutputBy",))
+    jobs.put(job, 2)
+
+    assert stored(jobs, job) == job
+    assert jobs.get(new_job_id()) is None
+    assert [each.name for each in job.selection.resource_types] == ["Patient", "Observation"]
+    assert job.selection.elements_of("Patient") == ("name", "gender")
+    assert job.selection.elements_of("Observation") == ()
+    assert job.selection.filters_of("Observation") == selection.filters
+    assert job.selection.filters_of("Patient") == ()
+
+
+def test_a_client_has_so_many_running_jobs_and_no_more() -> None:
+    jobs = table()
+    first, second = a_job(), a_job()
+    jobs.put(first, 2)
+    jobs.put(second, 2)
+    with pytest.raises(NoPlaceError):
+        jobs.put(refused := a_job(), 2)
+
+    assert jobs.get(refused.id) is None
+    jobs.put(a_job(client_id="client-2"), 2)
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "end", "remove"])
+def test_a_place_is_free_at_once_when_its_job_is_over(end: str) -> None:
+    jobs, job = table(), a_job()
+    jobs.put(job, 1)
+    match end:
+        case "complete":
+            assert jobs.complete(job.id, AT + 1)
+        case "fail":
+            assert jobs.fail(job.id, Cause.EXCEPTION, AT + 1)
+        case "end":
+            jobs.end(job.id)
+        case _:
+            jobs.remove(job.id)
+
+    jobs.put(a_job(), 1)
+    with pytest.raises(NoPlaceError):
+        jobs.put(a_job(), 1)
+
+
+def test_a_job_without_an_end_takes_its_place_for_a_day() -> None:
+    jobs = table()
+    jobs.put(a_job(), 1)
+    with pytest.raises(NoPlaceError):
+        jobs.put(a_job(AT + JOB_SECONDS * 1_000 - 1), 1)
+
+    jobs.put(a_job(AT + JOB_SECONDS * 1_000), 1)
+
+
+def test_two_kick_offs_at_once_do_not_take_one_place() -> None:
+    jobs: Any = None
+    other = a_job()
+
+    class Between:
+        """Puts another job between the look at the places and the write."""
+
+        def __init__(self) -> None:
+            self.is_done = False
+
+        def __call__(self, operation: str, _request: Mapping[str, Any]) -> None:
+            if operation == "TransactWriteItems" and not self.is_done:
+                self.is_done = True
+                jobs.put(other, 1)
+
+    between: Any = Between()
+    jobs = table(between)
+    with pytest.raises(NoPlaceError):
+        jobs.put(a_job(), 1)
+    assert jobs.get(other.id) is not None
+
+
+def test_a_job_leaves_running_once() -> None:
+    jobs, job = table(), a_job()
+    jobs.put(job, 2)
+
+    assert jobs.complete(job.id, AT + 5)
+    assert not jobs.fail(job.id, Cause.TIMEOUT, AT + 9)
+    assert stored(jobs, job) == replace(job, state=State.COMPLETE, expires=AT + 5)
+    jobs.end(job.id)
+    assert not jobs.complete(job.id, AT + 9)
+    assert stored(jobs, job).state is State.ENDED
+    jobs.end(new_job_id())
+
+
+def test_an_ended_or_expired_job_is_unknown() -> None:
+    job = a_job()
+    done = replace(job, state=State.COMPLETE, expires=AT + 10)
+
+    assert job.is_known(AT + 10**12)
+    assert done.is_known(AT + 9)
+    assert not done.is_known(AT + 10)
+    assert not replace(job, state=State.ENDED).is_known(AT)
+
+
+def test_a_job_that_is_not_complete_after_a_day_has_failed() -> None:
+    job = a_job()
+    late = AT + JOB_SECONDS * 1_000
+
+    assert [job.cause_at(late - 1), job.cause_at(late)] == [None, Cause.TIMEOUT]
+    assert replace(job, state=State.COMPLETE).cause_at(late) is None
+    assert replace(job, state=State.FAILED, cause=Cause.TOO_COSTLY).cause_at(late) is Cause.TOO_COSTLY
+
+
+def test_a_checkpoint_is_taken_once_with_its_files() -> None:
+    jobs, job = table(), a_job()
+    jobs.put(job, 2)
+    file = JobFile("Patient.1.1.ndjson", "Patient", 7)
+    reached = Chain(number=1, files=1, done=2, total=3, place='{"after":"x"}')
+    jobs.checkpoint(job, 1, reached, [file])
+    with pytest.raises(CheckpointTakenError):
+        jobs.checkpoint(job, 1, Chain(number=1), [JobFile("Patient.1.2.ndjson", "Patient", 9)])
+    jobs.put_file(job, error := JobFile("error.ndjson", "OperationOutcome", 1))
+
+    assert jobs.chain(job.id, 1) == reached
+    assert jobs.chain(job.id, 0) == Chain()
+    assert jobs.chains(job.id) == {1: reached}
+    assert jobs.files(job.id) == [file, error]
+    assert (jobs.file(job.id, file.name), jobs.file(job.id, "Patient.1.2.ndjson")) == (file, None)
+
+    jobs.checkpoint(job, 1, replace(reached, number=2), [])
+    assert jobs.chain(job.id, 1).number == 2
+
+
+def test_progress_counts_what_all_chains_have_planned() -> None:
+    assert percent_of([]) == 0
+    assert percent_of([Chain(done=1, total=2)]) == 12
+    assert percent_of([Chain(done=3, total=3)] * CHAINS) == 99
+    assert percent_of([Chain(done=0, total=0)]) == 0
+
+
+def test_thirty_status_requests_fit_into_a_minute() -> None:
+    jobs, job = table(), a_job()
+    for _ in range(MAX_STATUS_REQUESTS):
+        assert jobs.count_status(job.id, NOW) is None
+
+    assert jobs.count_status(job.id, NOW) == 20
+    assert jobs.count_status(job.id, NOW + 19.9) == 1
+    assert jobs.count_status(new_job_id(), NOW) is None
+    assert jobs.count_status(job.id, NOW + 20) is None
+
+
+def test_a_job_is_removed_in_pieces_and_itself_last() -> None:
+    jobs, job, other = table(), a_job(), a_job()
+    jobs.put(job, 2)
+    jobs.put(other, 2)
+    jobs.count_status(job.id, NOW)
+    files = [JobFile(f"Patient.0.{number}.ndjson", "Patient", 1) for number in range(60)]
+    jobs.checkpoint(job, 0, Chain(number=1), files)
+
+    assert jobs.remove(job.id, 30)
+    assert jobs.get(job.id) is not None
+    assert not jobs.remove(job.id, 100)
+    assert (jobs.get(job.id), jobs.files(job.id), jobs.chains(job.id)) == (None, [], {})
+    assert jobs.get(other.id) == other
+    assert not jobs.remove(job.id)
+
+
+@pytest.mark.parametrize(
+    ("operation", "act"),
+    [
+        ("GetItem", lambda jobs, job: jobs.get(job.id)),
+        ("TransactWriteItems", lambda jobs, job: jobs.put(job, 2)),
+        ("UpdateItem", lambda jobs, job: jobs.complete(job.id, 1)),
+        ("UpdateItem", lambda jobs, job: jobs.count_status(job.id, NOW)),
+        ("Query", lambda jobs, job: jobs.files(job.id)),
+    ],
+)
+def test_a_table_that_does_not_answer_is_503(operation: str, act: Any) -> None:
+    failing = Failing()
+    jobs = table(failing)
+    failing.operation, failing.code = operation, "ThrottlingException"
+    with pytest.raises(OutcomeError) as raised:
+        act(jobs, a_job())
+    assert raised.value.status == 503
+
+
+def test_names_of_jobs_and_files_have_one_form() -> None:
+    assert is_job_id(new_job_id())
+    assert not any(map(is_job_id, ("", "x", "A" * 32, "0" * 33)))
+    assert all(map(is_file_name, ("Patient.0.1.ndjson", "deleted.3.20000.ndjson", "error.ndjson")))
+    assert not any(map(is_file_name, ("", "Patient", "../x", "Patient.0.1.ndjson/", "error.ndjson#")))
+    assert [kind_of(name) for name in ("Patient.0.1.ndjson", "error.ndjson")] == ["Patient", "error"]
