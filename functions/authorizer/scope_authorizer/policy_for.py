@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+from careconnect.fhir.interactions import CANCEL, KICK_OFF
 from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import READING, WRITING, Letter, grants_of
@@ -53,9 +54,9 @@ def policy_for(scope: str, direction: Direction, gateway: Gateway, *, bound: boo
     """Return an IAM policy that allows the paths of each type for which `scope` has a letter of `direction`.
 
     `bound` is True if the token is bound to one patient. The policy has only Allow statements. The gateway caches it by
-    token, so it never depends on the requested path. Each resource ends in a type's name, in `/*` or with the base, so
-    that `Medication` does not permit `MedicationRequest`. A token that permits nothing may request `metadata`, like any
-    caller: a policy needs one statement.
+    token, so it never depends on the requested path. Each resource ends in a type's or an operation's name, in `/*` or
+    with the base, so that `Medication` does not permit `MedicationRequest`. A token that permits nothing may request
+    `metadata`, like any caller: a policy needs one statement.
 
     A `*` matches slashes too. A path that only ends like a permitted one therefore reaches the function of its route,
     which rejects it by its shape. Only the functions distinguish the paths below a type: they check type and letter
@@ -65,12 +66,22 @@ def policy_for(scope: str, direction: Direction, gateway: Gateway, *, bound: boo
     if resources and direction is Direction.WRITE:
         # Bundles: the function authorises each entry. The gateway takes the base with a slash at the end, too.
         resources += [f"{gateway.stage_pattern}/POST{FHIR_PATH}{end}" for end in ("", "/")]
-    statement = {
-        "Effect": "Allow",
-        "Action": "execute-api:Invoke",
-        "Resource": resources or [f"{gateway.stage_pattern}/GET{FHIR_PATH}/metadata"],
-    }
+    resources = resources or [f"{gateway.stage_pattern}/GET{FHIR_PATH}/metadata"]
+    if direction is Direction.READ:
+        # Whoever started a job may cancel it, by a token that reads nothing as well.
+        methods = "*" if _exports(scope) and not bound else CANCEL.methods[0]
+        resources.append(f"{gateway.stage_pattern}/{methods}{FHIR_PATH}/{CANCEL.operation}/*")
+        if methods == "*":
+            resources.append(f"{gateway.stage_pattern}/*{FHIR_PATH}/{KICK_OFF.operation}")
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resources}
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@lru_cache(maxsize=256)
+def _exports(scope: str) -> bool:
+    """Return True if a scope string reads and searches a type at the level `system`, which bulk exports need."""
+    grants = grants_of(" ".join(text for text in scope.split() if text.startswith("system/")))
+    return any(letters >= READING for letters in grants.letters.values())
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.interaction_endpoint import StoredKeys, facts_of, stored_among
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
+from careconnect.fhir.interactions import KICK_OFF
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.request import parse_path
 from careconnect.fhir.resource_types import DATA_TABLES, served_type
@@ -26,7 +27,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 """The beginning of an absolute URL (RFC 3986 §4.2: no relative one has a colon in its first segment)."""
 
 
-_ALONE: Final = ("", "metadata", ".well-known")
+_ALONE: Final = ("", "metadata", ".well-known", KICK_OFF.operation)
 """What is below the FHIR base besides types, by its first segment; the first is the base itself."""
 
 
@@ -39,9 +40,9 @@ def refusal_of(request: Request) -> OutcomeError | None:
     """Return the outcome of an entry's request that neither reader nor writer may answer, None for any other."""
     if is_absolute(request.path):
         return refusals.another_server()
-    name = unquote(request.path.removeprefix(f"{FHIR_PATH}/").partition("/")[0])
+    name, *below = map(unquote, request.path.removeprefix(f"{FHIR_PATH}/").split("/"))
     type_ = served_type(name)
-    if name in _ALONE or (type_ and type_.table not in DATA_TABLES):
+    if name in _ALONE or below == [KICK_OFF.operation] or (type_ and type_.table not in DATA_TABLES):
         return refusals.not_in_a_bundle()
     if request.method not in METHODS:
         return refusals.method_not_in_a_bundle()

@@ -115,9 +115,12 @@ def _refusal(method: str, path: str) -> OutcomeError:
     if path in (FHIR_PATH, f"{FHIR_PATH}/"):
         return outcomes.method_not_allowed(f"OPTIONS, {BASE.allowed}")
     try:
-        allowed = parse_path(path).allowed
+        parsed = parse_path(path)
     except OutcomeError as unknown:
         return unknown
+    if parsed.is_export:
+        return outcomes.not_supported("Bulk export is not offered here.")
+    allowed = parsed.allowed
     if method in allowed.split(", "):
         # The gateway routes a path by its spelling: this one has escapes that it need not have.
         return outcomes.not_supported("The path is spelled in another way: write its letters without escapes.")

@@ -139,7 +139,29 @@ def test_a_bound_token_has_the_audit_trail_at_the_level_patient_too_and_not_by_a
 def test_a_binding_opens_no_more_of_what_is_not_opened_by_name_only() -> None:
     for (scope, _, _), direction in product(OPENED, Direction):
         if "AuditEvent" not in scope:
-            assert _policy(scope, direction, bound=True) == _policy(scope, direction, bound=False)
+            assert opened(scope, direction, bound=True) == opened(scope, direction)
+
+
+EXPORTS = tuple(product(("$export", "$export/j", "$export/j/Patient.0.1.ndjson"), METHODS))
+CANCELS = {("$export/j", "DELETE"), ("$export/j/Patient.0.1.ndjson", "DELETE")}
+
+
+@pytest.mark.parametrize(
+    "scope", ["system/Patient.rs", "system/*.read", "system/Goal.r system/Goal.s", "system/Observation.rs?category=x"]
+)
+def test_reading_and_searching_at_the_level_system_opens_bulk_exports(scope: str) -> None:
+    assert {each for each in EXPORTS if opens(scope, READ, *each)} == set(EXPORTS)
+    assert {each for each in EXPORTS if opens(scope, READ, *each, bound=True)} == CANCELS
+    assert {each for each in EXPORTS if opens(scope, WRITE, *each)} == set()
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["user/*.rs", "patient/*.cruds", "profile", "openid", "system/*.r system/*.cud", "system/Patient.r user/*.s"],
+)
+def test_any_other_token_may_cancel_a_bulk_export_alone(scope: str) -> None:
+    assert {each for each in EXPORTS if opens(scope, READ, *each)} == CANCELS
+    assert not opens(scope, READ, "$exports")
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -334,8 +356,11 @@ def test_the_largest_policy_has_room_for_as_many_types_again() -> None:
     """API Gateway takes 8,192 bytes (REST API quotas). Each type adds its two resources, whatever the letters are."""
     largest = _size(EVERYTHING, READ)
 
-    # 3 KB with seventeen types.
-    assert largest < 3072 / 17 * len(SERVED_TYPES)
+    # 3 KB with seventeen types, and the two of bulk exports.
+    (statement,) = policy_for(EVERYTHING, READ, LONGEST)["Statement"]
+    of_exports = sum(len(json.dumps(each)) + 2 for each in statement["Resource"] if "$export" in each)
+    assert largest - of_exports < 3072 / 17 * len(SERVED_TYPES)
+    assert 2 * largest < 8_192
     assert _size(EVERYTHING, WRITE) < largest
     # Without Patient there is one resource in the place of its two.
     others = " ".join(f"user/{name}.s" for name in SERVED - {"Patient"})
@@ -357,8 +382,8 @@ def test_forty_types_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     for direction in Direction:
         assert _size(scope, direction) <= 8192
         resources = policy_for(scope, direction, LONGEST)["Statement"][0]["Resource"]
-        # Bundles have a path besides, with and without a slash at its end.
-        assert len(resources) == (2 * 40 if direction is READ else 2 * 39 + 2)
+        # Bundles have a path besides, with and without a slash at its end; bulk exports have two.
+        assert len(resources) == 2 * (40 if direction is READ else 39) + 2
 
 
 def test_the_gateway_is_what_the_method_arn_says() -> None:

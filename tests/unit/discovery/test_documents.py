@@ -397,6 +397,16 @@ def test_another_spelling_of_a_path_is_404(discovery: Discovery, method: str, pa
     assert discovery.send(method, f"{FHIR_PATH}/{path}").status == 404
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["$export", "$export/j", "$export/j/f", "Patient/$export"])
+def test_export_md_without_bulk_export_its_paths_are_404(discovery: Discovery, method: str, path: str) -> None:
+    answer = discovery.send(method, f"{FHIR_PATH}/{path}")
+
+    assert answer.status == 404
+    (issue,) = answer.json["issue"]
+    assert (issue["code"], issue["diagnostics"][:31]) == ("not-supported", "Bulk export is not offered here")
+
+
 @pytest.mark.parametrize("path", [FHIR_PATH, f"{FHIR_PATH}/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
 def test_the_fhir_base_itself_offers_nothing_but_bundles(discovery: Discovery, path: str, method: str) -> None:

@@ -70,7 +70,8 @@ HISTORY_OF_PATIENT = (
     "A history is of one resource: ask for Patient/{id}/_history, or for a version by Patient/{id}/_history/{version}."
 )
 EVERYTHING_OF_PATIENT = (
-    "That is no operation of Patient, which has Patient/{id}/$everything, Patient/$validate, Patient/{id}/$validate."
+    "That is no operation of Patient, which has Patient/{id}/$everything, Patient/$validate, Patient/{id}/$validate, "
+    "Patient/$export."
 )
 
 # Requested paths below the FHIR base, and the error for each.
@@ -92,6 +93,9 @@ PATHS = [
     ("*", f"{NOTHING}."),
     ("Appointment/4", "This type of FHIR STU3 is not served."),
     ("MedicationDispense", "This type of FHIR STU3 is not served."),
+    ("Group/1/$export", "There is no Group: patients are named in the body of POST Patient/$export."),
+    ("$everything", "That is no operation of the base, which has $export."),
+    ("$export/j/f/x", "Below $export there are $export/{job} and $export/{job}/{file}."),
     ("Patient/4/$evrything", EVERYTHING_OF_PATIENT),
     ("Patient/4/$9434765919", EVERYTHING_OF_PATIENT),
     ("Patient/4/%24evrything", EVERYTHING_OF_PATIENT),

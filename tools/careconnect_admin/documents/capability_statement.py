@@ -9,6 +9,7 @@ from careconnect.fhir.interactions import (
     CONDITIONAL_DELETE,
     CONDITIONAL_UPDATE,
     UPDATE,
+    Agent,
     conditional_interactions_of,
     interactions_of,
     operations_of,
@@ -142,7 +143,9 @@ def _writing(resource_type: ResourceType) -> Mapping[str, Any]:
 
 def _operations() -> Iterator[Mapping[str, Any]]:
     """Yield the operations, each once: HL7 defines one of many types for Resource."""
-    rows = {row.operation: row for each in SERVED_TYPES for row in operations_of(each)}
+    rows = {
+        row.operation: row for each in SERVED_TYPES for row in operations_of(each) if row.agent is not Agent.EXPORTS
+    }
     for row in rows.values():
         types = [each.name for each in SERVED_TYPES if row in operations_of(each)]
         name, of = row.operation.removeprefix("$"), types[0] if len(types) == 1 else "Resource"

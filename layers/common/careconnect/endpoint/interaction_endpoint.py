@@ -11,7 +11,7 @@ from careconnect.audit.facts import Facts
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
-from careconnect.fhir.interactions import Interaction, Shape
+from careconnect.fhir.interactions import OF_NO_TYPE, Interaction, Shape
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.refused_method import refused_method
 from careconnect.fhir.request import FhirPath, parse_path
@@ -106,9 +106,9 @@ class InteractionEndpoint(OutcomeEndpoint):
         """Return those keys of resources that there are or were, as far as the endpoint can look them up."""
 
     def path_of(self, request: Request) -> FhirPath:
-        """Return the path of a request; raises the outcomes 404, also for a type of another table, and 400."""
+        """Return the path of a request; raises the outcomes 404, also for one of another function, and 400."""
         path = parse_path(request.path)
-        if path.type.table is not self.table:
+        if path.is_export or path.type.table is not self.table:
             raise outcomes.not_supported()
         return path
 
@@ -156,10 +156,12 @@ def _require_letters(caller: Caller, path: FhirPath, interaction: Interaction) -
     """
     if interaction.condition and any(caller.limits(path.type, letter) for letter in map(Letter, interaction.letters)):
         caller.require_unlimited(path.type, *map(Letter, reversed(interaction.letters)))
-    types = SERVED_TYPES if path.shape is Shape.BASE else (path.type,)
+    types = SERVED_TYPES if path.shape in OF_NO_TYPE else (path.type,)
     choices = [tuple(map(Letter, letters)) for letters in interaction.letters.split("|")]
     if any(all(caller.may(each, letter) for letter in letters) for letters in choices for each in types):
         return
+    if path.is_export:
+        raise outcomes.insufficient_scope(f"system/{path.type.name or '*'}.{interaction.letters}")
     if path.shape is Shape.BASE:
         needed = f"{'patient' if caller.patient else 'user'}/*.{choices[0][0]}"
         raise outcomes.insufficient_scope(needed, _READS_ALONE)

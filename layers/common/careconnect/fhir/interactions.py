@@ -12,6 +12,7 @@ from typing import Final
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.fhir.result_parameter_names import (
     EVERYTHING_PARAMETERS,
+    EXPORT_PARAMETERS,
     HISTORY_PARAMETERS,
     SEARCH_PARAMETERS,
     VALIDATE_PARAMETERS,
@@ -37,14 +38,28 @@ class Shape(StrEnum):
     RECORD = "{owner}/{id}/{type}"
     """A search within the compartment of one resource (`Patient/4/Observation`)."""
     RECORD_SEARCH = "{owner}/{id}/{type}/_search"
+    SYSTEM_OPERATION = "{operation}"
+    """An operation of the base (`$export`)."""
+    JOB = "{operation}/{job}"
+    """A bulk export under way or done."""
+    FILE = "{operation}/{job}/{file}"
+
+
+OF_NO_TYPE: Final = (Shape.BASE, Shape.SYSTEM_OPERATION, Shape.JOB, Shape.FILE)
+"""The shapes of paths that are of no type."""
 
 
 class Agent(StrEnum):
-    """Who answers an interaction: the reader or the writer of the type's table, or the function of Bundles."""
+    """Who answers an interaction.
+
+    The reader or the writer of the type's table, the function of Bundles, or those of bulk exports' jobs and files.
+    """
 
     READER = "reader"
     WRITER = "writer"
     BUNDLES = "bundles"
+    EXPORTS = "exports"
+    EXPORT_FILES = "export-files"
 
 
 class Condition(StrEnum):
@@ -75,7 +90,7 @@ def _patient(type_: ResourceType) -> bool:
 class Interaction:
     """One row: `methods` on a path of `shape`, for the types of which `of` is true.
 
-    `name` is its name in log lines. `letters` are those of a scope that it needs: all of `us`, or any of `c|u|d`.
+    `name` is its name in log lines. `letters` are those of a scope that it needs: all of `us`, any of `c|u|d`, or none.
     `code` and `action` are the audit trail's (STU3 value sets `restful-interaction` and `audit-event-action`).
     `takes` are its result parameters. `operation` is the name of an operation (`$everything`), or empty.
     """
@@ -177,6 +192,25 @@ BATCH: Final = Interaction(
 """A Bundle, until its body says that it is a transaction. It needs a letter of any type; its entries have their own."""
 TRANSACTION: Final = replace(BATCH, name="transaction", code="transaction")
 
+KICK_OFF: Final = Interaction(
+    name="export",
+    methods=("GET", "POST"),
+    shape=Shape.SYSTEM_OPERATION,
+    letters="rs",
+    code="operation",
+    action="E",
+    takes=EXPORT_PARAMETERS,
+    agent=Agent.EXPORTS,
+    operation="$export",
+)
+"""The start of a bulk export. It needs the letters of any type, at the level `system`; the job is over those alone."""
+PATIENT_KICK_OFF: Final = replace(KICK_OFF, shape=Shape.TYPE_OPERATION, of=_patient)
+"""The start of a bulk export of the patient compartment."""
+STATUS: Final = replace(KICK_OFF, name="export-status", methods=("GET", "HEAD"), shape=Shape.JOB, takes=())
+# Any token of the job's client may cancel it.
+CANCEL: Final = replace(STATUS, name="export-cancel", methods=("DELETE",), letters="")
+FILE: Final = replace(STATUS, name="export-file", shape=Shape.FILE, agent=Agent.EXPORT_FILES)
+
 INTERACTIONS: Final = (
     READ,
     VREAD,
@@ -198,6 +232,11 @@ INTERACTIONS: Final = (
     VALIDATE_ONE,
     BATCH,
     TRANSACTION,
+    KICK_OFF,
+    PATIENT_KICK_OFF,
+    STATUS,
+    CANCEL,
+    FILE,
 )
 """All rows. Of several that a request fits, the first is its interaction."""
 
@@ -213,7 +252,7 @@ def interactions_on(shape: Shape, type_: ResourceType, operation: str = "") -> t
 
 def interactions_of(type_: ResourceType) -> tuple[Interaction, ...]:
     """Return the rows of a type: those on its own paths, and the searches of its resources in a record."""
-    return tuple(each for each in INTERACTIONS if each.shape is not Shape.BASE and each.of(type_))
+    return tuple(each for each in INTERACTIONS if each.shape not in OF_NO_TYPE and each.of(type_))
 
 
 def conditional_interactions_of(type_: ResourceType) -> tuple[Interaction, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from careconnect.fhir import outcomes
-from careconnect.fhir.interactions import Interaction, Shape, allowed_methods, interactions_on
+from careconnect.fhir.interactions import KICK_OFF, Interaction, Shape, allowed_methods, interactions_on
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.posted_parameters import ParametersError, posted_parameters
 from careconnect.fhir.rendering.formats import body_format
@@ -43,7 +43,8 @@ class Compartment:
 class FhirPath:
     """A parsed path of the FHIR API. `type` is the type that is read, searched or written.
 
-    `operation` is the name of an operation (`$everything`), or empty.
+    `operation` is the name of an operation (`$everything`), or empty. `job` and `file` are the parts of the path of a
+    bulk export, as sent: they may be any text.
     """
 
     shape: Shape
@@ -52,6 +53,8 @@ class FhirPath:
     version: str = ""
     operation: str = ""
     compartment: Compartment | None = None
+    job: str = ""
+    file: str = ""
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
@@ -71,6 +74,11 @@ class FhirPath:
     def is_posted_search(self) -> bool:
         """True if the path is one to which a form with a search is posted."""
         return self.shape in (Shape.SEARCH, Shape.RECORD_SEARCH)
+
+    @property
+    def is_export(self) -> bool:
+        """True if the path is one of bulk exports, which other functions than the readers and writers answer."""
+        return self.operation == KICK_OFF.operation
 
     @property
     def target(self) -> str:
@@ -114,6 +122,8 @@ def parse_path(path: str) -> FhirPath:
     if prefix or not rest:
         raise unknown_path(path)
     name, *segments = (unquote(segment) for segment in rest.split("/"))
+    if name == KICK_OFF.operation:
+        return _export_path(segments, path)
     found = served_type(name) if _NAME.fullmatch(name) else None
     if found is None:
         raise unknown_path(path)
@@ -136,6 +146,19 @@ def parse_path(path: str) -> FhirPath:
             return FhirPath(Shape.HISTORY, found, _id(resource_id, path))
         case [resource_id, "_history", version] if found.versioned:
             return FhirPath(Shape.VERSION, found, _id(resource_id, path), version)
+        case _:
+            raise unknown_path(path)
+
+
+def _export_path(segments: list[str], path: str) -> FhirPath:
+    """Return the path of a bulk export, by what follows `$export`; raises the outcome 404."""
+    match segments:
+        case []:
+            return FhirPath(Shape.SYSTEM_OPERATION, BASE.type, operation=KICK_OFF.operation)
+        case [job] if job:
+            return FhirPath(Shape.JOB, BASE.type, operation=KICK_OFF.operation, job=job)
+        case [job, file] if job and file:
+            return FhirPath(Shape.FILE, BASE.type, operation=KICK_OFF.operation, job=job, file=file)
         case _:
             raise unknown_path(path)
 

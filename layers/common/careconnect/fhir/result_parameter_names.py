@@ -23,6 +23,9 @@ WRITE_PARAMETERS: Final = ("_format", "_pretty")
 VALIDATE_PARAMETERS: Final = ("mode", "profile", *WRITE_PARAMETERS)
 """The parameters of `$validate`."""
 
+EXPORT_PARAMETERS: Final = ("_outputFormat", "_since", "_until", "_type", "_elements", "_typeFilter")
+"""The parameters of a bulk export's kick-off, in a query and in a body."""
+
 BOOLEANS: Final = ("true", "false")
 TOTALS: Final = ("none", "estimate", "accurate")
 """The values of `_total`: R4's parameter, with the same meaning."""

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import unquote
 
-from careconnect.fhir.interactions import Shape, operations_of
+from careconnect.fhir.interactions import KICK_OFF, Shape, operations_of
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect.fhir.outcomes import OutcomeError, not_supported
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, served_type
@@ -35,8 +35,14 @@ def _cause(path: str) -> str:
 def _cause_of_name(name: str) -> str:
     if name == "Bundle":
         return f"A Bundle is not stored as one: send it to the FHIR base, POST {FHIR_PATH}."
+    if name == "Group":
+        return "There is no Group: patients are named in the body of POST Patient/$export."
     if name in RESOURCE_NAMES:
         return _NOT_SERVED
+    if name == KICK_OFF.operation:
+        return "Below $export there are $export/{job} and $export/{job}/{file}."
+    if name.startswith("$"):
+        return f"That is no operation of the base, which has {KICK_OFF.operation}."
     nearest = nearest_name(name, _NAMES)
     if not nearest:
         return "Nothing is served under that name."

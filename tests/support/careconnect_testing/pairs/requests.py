@@ -13,6 +13,7 @@ from careconnect.fhir.interactions import (
     SEARCH,
     TRANSACTION,
     WRITES,
+    Agent,
     Condition,
     Interaction,
     Shape,
@@ -188,7 +189,8 @@ def _is_of_its_type(body: Resource) -> bool:
     return body["resourceType"] == "Patient" or "gender" not in body
 
 
-_SINGLE: Final = tuple(each for each in INTERACTIONS if each.shape is not Shape.BASE)
+_OF_RECORDS: Final = tuple(each for each in INTERACTIONS if each.agent not in (Agent.EXPORTS, Agent.EXPORT_FILES))
+_SINGLE: Final = tuple(each for each in _OF_RECORDS if each.shape is not Shape.BASE)
 _IN_BUNDLES: Final = tuple(each for each in _SINGLE if each.name != "patch")
 _OF_TRANSACTIONS: Final = (*(each for each in WRITES if each.name != "patch"), SEARCH)
 _OFTEN: Final = (SEARCH, SEARCH, SEARCH, TRANSACTION, TRANSACTION, TRANSACTION, CONDITIONAL_CREATE, CONDITIONAL_CREATE)
@@ -199,7 +201,7 @@ _QUOTAS: Final = (SPENT, SPENT, 1, 40, 300, 1_500)
 def generated(random: Random) -> Asked:
     """Return a request of any interaction and caller."""
     caller = random.choices(tuple(CALLERS), SHARES)[0]
-    interaction = random.choice((*INTERACTIONS, *_OFTEN, None))
+    interaction = random.choice((*_OF_RECORDS, *_OFTEN, None))
     if interaction is None:
         return _of_events(random)
     quota = random.choice(_QUOTAS) if random.random() < 0.08 else None

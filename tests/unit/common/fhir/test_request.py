@@ -83,6 +83,30 @@ def test_a_type_of_a_record_is_searched_below_its_patient(name: str, rest: str, 
     assert parsed.asked == f"Patient/a.B-9/{name}"
 
 
+def test_a_path_of_a_bulk_export_names_its_job_and_its_file_as_sent() -> None:
+    paths = ("$export", "%24export", "$export/J-_1", "$export/a%2F..%2Fb/x%20y", "Patient/$export")
+    parsed = [parse_path(f"{FHIR_PATH}/{path}") for path in paths]
+
+    assert [(each.type.name, each.job, each.file) for each in parsed] == [
+        ("", "", ""),
+        ("", "", ""),
+        ("", "J-_1", ""),
+        ("", "a/../b", "x y"),
+        ("Patient", "", ""),
+    ]
+    assert all(each.is_export and (each.target, each.patient) == ("", "") for each in parsed)
+    for path in (
+        "$export/",
+        "$export//x",
+        "$export/j/",
+        "$export/j/f/x",
+        "$exports",
+        "Group/1/$export",
+        "Goal/$export",
+    ):
+        assert refused(f"{FHIR_PATH}/{path}") == (404, "not-supported")
+
+
 def refused(path: str) -> tuple[int, str]:
     with pytest.raises(OutcomeError) as caught:
         parse_path(path)
@@ -189,6 +213,10 @@ ALLOWED = [
     ("AuditEvent", "GET, HEAD"),
     ("AuditEvent/4", "GET, HEAD"),
     ("AuditEvent/_search", "POST"),
+    ("$export", "GET, POST"),
+    ("Patient/$export", "GET, POST"),
+    ("$export/j", "GET, HEAD, DELETE"),
+    ("$export/j/Patient.0.1.ndjson", "GET, HEAD"),
 ]
 
 
