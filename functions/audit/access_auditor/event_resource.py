@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from access_auditor.event_query import patient_reference
-from careconnect.audit.event import AuditEvent
+from careconnect.audit.event import EXPORTED_BY, AuditEvent
 from careconnect.fhir.interactions import INTERACTIONS
 from careconnect.fhir.resource_types import AUDIT_EVENT
 
@@ -20,6 +20,7 @@ _IP_ADDRESS: Final = "2"
 _REST: Final = {"system": "http://hl7.org/fhir/audit-event-type", "code": "rest", "display": "RESTful Operation"}
 _AUTHENTICATION: Final = {"system": _DICOM, "code": "110114", "display": "User Authentication"}
 _SECURITY: Final = {"system": _DICOM, "code": "110113", "display": "Security Alert"}
+_EXPORT: Final = {"system": _DICOM, "code": "110106", "display": "Export"}
 _LOGIN: Final = {"system": _DICOM, "code": "110122", "display": "Login"}
 _LOGOUT: Final = {"system": _DICOM, "code": "110123", "display": "Logout"}
 
@@ -76,6 +77,8 @@ def event_resource(event: AuditEvent) -> Json:
 def _type(event: AuditEvent) -> Json:
     if event.service == _OPERATOR:
         return _SECURITY
+    if event.service == EXPORTED_BY:
+        return _EXPORT
     return _AUTHENTICATION if event.interaction in _TOKENS else _REST
 
 
@@ -130,6 +133,8 @@ def _details(event: AuditEvent) -> Iterator[Json]:
         "jti": event.jti,
         "jkt": event.jkt,
         "scope": event.scope,
+        "job": event.job,
+        "file": event.file,
         "request-id": event.request_id,
         "gateway-request-id": event.gateway_request_id,
         "traceparent": event.trace,

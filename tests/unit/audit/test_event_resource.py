@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from access_auditor.event_resource import event_resource, event_text
 from access_auditor.event_values import values_of
-from careconnect.audit.event import Action, AuditEvent, Outcome, event_of
+from careconnect.audit.event import EXPORTED_BY, Action, AuditEvent, Outcome, event_of
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import AUDIT_EVENT
 from careconnect_admin.project import DOCS
@@ -114,6 +114,22 @@ def test_the_scopes_with_a_suffix_that_opened_a_request_are_a_detail() -> None:
     assert details(event_resource(an_event(AT, patient="4", scope=scopes)))["scope"] == scopes
 
 
+def test_the_job_and_the_file_of_an_export_are_details() -> None:
+    event = an_event(AT, interaction="operation", action=Action.EXECUTE, job="a-job", file="Patient.0.1.ndjson")
+
+    assert details(event_resource(event)).items() >= {"job": "a-job", "file": "Patient.0.1.ndjson"}.items()
+    assert event_resource(event)["type"]["code"] == "rest"
+
+
+def test_whose_data_an_export_holds_is_an_event_of_that_kind() -> None:
+    event = an_event(AT, patient="4", interaction="operation", action=Action.EXECUTE, job="a-job", service=EXPORTED_BY)
+
+    resource = event_resource(event)
+    assert resource["type"] == {"system": DICOM, "code": "110106", "display": "Export"}
+    assert resource["subtype"][0]["code"] == "operation"
+    assert details(resource)["job"] == "a-job"
+
+
 def test_the_patient_that_was_asked_for_is_there_once() -> None:
     resource = event_resource(an_event(AT, patient="4", ids=("Patient/4", "Observation/1")))
 
@@ -209,12 +225,14 @@ WORD = st.from_regex(r"[A-Za-z0-9.-]{1,12}", fullmatch=True)
         jti=TEXT,
         jkt=TEXT,
         scope=TEXT,
+        job=TEXT,
+        file=TEXT,
         subject=TEXT,
         outcome=st.sampled_from(Outcome),
         why=st.sampled_from(["", "scope", "bad request"]),
         status=st.sampled_from([0, 200, 404]),
         address=st.one_of(st.just(""), st.ip_addresses().map(str)),
-        service=st.sampled_from(["fhir_reader", "token_issuer", "cli"]),
+        service=st.sampled_from(["fhir_reader", "token_issuer", "cli", EXPORTED_BY]),
     )
 )
 def test_any_event_is_stored_and_shown_as_a_valid_one(event: AuditEvent) -> None:

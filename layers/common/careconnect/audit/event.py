@@ -16,6 +16,9 @@ from typing import Any, Final
 PATIENT_INDEX: Final = "by-patient"
 """The index of events by `patient`, ordered by id; it holds only events that name a patient."""
 
+EXPORTED_BY: Final = "export_worker"
+"""The `service` of the events that say whose data a bulk export holds."""
+
 SHARDS: Final = tuple("0123456789abcdef")
 """A day's partitions: each takes a thousand writes a second."""
 
@@ -51,6 +54,7 @@ class AuditEvent:
     is the id of the client or of an AWS principal, `client_name` the client's name at that time, and `subject` the
     `sub` of its token. `jkt` is the thumbprint of the key that an issued token is bound to, or that signed a refused
     DPoP proof. `scope` are the scopes with a suffix, separated by spaces, if these alone opened the request.
+    `job` is the id of the bulk export that the request is about, and `file` the name of its file.
     `why` is a fixed word and `status` the HTTP status, both only for a request that was refused or failed. `service` is
     the function that answered. `unknown_parameters` counts the parameters that the server does not know, `parameters`
     all others if the query is left out for its length.
@@ -69,6 +73,8 @@ class AuditEvent:
     jti: str = ""
     jkt: str = ""
     scope: str = ""
+    job: str = ""
+    file: str = ""
     outcome: Outcome = Outcome.ALLOWED
     why: str = ""
     status: int = 0
@@ -107,6 +113,8 @@ class AuditEvent:
             "jti": self.jti,
             "jkt": self.jkt,
             "scope": self.scope,
+            "job": self.job,
+            "file": self.file,
             "outcome": self.outcome.value,
             "why": self.why,
             "request_id": self.request_id,
@@ -147,6 +155,8 @@ def event_of(item: Mapping[str, Any]) -> AuditEvent:
         jti=text.get("jti", ""),
         jkt=text.get("jkt", ""),
         scope=text.get("scope", ""),
+        job=text.get("job", ""),
+        file=text.get("file", ""),
         outcome=Outcome(text["outcome"]),
         why=text.get("why", ""),
         status=number.get("status", 0),
@@ -162,7 +172,12 @@ def event_of(item: Mapping[str, Any]) -> AuditEvent:
 
 def new_event_id(now: float, random: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
     """Return an id for an event at `now`, in epoch seconds: its time, then 32 hex digits that nobody can guess."""
-    return f"{int(now * 1000):012x}-{random()}"
+    return event_id(int(now * 1000), random())
+
+
+def event_id(at: int, digits: str) -> str:
+    """Return an event's id from its time, in epoch milliseconds, and 32 hex digits."""
+    return f"{at:012x}-{digits}"
 
 
 def is_event_id(text: str) -> bool:

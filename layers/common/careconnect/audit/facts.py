@@ -12,7 +12,7 @@ class Facts:
     """The facts of a request: its interaction, its target, its parameters and the ids of the patients that it names.
 
     `action` is None for that of the HTTP method. `is_by_entries` says that each entry of the request makes events of
-    its own, so that the whole makes one only if it is refused.
+    its own, so that the whole makes one only if it is refused. `job` and `file` are those of a bulk export.
     """
 
     interaction: str = "unknown"
@@ -22,6 +22,8 @@ class Facts:
     query: AuditQuery = NO_QUERY
     patients: tuple[str, ...] = ()
     is_by_entries: bool = False
+    job: str = ""
+    file: str = ""
 
     @property
     def numbered(self) -> tuple[str, ...]:

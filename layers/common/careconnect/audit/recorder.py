@@ -207,6 +207,13 @@ class EventRecorder:
         self._goes_without = self._fails_open
         return may
 
+    def for_later(self) -> AuditEvent:
+        """Return an event of nobody, of which later events of a job that this request starts take what it says.
+
+        Its query leaves out every patient that the request names, as the event of any other patient does.
+        """
+        return replace(self._of(LEFT_OUT), patient=NOBODY)
+
     def finish(self, status: int, refusal: ApiError | None) -> None:
         """Store the remaining events of a request answered with `status`, and wait for all events in progress.
 
@@ -337,7 +344,7 @@ class EventRecorder:
         """
         facts, absent = self.facts, () if made else self._absent_numbers()
         scope = self.found.scope
-        longest = LONGEST_QUERY - len(scope) - len(self._caller.jkt)
+        longest = LONGEST_QUERY - sum(map(len, (scope, self._caller.jkt, facts.job, facts.file)))
         # The query is the same for all patients that the request does not name.
         key = patient if not patient or patient in facts.query.patients else None, bool(absent), longest
         if key not in self._texts:
@@ -353,6 +360,8 @@ class EventRecorder:
             type=facts.type,
             patient=patient,
             scope=scope,
+            job=facts.job,
+            file=facts.file,
             ids=tuple(
                 made
                 or (

@@ -11,7 +11,7 @@ import pytest
 from careconnect.audit.disclosures import NOBODY, SCOPE, Disclosures
 from careconnect.audit.event import Action, AuditEvent, Outcome
 from careconnect.audit.facts import Facts
-from careconnect.audit.query import LEFT_OUT, LONGEST_QUERY, audit_query
+from careconnect.audit.query import LEFT_OUT, LONGEST_QUERY, AuditParameter, AuditQuery, audit_query
 from careconnect.audit.recorder import EventRecorder
 from careconnect.audit.store import EventNotStoredError
 from careconnect.fhir.outcomes import (
@@ -326,6 +326,31 @@ def test_an_event_names_the_scopes_with_a_suffix_and_leaves_its_query_the_rest_o
     first, second = stored.events
     assert (first.scope, first.query) == (found.scope, f"code={'1' * 2_000}")
     assert (second.scope, second.query) == (again.scope, f"code={LEFT_OUT}")
+
+
+def test_an_event_names_the_job_and_the_file_of_an_export_and_leaves_its_query_the_rest_of_the_room() -> None:
+    query = AuditQuery((AuditParameter("_typeFilter", "x" * LONGEST_QUERY),))
+    kept = StoredEvents()
+    events = recorder(kept)
+    events.facts = Facts("operation", Action.EXECUTE, query=query, job="a" * 32, file="Patient.0.1.ndjson")
+    events.finish(200, None)
+
+    (event,) = kept.events
+    assert (event.job, event.file) == ("a" * 32, "Patient.0.1.ndjson")
+    assert event.query == "_typeFilter=***"
+
+
+def test_later_events_of_a_job_name_no_patient_that_its_kick_off_names() -> None:
+    query = AuditQuery((AuditParameter("patient", "Patient/4", ("4",)), AuditParameter("_type", "Patient")))
+    kept = StoredEvents()
+    events = recorder(kept, "POST")
+    events.facts = Facts("operation", Action.EXECUTE, "Patient", query=query, patients=("4",))
+
+    later = events.for_later()
+
+    assert (later.patient, later.query) == ("", "patient=***&_type=Patient")
+    assert (later.client_id, later.jti, later.outcome) == ("client-1", "a-jti", Outcome.ALLOWED)
+    assert kept.events == []
 
 
 def test_what_suffixes_hide_is_refused_for_the_scope() -> None:
