@@ -95,10 +95,10 @@ class Job:
     """A bulk export under way or done.
 
     `at` is the instant of which it shows the store (`transactionTime`), in epoch milliseconds. The token that started
-    it had the id `jti` and these scopes, and was issued at `issued_at`, in epoch seconds. `url` is the kick-off's as
-    sent, with the host of `fhir_base`, and `kick_off` its audit event, without personal values. `ignored` are the
-    texts of what lenient handling left out. `cause` is set for a failed job alone. A job that is complete or failed
-    expires at `expires`, in epoch milliseconds.
+    it had the id `jti`, and was issued at `issued_at`, in epoch seconds; `scope` are its scopes of the level `system`.
+    `url` is the kick-off's as sent, with the host of `fhir_base`, and `kick_off` its audit event, without personal
+    values. `ignored` are the texts of what lenient handling left out. `cause` and `detail`, a fixed sentence, are set
+    for a failed job alone. A job that is complete or failed expires at `expires`, in epoch milliseconds.
     """
 
     id: str
@@ -114,6 +114,7 @@ class Job:
     ignored: tuple[str, ...] = ()
     state: State = State.RUNNING
     cause: Cause | None = None
+    detail: str = ""
     expires: int = 0
 
     @property

@@ -82,9 +82,10 @@ class DynamoDbJobs:
         """Note that a job is complete until `expires`, in epoch milliseconds; return False if it does not run."""
         return self._leave_running(job_id, {"state": State.COMPLETE, "expires": expires})
 
-    def fail(self, job_id: str, cause: Cause, expires: int) -> bool:
-        """Note that a job has failed, which is told until `expires`; return False if it does not run."""
-        return self._leave_running(job_id, {"state": State.FAILED, "cause": cause, "expires": expires})
+    def fail(self, job_id: str, cause: Cause, expires: int, detail: str = "") -> bool:
+        """Note that a job has failed, which is told until `expires` with `detail`; return False if it does not run."""
+        failed: dict[str, str | int] = {"state": State.FAILED, "cause": cause, "expires": expires, "detail": detail}
+        return self._leave_running(job_id, failed)
 
     def end(self, job_id: str) -> None:
         """Note that a job has ended, in whatever state it is: it is unknown from now on."""
@@ -310,6 +311,7 @@ def _job_of(row: Item) -> Job:
         ignored=tuple(told.pop("ignored")),
         state=State(row["state"]["S"]),
         cause=Cause(row["cause"]["S"]) if "cause" in row else None,
+        detail=row["detail"]["S"] if "detail" in row else "",
         expires=int(row["expires"]["N"]) if "expires" in row else 0,
         **told,
     )

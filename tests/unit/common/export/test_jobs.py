@@ -177,6 +177,11 @@ def test_a_job_leaves_running_once() -> None:
     assert stored(jobs, job).state is State.ENDED
     jobs.end(new_job_id())
 
+    jobs.put(other := a_job(), 2)
+    assert jobs.fail(other.id, Cause.TIMEOUT, AT + 5, "A load was under way.")
+    failed = replace(other, state=State.FAILED, cause=Cause.TIMEOUT, detail="A load was under way.", expires=AT + 5)
+    assert stored(jobs, other) == failed
+
 
 def test_an_ended_or_expired_job_is_unknown() -> None:
     job = a_job()
