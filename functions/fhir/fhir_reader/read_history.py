@@ -8,13 +8,14 @@ from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, 
 from careconnect.fhir.rendering.views import show
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.oauth.scopes import Letter
+from careconnect.search.criteria import parse_instant
 from careconnect.search.links import Cursor
 from fhir_reader.history_entry import history_entry
 from fhir_reader.opened import opening_scope
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import disclose_named_patients
-from fhir_reader.search.parse import HISTORY, SINCE, SearchQuery, instant
+from fhir_reader.search.parse import HISTORY, SINCE, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
 MAX_VERSIONS: Final = 200
@@ -91,7 +92,7 @@ def _since(used: Sequence[tuple[str, str]]) -> int | None:
     since = None
     for name, text in used:
         if name == SINCE:
-            since = instant(name, text)
+            since = parse_instant(name, text)
     return since
 
 

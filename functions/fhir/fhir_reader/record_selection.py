@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
+from careconnect.search.criteria import parse_instant
 from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, SearchValues, date_range
-from fhir_reader.search.parse import SINCE, SearchQuery, instant
+from fhir_reader.search.parse import SINCE, SearchQuery
 from fhir_reader.store.stored import Entry
 
 
@@ -54,7 +55,7 @@ def selection_of(query: SearchQuery) -> RecordSelection:
             case "_type":
                 named += text.split(",")
             case _ if name == SINCE:
-                selection = replace(selection, since=instant(name, text))
+                selection = replace(selection, since=parse_instant(name, text))
     if not set(named) <= set(offered):
         raise outcomes.invalid_parameter("_type", f"takes {', '.join(offered)}, separated by commas.")
     return replace(selection, types=frozenset(named)) if named else selection

@@ -17,10 +17,9 @@ from careconnect.fhir.resource_types import (
     resource_type,
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.search.criteria import Criterion, parse_criterion
+from careconnect.search.criteria import Criterion, criterion_of
 from careconnect.search.persons import names_persons
 from careconnect.search.result_parameters import Handling, Offer, sort_parameters
-from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.search.chains.criteria import HAS, ChainedCondition, criteria_of, hops_of, parse_chained
 
 HISTORY: Final = "_history"
@@ -114,18 +113,6 @@ def _parse_below_one(type_: ResourceType, parameters: Parameters, offer: Offer) 
     return query
 
 
-def instant(name: str, text: str) -> int:
-    """Return an instant as epoch milliseconds; raises the 400 outcome (STU3 Data types §2.24.0.1: instant)."""
-    try:
-        low, high = date_range(text)
-    except SearchValueError:
-        low, high = 0, 0
-    # An instant has at least the precision of a second, and a time zone.
-    if not (0 < high - low <= 1000 and (text.endswith("Z") or text[-6:-5] in ("+", "-"))):
-        raise outcomes.invalid_parameter(name, "takes an instant such as 2017-10-19T08:00:00Z.")
-    return low
-
-
 def _take_include(query: SearchQuery, name: str, text: str) -> bool:
     head, _, modifier = name.partition(":")
     if head not in _INCLUDES:
@@ -151,10 +138,10 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
     if head == HAS or (parameter is not None and parameter.searchable and "." in name):
         _add(query.chained, parse_chained(query.type, name, text, fhir_base=fhir_base, now=now))
         return True
-    if parameter is None or not parameter.searchable:
+    criterion = criterion_of(query.type, name, text, fhir_base=fhir_base, now=now)
+    if criterion is None:
         return False
-    modifier = name.partition(":")[2]
-    _add(query.criteria, parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
+    _add(query.criteria, criterion)
     return True
 
 

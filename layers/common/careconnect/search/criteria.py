@@ -8,7 +8,15 @@ from typing import Any, Final
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
+from careconnect.fhir.resource_types import (
+    ID_PATTERN,
+    SYNTAX,
+    Modifier,
+    ParameterType,
+    ResourceType,
+    SearchParameter,
+    valid_id,
+)
 from careconnect.search.matching import DateBound as DateBound
 from careconnect.search.matching import Match, Quantity, match_of
 from careconnect.search.matching import Token as Token
@@ -52,6 +60,18 @@ class Criterion:
             is_missing = self.values[0]
             return lambda stored: (not stored) is is_missing
         return match_of(self.parameter, self.modifier, self.values)
+
+
+def criterion_of(type_: ResourceType, name: str, text: str, *, fhir_base: str, now: int) -> Criterion | None:
+    """Return the criterion that a parameter of a search is, None if the type offers none of that name.
+
+    A chain and `_has` are none. Raises as `parse_criterion` does.
+    """
+    head, _, modifier = name.partition(":")
+    parameter = type_.parameter(head)
+    if parameter is None or not parameter.searchable:
+        return None
+    return parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now)
 
 
 def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
@@ -168,6 +188,18 @@ def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
         slack = abs(now - low) // 10
         low, high = low - slack, high + slack
     return DateBound(prefix, low, high, has_time)
+
+
+def parse_instant(name: str, text: str) -> int:
+    """Return an instant as epoch milliseconds; raises the 400 outcome (STU3 Data types §2.24.0.1: instant)."""
+    try:
+        low, high = date_range(text)
+    except SearchValueError:
+        low, high = 0, 0
+    # An instant has at least the precision of a second, and a time zone.
+    if not (0 < high - low <= 1000 and (text.endswith("Z") or text[-6:-5] in ("+", "-"))):
+        raise outcomes.invalid_parameter(name, "takes an instant such as 2017-10-19T08:00:00Z.")
+    return low
 
 
 # STU3 Data types §2.24.0.1: decimal. Exponents are limited, since a comparison writes out all digits of a number.

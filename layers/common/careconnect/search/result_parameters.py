@@ -99,7 +99,7 @@ def parse_result_parameters(
         count=min(int(values.get("_count", DEFAULT_COUNT)), MAX_COUNT),
         sort=_sort(type_, [key for head, _, text in given if head == "_sort" for key in text.split(",")]),
         total=values.get("_total", ""),
-        handling=_handling(headers.get("prefer", "")),
+        handling=handling_of(headers.get("prefer", "")),
     )
 
 
@@ -154,7 +154,7 @@ def _order(type_: ResourceType, text: str) -> Order:
     return Order(parameter, descending=text.startswith("-"))
 
 
-def _handling(prefer: str) -> Handling:
+def handling_of(prefer: str) -> Handling:
     """Return the handling that a Prefer header requests; the first of several counts (RFC 7240 §2, §4.4)."""
     for preference in prefer.split(","):
         name, _, value = preference.partition(";")[0].partition("=")
