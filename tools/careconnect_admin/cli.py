@@ -16,6 +16,7 @@ from careconnect_admin.commands.operations import alarms, logs
 from careconnect_admin.commands.patients import app as patients_app
 from careconnect_admin.commands.reindex import reindex
 from careconnect_admin.commands.restore import restore
+from careconnect_admin.commands.service.export import export
 from careconnect_admin.commands.service.read import get, search
 from careconnect_admin.commands.service.run import run
 from careconnect_admin.commands.service.sam_local import sam_local
@@ -43,6 +44,7 @@ app.command()(smoke)
 app.command()(token)
 app.command()(get)
 app.command()(search)
+app.command()(export)
 app.command()(logs)
 app.command()(alarms)
 app.command(context_settings=EXTRA_OPTIONS)(deploy)

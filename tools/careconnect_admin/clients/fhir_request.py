@@ -16,6 +16,21 @@ JSON: Final = "application/fhir+json"
 XML: Final = "application/fhir+xml"
 
 
+def own_url(root: str, path: str, parameters: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the URL of a path below the FHIR base of `root`; an absolute URL of this API is returned unchanged.
+
+    Raises `OperatorError` for a URL of another service, which must not receive the token.
+    """
+    base = root + FHIR_PATH
+    if "://" in path:
+        if not path.startswith(f"{base}/"):
+            raise OperatorError(f"{path} is not below {base}, and the token is for no other service")
+        url = path
+    else:
+        url = f"{base}/{path.strip('/').removeprefix(FHIR_PATH.strip('/') + '/')}"
+    return f"{url}?{urlencode(parameters)}" if parameters else url
+
+
 class FhirRequests:
     """Reads of the FHIR API of the service `root` with an access token, or without one if that is empty."""
 
@@ -26,27 +41,17 @@ class FhirRequests:
         self._use = use
 
     def url(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> str:
-        """Return the URL of a path below the FHIR base; an absolute URL of this API is returned unchanged.
-
-        Raises `OperatorError` for a URL of another service, which must not receive the token.
-        """
-        base = self._root + FHIR_PATH
-        if "://" in path:
-            if not path.startswith(f"{base}/"):
-                raise OperatorError(f"{path} is not below {base}, and the token is for no other service")
-            url = path
-        else:
-            url = f"{base}/{path.strip('/').removeprefix(FHIR_PATH.strip('/') + '/')}"
-        return f"{url}?{urlencode(parameters)}" if parameters else url
+        """Return the URL of a path below the FHIR base, as `own_url` does; raises `OperatorError`."""
+        return own_url(self._root, path, parameters)
 
     def text(self, url: str, media_type: str = JSON) -> str:
         """Return the body of a read; raises `OperatorError` with the texts of the OperationOutcome."""
         answer = self._get(url, media_type)
         if answer.status_code != HTTPStatus.OK:
             if media_type != JSON:
-                # Repeat the request for the error as JSON, which `_refusal` reads.
+                # Repeat the request for the error as JSON, which `refusal` reads.
                 answer = self._get(url, JSON)
-            raise OperatorError(_refusal(answer))
+            raise OperatorError(refusal(answer))
         return answer.text
 
     def _get(self, url: str, media_type: str) -> httpx.Response:
@@ -74,7 +79,8 @@ def pages(requests: FhirRequests, url: str, parse: Callable[[str], Any]) -> Iter
         following = next_url(bundle)
 
 
-def _refusal(answer: httpx.Response) -> str:
+def refusal(answer: httpx.Response) -> str:
+    """Return an answer's status and the texts of its OperationOutcome in one line."""
     wait = answer.headers.get("Retry-After")
     after = f" (again in {wait} s)" if wait else ""
     try:

@@ -10,6 +10,7 @@ import typer
 
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.commands.shared.service_access import (
+    NO_CLIENT,
     ClientOption,
     DpopKeyOption,
     ServiceAccess,
@@ -79,20 +80,16 @@ def _requests(
 ) -> "Iterator[FhirRequests]":
     # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.clients.fhir_request import FhirRequests
-    from careconnect_admin.clients.token_request import http_client, is_bound, request_token
+    from careconnect_admin.clients.token_request import http_client, request_token
 
     known = given_token(token)
-    if known and is_bound(known) is (dpop_key is None):
-        # Sent by the wrong scheme, it is refused as any bad token is; a bound one raises an alarm besides.
-        wanted = "a key: give this key by" if dpop_key is None else "no key: leave out"
-        raise OperatorError(f"the token is bound to {wanted} --dpop-key")
-    use = access.use(dpop_key)
+    use = access.use(dpop_key, known)
     if not known and client_id:
         authentication = access.authentication(client_id)
         with working("Asking for a token"):
             known = request_token(access.root, authentication, use=use)["access_token"]
     if not known and not is_open:
-        raise OperatorError("give --client or CLIENT_ID, and its secret; or a token by --token or ACCESS_TOKEN")
+        raise OperatorError(NO_CLIENT)
     with http_client() as http:
         yield FhirRequests(access.root, known, http, use)
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from careconnect_admin.commands.shared.terminal import escaped, remark
 
 _MINUTE: Final = 60
+_BETWEEN_LINES: Final = 5.0
 
 
 @contextmanager
@@ -26,6 +27,24 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
     # As `Text`, so that a name with rich's markup is shown unchanged.
     with console.status(Text(escaped(text)), spinner="line") as status:
         yield lambda new: status.update(Text(escaped(new)))
+
+
+@contextmanager
+def following(text: str) -> Iterator[Callable[[str], None]]:
+    """Show the current activity as `working` does, without a terminal by a line now and then; yields the same."""
+    with working(text) as tell:
+        if Console(stderr=True).is_terminal:
+            yield tell
+            return
+        said, at = "", 0.0
+
+        def tell_rarely(new: str) -> None:
+            nonlocal said, at
+            if new != said and time.monotonic() - at >= _BETWEEN_LINES:
+                said, at = new, time.monotonic()
+                remark(new)
+
+        yield tell_rarely
 
 
 def count_down(seconds: float, what: str) -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from careconnect_admin.clients.token_request import ClientAuthentication
     from careconnect_admin.clients.token_use import TokenUse
 
+NO_CLIENT: Final = "give --client or CLIENT_ID, and its secret; or a token by --token or ACCESS_TOKEN"
+"""What a command says that got neither a client nor a token."""
+
 _SECRET_VARIABLE: Final = "CLIENT_SECRET"
 
 ClientOption = Annotated[
@@ -74,11 +77,18 @@ class ServiceAccess:
         secret = secret or typer.prompt("Secret", hide_input=True, err=True)
         return ClientAuthentication(auth=basic(client_id, secret))
 
-    def use(self, dpop_key: Path | None) -> "TokenUse":
-        """Return how tokens are used: by DPoP with the key in a file, or as Bearer; raises `OperatorError`."""
-        from careconnect_admin.clients.token_request import issuer_of
+    def use(self, dpop_key: Path | None, token: str = "") -> "TokenUse":
+        """Return how tokens are used: by DPoP with the key in a file, or as Bearer.
+
+        Raises `OperatorError`, also for a given `token` that is used otherwise.
+        """
+        from careconnect_admin.clients.token_request import is_bound, issuer_of
         from careconnect_admin.clients.token_use import AS_BEARER, TokenUse
 
+        if token and is_bound(token) is (dpop_key is None):
+            # Sent by the wrong scheme, it is refused as any bad token is; a bound one raises an alarm besides.
+            wanted = "a key: give this key by" if dpop_key is None else "no key: leave out"
+            raise OperatorError(f"the token is bound to {wanted} --dpop-key")
         if dpop_key is None:
             return AS_BEARER
         # The address of a stack is its issuer; another address may lead to it too.

@@ -1,0 +1,1 @@
+"""Downloads of bulk exports, as a client of the service."""
