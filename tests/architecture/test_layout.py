@@ -18,6 +18,7 @@ PACKAGES = {
     "audit": "access_auditor",
     "archive": "audit_archiver",
     "recovery": "write_recovery",
+    "export_file": "export_sender",
     "console": "service_console",
 }
 # What a function is built from besides, and is no part of its code: the console's page.

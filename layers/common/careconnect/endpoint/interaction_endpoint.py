@@ -56,8 +56,11 @@ class InteractionEndpoint(OutcomeEndpoint):
 
     @property
     @abstractmethod
-    def client_quota(self) -> Quota:
-        """The quota of the clients, which pays for the events of a refusal that names several patients, too."""
+    def client_quota(self) -> Quota | None:
+        """The quota of the clients, which pays for the events of a refusal that names several patients, too.
+
+        None if requests cost nothing, and name no patient.
+        """
 
     def answer(self, context: RequestContext) -> Response:
         """Return the response to an interaction; raises `OutcomeError`."""
@@ -68,9 +71,9 @@ class InteractionEndpoint(OutcomeEndpoint):
         if caller.jkt and context.share is None:
             self._require_proof(context, caller)
         # Only now: who has a bound token without its key uses up nothing of its client's quota.
-        quota = self.client_quota
-        context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
-        context.recorder.owe = lambda events: quota.owe(caller.client_id, events * UNITS_PER_EVENT, context.now)
+        if quota := self.client_quota:
+            context.recorder.charge_refusal = lambda events: quota.consume_events(caller.client_id, events, context.now)
+            context.recorder.owe = lambda events: quota.owe(caller.client_id, events * UNITS_PER_EVENT, context.now)
         path, interaction = self._named(context)
         requested = permitted(context, caller, path, interaction)
         return self.handlers[requested.interaction](self, requested)

@@ -7,7 +7,9 @@ nothing of jobs: what they store ends the token, and with it the jobs that it st
 from typing import NamedTuple, Protocol
 
 from careconnect.export.job import Job, State
-from careconnect.oauth.revocation import IssuedToken
+from careconnect.fhir import outcomes
+from careconnect.oauth.revocation import IssuedToken, RevocationsUnknownError
+from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
 
 class Revocations(Protocol):
@@ -27,5 +29,10 @@ class _StartedBy(NamedTuple):
 
 
 def is_ended(job: Job, revocations: Revocations) -> bool:
-    """Return True if a job was ended, or the token that started it was; errors of `revocations` pass through."""
-    return job.state is State.ENDED or revocations.is_revoked(_StartedBy(job.client_id, job.issued_at, job.jti))
+    """Return True if a job was ended, or the token that started it was; raises the 503 outcome if that is unknown."""
+    if job.state is State.ENDED:
+        return True
+    try:
+        return revocations.is_revoked(_StartedBy(job.client_id, job.issued_at, job.jti))
+    except (*SERVICE_ERRORS, RevocationsUnknownError) as error:
+        raise outcomes.unavailable(error_code(error)) from error

@@ -11,7 +11,7 @@ from careconnect_testing.dynamodb.database import Database
 
 EXPORT_TABLE: Final = "export"
 JOB_ID: Final = "0123456789abcdef" * 2
-_KEYS: Final[Any] = {
+KEYS: Final[Any] = {
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
 }
@@ -52,6 +52,6 @@ def a_job(now: float, **fields: Any) -> Job:
 def export_table(clock: Callable[[], float], *checks: Any) -> tuple[DynamoDbJobs, Any]:
     """Return the table of jobs in memory and its client; `checks` see each call first, and may fail it."""
     database = Database(clock=clock)
-    database.create_table(TableName=EXPORT_TABLE, **_KEYS)
+    database.create_table(TableName=EXPORT_TABLE, **KEYS)
     client: Any = InMemoryClient(database, *checks)
     return DynamoDbJobs(client, EXPORT_TABLE), client

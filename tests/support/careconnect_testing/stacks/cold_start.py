@@ -23,6 +23,8 @@ ENVIRONMENT: Final = {
     "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
+    "EXPORT_TABLE": "export",
+    "EXPORT_BUCKET": "export",
     "ARCHIVE_JOB": "verify",
     "ARCHIVE_BUCKET": "archive",
     "ARCHIVE_RETENTION_DAYS": "365",
@@ -37,7 +39,7 @@ ENVIRONMENT: Final = {
 PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer", "bundle_processor"),
     *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
-    "write_recovery",
+    *("write_recovery", "export_sender"),
 )
 """The packages with a handler; the authorizer, the reader and the writer are deployed as two functions each."""
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from careconnect.export.ended import is_ended
 from careconnect.export.job import JOB_SECONDS, LONGEST_RETENTION_HOURS, State
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.oauth.access_token import LONGEST_JOB, client_cutoff_key, revocation_key
-from careconnect.oauth.revocation import DynamoDbRevocations
+from careconnect.oauth.revocation import DynamoDbRevocations, IssuedToken, RevocationsUnknownError
 from careconnect_testing.dynamodb.client import InMemoryClient
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.parts.export_jobs import a_job
@@ -47,6 +50,16 @@ def test_what_ends_other_tokens_does_not_end_it() -> None:
     others = [cutoff(a_job(NOW).issued_at - 1), {"pk": {"S": revocation_key("token-8")}}, cutoff(int(NOW), "client-2")]
 
     assert not is_ended(a_job(NOW), revocations(*others))
+
+
+def test_a_job_of_which_that_is_not_known_is_unavailable() -> None:
+    class Down:
+        def is_revoked(self, token: IssuedToken) -> bool:
+            raise RevocationsUnknownError
+
+    with pytest.raises(OutcomeError) as raised:
+        is_ended(a_job(NOW), Down())
+    assert raised.value.status == 503
 
 
 def test_a_job_that_was_ended_stays_so() -> None:

@@ -1,0 +1,1 @@
+"""Answers the files of bulk exports."""
