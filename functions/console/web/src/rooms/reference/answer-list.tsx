@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Choice } from "./choice.tsx";
-import { Folded } from "./folded.tsx";
+import { Folded } from "../../parts/folded.tsx";
 import { Marked } from "./marked.tsx";
 import { type Answer, type Content, exampleOf, type OpenApi, partsOf, typeWords } from "./openapi.ts";
 import { SchemaView } from "./schema-view.tsx";

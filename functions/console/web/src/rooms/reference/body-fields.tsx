@@ -3,7 +3,7 @@
 import { useId } from "preact/hooks";
 
 import { Choice } from "./choice.tsx";
-import { Folded } from "./folded.tsx";
+import { Folded } from "../../parts/folded.tsx";
 import { Marked } from "./marked.tsx";
 import { type Body, exampleOf, type OpenApi, partsOf, type Schema, typeWords } from "./openapi.ts";
 import { type Filled, FORM, formFields } from "./request.ts";

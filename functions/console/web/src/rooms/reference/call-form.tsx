@@ -13,7 +13,7 @@ import { announce } from "../../shell/announcements.tsx";
 import { sessionEnd } from "../../shell/session-ended.tsx";
 import { BodyFields, withExample } from "./body-fields.tsx";
 import { Choice } from "./choice.tsx";
-import { Folded } from "./folded.tsx";
+import { Folded } from "../../parts/folded.tsx";
 import { Marked } from "./marked.tsx";
 import { type Answer, type Body, type Call, type OpenApi, type Parameter, parametersOf } from "./openapi.ts";
 import { acceptable, begun, type Filled, keyOf, requestOf } from "./request.ts";

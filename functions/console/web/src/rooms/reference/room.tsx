@@ -8,7 +8,7 @@ import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
 import { AnswerList } from "./answer-list.tsx";
 import { CallForm } from "./call-form.tsx";
-import { Folded } from "./folded.tsx";
+import { Folded } from "../../parts/folded.tsx";
 import { Marked } from "./marked.tsx";
 import { answersOf, bodyOf, type Call, type Group, groupsOf, type OpenApi, scopeWords } from "./openapi.ts";
 

@@ -1,6 +1,6 @@
 /** A schema's elements, each with its type, opened one below the other as far as one wants. */
 
-import { Folded } from "./folded.tsx";
+import { Folded } from "../../parts/folded.tsx";
 import { Marked } from "./marked.tsx";
 import { type OpenApi, partsOf, type Schema, typeWords } from "./openapi.ts";
 

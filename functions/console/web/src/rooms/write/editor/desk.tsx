@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { DeletePanel } from "../../../parts/delete-panel.tsx";
 import { TaskState } from "../../../parts/task.tsx";
 import { VersionHistory } from "../../../parts/versions/version-history.tsx";
 import { Closed } from "../closed.tsx";
@@ -11,7 +12,6 @@ import type { Rights } from "../rights.ts";
 import { useUnloadGuard } from "../unload-guard.ts";
 import { Actions } from "./actions.tsx";
 import { ConflictPanel } from "./conflict-panel.tsx";
-import { DeletePanel } from "./delete-panel.tsx";
 import { DraftState } from "./draft-state.tsx";
 import { type Draft, isChanged } from "./drafts.ts";
 import { FaultList } from "./fault-list.tsx";
@@ -70,7 +70,9 @@ export function Desk({ draft, rights }: { readonly draft: Draft; readonly rights
               writing.remove();
             }}
             onKept={() => setDeleting(false)}
-          />
+          >
+            It is found no more. Its versions stay in its history, and it can be brought back from there.
+          </DeletePanel>
         ) : (
           <Actions draft={draft} rights={rights} writing={writing} onDelete={() => setDeleting(true)} />
         )}

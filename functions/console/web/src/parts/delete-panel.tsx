@@ -1,11 +1,13 @@
-/** Asks, in the page, whether a resource is really to be deleted. */
+/** Asks, in the page, whether something is really to be deleted; `children` say what that means. */
 
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-export function DeletePanel({ name, onSure, onKept }: {
+export function DeletePanel({ name, onSure, onKept, children }: {
   readonly name: string;
   readonly onSure: () => void;
   readonly onKept: () => void;
+  readonly children: ComponentChildren;
 }) {
   const keep = useRef<HTMLButtonElement>(null);
   // At once, before another key is pressed.
@@ -19,7 +21,7 @@ export function DeletePanel({ name, onSure, onKept }: {
       }}
     >
       <h3 id="delete-heading" class="wrap">Delete {name}?</h3>
-      <p>It is found no more. Its versions stay in its history, and it can be brought back from there.</p>
+      <p>{children}</p>
       <div class="row">
         <button type="button" ref={keep} onClick={onKept}>Keep it</button>
         <button type="button" class="danger" onClick={onSure}>Delete it</button>

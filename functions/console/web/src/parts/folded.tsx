@@ -1,4 +1,4 @@
-/** Something below its summary, drawn only while it is open: the document is long, and its types go round. */
+/** Something below its summary, drawn only while it is open: it may be long, and the reference's types go round. */
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
