@@ -18,6 +18,8 @@ export interface Call {
   readonly to: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Whether a successful answer is wanted as a file, byte for byte; its `text` is then no more than the log keeps. */
+  readonly isFile?: boolean;
   /** Ends the call when it is aborted; the promise is then rejected with an `AbortError`. */
   readonly signal?: AbortSignal | undefined;
   /** The token that goes with it: the session's unless it is given; none if it is null, or an Authorization header is given. */
@@ -33,6 +35,8 @@ export interface Answer {
   /** By lower-cased names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
+  /** The body of a success that was wanted as a file, null of any other. */
+  readonly file: Blob | null;
   readonly exchange: Exchange;
 }
 
@@ -72,10 +76,10 @@ async function answerOnce(call: Call, token: HeldToken | null, key: ProofKey | n
   const init: RequestInit = { method: call.method ?? "GET", headers };
   if (call.body !== undefined) init.body = call.body;
   if (call.signal) init.signal = call.signal;
-  const { response, text, exchange } = await sent(urlOf(call.to), init, token, key);
+  const { response, text, file, exchange } = await sent(urlOf(call.to), init, call.isFile ?? false, token, key);
   const answered = headersOf(response);
   if (key && answered["dpop-nonce"]) key.nonce = answered["dpop-nonce"];
-  return { status: response.status, headers: answered, text, exchange };
+  return { status: response.status, headers: answered, text, file, exchange };
 }
 
 /** Returns the URL to call for a path or for one of the service's links; raises for any other place. */
@@ -96,9 +100,10 @@ let last = 0;
 async function sent(
   to: string,
   given: RequestInit,
+  isFile: boolean,
   token: HeldToken | null,
   key: ProofKey | null,
-): Promise<{ readonly response: Response; readonly text: string; readonly exchange: Exchange }> {
+): Promise<Pick<Answer, "text" | "file" | "exchange"> & { readonly response: Response }> {
   const unproven = asSent({
     method: given.method ?? "GET",
     url: to,
@@ -128,12 +133,13 @@ async function sent(
   try {
     // Without credentials of the browser's own: a 401 then opens no dialogue of its.
     const response = await fetch(url, { ...init, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer" });
-    const text = await response.text();
+    const file = isFile && response.ok ? await response.blob() : null;
+    const text = file ? await file.slice(0, KEPT_CHARACTERS).text() : await response.text();
     const answerHeaders = headersOf(response);
     record({ status: response.status, answerHeaders, answer: text.slice(0, KEPT_CHARACTERS), state: "answered" });
     const date = Date.parse(answerHeaders["date"] ?? "");
     if (!Number.isNaN(date)) learnClock(date);
-    return { response, text, exchange };
+    return { response, text, file, exchange };
   } catch (error) {
     if (init.signal?.aborted) {
       record({ state: "stopped" });
