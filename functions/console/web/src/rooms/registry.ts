@@ -53,6 +53,13 @@ export const ROOMS: readonly Room[] = [
     load: () => import("./audit/room.tsx"),
   },
   {
+    id: "export",
+    title: ROOM_TITLES.export,
+    summary: "All that a token opens, or all that has changed, as files.",
+    showsRecords: true,
+    load: () => import("./export/room.tsx"),
+  },
+  {
     id: "write",
     title: ROOM_TITLES.write,
     summary: "Create, change and delete, with the answers at their places.",

@@ -5,6 +5,7 @@ export const ROOM_TITLES = {
   explore: "Explore",
   record: "Patient record",
   audit: "Disclosure report",
+  export: "Export",
   write: "Write",
   doctor: "Token doctor",
   reference: "Reference",

@@ -1,0 +1,188 @@
+"""Bulk exports on the page: started, watched, downloaded and deleted, with what the server may say on the way."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.project import PROJECT
+from careconnect_testing.page.browser import EACH_LOOK, Visit
+from careconnect_testing.page.record_visits import sign_in_with
+
+pytestmark = [pytest.mark.integration, pytest.mark.long]
+
+Visiting = Callable[..., Visit]
+
+CASES = {
+    each["case"]: each
+    for each in json.loads((PROJECT / "functions/console/web/tests/export-cases.json").read_text(encoding="utf-8"))
+}
+EXPORT = re.compile(r"/\$export(/|$)")
+JOB = "made-up-job"
+
+
+@dataclass
+class Exporting:
+    """Answers the page's requests about exports in the server's place, statuses by the shared table of cases."""
+
+    base: str
+    statuses: Iterator[str]
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def answer(self, route: Route) -> None:
+        request = route.request
+        place = request.url.split("$export", 1)[1].removeprefix("/")
+        self.asked.append((request.method, place, request.post_data or ""))
+        if request.method == "POST":
+            headers = {"Content-Location": f"{self.base}{FHIR_PATH}/$export/{JOB}"}
+            route.fulfill(status=202, headers=headers, json={"resourceType": "OperationOutcome"})
+        elif request.method == "DELETE":
+            route.fulfill(status=202, json={"resourceType": "OperationOutcome"})
+        elif place.startswith(f"{JOB}/"):
+            lines = next(each["count"] for each in _files() if each["url"].endswith(place.removeprefix(JOB)))
+            route.fulfill(status=200, content_type="application/fhir+ndjson", body="{}\n" * lines)
+        else:
+            case = CASES[next(self.statuses)]
+            body = case["body"] if isinstance(case["body"], str) else json.dumps(case["body"])
+            body = body.replace("{job}", f"{self.base}{FHIR_PATH}/$export/{JOB}")
+            route.fulfill(status=case["status"], headers=case["headers"], body=body)
+
+
+def _files() -> list[dict[str, Any]]:
+    manifest = CASES["complete"]["body"]
+    return [*manifest["output"], *manifest["deleted"], *manifest["error"]]
+
+
+def _served(tab: Visit, statuses: Iterator[str]) -> Exporting:
+    exporting = Exporting(tab.base, statuses)
+    tab.page.route(EXPORT, exporting.answer)
+    return exporting
+
+
+def _start(page: Page) -> None:
+    page.get_by_role("button", name="Start the export").click()
+
+
+def _job(page: Page) -> Any:
+    return page.get_by_role("region", name=re.compile("^Export "))
+
+
+@EACH_LOOK
+def test_an_export_is_read_by_all_on_any_screen(visit: Visiting, scheme: str, width: int) -> None:
+    tab = visit(scheme=scheme, width=width)
+    page = tab.open()
+    tab.sign_in()
+    tab.room("Export")
+    exporting = _served(tab, iter(["running", "cannot be read", "complete"]))
+    page.get_by_label("Patients’ records").check()
+    page.get_by_label("Only these patients").fill("4 999 000 0042")
+    page.get_by_role("button", name="None").click()
+    _start(page)
+    expect(page.get_by_role("alert")).to_have_text(["999 000 0042: An NHS number is no id.", "Tick a type."])
+    assert tab.violations() == []
+    assert exporting.asked == []
+    page.get_by_label("Only these patients").fill("4, 5")
+    page.get_by_role("checkbox", name="Goal").check()
+    _start(page)
+
+    job = _job(page)
+    expect(job.get_by_role("heading", name="The records of 2 patients: Goal")).to_be_focused()
+    expect(job.get_by_text("37% of the steps")).to_be_visible()
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+    expect(job.get_by_text("The service is not available for the moment.")).to_be_visible()
+    expect(job.get_by_text("37% of the steps")).to_be_visible()
+    expect(job.get_by_text("8 lines in 5 files")).to_be_visible()
+    job.get_by_role("button", name="Export what changes since").click()
+    job.get_by_text("One by one").click()
+    expect(job.get_by_role("button", name="Download Observation.1.1.ndjson")).to_be_visible()
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+    job.get_by_role("button", name="Delete", exact=True).click()
+    expect(job.get_by_role("button", name="Keep it")).to_be_focused()
+    assert tab.violations() == []
+
+
+def test_files_are_downloaded_one_at_a_time_and_what_was_broken_off_goes_on(visit: Visiting) -> None:
+    tab = visit()
+    page = tab.open()
+    tab.sign_in()
+    tab.room("Export")
+    exporting = _served(tab, iter(["complete"] * 2))
+    _start(page)
+    job = _job(page)
+    with page.expect_download() as download:
+        job.get_by_role("button", name="Download Patient.0.1.ndjson").click()
+    assert download.value.suggested_filename == "Patient.0.1.ndjson"
+    assert Path(download.value.path()).read_text(encoding="utf-8") == "{}\n" * 2
+    # In another room the page forgets neither the export nor what was saved of it.
+    tab.room("Explore")
+    tab.room("Export")
+    saved: list[str] = []
+    page.on("download", lambda each: saved.append(each.suggested_filename))
+    job.get_by_role("button", name="Download the other 4 files").click()
+    page.get_by_text("4 files are saved.").wait_for()
+    assert saved == ["Observation.0.1.ndjson", "Observation.1.1.ndjson", "deleted.0.1.ndjson", "error.ndjson"]
+
+    job.get_by_role("button", name="Export what changes since").click()
+    since = page.get_by_label("Changed since")
+    expect(since).to_be_focused()
+    expect(since).to_have_value("2026-12-01T10:00:00.123")
+    job.get_by_role("button", name="Delete", exact=True).click()
+    job.get_by_role("button", name="Delete it").click()
+    expect(job).to_have_count(0)
+    method, place, _ = exporting.asked[-1]
+    assert (method, place) == ("DELETE", JOB)
+
+
+def test_an_export_that_has_failed_or_is_gone_says_so_and_is_left(visit: Visiting) -> None:
+    tab = visit(width=360)
+    page = tab.open()
+    tab.sign_in()
+    tab.room("Export")
+    _served(tab, iter(["failed", "deleted, expired, ended or another client's"]))
+    known = page.get_by_label("URL of an export that was started elsewhere")
+    known.fill("https://elsewhere.example/$export/1")
+    page.get_by_role("button", name="Watch it").click()
+    expect(page.get_by_role("alert")).to_have_text("This is no URL of an export of this server.")
+    known.fill(f"{tab.base}{FHIR_PATH}/$export/{JOB}")
+    page.get_by_role("button", name="Watch it").click()
+    job = page.get_by_role("region", name="Export", exact=False).filter(has_text="started elsewhere")
+    expect(job.get_by_text("The export took more than 24 hours.")).to_be_visible()
+    assert tab.violations() == []
+    job.get_by_role("button", name="Try again").click()
+    expect(job.get_by_role("heading", name="This export is not there.")).to_be_visible()
+    job.get_by_role("button", name="Take it off the list").click()
+    expect(page.get_by_role("main")).to_be_focused()
+    expect(job).to_have_count(0)
+
+
+def test_what_a_token_does_not_export_is_closed_with_the_scope_that_would(
+    visit: Visiting, local_stack: LocalStack
+) -> None:
+    tab = visit()
+    page = tab.open("/#/export")
+    page.get_by_role("main").get_by_role("link", name="Get a token").click()
+    page.get_by_role("button", name="Auditor").click()
+    expect(page.get_by_text("This token exports nothing")).to_be_visible()
+    scopes = ("system/Observation.rs?category=laboratory", "user/Goal.rs")
+    page = sign_in_with(tab, local_stack, client_id="exports-some", scopes=scopes)
+    tab.room("Export")
+    expect(page.get_by_role("checkbox", name="Observation")).to_be_checked()
+    expect(page.get_by_role("listitem").filter(has_text="Observation")).to_contain_text(
+        "only where category is laboratory"
+    )
+    expect(page.get_by_role("checkbox", name="Goal")).to_be_disabled()
+    expect(page.get_by_role("listitem").filter(has_text="Goal")).to_contain_text("takes system/Goal.rs")
+    page.get_by_label("Patients’ records").check()
+    expect(page.get_by_text("An export of patients’ records needs the patients themselves.")).to_be_visible()
+    sign_in_with(tab, local_stack, client_id="of-one", scopes=("patient/*.rs",), patient="4")
+    tab.room("Export")
+    expect(page.get_by_text("This token is bound to Patient/4 and exports nothing.")).to_be_visible()
