@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
 
-from careconnect.audit.event import AuditEvent, Outcome
+from careconnect.audit.event import EXPORTED_BY, AuditEvent, Outcome
 from careconnect_admin.audit_trail.operators import is_listing
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _WRITES: Final = {
 }
 _OPERATION: Final = "operation"
 _EVERYTHING_BY: Final = "fhir_reader"
+_EXPORT_ASKED_OF: Final = frozenset({"export_keeper", "export_sender"})
 _VERSION: Final = "/_history/"
 
 
@@ -151,7 +152,7 @@ def _deeds(event: AuditEvent) -> Collection[tuple[str, str]]:
     if event.interaction in _READS:
         return (("read", event.type),)
     if event.interaction == _OPERATION:
-        return (("read", "$everything"),) if event.service == _EVERYTHING_BY else (("validated", event.type),)
+        return (_operation(event),)
     if is_listing(event):
         return ((f"listed for {event.interaction}", ""),)
     verb = _WRITES.get(event.interaction)
@@ -162,6 +163,17 @@ def _deeds(event: AuditEvent) -> Collection[tuple[str, str]]:
     written = tuple(each.partition(_VERSION)[0] for each in event.ids if _VERSION in each)
     # Without a version nothing was written: a conditional create found its match, or an update changed nothing.
     return tuple((verb, each) for each in written) or ((f"found for {event.interaction}", event.type),)
+
+
+def _operation(event: AuditEvent) -> tuple[str, str]:
+    """Return what an operation did; each is answered by a function of its own."""
+    if event.service == _EVERYTHING_BY:
+        return ("read", "$everything")
+    if event.service == EXPORTED_BY:
+        return ("exported", event.job)
+    if event.service in _EXPORT_ASKED_OF:
+        return ("asked for $export", event.job)
+    return ("validated", event.type)
 
 
 def _listed(counted: Mapping[str, int]) -> str:

@@ -138,6 +138,15 @@ test("what is not a read by itself is told apart from one", () => {
   assert.equal(told("load", [OF_PATIENT], { source: { identifier: { value: "cli" } } }), "explorer ran the command “load”");
 });
 
+test("a bulk export is told by whether it was asked for, or holds data of the record", () => {
+  const by = (value: string) => ({ source: { identifier: { value } } });
+  const asked = [OF_PATIENT, query("Patient/$export?_type=Goal")];
+  assert.equal(told("operation", asked, by("export_keeper")), "explorer asked for a bulk export of the record");
+  assert.equal(told("operation", asked, { ...by("export_keeper"), outcome: "4", outcomeDesc: "throttled" }), "explorer was refused: a bulk export of the record (too many requests)");
+  assert.equal(told("operation", asked, by("export_worker")), "explorer exported data of the record in bulk");
+  assert.equal(seen("operation", asked, by("export_worker")).request, "Patient/$export?_type=Goal");
+});
+
 test("what a client asked of the token issuer is in words", () => {
   const asked = (code: string, more: Partial<AuditEvent> = {}) => deedText({ resourceType: "AuditEvent", outcome: "0", subtype: [{ code }], source: { identifier: { value: "token_issuer" } }, ...more });
   assert.deepEqual(["110122", "110123", "introspect"].map((code) => asked(code)), ["got a token", "revoked a token", "introspected a token"]);

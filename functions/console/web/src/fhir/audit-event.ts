@@ -1,7 +1,7 @@
 /** An access to a record as a person reads it (FHIR STU3 AuditEvent; `audit.md`). */
 
 import { shortName } from "../oauth/client-name.ts";
-import { commandOf, type Deed, EVERYTHING, listingOf, objectOf, subjectOf } from "./audit-words.ts";
+import { commandOf, type Deed, EVERYTHING, EXPORT, EXPORTED, listingOf, objectOf, subjectOf } from "./audit-words.ts";
 import type { Coding, Identifier, Reference, Resource } from "./datatypes.ts";
 
 export interface AuditEntity {
@@ -61,7 +61,19 @@ const REASONS: Readonly<Record<string, string>> = {
   error: "the server had an error",
 };
 
-/** The functions' names in `source`: of the reads, and of an operator's commands. */
+/** What is done by an operation; the events have one code for all. */
+type Operation = "everything" | "exported" | "export" | "validate";
+
+/** Operations as what a client did; of `$validate` it depends on the type. */
+const OPERATIONS: Readonly<Partial<Record<Operation, Deed>>> = { everything: EVERYTHING, exported: EXPORTED, export: EXPORT };
+
+/** The functions' names in `source`: of the operations but `$validate`, and of an operator's commands. */
+const OPERATED_BY: Readonly<Record<string, Operation>> = {
+  fhir_reader: "everything",
+  export_worker: "exported",
+  export_keeper: "export",
+  export_sender: "export",
+};
 const READER = "fhir_reader";
 const OPERATOR = "cli";
 
@@ -125,6 +137,11 @@ export function subjectIdOf(event: AuditEvent): string {
   return detailOf(event, "sub");
 }
 
+/** Returns the id of the bulk export that an event is about; empty of any other event. */
+export function jobOf(event: AuditEvent): string {
+  return detailOf(event, "job");
+}
+
 /** Returns the HTTP status of a request that was refused or failed, else nothing. */
 export function statusOf(event: AuditEvent): string {
   return detailOf(event, "status");
@@ -156,7 +173,8 @@ function deedOf(event: AuditEvent): Deed {
 
 /** Returns what was asked for, as if it was done. */
 function wholeDeedOf(event: AuditEvent, code: string): Deed {
-  if (isEverything(event)) return EVERYTHING;
+  const operation = code === "operation" ? OPERATIONS[operationOf(event)] : undefined;
+  if (operation) return operation;
   if (isListing(event)) return listingOf(code);
   const types = typesOf(event);
   if (isOperators(event) && !types.length) return commandOf(code);
@@ -181,9 +199,13 @@ function isSearch(event: AuditEvent): boolean {
   return codeOf(event) === "search-type";
 }
 
-/** `$validate` is an operation too, of another function. */
+/** Returns which operation an event of one is about, by the function that has answered it. */
+export function operationOf({ source }: AuditEvent): Operation {
+  return OPERATED_BY[source?.identifier?.value ?? READER] ?? "validate";
+}
+
 function isEverything(event: AuditEvent): boolean {
-  return codeOf(event) === "operation" && (event.source?.identifier?.value ?? READER) === READER;
+  return codeOf(event) === "operation" && operationOf(event) === "everything";
 }
 
 function isOperators({ source }: AuditEvent): boolean {

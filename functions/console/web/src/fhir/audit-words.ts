@@ -59,6 +59,8 @@ const TOKEN_DEEDS: Readonly<Record<string, Deed>> = {
 };
 
 export const EVERYTHING: Deed = { verb: "read", object: "the whole record" };
+export const EXPORTED: Deed = { verb: "exported", object: "data of the record in bulk" };
+export const EXPORT: Deed = { verb: "asked for", object: "a bulk export of the record" };
 
 /** Returns what an operator's command did that is no read and no write of FHIR's. */
 export function commandOf(code: string): Deed {

@@ -1,6 +1,6 @@
 /** Accesses to a record as visits instead of requests: `careconnect audit report` has the same rule (`audit.md`, Visits). */
 
-import { type AuditEvent, clientOf, isListing, requestOf, statusOf, subjectIdOf, typesOf } from "./audit-event.ts";
+import { type AuditEvent, clientOf, isListing, jobOf, operationOf, requestOf, statusOf, subjectIdOf, typesOf } from "./audit-event.ts";
 
 /** A request that comes later than this after the client's last one begins another visit. */
 export const VISIT_MINUTES = 15;
@@ -15,7 +15,6 @@ const WRITES: Readonly<Record<string, string>> = {
   "patients-move-out": "moved out",
   "patients-move-in": "moved in",
 };
-const EVERYTHING_BY = "fhir_reader";
 const VERSION = "/_history/";
 const ALLOWED = "0";
 
@@ -122,7 +121,7 @@ function deedsOf(event: AuditEvent): readonly (readonly [verb: string, what: str
   // A transaction is of no type, and neither is an operator's move.
   const type = code === "transaction" || code.startsWith("patients-move") ? "" : (typesOf(event)[0] ?? "");
   if (READS.includes(code)) return [["read", type]];
-  if (code === "operation") return [event.source?.identifier?.value === EVERYTHING_BY ? ["read", "$everything"] : ["validated", type]];
+  if (code === "operation") return [operatedBy(event, type)];
   if (isListing(event)) return [[`listed for ${code}`, type]];
   const verb = WRITES[code];
   if (verb === undefined) return [[code, type]];
@@ -130,6 +129,15 @@ function deedsOf(event: AuditEvent): readonly (readonly [verb: string, what: str
   const written = requestOf(event).resources.filter((each) => each.includes(VERSION)).map((each) => each.split(VERSION)[0] ?? "");
   // Without a version nothing was written: a conditional create found its match, or an update changed nothing.
   return written.length ? written.map((each) => [verb, each] as const) : [[`found for ${code}`, type]];
+}
+
+function operatedBy(event: AuditEvent, type: string): readonly [verb: string, what: string] {
+  return {
+    everything: ["read", "$everything"] as const,
+    exported: ["exported", jobOf(event)] as const,
+    export: ["asked for $export", jobOf(event)] as const,
+    validate: ["validated", type] as const,
+  }[operationOf(event)];
 }
 
 /** Returns texts in order, each with how often it occurs: `Observation ×3, Patient`. */
