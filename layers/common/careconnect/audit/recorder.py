@@ -198,6 +198,17 @@ class EventRecorder:
         missing = [patient for patient in self.found.disclosed if patient not in self._stored]
         self._begin(missing or ([] if self._stored or self.found.hidden else [NOBODY]))
 
+    def require_stored(self) -> None:
+        """Wait for the events that the request has begun, before work that must not be done without them.
+
+        Raises `EventNotStoredError`, unless the request is carried out even if the store is down.
+        """
+        error = self._await()
+        if isinstance(error, EventNotStoredError) and error.is_down and self._fails_open:
+            return
+        if error:
+            raise error
+
     def goes_without(self) -> bool:
         """Return True if a failed write may be retried without its events; `put_actions` then returns no more of them.
 

@@ -5,12 +5,14 @@ The parser of resources is in the layer of those who write: readers start withou
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect.fhir.rendering.formats import Format
 
 Pairs = list[tuple[str, str]]
 
+_VALUE: Final = "value"
 _NAMESPACE: Final = "http://hl7.org/fhir "
 _IGNORED: Final = ("id", "meta", "language")
 """The elements of every resource that say nothing about the values."""
@@ -20,12 +22,22 @@ class ParametersError(ValueError):
     """A body is no Parameters resource of names with one primitive value each."""
 
 
+@dataclass(frozen=True, slots=True)
+class PostedParameter:
+    """One parameter with its value: `type` is that of `value[x]` (`String`), empty for a resource or for parts."""
+
+    name: str
+    type: str
+    value: Any
+
+
 def posted_parameters(data: bytes, format_: Format) -> Pairs:
     """Return the names and the texts of the values, in order; raises `ParametersError`."""
     return _of_json(data) if format_ is Format.JSON else _of_xml(data)
 
 
-def _of_json(data: bytes) -> Pairs:
+def typed_parameters(data: bytes) -> list[PostedParameter]:
+    """Return the parameters of a Parameters resource in JSON, in order; raises `ParametersError`."""
     try:
         resource = json.loads(data.decode())
     except (ValueError, RecursionError):
@@ -35,17 +47,27 @@ def _of_json(data: bytes) -> Pairs:
     listed = resource.get("parameter", [])
     if not isinstance(listed, list) or not resource.keys() <= {"resourceType", "parameter", *_IGNORED}:
         raise ParametersError
-    return [_pair(each) for each in listed]
+    return [_typed(each) for each in listed]
 
 
-def _pair(parameter: Any) -> tuple[str, str]:
-    if not isinstance(parameter, dict) or len(parameter) != 2:
+def _typed(parameter: Any) -> PostedParameter:
+    if not isinstance(parameter, dict) or len(parameter) != 2 or not isinstance(parameter.get("name"), str):
         raise ParametersError
-    name = parameter.get("name")
-    value = next((each for key, each in parameter.items() if key.startswith("value")), None)
-    if not isinstance(name, str) or not isinstance(value, str | int):
+    key = next(each for each in parameter if each != "name")
+    return PostedParameter(
+        parameter["name"], key.removeprefix(_VALUE) if key.startswith(_VALUE) else "", parameter[key]
+    )
+
+
+def _of_json(data: bytes) -> Pairs:
+    return [_pair(each) for each in typed_parameters(data)]
+
+
+def _pair(parameter: PostedParameter) -> tuple[str, str]:
+    value = parameter.value
+    if not parameter.type or not isinstance(value, str | int):
         raise ParametersError
-    return name, str(value).lower() if isinstance(value, bool) else str(value)
+    return parameter.name, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _of_xml(data: bytes) -> Pairs:
@@ -87,4 +109,4 @@ def _of_xml(data: bytes) -> Pairs:
         parser.Parse(data, True)
     except (expat.ExpatError, UnicodeDecodeError):
         raise ParametersError from None
-    return [_pair(each) for each in found]
+    return [_pair(_typed(each)) for each in found]

@@ -18,12 +18,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session  # noqa: TID251 - here alone
 
-from careconnect.runtime.call_limit import CALL_LIMIT
+from careconnect.runtime.call_limit import CALL_LIMIT, CALL_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 _CONFIG: Final = Config(
     connect_timeout=1,
@@ -75,6 +77,20 @@ def kms() -> "KMSClient":
 def s3() -> "S3Client":
     """Create the S3 client; endpoint, region and credentials come from the environment."""
     return cast("S3Client", session().create_client("s3", config=_CONFIG))
+
+
+def step_functions() -> "SFNClient":
+    """Create the Step Functions client; endpoint, region and credentials come from the environment."""
+    return cast("SFNClient", session().create_client("stepfunctions", config=_CONFIG))
+
+
+def functions() -> "LambdaClient":
+    """Create the Lambda client, which waits for an answer for the rest of a request's time and asks once.
+
+    Endpoint, region and credentials come from the environment.
+    """
+    config = _CONFIG.merge(Config(read_timeout=CALL_SECONDS, retries={"total_max_attempts": 1}))
+    return cast("LambdaClient", session().create_client("lambda", config=config))
 
 
 def _require_time(**_: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.audit.event import Action, AuditEvent, new_event_id
 from careconnect.export.job import (
     CHAINS,
     JOB_SECONDS,
@@ -26,16 +25,11 @@ from careconnect.export.job import (
 )
 from careconnect.export.jobs import MAX_STATUS_REQUESTS, CheckpointTakenError, DynamoDbJobs, NoPlaceError
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect_testing.dynamodb.client import InMemoryClient
-from careconnect_testing.dynamodb.database import Database
+from careconnect_testing.parts.export_jobs import a_job as job_of
+from careconnect_testing.parts.export_jobs import export_table
 
 NOW: Final = 1_750_000_000.0
 AT: Final = int(NOW * 1_000)
-TABLE: Final = "export"
-KEYS: Final[Any] = {
-    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-}
 
 
 class Failing:
@@ -49,27 +43,12 @@ class Failing:
             raise ClientError({"Error": {"Code": self.code}}, operation)
 
 
-def table(failing: Failing | None = None) -> DynamoDbJobs:
-    database = Database(clock=lambda: NOW)
-    database.create_table(TableName=TABLE, **KEYS)
-    client: Any = InMemoryClient(database, failing)
-    return DynamoDbJobs(client, TABLE)
+def table(*checks: Any) -> DynamoDbJobs:
+    return export_table(lambda: NOW, *checks)[0]
 
 
-def a_job(at: int = AT, client_id: str = "client-1", **more: Any) -> Job:
-    return Job(
-        id=new_job_id(),
-        at=at,
-        client_id=client_id,
-        scope="system/*.rs",
-        jti="jti-1",
-        issued_at=int(NOW) - 5,
-        url="https://a.example/$export",
-        fhir_base="https://a.example",
-        kick_off=AuditEvent(id=new_event_id(NOW), action=Action.EXECUTE, interaction="operation", client_id=client_id),
-        selection=more.pop("selection", Selection(("Patient",))),
-        **more,
-    )
+def a_job(at: int = AT, **fields: Any) -> Job:
+    return job_of(NOW, **{"id": new_job_id(), "at": at, **fields})
 
 
 def stored(jobs: DynamoDbJobs, job: Job) -> Job:

@@ -60,6 +60,11 @@ def negotiate(format_parameter: str, accept: str) -> Format:
     return best
 
 
+def is_acceptable(format_: Format, accept: str) -> bool:
+    """Return True if an Accept header takes a format, whatever it prefers."""
+    return not accept.strip() or _preference(format_, _ranges(accept))[0] > 0
+
+
 def _is_of_our_version(parameters: Sequence[str]) -> bool:
     """Return True if a media type's parameters, in lower case, name STU3 or no version at all."""
     versions = (text.strip() for name, _, text in (one.partition("=") for one in parameters) if name == "fhirversion")

@@ -1,0 +1,1 @@
+"""Starts bulk exports, tells how far they are, and ends them."""
