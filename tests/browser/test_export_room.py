@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
 from careconnect_testing.page.browser import EACH_LOOK, Visit
@@ -26,6 +28,7 @@ CASES = {
 }
 EXPORT = re.compile(r"/\$export(/|$)")
 JOB = "made-up-job"
+HOUR_AND_A_SECOND = 3_601_000
 
 
 @dataclass
@@ -140,6 +143,40 @@ def test_files_are_downloaded_one_at_a_time_and_what_was_broken_off_goes_on(visi
     expect(job).to_have_count(0)
     method, place, _ = exporting.asked[-1]
     assert (method, place) == ("DELETE", JOB)
+
+
+def test_an_export_that_outlives_its_token_goes_on_with_the_next_one_and_is_hidden_between(
+    visit: Visiting, clients: tuple[DemoClient, ...]
+) -> None:
+    (secret,) = (each.secret for each in clients if each.client_id == "explorer")
+    tab = visit()
+    tab.page.clock.install()
+    page = tab.open()
+    tab.sign_in()
+    tab.room("Export")
+    exporting = _served(tab, repeat("running"))
+    page.get_by_label("Patients’ records").check()
+    page.get_by_label("Only these patients").fill("whose-export-it-is")
+    _start(page)
+    expect(_job(page).get_by_text("37% of the steps")).to_be_visible()
+    page.clock.fast_forward(HOUR_AND_A_SECOND)
+    expect(page.get_by_role("heading", name="The session has expired")).to_be_visible()
+    expect(_job(page)).to_have_count(0)
+    assert "whose-export-it-is" not in tab.remembered()
+    asked = len(exporting.asked)
+    page.clock.fast_forward(60_000)
+    assert len(exporting.asked) == asked
+    exporting.statuses = repeat("complete")
+    page.get_by_label("Client secret of Explorer").fill(secret)
+    page.get_by_role("button", name="Renew as Explorer").click()
+
+    expect(_job(page).get_by_text("8 lines in 5 files")).to_be_visible()
+    expect(page.get_by_label("Only these patients")).to_have_value("whose-export-it-is")
+    page.get_by_role("button", name="Sign out").click()
+    tab.sign_in()
+    tab.room("Export")
+    expect(page.get_by_role("heading", name="A new export")).to_be_visible()
+    expect(_job(page)).to_have_count(0)
 
 
 def test_an_export_that_has_failed_or_is_gone_says_so_and_is_left(visit: Visiting) -> None:

@@ -112,6 +112,16 @@ test("each token has a key of its own, which nobody can read and which goes with
   assert.deepEqual([session.value.key, session.value.scheme], [null, "DPoP"]);
 });
 
+test("a bound token whose key is forgotten is sent no more", async (context) => {
+  const sent = served(context, [granted()]);
+  await signIn(CREDENTIAL, BOUND, "");
+  assert.ok(session.value);
+  expire(session.value);
+
+  await assert.rejects(ask({ to: "/STU3/Patient" }), { message: "The session has expired." });
+  assert.equal(sent.length, 1);
+});
+
 test("a nonce that is asked for is put into a second try, and into what follows", async (context) => {
   const sent = served(context, [
     refused(400, "use_dpop_nonce", { "DPoP-Nonce": "one" }),

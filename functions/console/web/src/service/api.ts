@@ -6,7 +6,7 @@ import { type HeldToken, type ProofKey, proofFor } from "../oauth/proof.ts";
 import { type Exchange, KEPT_CHARACTERS, withExchange } from "./exchange.ts";
 import { asServiceSays, BASE, FHIR_PATH, IS_LOCAL, ROOT } from "./place.ts";
 import { asPosted, type Outgoing, refuseNhsNumberAsId } from "./posted-search.ts";
-import { ProblemError, problemOf, refusesProof, silence } from "./problem.ts";
+import { type Problem, ProblemError, problemOf, refusesProof, silence } from "./problem.ts";
 import { clockSkew, heldToken } from "./session.ts";
 
 /** All calls of this page, the oldest first. */
@@ -61,12 +61,23 @@ export async function askFhir<T = unknown>(path: string, options: Omit<Call, "to
 export async function answerTo(call: Call): Promise<Answer> {
   const token = "Authorization" in (call.headers ?? {}) ? null : call.token === undefined ? heldToken() : call.token;
   const key = call.key ?? token?.key ?? null;
+  // Without its key a bound token opens nothing, and belongs on no wire.
+  if (token?.scheme === "DPoP" && !key) throw new ProblemError(KEY_FORGOTTEN);
   const [nonce, skew] = [key?.nonce, clockSkew.value];
   const answer = await answerOnce(call, token, key);
   const hasLearned = key?.nonce !== nonce || Math.abs(clockSkew.value - skew) > SMALLEST_CORRECTION;
   if (!key || !hasLearned || !refusesProof(answer.status, answer.headers, answer.text)) return answer;
   return answerOnce((await call.again?.()) ?? call, token, key);
 }
+
+const KEY_FORGOTTEN: Problem = {
+  title: "The session has expired.",
+  remedy: "Its key is forgotten. Get a new token, then repeat what you did. Nothing was sent.",
+  details: [],
+  status: 0,
+  code: "",
+  needsToken: true,
+};
 
 /** Milliseconds below which a proof's time was no reason to refuse it. */
 const SMALLEST_CORRECTION = 10_000;
