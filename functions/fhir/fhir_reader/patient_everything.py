@@ -115,7 +115,7 @@ def _examine(
             examined += 1
             end = position
             # Reading the patient already checked the access to it.
-            if selection.holds(entry) and opens_entry(context.caller, entry, FOUND):
+            if not entry.is_trace and selection.holds(entry) and opens_entry(context.caller, entry, FOUND):
                 found += 1
                 if len(offered) <= context.result.count:
                     offered.append((position, entry))

@@ -145,7 +145,21 @@ class Preparation:
                 refusal.raise_any()
                 raise refusals.too_much_together()
         refusal.raise_any()
-        return prepared
+        return self._at_one_instant(prepared)
+
+    def _at_one_instant(self, prepared: Sequence[Prepared]) -> list[Prepared]:
+        """Return writes whose versions all have the time of the latest: one may be stored as of a later time than now.
+
+        An export shows what was stored up to an instant, and so all of them or none (ADR 53).
+        """
+        latest = max((each.plan.updated for each in prepared if each.plan), default=self._now)
+        return [self._at(each, latest) if each.plan and each.plan.updated < latest else each for each in prepared]
+
+    def _at(self, prepared: Prepared, now: int) -> Prepared:
+        """Return a write with the plan of a later time."""
+        plan = _plan(prepared.entry.request, prepared.target, prepared.resource, now)
+        previous = prepared.plan.previous if prepared.plan else None
+        return replace(prepared, plan=plan and replace(plan, previous=previous))
 
     def _known_target(self, entry: WriteEntry) -> Target:
         """Return the target of an entry, which others may refer to; one that has an id is not read yet."""
@@ -271,8 +285,7 @@ class Preparation:
 
     def _planned(self, request: WriteRequest, target: Target, resource: dict[str, Any] | None) -> WritePlan | None:
         """Return the plan of a write with the version that it replaces, None if nothing would change."""
-        method = "POST" if request.kind is Kind.CREATE else "PUT"
-        plan = plan_write(target, resource, now=self._now, base_url=request.root, method=method)
+        plan = _plan(request, target, resource, self._now)
         return plan.keeping(self._body(target)) if plan is not None and plan.replaces_version else plan
 
     def _with_own_identifiers(self, request: WriteRequest, target: Target, after: dict[str, Any]) -> Target:
@@ -302,6 +315,12 @@ class Preparation:
         if item is None or item["version"]["N"] != str(target.version):
             raise ConflictError
         return item
+
+
+def _plan(request: WriteRequest, target: Target, resource: dict[str, Any] | None, now: int) -> WritePlan | None:
+    """Return the plan of a write at a time, None if nothing would change."""
+    method = "POST" if request.kind is Kind.CREATE else "PUT"
+    return plan_write(target, resource, now=now, base_url=request.root, method=method)
 
 
 @contextmanager

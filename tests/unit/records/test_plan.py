@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect.search.values import SearchValueError
+from careconnect.search.values import SearchValueError, order_text
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_records.items.resource_items import DELETED, LARGEST_BODY, TooLargeError, item_size
 from careconnect_records.items.tables import RecordTables
@@ -91,7 +91,8 @@ def test_an_update_is_the_next_version_and_removes_the_entries_that_do_not_hold_
     actions = actions_of(plan)
 
     assert (plan.version, plan.updated) == (written(plan).version, written(plan).updated) == (2, LATER)
-    assert set(keys(actions, "Delete")) == previous.entries - plan.entries.keys() != set()
+    assert {*keys(actions, "Delete"), *plan.traces} == previous.entries - plan.entries.keys()
+    assert [key[0] for key in keys(actions, "Delete")] == ["Patient?name^l"]
     assert actions[0]["Put"]["ExpressionAttributeValues"] == {":version": {"N": "1"}}
 
 
@@ -105,13 +106,14 @@ def test_stored_content_needs_no_plan(again: dict[str, Any]) -> None:
     assert plan_write(stored(patient(active=True)), again, now=LATER, base_url="") is None
 
 
-def test_a_deletion_is_the_next_version_and_leaves_no_entry() -> None:
+def test_a_deletion_is_the_next_version_and_leaves_no_entry_but_that_by_its_time() -> None:
     previous = stored(patient(active=True))
     plan = planned(None, previous, LATER)
     deleted = written(plan)
 
     assert (deleted.version, deleted.digest, deleted.is_deleted, deleted.exists) == (2, DELETED, True, False)
-    assert set(keys(actions_of(plan), "Delete")) == previous.entries
+    assert {*keys(actions_of(plan), "Delete"), *plan.traces} == previous.entries
+    assert list(plan.entries) == [("Patient?_deleted^3", f"{order_text(LATER)}#1")]
     assert plan_write(deleted, None, now=LATER, base_url="") is None
     assert plan_write(ABSENT, None, now=LATER, base_url="") is None
 

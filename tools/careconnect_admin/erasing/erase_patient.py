@@ -6,7 +6,8 @@ Each round does what a survey has found, in this order, and a killed run is simp
 2. The Patient is replaced by a tombstone: from then on no write can add to the record. Then its resources are, each on
    condition that it is as it was read, with entries, locks and counts. Others' resources forget that they were his.
 3. After a pause, every request has ended that has read something before. Multi-step writes are released.
-4. What identified only him loses its lock, and each former version of his becomes a tombstone.
+4. What identified only him loses its lock, each former version of his becomes a tombstone, and the traces in his
+   compartment go.
 
 A survey that finds nothing is the end.
 """
@@ -25,7 +26,8 @@ from careconnect.search.values import SearchValueError
 from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, resource_key
-from careconnect_admin.erasing.survey import Survey, own_patients, survey
+from careconnect.storage.traces import NEXT
+from careconnect_admin.erasing.survey import Survey, own_patients, survey, traces_of
 from careconnect_admin.erasing.tombstones import ERASED, forgotten, is_former, tombstone
 from careconnect_admin.erasing.unlink import unlinked
 from careconnect_admin.errors import OperatorError, OtherFormatError
@@ -123,6 +125,7 @@ class Erasure:
         for done, key in enumerate(sorted(found.current | found.versions.keys())):
             self._progress("Erasing versions", done)
             self._clear(target_of_key(key))
+        self._remove_traces()
 
     def _unlink(self, found: Survey) -> None:
         requests = []
@@ -227,6 +230,17 @@ class Erasure:
             return
         for item in own:
             self._client.put_item(TableName=self._tables.name(target.type.table), Item=tombstone(item))
+
+    def _remove_traces(self) -> None:
+        """Delete the traces in the patient's compartment; those of a write that is at work are found again."""
+        for item in traces_of(self._tables, self._patient):
+            self._is_done(
+                self._client.delete_item,
+                TableName=self._tables.name(PATIENT.table),
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                ConditionExpression="attribute_exists(#next) AND attribute_not_exists(#txn)",
+                ExpressionAttributeNames={"#next": NEXT, "#txn": TXN},
+            )
 
     def _free_locks(self, target: Target, bodies: Iterable[Item]) -> bool:
         """Delete the locks of identifiers that nobody has any more; return False if one is held."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from careconnect.audit.query import PATIENT
 from careconnect.storage.intents import PREV
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, resource_key
+from careconnect.storage.traces import NEXT
 from careconnect_admin.erasing.tombstones import ERASED
 from careconnect_admin.loading.pages import items_of
 from careconnect_records.items.actions import Item
@@ -35,18 +36,20 @@ class Survey:
 
     `current` are the keys of the resources in the record, deleted ones too. `versions` counts, by key, the
     former versions in the record; `naming` are the keys of others' resources that say they were in it. `references` has
-    the keys of what others' resources refer to, by their keys: resources of the record, or erased ones.
+    the keys of what others' resources refer to, by their keys: resources of the record, or erased ones. `traces` counts
+    what says that a resource was in the compartment (ADR 53).
     """
 
     current: frozenset[str]
     versions: Mapping[str, int]
     naming: frozenset[str]
     references: Mapping[str, tuple[str, ...]]
+    traces: int
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing is left to erase."""
-        return not (self.current or self.versions or self.naming or self.references)
+        return not (self.current or self.versions or self.naming or self.references or self.traces)
 
     @property
     def of_others(self) -> frozenset[str]:
@@ -55,7 +58,7 @@ class Survey:
 
 
 def survey(tables: RecordTables, patient: str) -> Survey:
-    """Return what the tables hold of a patient: two scans of each table of resources, strongly consistent."""
+    """Return what the tables hold of a patient: two scans of each table of resources, strongly consistent, a Query."""
     current, erased, naming = set[str](), set[str](), set[str]()
     versions: Counter[str] = Counter()
     contains = {":json": {"S": JSON_ITEM}, ":patient": {"S": patient}}
@@ -77,7 +80,21 @@ def survey(tables: RecordTables, patient: str) -> Survey:
         if key not in current and (found := _targets(item) & gone):
             references[key] = tuple(sorted(found))
     # Those of the record go as a whole.
-    return Survey(frozenset(current), versions, frozenset(naming - current), references)
+    traces = sum(1 for _ in traces_of(tables, patient))
+    return Survey(frozenset(current), versions, frozenset(naming - current), references, traces)
+
+
+def traces_of(tables: RecordTables, patient: str) -> Iterator[Item]:
+    """Yield the traces in a patient's compartment, also those that a multi-step write holds or would put back."""
+    yield from items_of(
+        tables.client.query,
+        TableName=tables.name(PATIENT.table),
+        ConsistentRead=True,
+        KeyConditionExpression="pk = :pk",
+        FilterExpression="attribute_exists(#next) OR attribute_exists(#prev.#next)",
+        ExpressionAttributeNames={"#next": NEXT, "#prev": PREV},
+        ExpressionAttributeValues={":pk": {"S": resource_key(PATIENT.name, patient)}},
+    )
 
 
 def _targets(item: Item) -> set[str]:

@@ -120,7 +120,7 @@ class RecordWriter:
                 if not self._dry_run:
                     [results[key]] = self.write_together([request])
                     continue
-            plan = self._planned(target, request)
+            plan = self._planned(target, request, self._now())
             if isinstance(plan, LoadResult):
                 results[key] = plan
             else:
@@ -168,8 +168,17 @@ class RecordWriter:
         # One that a multi-step write holds is written about now: it counts as it will be.
         return frozenset(key for key, target in found if target.exists)
 
-    def _planned(self, target: Target, request: LoadRequest) -> WritePlan | LoadResult:
-        now = epoch_milliseconds(self._clock())
+    def _planned_together(
+        self, targets: Sequence[Target], requests: Sequence[LoadRequest]
+    ) -> list[WritePlan | LoadResult]:
+        """Return what is planned of each request, all at one time, after that of each stored version (ADR 53)."""
+        now = max((self._now(), *(target.updated + 1 for target in targets)))
+        return [self._planned(target, request, now) for target, request in zip(targets, requests, strict=True)]
+
+    def _now(self) -> int:
+        return epoch_milliseconds(self._clock())
+
+    def _planned(self, target: Target, request: LoadRequest, now: int) -> WritePlan | LoadResult:
         return planned(lambda: self._plan(target, request.resource, now=now), request.refusal)
 
     def _write_group(self, group: Sequence[WritePlan], requests: Mapping[str, LoadRequest]) -> dict[str, LoadResult]:
@@ -190,10 +199,8 @@ class RecordWriter:
 
     def _attempt(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
         stored = self._read_targets(request.target for request in requests)
-        every = [
-            self._planned(self._resolved(stored.get(request.target.key, request.target)), request)
-            for request in requests
-        ]
+        targets = [self._resolved(stored.get(request.target.key, request.target)) for request in requests]
+        every = self._planned_together(targets, requests)
         if refused := refused_together(every):
             return refused
         plans = [plan for plan in every if isinstance(plan, WritePlan)]

@@ -165,7 +165,7 @@ class ScanResult:
 
 
 def entries_of(stream: EntryStream, budget: RequestBudget) -> Iterator[Entry]:
-    """Yield the entries of a stream, each counted in the budget when it is taken."""
+    """Yield the entries and traces of a stream, each counted in the budget when it is taken."""
     for part in stream.parts():
         for entry in part:
             budget.examined += 1
@@ -207,7 +207,8 @@ def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, limi
     for entry in chain.from_iterable(entries_of(stream, context.budget) for stream in streams):
         if not share.take():
             return None
-        found.setdefault(entry.id, entry)
+        if not entry.is_trace:
+            found.setdefault(entry.id, entry)
     if path.named_after != LAST_UPDATED.name:
         return list(found.values())
     # Entries of the `_lastUpdated` index are ordered by their last change: compute their order in the type.
@@ -265,7 +266,7 @@ def _scan(
         is_short = len(found) < wanted
         if is_short:
             result.examined_for_page = share.examined
-        if matches is None or matches(entry):
+        if not entry.is_trace and (matches is None or matches(entry)):
             may_go_on = result.count(entry)
             if is_short:
                 found.append(entry)
@@ -297,7 +298,7 @@ def _scan_with_lookups(
         last = entry
         if len(result.matches) < wanted:
             result.examined_for_page = share.examined
-        if matches is None or matches(entry):
+        if not entry.is_trace and (matches is None or matches(entry)):
             pending.append(entry)
         if len(pending) >= size:
             if not _look_up(result, pending, last, lookups, wanted):

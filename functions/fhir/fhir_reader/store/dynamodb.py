@@ -30,6 +30,7 @@ from fhir_reader.store.stored import (
     limit_of,
     parts_of,
     stored_resource,
+    values_text,
 )
 from fhir_reader.store.versions import DynamoDbVersions
 from fhir_reader.store.visible import VisibleItems
@@ -328,7 +329,7 @@ def _members(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
     """Return the entries among a compartment's items, each with its cursor position."""
     positions = [item["sk"]["S"] for item in items]
     return [
-        (position, Entry(type_, resource_id, order, item["values"]["S"]))
+        (position, Entry(type_, resource_id, order, values_text(item)))
         for item, position, (order, resource_id) in zip(items, positions, positions_of(positions), strict=True)
         if (type_ := _member(position))
     ]

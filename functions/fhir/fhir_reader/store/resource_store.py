@@ -18,7 +18,7 @@ class EntryStream(Protocol):
         """The known minimum of entries in the range: those of its first part, and one more if it continues."""
 
     def parts(self) -> Iterator[list[Entry]]:
-        """Yield the entries, a list for each call; usable once."""
+        """Yield the entries and traces, a list for each call; usable once."""
 
 
 class VersionStore(Protocol):

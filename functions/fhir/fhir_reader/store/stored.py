@@ -100,13 +100,18 @@ class Entry:
     """An index entry: its resource's type and id, its order key, and the text of the stored search values.
 
     The text is parsed at each access of `values`: a search may hold thousands of entries, and use the values of only a
-    few, or of each only once. A `PageEntry` keeps them.
+    few, or of each only once. A `PageEntry` keeps them. A trace has no values: it is read, and no resource's (ADR 53).
     """
 
     type: ResourceType
     id: str
     order: str
     stored: str
+
+    @property
+    def is_trace(self) -> bool:
+        """Whether it is what a replaced entry has left."""
+        return not self.stored
 
     @property
     def values(self) -> SearchValues:
@@ -144,7 +149,9 @@ class IndexOrder(Enum):
 
     def position(self, entry: Entry) -> Position:
         """Return an entry's cursor position."""
-        order = order_text(entry.values[LAST_UPDATED.name][0][0]) if self.by_change else entry.order
+        # A trace is read in this order alone, which its key has.
+        is_by_value = self.by_change and not entry.is_trace
+        order = order_text(entry.values[LAST_UPDATED.name][0][0]) if is_by_value else entry.order
         return [order, entry.id]
 
 
@@ -196,13 +203,18 @@ class QueriedEntries:
         return len(answer["Items"]) + ("LastEvaluatedKey" in answer)
 
     def parts(self) -> Iterator[list[Entry]]:
-        """Yield the entries, a list for each query."""
+        """Yield the entries and traces, a list for each query."""
         for items in parts_of(self.query, self.request, self.first, self.next_limit):
             positions = positions_of([item["sk"]["S"] for item in items])
             yield [
-                Entry(self.type, resource_id, order, item["values"]["S"])
+                Entry(self.type, resource_id, order, values_text(item))
                 for item, (order, resource_id) in zip(items, positions, strict=True)
             ]
+
+
+def values_text(item: Item) -> str:
+    """Return the search values of an index entry as they are stored, an empty text for a trace."""
+    return str(item["values"]["S"]) if "values" in item else ""
 
 
 def parts_of(

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session  # noqa: TID251 - here alone
 
-from careconnect.runtime.call_limit import CALL_LIMIT, CALL_SECONDS
+from careconnect.runtime.call_limit import ANSWER_SECONDS, CALL_LIMIT, CALL_SECONDS, CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _CONFIG: Final = Config(
-    connect_timeout=1,
-    read_timeout=2,
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=ANSWER_SECONDS,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
     tcp_keepalive=True,

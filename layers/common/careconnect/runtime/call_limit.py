@@ -12,6 +12,16 @@ from typing import Final
 CALL_SECONDS: Final = 22.0
 """The time after which a request sends nothing more: what is sent then ends before 25 seconds (`aws`)."""
 
+CONNECT_SECONDS: Final = 1
+ANSWER_SECONDS: Final = 2
+"""How long one request to AWS may take to connect, and to be answered."""
+
+SETTLE_SECONDS: Final = int(CALL_SECONDS) + CONNECT_SECONDS + ANSWER_SECONDS
+"""The time after which no write commits that was stamped before: a request sends nothing later, a commit ends earlier.
+
+A writer begins no commit 20 seconds after its request was received, which leaves two seconds between the clocks.
+"""
+
 
 class CallLimit:
     """The end of the current request's calls; an instance answers one request at a time."""

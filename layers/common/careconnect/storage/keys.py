@@ -9,7 +9,8 @@ of its index entries is one more item. The sort key of an entry always ends in `
 - string, under `Type?param^<first character>`, prefix `<normalised text>#`: for names and postcodes
 - reference, under `Target/id`, prefix `Type?param#`: for a patient's resources, `_revinclude`, `$everything`
 
-One more entry, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for searches by the last change.
+One more entry, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for searches by the last change. That of a
+deleted resource is under `Type?_deleted^<shard>`. A replaced one of these leaves a trace for a day (`traces.py`).
 
 The body of a replaced version is stored under `#json#<version>` (ADR 23). For a minute, the index record before a
 multi-step write may be kept under `#index/<name>` (`intents.py`). An identifier lock lists the resources that
@@ -29,7 +30,7 @@ INDEX_ITEM: Final = "#index"
 CURSOR_KEY: Final = ("$cursor", "#key")
 """The item that holds the key for sealing `next` links, and the format number of its table (ADR 31)."""
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The number of the table format, raised whenever stored items would be read or written differently.
 
 That is the case when an index entry, a stored value, an identifier lock, a reference count or a body is added or
@@ -104,6 +105,11 @@ def period_partition(type_name: str, shard: int) -> str:
 def change_partition(type_name: str, shard: int) -> str:
     """Return one of the `SHARDS` partitions of a type's entries by the time of the last change."""
     return f"{type_name}?_lastUpdated^{shard}"
+
+
+def deletion_partition(type_name: str, shard: int) -> str:
+    """Return one of the `SHARDS` partitions of the entries of a type's deleted resources, by the time of deletion."""
+    return f"{type_name}?_deleted^{shard}"
 
 
 def shard_of(resource_id: str) -> int:

@@ -29,6 +29,7 @@ from careconnect.storage.keys import (
     LONGEST_REFERENCE,
     Key,
     change_partition,
+    deletion_partition,
     entry_sort_key,
     period_partition,
     reference_prefix,
@@ -121,6 +122,11 @@ def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> 
             for partition, prefix in _entries(served.name, parent, values.get(parameter.name, ())):
                 keys[partition, entry_sort_key(prefix, order, resource_id)] = None
     return list(keys)
+
+
+def deletion_key(served: ResourceType, resource_id: str, deleted: int) -> Key:
+    """Return the key of the only entry of a resource that was deleted at an instant, in epoch milliseconds."""
+    return deletion_partition(served.name, shard_of(resource_id)), entry_sort_key("", order_text(deleted), resource_id)
 
 
 def _values(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[Any]:

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 from careconnect.storage.intents import BASE, DROP, FORMER, PREV, TXN, former_record
+from careconnect.storage.traces import EXPIRES
 from careconnect_records.items.actions import Item, put, table_action
 from careconnect_records.items.resource_items import entry_item
+from careconnect_records.items.traces import trace_before
 from careconnect_records.writes.plan import WritePlan
 
 
 def intent(item: Item, name: str, before: Item | None, base: str = "", *, drop: bool = False) -> Item:
     """Return the intent of a write of this name that leaves `item` (`drop`: nothing) in place of `before`."""
-    made = {**item, TXN: {"S": name}}
+    # DynamoDB must not delete it: what is before it may have to be put back.
+    made = {**{each: value for each, value in item.items() if each != EXPIRES}, TXN: {"S": name}}
     if before is not None:
         made[PREV] = {"M": {each: value for each, value in before.items() if each not in ("pk", "sk")}}
     if base:
@@ -69,7 +72,9 @@ def content_intents(plan: WritePlan, name: str) -> Iterator[Item]:
     values = (target.index or {}).get("values", {"S": ""})
     existing = target.entries
     for key, item in plan.entries.items():
-        yield intent(item, name, entry_item(key, values) if key in existing else None, target.base)
-    for key in sorted(plan.removed):
-        pk, sk = key
-        yield intent({"pk": {"S": pk}, "sk": {"S": sk}}, name, entry_item(key, values), target.base, drop=True)
+        before = entry_item(key, values) if key in existing else trace_before(target.type, key, plan.updated)
+        yield intent(item, name, before, target.base)
+    for key, trace in plan.traces.items():
+        yield intent(trace, name, entry_item(key, values), target.base)
+    for pk, sk in sorted(plan.removed - plan.traces.keys()):
+        yield intent({"pk": {"S": pk}, "sk": {"S": sk}}, name, entry_item((pk, sk), values), target.base, drop=True)

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from careconnect.runtime.aws import error_code
 from careconnect.storage.intents import BASE, DROP, PREV, TXN, is_former_body, previous
 from careconnect.storage.keys import JSON_ITEM, version_item
+from careconnect.storage.traces import EXPIRES, expiry_of, is_trace, next_of
 from careconnect_records.items.actions import Item
 from careconnect_records.items.reference_counts import release_count, writes_holding
 from careconnect_records.items.tables import RecordTables
@@ -107,6 +108,10 @@ class Release:
             names = {f"#{each}": each for each in (TXN, PREV, BASE)}
             condition["ExpressionAttributeNames"] = names
             update = f"REMOVE {', '.join(names)}"
+            if is_trace(item):
+                update = f"SET #expires = :expires {update}"
+                names["#expires"] = EXPIRES
+                condition["ExpressionAttributeValues"][":expires"] = expiry_of(next_of(item))
             _unless_changed(self._client.update_item, TableName=table, Key=key, UpdateExpression=update, **condition)
             return
         if done or before is None:

@@ -9,6 +9,7 @@ from typing import Final
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import MAX_IDS
 from careconnect_records.items.resource_items import entry_item, item_size
+from careconnect_records.items.traces import trace_before
 from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES, WritePlan
 
 _KB: Final = 1024
@@ -48,13 +49,22 @@ def write_units(plan: WritePlan, events: int, *, in_steps: bool = False) -> int:
     # A multi-step write: an intent has the item before as well, and is released by half the units of a transaction.
     # Counts are released by a transaction.
     held = whole - _EVENT * events + sum(before[key] for key in plan.entries if key in before)
-    held += min(_units(plan.index), _units(plan.target.index)) + sum(of_locks)
+    held += min(_units(plan.index), _units(plan.target.index)) + sum(of_locks) + _units_of_traces(plan, old_values)
     if plan.target.base:
         # The index record before the base is kept, and a list says what the write follows.
         held += max(_units(plan.target.former), _units(plan.target.index)) + 2
     steps = _STEPS + plan.count // (MAX_ACTIONS - 1) + plan.size // MAX_BYTES
     listed = 2 * ceil(_LISTED_BYTES * plan.count / _KB)
     return held + held // 2 + counts + 2 * steps + listed + _EVENT * events
+
+
+def _units_of_traces(plan: WritePlan, old_values: Item) -> int:
+    """Return the units that traces add to intents, which have two items: an entry, and a trace after or before it."""
+    new = (key for key in plan.entries if key not in plan.target.entries)
+    before = {key: trace_before(plan.target.type, key, plan.updated) for key in new}
+    sizes = [(plan.entry_sizes[key], item_size(trace)) for key, trace in before.items() if trace]
+    sizes += [(item_size(entry_item(key, old_values)), item_size(trace)) for key, trace in plan.traces.items()]
+    return sum(_units_of(entry + trace) - _units_of(entry) for entry, trace in sizes)
 
 
 def _units(item: Item | None) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from careconnect.storage.keys import COUNT_SHARDS, Key, count_shard, version_item
 from careconnect_records.items.actions import Item
-from careconnect_records.items.extract import index_keys, search_values
+from careconnect_records.items.extract import deletion_key, index_keys, search_values
 from careconnect_records.items.identifier_locks import locks_among
 from careconnect_records.items.reference_counts import targets_of
 from careconnect_records.items.resource_items import (
@@ -25,6 +25,7 @@ from careconnect_records.items.resource_items import (
     patients_stamp,
     with_version,
 )
+from careconnect_records.items.traces import trace_in_place_of
 from careconnect_records.writes.target import Target
 
 # DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for the JSON around the items.
@@ -38,10 +39,10 @@ class WritePlan:
     """Everything that a write of one resource changes in the tables.
 
     `index` and `body` are the new index record and body, `entries` the new index entries by key, `removed` the keys of
-    the old ones. `previous` is the body of the replaced version, under the key by which the history finds it.
-    `locks_added` and `locks_removed` are the locks of identifiers that the resource gains and loses, `incremented` and
-    `decremented` the resources whose reference counts change. `deletes` says that the resource is deleted. `body` is
-    None in a rebuild, which writes none.
+    the old ones, of which some leave `traces`. `previous` is the body of the replaced version, under the key by which
+    the history finds it. `locks_added` and `locks_removed` are the locks of identifiers that the resource gains and
+    loses, `incremented` and `decremented` the resources whose reference counts change. `deletes` says that the resource
+    is deleted. `body` is None in a rebuild, which writes none.
     """
 
     target: Target
@@ -87,6 +88,13 @@ class WritePlan:
         if stored is None or not self.replaces_version or body is None or body["version"] != stored["version"]:
             return self
         return replace(self, previous={**body, "sk": {"S": version_item(body["sk"]["S"], self.target.version)}})
+
+    @cached_property
+    def traces(self) -> Mapping[Key, Item]:
+        """What removed entries leave, by key."""
+        target, updated = self.target, self.updated if self.removed else 0
+        found = {key: trace_in_place_of(target.type, key, target.version, updated) for key in sorted(self.removed)}
+        return {key: trace for key, trace in found.items() if trace}
 
     @property
     def bodies(self) -> tuple[Item, ...]:
@@ -184,12 +192,13 @@ def plan_version(
 ) -> WritePlan:
     """Return the plan that stores a resource as this `version`, written at `updated` (epoch milliseconds).
 
-    A deletion (`resource` None) belongs to `patients`, as the deleted resource did. `former` are the patients in whose
-    compartments it was before, those of this version perhaps among them. `digest` is the resource's, if it was computed
-    already. Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    A deletion (`resource` None) has one entry, by its time, and belongs to `patients`, as the deleted resource did.
+    `former` are the patients in whose compartments it was before, those of this version perhaps among them. `digest` is
+    the resource's, if it was computed already. Raises `TooLargeError`, and `SearchValueError` for a date that the
+    calendar does not have.
     """
     values: dict[str, list[Any]] = {}
-    keys: list[Key] = []
+    keys = [deletion_key(target.type, target.id, updated)]
     references: frozenset[str] = frozenset()
     stamped = None if resource is None else with_version(resource, version, updated)
     if stamped is not None:

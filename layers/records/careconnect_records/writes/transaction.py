@@ -75,7 +75,8 @@ def _own_actions(plan: WritePlan, tables: RecordTables, full: Collection[Key]) -
     yield {"Put": {"TableName": table, "Item": plan.index, **plan.target.condition}}
     yield from (put(table, item) for item in plan.bodies)
     yield from (put(table, item) for item in plan.entries.values())
-    yield from (delete(table, key) for key in sorted(plan.removed))
+    yield from (put(table, trace) for trace in plan.traces.values())
+    yield from (delete(table, key) for key in sorted(plan.removed - plan.traces.keys()))
     for lock in sorted(plan.locks_added | plan.locks_removed | expected.keys()):
         yield lock_action(
             table,

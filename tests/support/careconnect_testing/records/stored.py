@@ -10,6 +10,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 
 from careconnect.storage.intents import DONE, DROP, TXN, previous
 from careconnect.storage.keys import CURSOR_KEY, LOCK_ITEM, Key
+from careconnect.storage.traces import is_trace
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.states import WriteStates
 from careconnect_testing.dynamodb import InMemoryClient
@@ -28,18 +29,23 @@ _NAMES = {
 
 
 def stored(tables: RecordTables) -> Stored:
-    """Return all items except the tables' own, without traces of failed attempts and without zero reference counts."""
+    """Return all items except the tables' own, without revisions of locks and without zero reference counts."""
     found: Stored = {}
     for kind, attribute in _NAMES.items():
         for item in _items_of(tables.client, getattr(tables, attribute)):
             pk, sk = item["pk"]["S"], item.get("sk", {}).get("S", "")
-            bare = _without_traces(kind, sk, item)
+            bare = _compared(kind, sk, item)
             if pk != CURSOR_KEY[0] and len(bare) > (1 if kind == "references" else 2):
                 found[kind, pk, sk] = bare
     return found
 
 
-def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
+def without_traces(items: Stored) -> Stored:
+    """Return items but for the traces of replaced index entries, which no index that is rebuilt has (ADR 53)."""
+    return {key: item for key, item in items.items() if not is_trace(item)}
+
+
+def _compared(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
     """Remove the revision of an identifier lock, and zero reference counts."""
     if sk == LOCK_ITEM:
         return {
@@ -67,7 +73,7 @@ def visible_entries(items: Stored) -> dict[Key, str]:
         shown = item if TXN not in item else previous(item)
         if TXN in item and item[TXN]["S"] in done:
             shown = None if DROP in item else item
-        if shown:
+        if shown and not is_trace(shown):
             visible_[pk, sk] = shown["values"]["S"]
     return visible_
 

@@ -139,7 +139,7 @@ class _World:
         scheduler.run()
         self._rest()
         self._check_errors()
-        check_store(self.system.aws.database, self.system.names)
+        check_store(self.system.aws.database, self.system.names, was_rebuilt=self.ledger.was_closed)
         check_moves(self.ledger)
         self._trail.check()
         check_erased(self.system.aws.database, self.ledger, self.system.names, self._trail.operators)

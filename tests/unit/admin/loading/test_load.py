@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from careconnect.fhir.resource_types import Table
-from careconnect.search.values import date_range
+from careconnect.search.values import date_range, order_text
 from careconnect.storage.keys import CURSOR_KEY
+from careconnect.storage.traces import is_trace
 from careconnect_admin.loading.load import OTHER, LoadInterruptedError, LoadReport, TypeCounts, load_paths
 from careconnect_admin.loading.reading.found import Deletion, Place
 from careconnect_admin.stack.restored_tables import OUTPUTS
@@ -122,14 +123,14 @@ def organization(names: int, **elements: Any) -> dict[str, Any]:
 
 
 def entries_are_consistent(items: Items) -> bool:
-    """Say whether the entries in a table are exactly those of its index records."""
+    """Say whether the entries in a table are exactly those of its index records, traces aside."""
     listed = {
         (pk, sk)
         for (_, sort_key), item in items.items()
         if sort_key == "#index"
         for pk, sk in json.loads(item["entries"]["S"])
     }
-    return listed == {key for key in items if not key[1].startswith("#")}
+    return listed == {key for key, item in items.items() if not key[1].startswith("#") and not is_trace(item)}
 
 
 def test_a_resource_becomes_two_bodies_an_index_record_and_entries(tmp_path: Path, tables: RecordTables) -> None:
@@ -244,13 +245,27 @@ def test_time_never_goes_back_between_versions(tmp_path: Path, tables: RecordTab
     assert items_of(tables)["Patient/4", "#json"]["updated"] == {"N": str(int(_NOW_MILLISECONDS) + 1)}
 
 
-def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path: Path, tables: RecordTables) -> None:
+def test_a_deleted_resource_is_gone_in_the_next_version_with_an_entry_by_time(
+    tmp_path: Path, tables: RecordTables
+) -> None:
     load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]))
     delete = {"request": {"method": "DELETE", "url": "Patient/4"}}
     assert transaction(tmp_path, tables, delete).total == TypeCounts(deleted=1)
 
     items = items_of(tables)
-    assert set(items) == {("Patient/4", sort_key) for sort_key in ("#json", "#json#000000001", "#index")}
+    deleted = int(_NOW_MILLISECONDS) + 1
+    (at,) = [key for key, item in items.items() if not key[1].startswith("#") and not is_trace(item)]
+    assert at == ("Patient?_deleted^0", f"{order_text(deleted)}#4")
+    assert items[at]["values"] == {"S": "{}"}
+    (left,) = [item for item in items.values() if is_trace(item)]
+    assert (left["pk"], left["version"], left["next"]) == (
+        {"S": "Patient?_lastUpdated^0"},
+        {"N": "1"},
+        {"N": str(deleted)},
+    )
+    assert {key for key in items if key[1].startswith("#")} == {
+        ("Patient/4", sort_key) for sort_key in ("#json", "#json#000000001", "#index")
+    }
     assert items["Patient/4", "#json"] == {
         "pk": {"S": "Patient/4"},
         "sk": {"S": "#json"},
@@ -261,7 +276,7 @@ def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path
         "method": {"S": "DELETE"},
         "status": {"S": "204"},
     }
-    assert items["Patient/4", "#index"]["entries"] == {"S": "[]"}
+    assert json.loads(items["Patient/4", "#index"]["entries"]["S"]) == [list(at)]
     assert items["Patient/4", "#index"]["values"] == {"S": "{}"}
 
     assert transaction(tmp_path, tables, delete).total == TypeCounts(unchanged=1)
@@ -709,7 +724,8 @@ def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTab
 
     load(tmp_path, tables, organization(2))
     items = released(tables)
-    assert len(items) == 2 + 2 + 2 + 1
+    # The last is the trace of the first version's time.
+    assert len(items) == 2 + 2 + 2 + 1 + 1
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert items["Organization/o", "#json#000000001"]["version"] == {"N": "1"}
     assert entries_are_consistent(items)
@@ -735,7 +751,7 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     load(tmp_path, tables, organization(101, name="after"), later=60)
     items = released(tables)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
-    assert len(items) == 2 + 2 + 101 + (1 if before else 0)
+    assert len(items) == 2 + 2 + 101 + (2 if before else 0)
     assert entries_are_consistent(items)
 
 

@@ -27,7 +27,7 @@ from careconnect_testing.http.writes import LONG_TEXT, observation, patient
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE, Reader, load, reader_in_memory
 from careconnect_testing.records.few_records import few_records, write_deletion, write_records
-from careconnect_testing.records.stored import Stored, saved, stored
+from careconnect_testing.records.stored import Stored, saved, stored, without_traces
 from careconnect_testing.running.killed import Killed, killed_after
 
 Item = dict[str, Any]
@@ -71,10 +71,10 @@ def numbers(reader: Reader) -> list[str]:
 
 
 def held(reader: Reader) -> Stored:
-    """Return all items, without the ids of locks that have overflowed, which may be any."""
+    """Return all items but traces, without the ids of locks that have overflowed, which may be any."""
     return {
         key: {name: value for name, value in item.items() if not ("many" in item and name == "ids")}
-        for key, item in stored(reader.tables).items()
+        for key, item in without_traces(stored(reader.tables)).items()
     }
 
 

@@ -5,13 +5,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from botocore.config import Config
 
 from careconnect.runtime import aws
-from careconnect.runtime.call_limit import CALL_LIMIT, CALL_SECONDS, CallLimit
+from careconnect.runtime.call_limit import CALL_LIMIT, CALL_SECONDS, SETTLE_SECONDS, CallLimit
 from careconnect_testing.parts.clock import Clock
+from record_writer.write_resources import COMMIT_SECONDS
 
 
 def test_a_request_may_call_until_it_has_no_time_left_and_the_next_one_anew() -> None:
@@ -29,6 +31,14 @@ def test_a_request_may_call_until_it_has_no_time_left_and_the_next_one_anew() ->
         over.append(limit.is_over)
 
     assert over == [False, False, True, False, False]
+
+
+def test_no_write_commits_once_what_was_stamped_before_has_settled() -> None:
+    config: Any = aws._CONFIG
+    longest = config.connect_timeout + config.read_timeout
+
+    assert COMMIT_SECONDS <= CALL_SECONDS
+    assert CALL_SECONDS + longest <= SETTLE_SECONDS <= 30
 
 
 @contextmanager

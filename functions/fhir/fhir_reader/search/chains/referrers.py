@@ -68,5 +68,7 @@ def _which_refer(
 ) -> Iterator[Entry]:
     """Yield the visible entries that refer to the resource of a key; `known` means that the whole stream does."""
     for entry in stream:
-        if is_visible(entry, context, letters) and (known or key in entry.values.get(reference.name, ())):
+        if entry.is_trace or not is_visible(entry, context, letters):
+            continue
+        if known or key in entry.values.get(reference.name, ()):
             yield entry

@@ -11,6 +11,7 @@ from typing import Any, Final
 from careconnect.audit.event import AuditEvent, Outcome
 from careconnect.oauth.access_token import patient_cutoff_key
 from careconnect.storage.keys import JSON_ITEM, LOCK_ITEM, is_body
+from careconnect.storage.traces import is_trace
 from careconnect_admin.auditing.audited_erasure import ERASE, UNLINK
 from careconnect_admin.erasing.unlink import unlinked
 from careconnect_records.items.actions import Item
@@ -180,7 +181,12 @@ def _may_name(place: str, patient: str, key: tuple[str, str], item: Item) -> boo
         case "records":
             # A tombstone of the Patient; a former version of another that refers to the record.
             is_tombstone = key[0] == own and not (item.keys() - _OF_TOMBSTONES - _OF_INDEX)
-            return is_tombstone or (is_body(key[1]) and key[1] != JSON_ITEM and patient not in patients_of(item))
+            # When versions of the Patient came and went, which the tombstones say too.
+            is_by_time = key[0].startswith(("Patient?_lastUpdated^", "Patient?_deleted^"))
+            is_empty = is_trace(item) or item.get("values") == {"S": "{}"}
+            if is_tombstone or (is_by_time and is_empty):
+                return True
+            return is_body(key[1]) and key[1] != JSON_ITEM and patient not in patients_of(item)
         case "counts":
             return key[0].partition("#")[0] == own and all(
                 each in ({"N": "0"}, {"BOOL": True}) for each in _counts(item)

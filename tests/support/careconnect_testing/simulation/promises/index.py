@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import resource_type
@@ -17,10 +17,13 @@ from careconnect.storage.keys import (
     is_body,
     version_item,
 )
+from careconnect.storage.traces import is_trace
+from careconnect_admin.erasing.tombstones import ERASED
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import lock_key
+from careconnect_records.items.traces import trace_in_place_of
 from careconnect_records.parsing.strict_json import parse_json_body
-from careconnect_records.writes.plan import plan_rebuild
+from careconnect_records.writes.plan import WritePlan, plan_rebuild
 from careconnect_records.writes.target import Target
 
 RECORDS: Final = ("RecordTable", "DirectoryTable")
@@ -53,7 +56,7 @@ class Stored:
 
 
 def faults_of_items(stored: Stored, base_url: str) -> Iterator[str]:
-    """Yield each item that does not follow from a stored version, and each that does and is not there."""
+    """Yield each item that does not follow from a stored version, traces aside, and each that does and is not there."""
     expected: dict[Place, Item] = {}
     locks: defaultdict[str, set[str]] = defaultdict(set)
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -63,19 +66,17 @@ def faults_of_items(stored: Stored, base_url: str) -> Iterator[str]:
         newest = max(versions)
         for number, body in versions.items():
             expected[key, JSON_ITEM if number == newest else version_item(JSON_ITEM, number)] = body
-        type_name, _, id_ = key.partition("/")
-        type_ = resource_type(type_name)
-        assert type_ is not None
-        body, resource = versions[newest], _resource_of(versions[newest])
-        current[key] = resource is not None
-        plan = plan_rebuild(Target(type_, id_, body=body), resource, base_url=base_url)
+        target = _target_of(key)
+        type_name, id_ = target.type.name, target.id
+        current[key] = "body" in versions[newest]
+        plan = _plan_of(target, versions[newest], base_url)
         expected[key, INDEX_ITEM] = plan.index
         expected |= plan.entries
         for lock in plan.locks_added:
             locks[lock_key(lock)["pk"]["S"]].add(id_)
-        for target in plan.incremented:
-            counts[count_key(target, count_shard(id_))][type_name] += 1
-            referred.append((key, target))
+        for other in plan.incremented:
+            counts[count_key(other, count_shard(id_))][type_name] += 1
+            referred.append((key, other))
     yield from (f"{key} refers to {target}, which is not there" for key, target in referred if not current.get(target))
     yield from _faults_of_resources(stored, expected, locks)
     yield from _faults_of_counts(stored, counts, current)
@@ -90,10 +91,42 @@ def _faults_of_resources(stored: Stored, expected: dict[Place, Item], locks: dic
             ids = set(item.get("ids", {}).get("SS", ()))
             if ids != locks.pop(pk, set()) or "many" in item:
                 yield f"the lock {pk} has the ids {sorted(ids)}"
-        elif item != expected.pop((pk, sk), None):
+        elif not is_trace(item) and item != expected.pop((pk, sk), None):
             yield f"{pk} {sk} follows from no body"
     yield from (f"{pk} {sk} is not there" for pk, sk in expected)
     yield from (f"the lock {pk} is not there" for pk in locks)
+
+
+def faults_of_traces(stored: Stored, base_url: str) -> Iterator[str]:
+    """Yield each replaced entry that has left no trace, and each trace of none (ADR 53).
+
+    In a compartment, a write that was undone leaves a trace too, and the erasure of its patient leaves none.
+    """
+    found = {(item["pk"]["S"], item["sk"]["S"]): item for item in stored.of_resources() if is_trace(item)}
+    bodies = stored.bodies()
+    erased = {key for key, versions in bodies.items() if any(ERASED in each for each in versions.values())}
+    explained: set[Place] = set()
+    for key, versions in bodies.items():
+        target = _target_of(key)
+        current = _plan_of(target, versions[max(versions)], base_url).entries
+        for number in range(1, max(versions)):
+            body, next_ = versions[number], int(versions[number + 1]["updated"]["N"])
+            for place in _plan_of(target, body, base_url).entries.keys() - current.keys():
+                trace = trace_in_place_of(target.type, place, number, next_)
+                explained.add(place)
+                if ERASED in body:
+                    # It may have had a content.
+                    explained.add((place[0].replace("?_deleted^", "?_lastUpdated^"), place[1]))
+                elif trace and place[0] not in erased and _bare(found.get(place, {})) != _bare(trace):
+                    yield f"{place} is no trace of version {number} of {key}"
+    for place in found.keys() - explained:
+        if "?" in place[0]:
+            yield f"{place} is a trace of nothing"
+
+
+def _bare(trace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what must be in a trace: in a compartment, a write that was undone may be the last to have left it."""
+    return trace if "version" in trace else {"pk": trace.get("pk"), "sk": trace.get("sk")}
 
 
 def _faults_of_counts(stored: Stored, counts: dict[str, Counter[str]], current: dict[str, bool]) -> Iterator[str]:
@@ -115,6 +148,14 @@ def _faults_of_counts(stored: Stored, counts: dict[str, Counter[str]], current: 
             yield f"{key} has {tombstones[key]} tombstones"
 
 
-def _resource_of(body: Item) -> dict[str, Any] | None:
-    """Return the resource of a version's body, None for a deletion."""
-    return parse_json_body(body["body"]["S"].encode()) if "body" in body else None
+def _target_of(key: str) -> Target:
+    type_name, _, resource_id = key.partition("/")
+    type_ = resource_type(type_name)
+    assert type_ is not None
+    return Target(type_, resource_id)
+
+
+def _plan_of(target: Target, body: Item, base_url: str) -> WritePlan:
+    """Return the plan of what is stored of a version beside its body."""
+    resource = parse_json_body(body["body"]["S"].encode()) if "body" in body else None
+    return plan_rebuild(replace(target, body=body), resource, base_url=base_url)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from careconnect.storage.intents import DONE, DROP, TXN, StateTables, is_former_body, previous, state_key
@@ -11,7 +12,7 @@ from careconnect_records.items.resource_items import patients_of
 from careconnect_records.multi_step.write_set import listed_in, write_set_key
 from careconnect_testing.dynamodb.database import Database
 from careconnect_testing.simulation.ledger import Commit, Ledger
-from careconnect_testing.simulation.promises.index import Stored, faults_of_items
+from careconnect_testing.simulation.promises.index import Stored, faults_of_items, faults_of_traces
 from careconnect_testing.simulation.schedule.scheduler import Scheduler
 from careconnect_testing.simulation.world.names import (
     BASE,
@@ -173,12 +174,16 @@ def _actions_of(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [request]
 
 
-def check_store(database: Database, names: Mapping[str, str] = SAME_NAMES) -> None:
-    """Check that everything stored in the tables in service follows from the bodies, once nothing is in progress."""
+def check_store(database: Database, names: Mapping[str, str] = SAME_NAMES, *, was_rebuilt: bool = False) -> None:
+    """Check that everything stored in the tables in service follows from the bodies, once nothing is in progress.
+
+    An index that was rebuilt has no traces of what was replaced before.
+    """
     tables = {"RecordTable": names[RECORDS], "DirectoryTable": names[DIRECTORY], "ReferenceTable": names[REFERENCES]}
     stored = Stored({output: list(map(dict, database.items(table))) for output, table in tables.items()})
     for table in (TRANSACTIONS, DIRECTORY_TRANSACTIONS):
         if left := list(database.items(names[table])):
             raise BrokenPromiseError(f"{len(left)} writes are not released")
-    for fault in faults_of_items(stored, BASE):
+    faults = faults_of_items(stored, BASE)
+    for fault in faults if was_rebuilt else chain(faults, faults_of_traces(stored, BASE)):
         raise BrokenPromiseError(fault)
