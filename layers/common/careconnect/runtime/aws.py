@@ -120,5 +120,6 @@ def error_code(error: Exception) -> str:
 
 def reasons_of(error: Exception) -> list[str]:
     """Return the cancellation code (`None`, …) of each action of a cancelled transaction; empty for other errors."""
-    response: Any = getattr(error, "response", {})
+    # A timeout has one too, and it is None.
+    response: Any = getattr(error, "response", None) or {}
     return [str(reason.get("Code", "None")) for reason in response.get("CancellationReasons", ())]

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from careconnect.runtime import aws
@@ -114,3 +114,7 @@ def test_each_call_says_who_makes_it(clients: tuple[Any, Any]) -> None:
     ours.get_item(TableName=TABLE, Key=KEY)
 
     assert [agent.partition(" ")[0] for agent in agents] == ["careconnect"], agents
+
+
+def test_a_timeout_has_no_reasons_of_a_cancelled_transaction() -> None:
+    assert aws.reasons_of(ReadTimeoutError(endpoint_url="https://dynamodb.example")) == []
