@@ -13,6 +13,7 @@ from careconnect_admin.commands.shared.terminal import remark, say, say_json
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
+    from careconnect.export.job import Job
     from careconnect_admin.erasing.survey import Survey
     from careconnect_admin.moving.move_survey import MoveSurvey
     from careconnect_admin.stack.target import StackTarget
@@ -40,14 +41,16 @@ def erase(
 ) -> None:
     """Erase a patient's whole record for good, with all versions. Without --yes, list what goes and what stops it.
 
-    Clients that are bound to the patient are disabled. Others' references to the record stop it, unless --unlink
-    replaces each by its display, in a new version. A run that was interrupted is repeated.
+    Clients that are bound to the patient are disabled, and bulk exports that may hold the record are ended. Others'
+    references to the record stop it, unless --unlink replaces each by its display, in a new version. A run that was
+    interrupted is repeated.
     """
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.audited_erasure import ERASE, recorded_erasure
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.clients.cut_off import cut_off_patient
     from careconnect_admin.erasing.erase_patient import Erasure, LinkedError
+    from careconnect_admin.exporting.exports import exports_of
     from careconnect_admin.loading.writer import Announce, nothing
 
     patient = _id(patient)
@@ -58,14 +61,21 @@ def erase(
     with working("Looking for the record"):
         found = Erasure(tables, base_url=base_url, announce=nothing).survey(patient)
     clients = [each.client_id for each in client_registry(target).every() if each.patient == patient]
+    exports = exports_of(target)
     if not yes:
-        _show(patient, found, clients, unlink=unlink, as_json=as_json)
+        may_hold = exports.that_may_hold(patient) if exports else []
+        _show(patient, found, clients, may_hold, unlink=unlink, as_json=as_json)
         return
     if found.references and not unlink:
         raise LinkedError(found)
     cut_off_patient(client_registry(target), token_revocations(target), patient)
+    jobs: list[Job] = []
 
     def run(announce: Announce) -> None:
+        # What begins from now on waits for the end of the erasure.
+        if exports:
+            jobs.extend(exports.that_may_hold(patient))
+            exports.end(jobs)
         with working("Erasing") as show:
             erasure = Erasure(
                 tables,
@@ -74,13 +84,18 @@ def erase(
                 progress=lambda part, done: show(f"{part}: {done:,}" if done else part),
             )
             erasure.erase(patient, unlink=unlink)
+            if exports:
+                show("Removing exports")
+                exports.await_removal(jobs)
 
     recorded_erasure(record, patient, run)
     if as_json:
-        say_json(_as_object(patient, found, clients) | {"erased": True})
+        say_json(_as_object(patient, found, clients, jobs) | {"erased": True})
     else:
         if clients:
             remark(f"Disabled: {', '.join(clients)}")
+        if jobs:
+            remark(f"Exports that were ended: {', '.join(each.id for each in jobs)}")
         if found.references:
             remark(f"References of others that were replaced: {len(found.references):,}")
         say(f"Erased Patient/{patient}: {len(found.current):,} resources. docs/erasure.md says what remains, and where")
@@ -198,9 +213,11 @@ def _require_no_switch(target: "StackTarget") -> None:
         raise OperatorError("a switch to restored tables has not ended: let it end first")
 
 
-def _show(patient: str, found: "Survey", clients: list[str], *, unlink: bool, as_json: bool) -> None:
+def _show(
+    patient: str, found: "Survey", clients: list[str], jobs: "Sequence[Job]", *, unlink: bool, as_json: bool
+) -> None:
     """Print what an erasure does, and what stops it."""
-    shown = _as_object(patient, found, clients)
+    shown = _as_object(patient, found, clients, jobs)
     if as_json:
         say_json(shown | {"erased": False})
         return
@@ -213,19 +230,20 @@ def _show(patient: str, found: "Survey", clients: list[str], *, unlink: bool, as
     for text, keys in (
         ("stays, but for former versions that are the patient's", sorted(found.of_others)),
         ("is disabled", clients),
+        ("ends, with its files", [f"export {each.id} of {each.client_id}" for each in jobs]),
         (
             "is unlinked" if unlink else "stops it",
             [f"{key} → {', '.join(to)}" for key, to in shown["references"].items()],
         ),
     ):
         _say_each(text, keys)
-    if found.is_clean:
+    if found.is_clean and not jobs:
         remark(f"careconnect: nothing is stored of Patient/{patient}")
     else:
         remark("careconnect: nothing was changed. --yes erases it for good; read docs/erasure.md first")
 
 
-def _as_object(patient: str, found: "Survey", clients: list[str]) -> dict[str, Any]:
+def _as_object(patient: str, found: "Survey", clients: list[str], jobs: "Sequence[Job]") -> dict[str, Any]:
     resources = Counter(key.partition("/")[0] for key in found.current)
     versions: Counter[str] = Counter()
     for key, number in found.versions.items():
@@ -238,4 +256,5 @@ def _as_object(patient: str, found: "Survey", clients: list[str]) -> dict[str, A
         "others": sorted(found.of_others),
         "references": {key: list(found.references[key]) for key in sorted(found.references)},
         "clients": clients,
+        "exports": [each.id for each in jobs],
     }

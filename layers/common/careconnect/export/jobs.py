@@ -78,6 +78,16 @@ class DynamoDbJobs:
         row = self._row(_key(job_id, _JOB_ROW))
         return _job_of(row) if row else None
 
+    def every(self) -> Iterator[Job]:
+        """Yield all jobs; consistent Scans, for operators alone."""
+        request: Item = {
+            "TableName": self._table,
+            "FilterExpression": "sk = :job",
+            "ExpressionAttributeValues": {":job": {"S": _JOB_ROW}},
+            "ConsistentRead": True,
+        }
+        yield from map(_job_of, self._pages(self._client.scan, request))
+
     def complete(self, job_id: str, expires: int) -> bool:
         """Note that a job is complete until `expires`, in epoch milliseconds; return False if it does not run."""
         return self._leave_running(job_id, {"state": State.COMPLETE, "expires": expires})
@@ -226,8 +236,11 @@ class DynamoDbJobs:
             "ConsistentRead": True,
             **more,
         }
+        return self._pages(self._client.query, request)
+
+    def _pages(self, operation: Callable[..., Any], request: Item) -> Iterator[Item]:
         while True:
-            answer = call(self._client.query, **request)
+            answer = call(operation, **request)
             yield from answer["Items"]
             if not (last := answer.get("LastEvaluatedKey")):
                 return

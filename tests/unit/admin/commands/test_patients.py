@@ -10,13 +10,16 @@ from typer.testing import CliRunner, Result
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, event_of
+from careconnect.export.job import Selection
 from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key
 from careconnect_admin.cli import app
 from careconnect_admin.commands.shared import on_stack
+from careconnect_admin.exporting.exports import Exports
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.table_formats import begin_table
 from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.export_jobs import a_job, export_table
 from careconnect_testing.parts.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, built_issuer
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE, Reader, made_tables
@@ -118,6 +121,7 @@ def test_as_json_it_is_one_object(issuer: Issuer, linked: Writer, run: Run) -> N
         "others": ["Observation/moved"],
         "references": {"Observation/linked": ["Patient/5"]},
         "clients": ["app-5"],
+        "exports": [],
         "erased": False,
     }
     assert json.loads(run("5", "--yes", "--unlink", "--json").stdout)["erased"] is True
@@ -158,6 +162,34 @@ def test_it_erases_disables_the_clients_and_ends_their_tokens(issuer: Issuer, li
     assert recorded.count(("patients-unlink", "U", "6")) == 1
     assert {"client-disable", "tokens-revoke"} < {interaction for interaction, _, _ in recorded}
     assert "nothing is stored of Patient/5" in run("5").stderr
+
+
+def test_it_ends_the_bulk_exports_that_may_hold_the_record_before_it_and_waits_for_their_removal(
+    writer: Writer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, _ = export_table(time.time)
+    job, other = a_job(time.time()), a_job(time.time(), id="5" * 32, selection=Selection(("Organization",)))
+    for each in (job, other):
+        jobs.put(each, 2)
+    begun: list[int] = []
+
+    def remove(job_id: str) -> None:
+        begun.append(writer.reader.get("Patient/5").status)
+        jobs.remove(job_id)
+
+    exports = Exports(jobs, remove, retention_hours=24, sleep=lambda _: None)
+    monkeypatch.setattr("careconnect_admin.exporting.exports.exports_of", lambda _target: exports)
+
+    listed = run("5")
+    assert f"ends, with its files: export {job.id} of client-1" in listed.stdout
+    assert other.id not in listed.stdout
+    assert jobs.get(job.id) == job
+
+    done = run("5", "--yes")
+
+    assert f"Exports that were ended: {job.id}" in done.stderr
+    assert (begun, jobs.get(job.id), jobs.get(other.id)) == ([200], None, other)
+    assert writer.reader.get("Patient/5").status == 410
 
 
 @pytest.fixture

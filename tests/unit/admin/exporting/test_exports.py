@@ -1,0 +1,157 @@
+"""Bulk exports that an operator's command ends or fails (`erasure.md`)."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from careconnect.export.job import Cause, Job, Selection, State
+from careconnect_admin.errors import OperatorError
+from careconnect_admin.exporting.exports import Exports, exports_of
+from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.export_jobs import EXPORT_TABLE, a_job, export_table
+
+NOW = 1_795_676_953.0
+PATIENTS = Selection(("Patient", "Observation"), is_of_patients=True, patients=("4", "6"))
+
+
+@dataclass
+class Table:
+    """The table of jobs, and the removals that were begun; each pause removes what is to be removed."""
+
+    clock: Clock = field(default_factory=lambda: Clock(NOW))
+    begun: list[str] = field(default_factory=list)
+    is_down: bool = False
+    removes: bool = True
+
+    def __post_init__(self) -> None:
+        def check(operation: str, _request: Any) -> None:
+            if self.is_down:
+                raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
+
+        self.jobs, self.client = export_table(self.clock, check)
+        self.exports = Exports(
+            self.jobs,
+            self.begun.append,
+            retention_hours=24,
+            clock=self.clock,
+            sleep=self.pause,
+            elapsed=self.clock,
+        )
+
+    def pause(self, seconds: float) -> None:
+        self.clock.now += seconds
+        for each in self.begun if self.removes else ():
+            self.jobs.remove(each)
+
+    def put(self, number: int, types: tuple[str, ...] = ("Patient",), **fields: Any) -> Job:
+        job = a_job(NOW, id=f"{number:032x}", **{"selection": Selection(types), **fields})
+        self.jobs.put(job, 99)
+        return job
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+def test_all_jobs_may_hold_a_patient_but_those_of_other_patients_and_of_types_without_any(table: Table) -> None:
+    every, complete, failed = table.put(1), table.put(2, ("Organization", "Observation")), table.put(3)
+    table.jobs.complete(complete.id, int(NOW * 1000) + 1)
+    table.jobs.fail(failed.id, Cause.TIMEOUT, int(NOW * 1000) + 1)
+    cohort = table.put(4, selection=PATIENTS)
+    table.put(5, ("Organization", "Practitioner", "Medication"))
+
+    def held(patient: str) -> list[str]:
+        return sorted(each.id for each in table.exports.that_may_hold(patient))
+
+    assert held("4") == [every.id, complete.id, failed.id, cohort.id]
+    assert held("5") == [every.id, complete.id, failed.id]
+
+
+def test_what_is_ended_is_unknown_at_once_and_then_removed(table: Table) -> None:
+    jobs, other = [table.put(1), table.put(2)], table.put(3)
+
+    table.exports.end(jobs)
+
+    assert [found.state for each in jobs if (found := table.jobs.get(each.id))] == [State.ENDED] * 2
+    assert table.begun == [each.id for each in jobs]
+    table.exports.await_removal(jobs)
+    assert [table.jobs.get(each.id) for each in jobs] == [None, None]
+    assert table.jobs.get(other.id) == other
+
+
+def test_jobs_are_found_on_all_pages_and_ended_again_after_a_kill(table: Table) -> None:
+    jobs = [table.put(number) for number in range(30)]
+    table.exports.end(jobs[:1])
+
+    found = table.exports.that_may_hold("4")
+
+    assert {each.id for each in found} == {each.id for each in jobs}
+
+
+def test_what_is_not_removed_in_time_is_told(table: Table) -> None:
+    job, table.removes = table.put(1), False
+    table.exports.end([job])
+
+    with pytest.raises(OperatorError, match=job.id):
+        table.exports.await_removal([job])
+
+
+def test_jobs_under_way_fail_and_say_why(table: Table) -> None:
+    running, complete = table.put(1), table.put(2)
+    table.jobs.complete(complete.id, int(NOW * 1000) + 1)
+
+    assert table.exports.fail_running("A reindex was under way.") == [running.id]
+
+    failed = table.jobs.get(running.id)
+    assert failed is not None
+    assert (failed.state, failed.cause, failed.detail) == (
+        State.FAILED,
+        Cause.EXCEPTION,
+        "A reindex was under way.",
+    )
+    assert failed.expires == int(NOW * 1000) + 24 * 3_600_000
+    assert table.exports.fail_running("A reindex was under way.") == []
+
+
+def test_a_table_that_does_not_answer_stops_the_command(table: Table) -> None:
+    job = table.put(1)
+    table.is_down = True
+
+    for attempt in (
+        lambda: table.exports.that_may_hold("4"),
+        lambda: table.exports.end([job]),
+        lambda: table.exports.await_removal([job]),
+        lambda: table.exports.fail_running(""),
+    ):
+        with pytest.raises(OperatorError, match="ThrottlingException"):
+            attempt()
+    assert table.begun == []
+
+
+def test_a_stack_without_exports_has_none() -> None:
+    assert exports_of(StackTarget("stack", {}, lambda _: None)) is None
+
+
+def test_a_removal_is_an_execution_of_its_own_of_the_stacks_machine(table: Table) -> None:
+    started: list[dict[str, Any]] = []
+    clients = {
+        "dynamodb": table.client,
+        "stepfunctions": SimpleNamespace(start_execution=lambda **request: started.append(request)),
+    }
+    exports = exports_of(
+        StackTarget("stack", {"ExportTable": EXPORT_TABLE, "ExportMachine": "arn:machine"}, clients.__getitem__)
+    )
+    assert exports is not None
+    job = table.put(1)
+
+    exports.end([job])
+    exports.end([job])
+
+    assert [each["stateMachineArn"] for each in started] == ["arn:machine"] * 2
+    assert {each["input"] for each in started} == {f'{{"job": "{job.id}", "remove": true}}'}
+    assert len({each["name"] for each in started}) == 2

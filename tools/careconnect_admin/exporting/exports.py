@@ -1,0 +1,114 @@
+"""End bulk exports that may hold a patient's data, and fail those that run (`erasure.md`; ADR 54).
+
+A job that is ended is unknown to its client at once. Its objects and rows are removed by the state machine that runs
+jobs: nobody else opens the bucket.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect.export.job import Cause, Job, State
+from careconnect.export.jobs import DynamoDbJobs
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
+
+_PAUSE_SECONDS: Final = 2.0
+_LONGEST_REMOVAL: Final = 600.0
+
+Remove = Callable[[str], None]
+"""Begins to remove a job's objects and rows."""
+
+
+class Exports:
+    """The jobs of a stack; `retention_hours` is how long a failed one is told. Raises `OperatorError`."""
+
+    def __init__(
+        self,
+        jobs: DynamoDbJobs,
+        remove: Remove,
+        *,
+        retention_hours: int,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = jobs
+        self._remove = remove
+        self._retention_hours = retention_hours
+        self._clock = clock
+        self._sleep = sleep
+        self._elapsed = elapsed
+
+    def that_may_hold(self, patient: str) -> list[Job]:
+        """Return the jobs, under way or done, that may hold something of a patient."""
+        with _answered():
+            return [job for job in self._jobs.every() if _may_hold(job, patient)]
+
+    def end(self, jobs: Collection[Job]) -> None:
+        """End jobs, and begin to remove them; may be repeated."""
+        with _answered():
+            for job in jobs:
+                self._jobs.end(job.id)
+        for job in jobs:
+            self._remove(job.id)
+
+    def await_removal(self, jobs: Collection[Job]) -> None:
+        """Wait until nothing is stored of jobs that were ended; raises `OperatorError` after ten minutes."""
+        began, left = self._elapsed(), [job.id for job in jobs]
+        with _answered():
+            while left := [each for each in left if self._jobs.get(each)]:
+                if self._elapsed() - began > _LONGEST_REMOVAL:
+                    raise OperatorError(f"exports that were ended are not removed yet: {', '.join(left)}. Run it again")
+                self._sleep(_PAUSE_SECONDS)
+
+    def fail_running(self, detail: str) -> list[str]:
+        """Fail the jobs under way, for a reason that their clients are told, and return their ids."""
+        expires = int(self._clock() * 1000) + self._retention_hours * 3_600_000
+        with _answered():
+            running = [job.id for job in self._jobs.every() if job.state is State.RUNNING]
+            return [each for each in running if self._jobs.fail(each, Cause.EXCEPTION, expires, detail)]
+
+
+def exports_of(target: "StackTarget") -> Exports | None:
+    """Return the exports of a stack, None if it has none (`BulkExport=off`)."""
+    if "ExportTable" not in target.outputs:
+        return None
+    machine: Any = target.client("stepfunctions")
+    jobs = DynamoDbJobs(target.client("dynamodb"), target.output("ExportTable"))
+
+    def remove(job_id: str) -> None:
+        machine.start_execution(
+            stateMachineArn=target.output("ExportMachine"),
+            # Another execution of a name that was used before would not be started.
+            name=f"{job_id}-{secrets.token_hex(4)}",
+            input=json.dumps({"job": job_id, "remove": True}),
+        )
+
+    return Exports(jobs, remove, retention_hours=int(target.parameters.get("ExportRetentionHours", "24")))
+
+
+def _may_hold(job: Job, patient: str) -> bool:
+    """Return True if the files of a job, finished or not, may hold something of a patient.
+
+    A cohort's hold what belongs to its patients and to no other; those of a type without patients nothing of anybody.
+    """
+    selection = job.selection
+    if selection.patients:
+        return patient in selection.patients
+    return any(each.is_patient or each.patient_parameter for each in selection.resource_types)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Turn the error of a table that does not answer into an `OperatorError`."""
+    try:
+        yield
+    except OutcomeError as error:
+        raise OperatorError(f"the table of exports does not answer ({error.reason}): run it again") from error
