@@ -18,6 +18,7 @@ PACKAGES = {
     "audit": "access_auditor",
     "archive": "audit_archiver",
     "recovery": "write_recovery",
+    "export": "export_keeper",
     "export_file": "export_sender",
     "console": "service_console",
 }

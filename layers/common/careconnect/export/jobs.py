@@ -39,6 +39,7 @@ _DELETED_AT_ONCE: Final = 25
 _JOB_ROW: Final = "job"
 _CHAIN: Final = "chain#"
 _FILE: Final = "file#"
+_MET_BY_ANOTHER: Final = frozenset(("ConditionalCheckFailed", "TransactionConflict"))
 _UNMET: Final = "ConditionalCheckFailedException"
 
 
@@ -210,11 +211,11 @@ class DynamoDbJobs:
         return True
 
     def _is_written(self, actions: Sequence[Any]) -> bool:
-        """Return False if a condition of a transaction does not hold."""
+        """Return False if a condition of a transaction does not hold, or another one writes the same rows."""
         try:
             self._client.transact_write_items(TransactItems=actions)
         except SERVICE_ERRORS as error:
-            if "ConditionalCheckFailed" in reasons_of(error):
+            if not _MET_BY_ANOTHER.isdisjoint(reasons_of(error)):
                 return False
             raise outcomes.unavailable(error_code(error)) from error
         return True
@@ -247,13 +248,14 @@ class DynamoDbJobs:
             request["ExclusiveStartKey"] = last
 
     def _delete(self, keys: Sequence[Item]) -> None:
-        rest = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]} if keys else {}
+        if not keys:
+            return
+        rest = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
         for _ in range(_ATTEMPTS):
+            rest = call(self._client.batch_write_item, RequestItems=rest).get("UnprocessedItems") or {}
             if not rest:
                 return
-            rest = call(self._client.batch_write_item, RequestItems=rest).get("UnprocessedItems") or {}
-        if rest:
-            raise outcomes.unavailable("UnprocessedItems")
+        raise outcomes.unavailable("UnprocessedItems")
 
 
 _TOLD: Final = ("client_id", "scope", "jti", "issued_at", "url", "fhir_base", "ignored")

@@ -25,6 +25,8 @@ ENVIRONMENT: Final = {
     "AUDIT_FAILURE": "closed",
     "EXPORT_TABLE": "export",
     "EXPORT_BUCKET": "export",
+    "EXPORT_MACHINE": "arn:aws:states:eu-west-2:123456789012:stateMachine:exports",
+    "EXPORT_WORKER": "worker",
     "ARCHIVE_JOB": "verify",
     "ARCHIVE_BUCKET": "archive",
     "ARCHIVE_RETENTION_DAYS": "365",
@@ -39,7 +41,7 @@ ENVIRONMENT: Final = {
 PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer", "bundle_processor"),
     *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
-    *("write_recovery", "export_sender"),
+    *("write_recovery", "export_keeper", "export_sender"),
 )
 """The packages with a handler; the authorizer, the reader and the writer are deployed as two functions each."""
 

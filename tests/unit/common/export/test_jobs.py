@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.export.job import (
     CHAINS,
+    DELETED,
     JOB_SECONDS,
     Cause,
     Chain,
@@ -17,11 +18,16 @@ from careconnect.export.job import (
     Selection,
     State,
     TypeFilter,
+    carry_key,
+    file_key,
+    file_name,
     is_file_name,
     is_job_id,
     kind_of,
     new_job_id,
+    patients_key,
     percent_of,
+    prefix_of,
 )
 from careconnect.export.jobs import MAX_STATUS_REQUESTS, CheckpointTakenError, DynamoDbJobs, NoPlaceError
 from careconnect.fhir.outcomes import OutcomeError
@@ -37,10 +43,12 @@ class Failing:
 
     def __init__(self) -> None:
         self.operation = self.code = ""
+        self.reasons: list[dict[str, str]] = []
 
     def __call__(self, operation: str, _request: Mapping[str, Any]) -> None:
         if operation == self.operation:
-            raise ClientError({"Error": {"Code": self.code}}, operation)
+            parsed: Any = {"Error": {"Code": self.code}, "CancellationReasons": self.reasons}
+            raise ClientError(parsed, operation)
 
 
 def table(*checks: Any) -> DynamoDbJobs:
@@ -144,6 +152,19 @@ def test_two_kick_offs_at_once_do_not_take_one_place() -> None:
     assert jobs.get(other.id) is not None
 
 
+def test_kick_offs_that_meet_again_and_again_are_503() -> None:
+    failing = Failing()
+    jobs = table(failing)
+    failing.operation, failing.code, failing.reasons = (
+        "TransactWriteItems",
+        "TransactionCanceledException",
+        [{"Code": "TransactionConflict"}],
+    )
+    with pytest.raises(OutcomeError) as raised:
+        jobs.put(a_job(), 2)
+    assert raised.value.status == 503
+
+
 def test_a_job_leaves_running_once() -> None:
     jobs, job = table(), a_job()
     jobs.put(job, 2)
@@ -227,12 +248,37 @@ def test_a_job_is_removed_in_pieces_and_itself_last() -> None:
     files = [JobFile(f"Patient.0.{number}.ndjson", "Patient", 1) for number in range(60)]
     jobs.checkpoint(job, 0, Chain(number=1), files)
 
-    assert jobs.remove(job.id, 30)
+    assert jobs.remove(job.id, 5)
+    assert jobs.remove(job.id, 25)
     assert jobs.get(job.id) is not None
     assert not jobs.remove(job.id, 100)
     assert (jobs.get(job.id), jobs.files(job.id), jobs.chains(job.id)) == (None, [], {})
     assert jobs.get(other.id) == other
     assert not jobs.remove(job.id)
+
+
+def test_rows_that_stay_unprocessed_are_503() -> None:
+    jobs, client = export_table(lambda: NOW)
+    job = a_job()
+    jobs.put(job, 2)
+    jobs.checkpoint(job, 0, Chain(number=1), [])
+    client.batch_write_item = lambda RequestItems: {"UnprocessedItems": RequestItems}  # noqa: N803 - botocore's name
+    with pytest.raises(OutcomeError) as raised:
+        jobs.remove(job.id)
+
+    assert raised.value.status == 503
+    assert jobs.get(job.id) == job
+
+
+def test_a_job_with_many_files_lists_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, client = export_table(lambda: NOW)
+    job, query = a_job(), client.query
+    jobs.put(job, 2)
+    files = [JobFile(file_name("Patient", 0, number), "Patient", 1) for number in range(10, 20)]
+    jobs.checkpoint(job, 0, Chain(number=1), files)
+    monkeypatch.setattr(client, "query", lambda **request: query(**request, Limit=3))
+
+    assert jobs.files(job.id) == files
 
 
 @pytest.mark.parametrize(
@@ -259,4 +305,8 @@ def test_names_of_jobs_and_files_have_one_form() -> None:
     assert not any(map(is_job_id, ("", "x", "A" * 32, "0" * 33)))
     assert all(map(is_file_name, ("Patient.0.1.ndjson", "deleted.3.20000.ndjson", "error.ndjson")))
     assert not any(map(is_file_name, ("", "Patient", "../x", "Patient.0.1.ndjson/", "error.ndjson#")))
+    assert file_name(DELETED, 3, 7) == "deleted.3.7.ndjson"
+    keys = [key("a-job", "x") for key in (file_key, patients_key, carry_key)]
+    assert len(set(keys)) == len(keys)
+    assert all(key.startswith(prefix_of("a-job")) for key in keys)
     assert [kind_of(name) for name in ("Patient.0.1.ndjson", "error.ndjson")] == ["Patient", "error"]
