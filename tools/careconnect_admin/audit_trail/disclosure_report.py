@@ -32,7 +32,8 @@ _WRITES: Final = {
 }
 _OPERATION: Final = "operation"
 _EVERYTHING_BY: Final = "fhir_reader"
-_EXPORT_ASKED_OF: Final = frozenset({"export_keeper", "export_sender"})
+_EXPORT_ASKED_OF: Final = "export_keeper"
+_FETCHED_FROM: Final = "export_sender"
 _VERSION: Final = "/_history/"
 
 
@@ -41,6 +42,9 @@ class PatientEvents(Protocol):
 
     def of_patient(self, patient: str, days: Sequence[str]) -> "Iterable[Recorded]":
         """Return a patient's events of consecutive days."""
+
+    def of_days(self, days: Sequence[str]) -> "Iterable[Recorded]":
+        """Return all events of the given days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +107,20 @@ class Visit:
 class DisclosureReport:
     """A patient's visits, newest first, and apart from them what was refused or failed, which showed nothing.
 
-    `forged` are the ids of items that this service did not write.
+    `fetched` are the files of the exports in these visits that were fetched on the days of the report, by whom and
+    when: with them data left that an export had collected. `forged` are the ids of items that this service did not
+    write.
     """
 
     visits: tuple[Visit, ...]
+    fetched: tuple[Visit, ...]
     refusals: tuple[Visit, ...]
     forged: tuple[str, ...]
 
     @property
     def lines(self) -> tuple[Visit, ...]:
-        """The visits, then the refusals."""
-        return self.visits + self.refusals
+        """The visits, what was fetched, then the refusals."""
+        return self.visits + self.fetched + self.refusals
 
 
 def report_disclosures(
@@ -122,8 +129,12 @@ def report_disclosures(
     """Return who saw a patient's record on consecutive days; `client_id` limits it to one client."""
     found = list(trail.of_patient(patient, days))
     events = [each.event for each in found if each.event and client_id in ("", each.event.client_id)]
+    jobs = {each.job for each in events if each.service == EXPORTED_BY}
+    # These events are of no patient. Without an export nobody reads all events of the days for them.
+    of_files = [each.event for each in trail.of_days(days) if each.event] if jobs else []
     return DisclosureReport(
         _visits(each for each in events if each.outcome == Outcome.ALLOWED),
+        _visits(each for each in of_files if each.job in jobs and _is_fetched(each)),
         _visits(each for each in events if each.outcome != Outcome.ALLOWED),
         tuple(each.id for each in found if each.event is None),
     )
@@ -171,9 +182,15 @@ def _operation(event: AuditEvent) -> tuple[str, str]:
         return ("read", "$everything")
     if event.service == EXPORTED_BY:
         return ("exported", event.job)
-    if event.service in _EXPORT_ASKED_OF:
+    if event.service == _FETCHED_FROM:
+        return ("fetched", f"{event.job}/{event.file}")
+    if event.service == _EXPORT_ASKED_OF:
         return ("asked for $export", event.job)
     return ("validated", event.type)
+
+
+def _is_fetched(event: AuditEvent) -> bool:
+    return event.service == _FETCHED_FROM and event.outcome == Outcome.ALLOWED
 
 
 def _listed(counted: Mapping[str, int]) -> str:

@@ -58,7 +58,8 @@ def _row(each: "Recorded", names: Mapping[str, str], *, is_wide: bool) -> tuple[
     event = each.event
     if event is None:
         return (each.id, "", "", "", "", FORGED)
-    what = event.searched or " ".join(event.ids) or event.type
+    export = "/".join(filter(None, ("$export", event.job, event.file))) if event.job else ""
+    what = event.searched or " ".join(event.ids) or export or event.type
     query = "&".join(part for part in event.query.split("&") if not part.startswith(_CURSOR))
     when = instant(event.at) if is_wide else f"{instant(event.at)[:19]}Z"
     told = f"{what}?{query}" if query else what

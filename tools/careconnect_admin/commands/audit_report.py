@@ -22,21 +22,26 @@ _FORMULA: Final = ("=", "+", "-", "@")
 def print_report(
     report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str], *, title: str
 ) -> None:
-    """Print the visits, then what was refused or failed; `names` by client id are for events without one."""
+    """Print the visits, what was fetched, then what was refused or failed.
+
+    `names` by client id are for events without one.
+    """
     sections = (
         ("Visits", "No visit", _VISIT, report.visits),
+        ("Fetched files of these exports", "", _VISIT, report.fetched),
         ("Refused or failed, so nothing was shown", "Nothing was refused", _REFUSAL, report.refusals),
     )
     say(title)
     for heading, none, columns, visits in sections:
-        say("", heading if visits else none)
+        if visits or none:
+            say("", heading if visits else none)
         if visits:
             rows = [_people(_cells(each, verdicts, names)) for each in visits]
             print_table(columns, [[row[column] for column in columns] for row in rows])
 
 
 def csv_lines(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> list[str]:
-    """Return the lines of a CSV with a heading: the visits, then what was refused or failed."""
+    """Return the lines of a CSV with a heading: the visits, what was fetched, then what was refused or failed."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -63,7 +68,11 @@ def json_report(
 def _rows(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> list[dict[str, str]]:
     return [
         {"outcome": outcome, **_cells(each, verdicts, names)}
-        for outcome, visits in (("allowed", report.visits), ("refused", report.refusals))
+        for outcome, visits in (
+            ("allowed", report.visits),
+            ("fetched", report.fetched),
+            ("refused", report.refusals),
+        )
         for each in visits
     ]
 

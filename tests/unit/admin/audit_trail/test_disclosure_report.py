@@ -39,6 +39,11 @@ class Kept:
         assert days == [DAY]
         return [each for each in self.events if each.event is None or each.event.patient == patient]
 
+    def of_days(self, days: Sequence[str]) -> Iterable[Recorded]:
+        """Return the events of all patients and of nobody."""
+        assert days == [DAY]
+        return self.events
+
 
 def report(*events: AuditEvent, forged: Sequence[str] = (), client_id: str = "") -> DisclosureReport:
     kept = [*(Recorded(each.id, each) for each in reversed(events)), *(Recorded(each, None) for each in forged)]
@@ -112,6 +117,28 @@ def test_what_was_done_more_than_once_in_a_visit_is_counted() -> None:
     (visit,) = report(event(), *reads, written).visits
 
     assert visit.seen == "created Condition/7; read Observation ×3, Patient"
+
+
+def test_the_fetched_files_of_the_exports_that_hold_the_patients_data_are_apart() -> None:
+    job = {"interaction": "operation", "action": Action.EXECUTE, "type": "", "job": "job-1", "client_id": "lake"}
+    file = {**job, "patient": "", "service": "export_sender", "file": "Patient.0.1.ndjson"}
+    exported = event(0, **job, service="export_worker")
+    fetched = [event(seconds, **file) for seconds in (60, 120)]
+    others = [
+        event(61, **{**file, "job": "job-2"}),
+        event(62, **file, outcome=Outcome.REFUSED, why="scope", status=403),
+        event(63, **{**file, "service": "export_keeper", "file": ""}),
+    ]
+
+    found = report(exported, *fetched, *others)
+
+    assert [each.seen for each in found.visits] == ["exported job-1"]
+    assert [(each.events, each.seen) for each in found.fetched] == [
+        (tuple(fetched), "fetched job-1/Patient.0.1.ndjson ×2")
+    ]
+    assert found.lines == (*found.visits, *found.fetched)
+    # Whoever has no data in an export is told nothing of its files.
+    assert report(event(0), *fetched).fetched == ()
 
 
 def test_a_visit_has_the_newest_name_of_its_client() -> None:

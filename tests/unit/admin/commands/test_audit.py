@@ -101,6 +101,16 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
     assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
 
 
+def test_an_event_of_an_export_is_listed_with_its_job_and_its_file(record: ArchivedTrail, run: Run) -> None:
+    asked: dict[str, Any] = {"interaction": "operation", "type": "", "job": "a-job"}
+    record.stored(MINUTE, **asked, file="Patient.0.1.ndjson")
+    record.stored(0, **asked)
+
+    _, newest, oldest = rows(run("--patient", "4", "--wide"))
+
+    assert (newest[3], oldest[3]) == ("$export/a-job", "$export/a-job/Patient.0.1.ndjson")
+
+
 def named(record: ArchivedTrail, client_id: str, name: str) -> None:
     nothing: frozenset[Any] = frozenset()
     registered = ClientRecord(client_id, name, enabled=True, auth_methods=nothing, grant_types=nothing, scopes=())
