@@ -11,7 +11,7 @@ from careconnect.audit.query import PATIENT
 from careconnect.audit.store import EventNotStoredError
 from careconnect.endpoint.interaction_endpoint import Handler, InteractionEndpoint, Requested
 from careconnect.export.ended import Revocations, is_ended
-from careconnect.export.job import CHAINS, Chain, Job, JobFile, State, is_job_id, new_job_id, percent_of
+from careconnect.export.job import CHAINS, Chain, Job, JobFile, Selection, State, is_job_id, new_job_id, percent_of
 from careconnect.export.jobs import NoPlaceError
 from careconnect.export.opened import covers, opened_types, system_scope
 from careconnect.fhir import outcomes
@@ -28,7 +28,7 @@ from careconnect.storage.quota import Quota
 from export_keeper.audit_parameters import audit_parameters
 from export_keeper.job_status import complete, failed, job_url, running
 from export_keeper.kick_off_parameters import given_parameters, require_headers
-from export_keeper.parse_kick_off import Handling, Level, check_parameters, named_patients, selection_of
+from export_keeper.parse_kick_off import Handling, Level, check_parameters, selection_of
 from export_keeper.worker_patients import Absent
 
 KICK_OFF_UNITS: Final = 3_000
@@ -107,34 +107,22 @@ class KeeperEndpoint(InteractionEndpoint):
         return path
 
     def _kick_off(self, requested: Requested) -> Response:
-        context, caller, request = requested.context, requested.caller, requested.request
-        recorder, fhir_base = context.recorder, context.base_url.fhir
-        level = Level(requested.interaction is PATIENT_KICK_OFF)
-        opened = _opened(caller, level)
-        require_headers(request.headers)
-        given = given_parameters(request)
-        query = audit_parameters(given, fhir_base)
-        recorder.facts = replace(recorder.facts, query=query)
-        handling = Handling(handling_of(request.headers.get("prefer", "")) is Preference.LENIENT)
-        check_parameters(given, level, handling)
-        patients = named_patients(given, fhir_base)
-        recorder.facts = replace(recorder.facts, patients=patients)
-        now = int(context.now * 1_000)
-        selection = selection_of(given, level, opened, handling, fhir_base=fhir_base, now=now)
+        context, caller, recorder = requested.context, requested.caller, requested.context.recorder
+        selection, ignored = _asked(requested)
         self.quota.consume(caller.client_id, KICK_OFF_UNITS, context.now, context.bill)
         self._require_patients(requested, selection.patients)
         job = Job(
             id=new_job_id(),
-            at=now,
+            at=int(context.now * 1_000),
             client_id=caller.client_id,
             scope=system_scope(caller.scope),
             jti=caller.jti,
             issued_at=caller.issued_at,
             url=_url(requested),
-            fhir_base=fhir_base,
+            fhir_base=context.base_url.fhir,
             kick_off=recorder.for_later(),
             selection=selection,
-            ignored=tuple(handling.ignored),
+            ignored=ignored,
         )
         if is_ended(job, self.revocations):
             raise outcomes.expired_token(reason="revoked since the policy was cached")
@@ -219,6 +207,26 @@ class KeeperEndpoint(InteractionEndpoint):
         STATUS: _status,
         CANCEL: _cancel,
     }
+
+
+def _asked(requested: Requested) -> tuple[Selection, tuple[str, ...]]:
+    """Return what a kick-off asks for and what is ignored of it, and tell the audit trail its parameters.
+
+    Raises the outcomes 400, 403, 406, 413 and 415.
+    """
+    context, request, recorder = requested.context, requested.request, requested.context.recorder
+    fhir_base = context.base_url.fhir
+    level = Level(requested.interaction is PATIENT_KICK_OFF)
+    opened = _opened(requested.caller, level)
+    require_headers(request.headers)
+    given = given_parameters(request)
+    query = audit_parameters(given, fhir_base)
+    recorder.facts = replace(recorder.facts, query=query, patients=query.patients)
+    handling = Handling(handling_of(request.headers.get("prefer", "")) is Preference.LENIENT)
+    check_parameters(given, level, handling)
+    now = int(context.now * 1_000)
+    selection = selection_of(given, level, opened, handling, fhir_base=fhir_base, now=now)
+    return selection, tuple(handling.ignored)
 
 
 def _opened(caller: Caller, level: Level) -> Collection[ResourceType]:
