@@ -5,7 +5,7 @@ JSON is cut as text, so that numbers and strings stay unchanged to the letter (S
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import ResourceType
 
 _SUBSETTED: Final = '{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"}'
+_SUBSETTED_IN_R4: Final = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +29,28 @@ class View:
 def show(body: str, type_: ResourceType, view: View) -> str:
     """Return the elements of a resource's JSON that `view` asks for, with the tag SUBSETTED if some are left out."""
     keep = _shown_elements(type_, view)
-    if keep is None:
-        return body
+    return body if keep is None else _subset(body, keep, _SUBSETTED)
+
+
+def show_elements(body: str, type_: ResourceType, elements: Collection[str]) -> str:
+    """Return a resource's JSON as `show` with these elements, with the tag of R4 too, which bulk clients look for."""
+    return _subset(body, _named(type_, elements), f"{_SUBSETTED},{_SUBSETTED_IN_R4}")
+
+
+def _subset(body: str, keep: Callable[[str], bool], tags: str) -> str:
+    """Return the elements to keep, with more tags."""
     members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
     first: dict[str, str] = {name: members.pop(name) for name in ("resourceType", "id") if name in members}
     meta = dict(_members(members.pop("meta", "{}")))
     # `tag` is the last element of a Meta, and `meta` a resource's first after its id.
-    meta["tag"] = f"{meta['tag'][:-1]},{_SUBSETTED}]" if "tag" in meta else f"[{_SUBSETTED}]"
+    meta["tag"] = f"{meta['tag'][:-1]},{tags}]" if "tag" in meta else f"[{tags}]"
     return _object({**first, "meta": _object(meta), **members})
 
 
 def _shown_elements(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
     """Return a test of the names of top-level elements to show, or None for all of them."""
     if view.elements:
-        asked = type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
-        return lambda name: name in asked or _choice(name) in asked
+        return _named(type_, view.elements)
     match view.summary:
         case "true":
             return lambda name: name in type_.summary
@@ -53,6 +61,12 @@ def _shown_elements(type_: ResourceType, view: View) -> Callable[[str], bool] | 
             return lambda name: name != "text"
         case _:
             return None
+
+
+def _named(type_: ResourceType, elements: Collection[str]) -> Callable[[str], bool]:
+    """Return a test of the names of the top-level elements that are named, and of mandatory ones."""
+    asked = type_.mandatory | {element.removesuffix("[x]") for element in elements}
+    return lambda name: name in asked or _choice(name) in asked
 
 
 def _choice(name: str) -> str:
