@@ -37,6 +37,7 @@ LIKES = {
     "record_writer": WRITING,
     "bundle_processor": WRITING,
     "write_recovery": {"careconnect_records"},
+    "export_worker": {"careconnect_records"},
 }
 """What a function imports of the modules above because it needs them."""
 

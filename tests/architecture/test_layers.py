@@ -70,7 +70,7 @@ def paths(built: dict[str, Path], package: str) -> list[Path]:
     }
     # The function of Bundles has the readers' and the writers' packages beside its own.
     several = ("fhir_reader", "record_writer") if package == "bundle_processor" else ()
-    writes = package in ("record_writer", "bundle_processor", "write_recovery")
+    writes = package in ("record_writer", "bundle_processor", "write_recovery", "export_worker")
     own = [functions[each] for each in (package, *several)]
     return [*own, *(folder for layer, folder in built.items() if writes or not layer.startswith("record"))]
 

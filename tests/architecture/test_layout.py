@@ -20,6 +20,7 @@ PACKAGES = {
     "recovery": "write_recovery",
     "export": "export_keeper",
     "export_file": "export_sender",
+    "export_worker": "export_worker",
     "console": "service_console",
 }
 # What a function is built from besides, and is no part of its code: the console's page.

@@ -51,7 +51,11 @@ def a_job(now: float, **fields: Any) -> Job:
 
 def export_table(clock: Callable[[], float], *checks: Any) -> tuple[DynamoDbJobs, Any]:
     """Return the table of jobs in memory and its client; `checks` see each call first, and may fail it."""
-    database = Database(clock=clock)
-    database.create_table(TableName=EXPORT_TABLE, **KEYS)
-    client: Any = InMemoryClient(database, *checks)
-    return DynamoDbJobs(client, EXPORT_TABLE), client
+    client: Any = InMemoryClient(Database(clock=clock), *checks)
+    return export_table_of(client, EXPORT_TABLE), client
+
+
+def export_table_of(client: Any, table: str) -> DynamoDbJobs:
+    """Create a table of jobs beside other tables in memory, and return it."""
+    client.database.create_table(TableName=table, **KEYS)
+    return DynamoDbJobs(client, table)

@@ -26,17 +26,17 @@ class _CutOff(MultiStepWrite):
         pass
 
 
-def hold(tables: RecordTables, *resources: Resource, done: bool) -> None:
+def hold(tables: RecordTables, *resources: Resource, done: bool, now: float | None = None) -> None:
     """Write new versions of resources together; if they are not `done`, the write is cut off before its commit.
 
-    No other write may hold them.
+    No other write may hold them. `now` is in epoch seconds, by default the real time.
     """
     kind = MultiStepWrite if done else _CutOff
-    plans = [_plan_of(tables, each) for each in resources]
+    plans = [_plan_of(tables, each, time.time() if now is None else now) for each in resources]
     kind(tables, IntentResolver(tables)).write(plans, strict=False, seconds=60)
 
 
-def _plan_of(tables: RecordTables, resource: Resource) -> WritePlan:
+def _plan_of(tables: RecordTables, resource: Resource, now: float) -> WritePlan:
     type_ = resource_type(resource["resourceType"])
     assert type_ is not None
     target = Target(type_, resource["id"])
@@ -48,6 +48,6 @@ def _plan_of(tables: RecordTables, resource: Resource) -> WritePlan:
     target = replace(target, index=item(INDEX_ITEM))
     # No two versions are the same.
     other = {**resource, "meta": {"tag": [{"code": uuid.uuid4().hex}]}}
-    plan = plan_write(target, other, now=int(time.time() * 1000), base_url="")
+    plan = plan_write(target, other, now=int(now * 1000), base_url="")
     assert plan is not None
     return plan.keeping(item(JSON_ITEM))

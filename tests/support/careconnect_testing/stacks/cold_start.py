@@ -41,7 +41,7 @@ ENVIRONMENT: Final = {
 PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer", "bundle_processor"),
     *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
-    *("write_recovery", "export_keeper", "export_sender"),
+    *("write_recovery", "export_keeper", "export_sender", "export_worker"),
 )
 """The packages with a handler; the authorizer, the reader and the writer are deployed as two functions each."""
 

@@ -1,0 +1,1 @@
+"""The Lambda function that does the steps of bulk exports: it reads the store at one instant, and writes files."""
