@@ -181,11 +181,14 @@ class KeeperEndpoint(InteractionEndpoint):
         return running(job, percent_of(chains[each] for each in range(CHAINS) if each in chains), context.now)
 
     def _cancel(self, requested: Requested) -> Response:
-        job = self._job(requested)
-        # The removal looks for the end twice. In this order a DELETE that has failed may be sent again.
+        self._end(self._job(requested))
+        return _accepted("The export has ended, and its files are deleted.")
+
+    def _end(self, job: Job) -> None:
+        """End a job and start to remove its files; raises the 503 outcome, after which it may be tried again."""
+        # The removal comes first, since of an ended job nobody would start it: it looks for the end more than once.
         self.machine.remove(job.id)
         self.jobs.end(job.id)
-        return _accepted("The export has ended, and its files are deleted.")
 
     def _job(self, requested: Requested) -> Job:
         """Return the job in a path; raises the outcome 404, also if it is another client's or has ended, and 503."""
@@ -197,7 +200,7 @@ class KeeperEndpoint(InteractionEndpoint):
         if job.client_id != requested.caller.client_id or not job.is_known(int(requested.context.now * 1_000)):
             raise outcomes.not_found()
         if is_ended(job, self.revocations):
-            self.jobs.end(job.id)
+            self._end(job)
             raise outcomes.not_found()
         return job
 

@@ -187,6 +187,7 @@ def test_a_job_ends_with_the_token_that_started_it_and_stays_ended(method: str) 
 
     assert is_unknown(keeper.ask(method, PATH, jti="token-8"))
     assert keeper.stored(job.id).state is State.ENDED
+    assert keeper.calls == [("remove", job.id)]
     keeper.revoked.clear()
     assert is_unknown(keeper.ask(method, PATH, jti="token-8"))
 
