@@ -24,7 +24,7 @@ _ALONE: Final = "!"
 
 
 class Piece(NamedTuple):
-    """A piece of a file, the patients whose data it is, and the sort key that the part was read up to.
+    """A piece of a file, the patients of whom it tells, and the sort key that the part was read up to.
 
     A piece without `content` says only how far the part was read.
     """
@@ -77,9 +77,9 @@ class Resources:
             text = body["body"]["S"]
             if not is_all and not position.values and not selected.holds_of(position.id, text):
                 continue
-            patients = (position.id,) if is_patient else body["patient"]["S"].split() if "patient" in body else ()
-            if of_patients and not patients:
+            if of_patients and not is_patient and "patient" not in body:
                 continue
+            patients = (position.id,) if is_patient else _disclosed(type_, position.id, body)
             yield Piece(position.sort_key, (show(text) if show else text).encode(), patients)
 
     def _deletions(self, part: Part, selected: Selected, page: Sequence[Item]) -> Iterator[Piece]:
@@ -87,12 +87,12 @@ class Resources:
         type_ = part.type
         positions = self._store.positions(type_, page, self._job.at)
         for position, body in self._store.bodies(type_, part.partition, positions):
-            patients = _patients_in(type_, position.id, body)
-            if not self._counts(body, patients):
+            if not self._counts(body, _patients_in(type_, position.id, body)):
                 continue
             if selected.is_limited and not self._opens_last(type_, selected, position.id, body):
                 continue
-            yield Piece(position.sort_key, deletion(type_.name, position.id), patients)
+            content = deletion(type_.name, position.id)
+            yield Piece(position.sort_key, content, _disclosed(type_, position.id, body))
 
     def _members(self, part: Part, selected: Selected, page: Sequence[Item]) -> Iterator[Piece]:
         """Yield the resources among those that may have been in a patient's compartment.
@@ -114,7 +114,7 @@ class Resources:
                 continue
             if self._is_in_time(body) and selected.holds_of(resource_id, text):
                 content = (show(text) if show else text).encode()
-                yield Piece(item["sk"]["S"], content, _patients_in(type_, resource_id, body))
+                yield Piece(item["sk"]["S"], content, _disclosed(type_, resource_id, body))
 
     def _of_patient(self, part: Part, selected: Selected) -> Iterator[Piece]:
         """Yield the patient of a part alone."""
@@ -158,3 +158,9 @@ def _patients_in(type_: ResourceType, resource_id: str, body: Item) -> Sequence[
     if type_.is_patient:
         return (resource_id,)
     return body["patient"]["S"].split() if "patient" in body else ()
+
+
+def _disclosed(type_: ResourceType, resource_id: str, body: Item) -> Sequence[str]:
+    """Return the ids of the patients of whom a version tells: of those before, too, since it has a number."""
+    former = body["former_patients"]["S"].split() if "former_patients" in body else ()
+    return (*_patients_in(type_, resource_id, body), *former) if former else _patients_in(type_, resource_id, body)

@@ -161,11 +161,18 @@ class ExportStore:
         for found in self._ahead(lambda chunk: self._with_bodies(type_, chunk), self._chunks(iter(items))):
             yield from found
 
-    def now(self, type_: ResourceType, ids: Iterable[str]) -> dict[str, Item]:
-        """Return the versions of a few resources that are current now, by their ids: those that there are or were."""
-        at = int(self._clock() * 1_000)
-        found = {id_: self.version_at(type_, id_, at) for id_ in ids}
-        return {id_: body for id_, body in found.items() if body is not None}
+    def now(self, type_: ResourceType, ids: Sequence[str]) -> dict[str, Item]:
+        """Return the versions of at most `BATCH` resources that are current now, by their ids: of those that ever were.
+
+        One BatchGetItem, and more for a resource that a multi-step write holds.
+        """
+        at, found = int(self._clock() * 1_000), {}
+        for (key, _), stored in self._bodies(type_, [(each, JSON_ITEM) for each in ids]).items():
+            resource_id = key.partition("/")[2]
+            body = self.version_at(type_, resource_id, at) if TXN in stored else stored
+            if body is not None:
+                found[resource_id] = body
+        return found
 
     def version_at(self, type_: ResourceType, resource_id: str, at: int) -> Item | None:
         """Return the version of a resource that was current at an instant, None if there was none."""

@@ -190,7 +190,8 @@ class ExportWorker:
             raise TooManyFilesError
         expires = self._now() + self._retention
         if not self._jobs.complete(job.id, expires):
-            raise OverError
+            # Another execution of this step may have completed it.
+            return self._finish(self._running(job.id, "finish"))
         return {"expires": _instant(expires)}
 
     def _absent(self, patients: Sequence[str]) -> dict[str, Any]:
@@ -254,5 +255,5 @@ def _code(error: Exception) -> str:
 
 
 def _instant(milliseconds: int) -> str:
-    """Return a time in epoch milliseconds as the machine takes it."""
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return a time in epoch milliseconds as the machine takes it, in whole seconds, none too early."""
+    return datetime.fromtimestamp(-(-milliseconds // 1_000), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,6 +1,7 @@
 """The steps of a job, and how the state machine goes on after each (ADR 54)."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,25 @@ def test_an_answer_that_was_lost_is_given_again(exports: Exports) -> None:
 
     assert again["expires"].endswith("Z")
     assert exports.jobs.get(job.id) == stored
+
+
+def test_of_two_executions_that_finish_at_once_both_answer(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = exports.kick_off("Patient")
+    exports.settle()
+    complete = exports.jobs.complete
+
+    def second(job_id: str, expires: int) -> bool:
+        monkeypatch.undo()
+        exports.now.now += 5
+        assert step(exports, job, "finish")["expires"]
+        return complete(job_id, expires)
+
+    monkeypatch.setattr(exports.jobs, "complete", second)
+    answer = step(exports, job, "finish")
+
+    stored = exports.jobs.get(job.id)
+    assert stored is not None
+    assert datetime.fromisoformat(answer["expires"]).timestamp() == pytest.approx(stored.expires / 1000, abs=1)
 
 
 def test_what_was_ignored_is_told_in_a_file_of_its_own(exports: Exports) -> None:
@@ -308,6 +328,17 @@ def test_events_are_kept_before_the_job_is_complete_and_the_job_waits_for_the_tr
     assert {(each.job, each.interaction, each.jti) for each in exports.audit.events} == {
         (job.id, "operation", "token-7")
     }
+
+
+def test_who_was_a_resources_patient_before_has_an_event_too_as_its_version_tells_of_him(exports: Exports) -> None:
+    made(exports, patient("1"), patient("2"), observation("o1", "1"), observation("o2", "1"))
+    made(exports, observation("o1", "2"))
+
+    assert exports.export("Observation", since=int(exports.now() * 1000) - 1).names == ["Observation/o1"]
+    assert exports.recorded == ["1", "2"]
+    exports.audit.events.clear()
+    cohort = exports.export("Observation", is_of_patients=True, patients=("2",))
+    assert (cohort.names, exports.recorded) == (["Observation/o1"], ["1", "2"])
 
 
 def test_a_piece_of_events_that_is_repeated_in_time_has_no_second_events(
