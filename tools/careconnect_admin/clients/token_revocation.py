@@ -1,7 +1,6 @@
 """Revoke access tokens in the token table, which the API and introspection read (ADR 17)."""
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.oauth.access_token import (
@@ -14,12 +13,12 @@ from careconnect.oauth.access_token import (
 )
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 from careconnect_admin.clients.errors import TokensLiveOnError
+from careconnect_admin.service_clock import dated_by, seconds_off
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _SECOND: Final = 1.0
-_MAX_SECONDS_OFF: Final = 2
 _KEPT: Final = MAX_LIFETIME + REVOCATION_KEPT_AFTER_EXPIRY
 """Seconds for which a token issued now, or a job that it starts, can be accepted at most."""
 
@@ -98,12 +97,9 @@ class DynamoDbTokenRevocations:
         """Return the epoch second in the Date header of DynamoDB's response, or this machine's if it has none."""
         answer: Any = self._client.get_item(TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True)
         here = self._clock()
-        try:
-            dated = int(parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp())
-        except (KeyError, ValueError):
+        dated = dated_by(answer)
+        if dated is None:
             return int(here)
-        if not dated - _MAX_SECONDS_OFF <= here <= dated + _SECOND + _MAX_SECONDS_OFF:
-            self._tell(
-                f"this machine's clock is {abs(here - dated):.0f} s off DynamoDB's, which was taken: set it right"
-            )
+        if off := seconds_off(dated, here):
+            self._tell(f"this machine's clock is {off:.0f} s off DynamoDB's, which was taken: set it right")
         return dated

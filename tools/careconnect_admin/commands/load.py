@@ -110,6 +110,7 @@ def load(
     from careconnect_admin.loading import load as loading
     from careconnect_admin.loading.reading.sources import find_sources
     from careconnect_admin.loading.writer import nothing
+    from careconnect_admin.stack.operator_work import registered
     from careconnect_admin.stack.restored_tables import OUTPUTS
     from careconnect_records.items.tables import RecordTables
 
@@ -138,10 +139,11 @@ def load(
             )
 
     try:
-        if target is None or dry_run:
+        if tables is None or target is None or dry_run:
             report = load_them()
         else:
-            report = recorded_load(operator_record(target), load_them, find_sources(paths or ()), len(deletions))
+            with registered(tables, "load"):
+                report = recorded_load(operator_record(target), load_them, find_sources(paths or ()), len(deletions))
     except loading.LoadInterruptedError as interrupted:
         _tell_how_far(interrupted, dry_run=dry_run)
         raise typer.Exit(_INTERRUPTED) from None

@@ -52,6 +52,7 @@ def erase(
     from careconnect_admin.erasing.erase_patient import Erasure, LinkedError
     from careconnect_admin.exporting.exports import exports_of
     from careconnect_admin.loading.writer import Announce, nothing
+    from careconnect_admin.stack.operator_work import registered
 
     patient = _id(patient)
     _require_no_switch(target)
@@ -88,7 +89,8 @@ def erase(
                 show("Removing exports")
                 exports.await_removal(jobs)
 
-    recorded_erasure(record, patient, run)
+    with registered(tables, "erase"):
+        recorded_erasure(record, patient, run)
     if as_json:
         say_json(_as_object(patient, found, clients, jobs) | {"erased": True})
     else:
@@ -123,6 +125,7 @@ def move(
     from careconnect_admin.auditing.audited_move import MOVE, recorded_move
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.moving.move_resources import ChangedError, Move, StoppedError
+    from careconnect_admin.stack.operator_work import registered
 
     former, patient = _id(former), _id(patient)
     if former == patient:
@@ -131,13 +134,14 @@ def move(
     record = operator_record(target)
     # What a resource refers to tells of the record, and what is not moved of the other.
     record.concerning(MOVE, Action.READ, [former, patient])
-    moves = Move(_tables(target), former, patient, base_url=target.output("BaseUrl"))
+    tables = _tables(target)
+    moves = Move(tables, former, patient, base_url=target.output("BaseUrl"))
     with working("Looking for what refers to what"):
         found = moves.survey(names, along=along)
     if yes and found.stops:
         raise StoppedError(found)
     if yes and found.moving:
-        with working("Moving"):
+        with working("Moving"), registered(tables, "move"):
             recorded_move(record, former, patient, found.versions, lambda: moves.move(found), refusals=(ChangedError,))
     if as_json:
         say_json(_as_moved(former, patient, found) | {"done": yes})

@@ -28,7 +28,9 @@ def reindex(
     """Rebuild index, identifier locks and reference counts from the stored resources. The API answers 503 meanwhile."""
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.open_trail import operator_record
+    from careconnect_admin.exporting.exports import failing_exports
     from careconnect_admin.loading import reindex as rebuilding
+    from careconnect_admin.stack.operator_work import registered
     from careconnect_admin.stack.restored_tables import OUTPUTS
     from careconnect_records.items.tables import RecordTables
 
@@ -37,7 +39,7 @@ def reindex(
             f"The FHIR API of the stack {target.name} answers 503 until this has ended. Begin?", abort=True, err=True
         )
     tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in OUTPUTS))
-    with _progress() as tell:
+    with registered(tables, "reindex"), failing_exports(target, "A reindex was under way."), _progress() as tell:
         report = operator_record(target).done(
             "reindex", Action.EXECUTE, {}, lambda: rebuilding.reindex(tables, tell, base_url=target.output("BaseUrl"))
         )

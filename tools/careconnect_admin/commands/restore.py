@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
 
 _MAX_SHOWN: Final = 100
+_DETAIL: Final = "A restore was under way."
 _EFFECTS: Final = ("removed", "changed", "returned")
 
 
@@ -178,7 +179,11 @@ def _as_object(restored: "TableSet", found: "list[Difference]", listed: list[tup
 def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet", *, yes: bool) -> None:
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.audited_restore import RESTORE, RestoredPatients
+    from careconnect_admin.exporting.exports import failing_exports
     from careconnect_admin.restoring.switch_tables import Switch
+    from careconnect_admin.stack.operator_work import registered
+    from careconnect_admin.stack.restored_tables import set_in_service
+    from careconnect_records.items.tables import RecordTables
 
     erased = _erased(target, restored)
     if not yes:
@@ -197,7 +202,9 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
             lambda done: show(f"Carrying versions over: {done:,}"),
             erased=erased,
         )
-        carried = record.done(RESTORE, Action.UPDATE, {"step": "switch", "to": restored.suffix}, work.run)
+        current = RecordTables(target.client("dynamodb"), *set_in_service(target).names)
+        with registered(current, "restore"), failing_exports(target, _DETAIL):
+            carried = record.done(RESTORE, Action.UPDATE, {"step": "switch", "to": restored.suffix}, work.run)
     say(f"In service: the tables of {restored.suffix}. {carried:,} resources were carried over")
 
 
@@ -249,6 +256,7 @@ def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None
 def _bring_back(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None:
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.audited_restore import RESTORE
+    from careconnect_admin.exporting.exports import failing_exports
     from careconnect_admin.restoring.lost_tables import AUDIT, bring_back, lost_tables
 
     found = lost_tables(target)
@@ -267,12 +275,13 @@ def _bring_back(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -
 
         # Without the trail nothing can be recorded, so it comes back before the event of all.
         bring_back(target, trail, tell=remark)
-        report = record.done(
-            RESTORE,
-            Action.CREATE,
-            {"step": "lost", "tables": " ".join(each.output for each in found)},
-            lambda: bring_back(target, [each for each in found if each not in trail], tell=remark, progress=tell),
-        )
+        with failing_exports(target, _DETAIL):
+            report = record.done(
+                RESTORE,
+                Action.CREATE,
+                {"step": "lost", "tables": " ".join(each.output for each in found)},
+                lambda: bring_back(target, [each for each in found if each not in trail], tell=remark, progress=tell),
+            )
     _print_problems(report)
     say(f"Restored {len(found)} tables, and indexed {sum(report.rebuilt.values()):,} resources")
     raise typer.Exit(report.exit_code)

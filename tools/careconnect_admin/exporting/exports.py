@@ -94,6 +94,20 @@ def exports_of(target: "StackTarget") -> Exports | None:
     return Exports(jobs, remove, retention_hours=int(target.parameters.get("ExportRetentionHours", "24")))
 
 
+@contextmanager
+def failing_exports(target: "StackTarget", detail: str) -> Iterator[None]:
+    """Fail the jobs of a stack that are under way before and after what this context does to all resources.
+
+    Those that begin meanwhile wait for its end, and could not be exact: an index that is rebuilt has no traces.
+    """
+    exports = exports_of(target)
+    if exports:
+        exports.fail_running(detail)
+    yield
+    if exports:
+        exports.fail_running(detail)
+
+
 def _may_hold(job: Job, patient: str) -> bool:
     """Return True if the files of a job, finished or not, may hold something of a patient.
 

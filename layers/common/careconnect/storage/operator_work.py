@@ -1,12 +1,10 @@
-"""The operators' commands that write and are under way, which a bulk export waits for (ADR 53).
+"""The operators' commands that write resources now, which a bulk export waits for (ADR 53).
 
-A command's writes have no limit of time, as those of a request have. So it registers itself in the transaction table
-before its first write, and renews that while it runs. A registration is an item of the partition `work`. Its sort key
-is the command's name, with a `/` and more behind it if several may run at once. It ends with its `expires_at`, in epoch
-seconds, or when the command removes it.
+A request commits within `SETTLE_SECONDS` of the time of its versions. A command has no such limit: while it writes, it
+has an item in the transaction table, which it renews. Its sort key is the command's name and a random one of the run.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.storage.dynamodb import call
 
@@ -14,19 +12,33 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PARTITION: Final = "work"
+_EXPIRES: Final = "expires_at"
+
+LASTS_SECONDS: Final = 90
+"""How long an item counts after it was renewed: a command that was killed is waited for no longer."""
+
+
+def work_key(command: str, run: str) -> dict[str, Any]:
+    """Return the key of the item of a command's run."""
+    return {"pk": {"S": PARTITION}, "sk": {"S": f"{command}/{run}"}}
+
+
+def work_item(command: str, run: str, now: float) -> dict[str, Any]:
+    """Return the item of a command's run, renewed `now` (epoch seconds)."""
+    return {**work_key(command, run), _EXPIRES: {"N": str(int(now) + LASTS_SECONDS)}}
 
 
 def work_under_way(client: "DynamoDBClient", table: str, now: float) -> list[str]:
-    """Return the names of the commands that are under way at `now`, in epoch seconds, each once: one Query.
+    """Return the names of the commands that write at `now` (epoch seconds), each once: one Query.
 
     Raises the 503 outcome.
     """
     answer = call(
         client.query,
         TableName=table,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": PARTITION}},
+        KeyConditionExpression="pk = :work",
+        ExpressionAttributeValues={":work": {"S": PARTITION}},
         ConsistentRead=True,
     )
-    running = [item["sk"]["S"] for item in answer["Items"] if int(item["expires_at"]["N"]) > now]
-    return list(dict.fromkeys(name.partition("/")[0] for name in running))
+    items = [item for item in answer["Items"] if int(item[_EXPIRES]["N"]) > now]
+    return sorted({item["sk"]["S"].partition("/")[0] for item in items})

@@ -34,7 +34,7 @@ class _Meta:
 
     @property
     def events(self) -> HierarchicalEmitter:
-        """The emitter: `provide-client-params`, `before-parameter-build`, `before-call` and `after-call`."""
+        """The emitter, whose events come before a call has its parameters, before it, as it is sent, and after it."""
         self.used_events = self.used_events or HierarchicalEmitter()
         return self.used_events
 
@@ -51,6 +51,7 @@ def _announced(events: HierarchicalEmitter, operation: str, request: dict[str, A
         request = provided or request
     _emit(events, "before-parameter-build", operation, params=request)
     _emit(events, "before-call", operation, params=request, request_signer=None)
+    _emit(events, "before-send", operation, request=None)
     return request
 
 

@@ -109,7 +109,7 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
     ],
 )
 def test_an_interrupted_load_says_how_far_it_came_and_how_to_go_on(
-    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, options: list[str], word: str
+    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, registrations: list[str], options: list[str], word: str
 ) -> None:
     def load_paths(*_: Any, **__: Any) -> LoadReport:
         raise LoadInterruptedError(report_of(Patient=LoadOutcome.LOADED), 0.414)
@@ -121,6 +121,8 @@ def test_an_interrupted_load_says_how_far_it_came_and_how_to_go_on(
     assert result.exit_code == 130
     assert result.stdout.splitlines()[-1].split() == ["total", "1", "1", "0", "0", "0"]
     assert printed(result) == [f"careconnect: interrupted after 41% of what is to be read: {word}"]
+    # Exports wait for what writes alone.
+    assert registrations == ([] if options else ["load", "end"])
 
 
 def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,9 @@ def test_a_reference_of_others_stops_it_before_a_client_is_disabled(issuer: Issu
     assert {each.action.value for each in events(issuer)} == {"R"}
 
 
-def test_it_erases_disables_the_clients_and_ends_their_tokens(issuer: Issuer, linked: Writer, run: Run) -> None:
+def test_it_erases_disables_the_clients_and_ends_their_tokens(
+    issuer: Issuer, linked: Writer, run: Run, registrations: list[str]
+) -> None:
     issuer.register("app-5", patient="5")
     issuer.register("app-6", patient="6")
 
@@ -147,6 +149,7 @@ def test_it_erases_disables_the_clients_and_ends_their_tokens(issuer: Issuer, li
 
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("Erased Patient/5: 2 resources.")
+    assert registrations == ["erase", "end"]
     assert "Disabled: app-5" in done.stderr
     assert "References of others that were replaced: 1" in done.stderr
     assert [linked.reader.get(path).status for path in ("Patient/5", "Observation/o1", "Patient/6")] == [410, 410, 200]
@@ -227,8 +230,11 @@ def test_a_move_lists_what_goes_along_and_what_stops_it_and_changes_nothing(
     }
 
 
-def test_a_move_tells_each_patient_what_left_and_what_came(issuer: Issuer, visited: Writer, patients: Run) -> None:
+def test_a_move_tells_each_patient_what_left_and_what_came(
+    issuer: Issuer, visited: Writer, patients: Run, registrations: list[str]
+) -> None:
     done = patients("move", "5", "6", "Observation/weight", "--with", "--yes")
+    assert registrations == ["move", "end"]
 
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "Moved from Patient/5 to Patient/6: 2 resources"

@@ -1,6 +1,7 @@
 """The command `careconnect reindex`."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ class Target:
 
     name = "careconnect"
     place = "eu-west-2"
+    outputs: Mapping[str, str] = {}
 
     def client(self, _service: str) -> None:
         return None
@@ -50,7 +52,7 @@ def app() -> typer.Typer:
     return made
 
 
-def test_it_asks_first_and_says_what_that_means(app: typer.Typer, runs: list[Any]) -> None:
+def test_it_asks_first_and_says_what_that_means(app: typer.Typer, runs: list[Any], registrations: list[str]) -> None:
     refused = CliRunner().invoke(app, [], input="n\n")
     assert (refused.exit_code, runs) == (1, [])
     assert "The FHIR API of the stack careconnect answers 503" in refused.stderr
@@ -62,6 +64,7 @@ def test_it_asks_first_and_says_what_that_means(app: typer.Typer, runs: list[Any
     CliRunner().invoke(app, ["--yes"])
     tables = ("the RecordTable", "the DirectoryTable", "the ReferenceTable")
     assert runs == [(*tables, {"base_url": "the BaseUrl"})] * 2
+    assert registrations == ["reindex", "end"] * 2
 
 
 def test_what_was_rebuilt_is_counted_and_problems_are_reported(app: typer.Typer, runs: list[Any]) -> None:

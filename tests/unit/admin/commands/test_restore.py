@@ -129,7 +129,9 @@ def test_lost_tables_are_listed_and_asked_about_and_the_trail_has_it(
     ]
 
 
-def test_the_four_steps_and_their_events(stack: Restorable, run: Run, trail: StoredEvents) -> None:
+def test_the_four_steps_and_their_events(
+    stack: Restorable, run: Run, trail: StoredEvents, registrations: list[str]
+) -> None:
     restored = run("--to", TIME)
     assert (restored.exit_code, restored.stdout) == (
         0,
@@ -160,6 +162,7 @@ def test_the_four_steps_and_their_events(stack: Restorable, run: Run, trail: Sto
     }
     switched = run("--switch", "--yes")
     assert switched.stdout == f"In service: the tables of {SUFFIX}. 3 resources were carried over\n"
+    assert registrations == ["restore", "end"]
     dropped = run("--drop", "--yes")
     assert dropped.stdout == "Removed\n"
     assert [line for line in printed(dropped) if line.startswith("To empty")] == [

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.export.job import Cause, Job, Selection, State
 from careconnect_admin.errors import OperatorError
-from careconnect_admin.exporting.exports import Exports, exports_of
+from careconnect_admin.exporting.exports import Exports, exports_of, failing_exports
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.export_jobs import EXPORT_TABLE, a_job, export_table
@@ -116,6 +116,20 @@ def test_jobs_under_way_fail_and_say_why(table: Table) -> None:
     )
     assert failed.expires == int(NOW * 1000) + 24 * 3_600_000
     assert table.exports.fail_running("A reindex was under way.") == []
+
+
+def test_what_replaces_an_index_fails_the_jobs_before_it_and_those_that_waited_for_it(table: Table) -> None:
+    target = StackTarget("stack", {"ExportTable": EXPORT_TABLE, "ExportMachine": "arn"}, lambda _: table.client)
+    before = table.put(1)
+
+    with failing_exports(target, "A restore was under way."):
+        meanwhile = table.put(2)
+    after = table.put(3)
+
+    states = [found.state for each in (before, meanwhile, after) if (found := table.jobs.get(each.id))]
+    assert states == [State.FAILED, State.FAILED, State.RUNNING]
+    with failing_exports(StackTarget("stack", {}, lambda _: None), ""):
+        pass
 
 
 def test_a_table_that_does_not_answer_stops_the_command(table: Table) -> None:
