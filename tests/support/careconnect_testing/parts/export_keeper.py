@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.export.job import Job
+from careconnect.export.jobs import DynamoDbJobs
 from careconnect.fhir import outcomes
 from careconnect.http.messages import Cors
 from careconnect.oauth.revocation import IssuedToken
@@ -45,10 +46,12 @@ class Keeper:
     never: set[str] = field(default_factory=set)
     asked: list[list[str]] = field(default_factory=list)
     fault: str = ""
+    table: DynamoDbJobs | None = None
 
     def __post_init__(self) -> None:
-        """Compose the keeper."""
-        self.jobs, self.client = export_table(self.clock, self._check)
+        """Compose the keeper, over a table of its own unless it is given one."""
+        own, self.client = export_table(self.clock, self._check)
+        self.jobs: DynamoDbJobs = self.table or own
         endpoint = KeeperEndpoint(self.jobs, self, self, self, Quota(self.counters, self.units), self.places)
         self.app = RequestPipeline(
             endpoint,
