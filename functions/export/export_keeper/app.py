@@ -18,7 +18,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import CANCEL, KICK_OFF, PATIENT_KICK_OFF, STATUS, Interaction
 from careconnect.fhir.outcomes import Issue, OperationOutcome, OutcomeError
 from careconnect.fhir.rendering.formats import Format, fhir_response
-from careconnect.fhir.request import FhirPath, parse_path
+from careconnect.fhir.request import FhirPath, parameters_of, parse_path
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.caller import Caller
@@ -191,7 +191,8 @@ class KeeperEndpoint(InteractionEndpoint):
         self.jobs.end(job.id)
 
     def _job(self, requested: Requested) -> Job:
-        """Return the job in a path; raises the outcome 404, also if it is another client's or has ended, and 503."""
+        """Return the job in a path; raises the outcomes 400, 404, also if it is another's or has ended, and 503."""
+        parameters_of(requested.request, requested.path)
         job_id, recorder = requested.path.job, requested.context.recorder
         job = self.jobs.get(job_id) if is_job_id(job_id) else None
         if job is None:

@@ -1,16 +1,20 @@
 """The answers that tell how far a job is (`export.md`, Status)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Final
 
 from careconnect.export.job import DELETED, ERROR_FILE, Cause, Job, JobFile, kind_of
 from careconnect.fhir.interactions import KICK_OFF
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.http.messages import Response
 
-_TEXTS = {
+_LISTS: Final = {DELETED: "deleted", kind_of(ERROR_FILE): "error"}
+"""The manifest's lists of files but `output`, by what the files hold."""
+
+_TEXTS: Final = {
     Cause.EXCEPTION: "The export has failed, and has no files: start it again.",
     Cause.TIMEOUT: "The export was not complete within 24 hours, and has no files: start it again, or in parts.",
     Cause.TOO_COSTLY: "The export has more than 20,000 files: start it in parts, by _type, _since or patient.",
@@ -36,22 +40,18 @@ def failed(job: Job, cause: Cause) -> OutcomeError:
 
 def complete(job: Job, files: Sequence[JobFile]) -> Response:
     """Return the 200 with the manifest of a complete job."""
-    deleted = [each for each in files if kind_of(each.name) == DELETED]
-    error = [each for each in files if each.name == ERROR_FILE]
+    listed: dict[str, list[dict[str, str | int]]] = {"output": [], "deleted": [], "error": []}
+    for each in files:
+        file: dict[str, str | int] = {"type": each.type, "url": f"{job_url(job)}/{each.name}", "count": each.count}
+        listed[_LISTS.get(kind_of(each.name), "output")].append(file)
     manifest = {
         "transactionTime": _moment(job.at).strftime("%Y-%m-%dT%H:%M:%S.") + f"{job.at % 1_000:03d}Z",
         "request": job.url,
         "requiresAccessToken": True,
-        "output": _listed(job, (each for each in files if each not in deleted and each not in error)),
-        "deleted": _listed(job, deleted),
-        "error": _listed(job, error),
+        **listed,
     }
     headers = {"Expires": format_datetime(_moment(job.expires), usegmt=True), "Cache-Control": "no-store"}
     return Response(200, json.dumps(manifest, separators=(",", ":")), {"Content-Type": "application/json", **headers})
-
-
-def _listed(job: Job, files: Iterable[JobFile]) -> list[dict[str, str | int]]:
-    return [{"type": each.type, "url": f"{job_url(job)}/{each.name}", "count": each.count} for each in files]
 
 
 def _moment(milliseconds: int) -> datetime:

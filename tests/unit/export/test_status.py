@@ -4,12 +4,27 @@ from typing import Any
 
 import pytest
 
-from careconnect.export.job import CHAINS, ERROR_FILE, JOB_SECONDS, Cause, Chain, Job, JobFile, State
+from careconnect.export.job import (
+    CHAINS,
+    ERROR_FILE,
+    JOB_SECONDS,
+    MAX_FILES,
+    Cause,
+    Chain,
+    Job,
+    JobFile,
+    State,
+    file_name,
+)
 from careconnect.export.jobs import MAX_STATUS_REQUESTS
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import fits_answer
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.export_jobs import JOB_ID, a_job
 from careconnect_testing.parts.export_keeper import BASE, NOW, Keeper
 from careconnect_testing.running.cases import each_of
+from export_keeper.job_status import complete as complete_manifest
 
 AT = int(NOW * 1_000)
 PATH = f"$export/{JOB_ID}"
@@ -96,6 +111,20 @@ def test_a_manifest_of_nothing_has_all_its_members(keeper: Keeper) -> None:
     manifest = keeper.ask("GET", PATH).json
 
     assert (manifest["output"], manifest["deleted"], manifest["error"]) == ([], [], [])
+
+
+def test_a_manifest_of_as_many_files_as_a_job_may_have_fits_into_an_answer() -> None:
+    longest = max((each.name for each in RESOURCE_TYPES), key=len)
+    files = [JobFile(file_name(longest, 3, number), longest, 4_000_000) for number in range(MAX_FILES)]
+    base = f"https://{'a' * 63}.example.nhs.uk/live{FHIR_PATH}"
+
+    assert fits_answer(complete_manifest(a_job(NOW, fhir_base=base), files).body)
+
+
+def test_a_token_is_not_taken_from_the_query(keeper: Keeper) -> None:
+    put(keeper)
+
+    assert keeper.ask("GET", PATH, [("access_token", "x")]).status == 400
 
 
 def test_head_answers_as_get_without_the_body(keeper: Keeper) -> None:
