@@ -716,11 +716,14 @@ def test_the_tables_and_their_keys_are_the_codes() -> None:
         "ProofTable": ["pk"],
         "AuditTable": ["pk", "sk"],
     }
-    for name in ("TokenTable", "UsageTable", "ProofTable", "AuditTable"):
-        assert RESOURCES[name]["Properties"]["TimeToLiveSpecification"] == {
-            "AttributeName": "expires_at",
-            "Enabled": True,
-        }
+    lives = {
+        name: each["Properties"].get("TimeToLiveSpecification")
+        for name, each in of_type("AWS::DynamoDB::Table").items()
+    }
+    expires = {"AttributeName": "expires_at", "Enabled": True}
+    lasting = {"ClientTable", "ReferenceTable", "DirectoryTransactionTable"}
+    assert {name for name, life in lives.items() if life is None} == lasting
+    assert all(life == expires for name, life in lives.items() if name not in lasting)
 
 
 def test_the_archivers_role_reads_the_stream_and_puts_objects_and_nothing_else() -> None:

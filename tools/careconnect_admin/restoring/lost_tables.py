@@ -19,7 +19,7 @@ _PASSING: Final = ("UsageTable", "ProofTable")
 """The tables of what was in the last minutes, which have no backup."""
 # The audit table comes first, so that all that follows can be recorded.
 _TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, *_PASSING)
-_EXPIRING: Final = (AUDIT, "TokenTable", *_PASSING)
+_EXPIRING: Final = (AUDIT, "TokenTable", "RecordTable", "DirectoryTable", "TransactionTable", *_PASSING)
 _LIFE: Final = {"Enabled": True, "AttributeName": "expires_at"}
 _MAPPED: Final = (
     *("FunctionName", "BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor"),
