@@ -22,10 +22,14 @@ def remove_job(jobs: DynamoDbJobs, bucket: Bucket, job_id: str, now: int) -> boo
     keys = bucket.keys(prefix_of(job_id))
     for _ in range(REQUESTS):
         if not (part := list(islice(keys, MAX_DELETED))):
-            # Its row goes in time: until then the status says why it has failed.
-            return job is not None and job.cause_at(now) is None and jobs.remove(job_id)
+            return not (job and _is_told(job, now)) and jobs.remove(job_id)
         bucket.delete(part)
     return True
+
+
+def _is_told(job: Job, now: int) -> bool:
+    """Return True if the status of a job says why it has failed: its rows go in time."""
+    return job.state is not State.ENDED and job.cause_at(now) is not None
 
 
 def _is_needed(job: Job, now: int) -> bool:

@@ -289,6 +289,25 @@ def test_the_failure_of_a_job_is_told_after_its_objects_are_gone(exports: Export
     assert state_of(exports, job) is State.FAILED
 
 
+def test_a_job_that_failed_and_was_ended_then_leaves_nothing(exports: Exports) -> None:
+    job = exports.kick_off("Patient")
+    exports.jobs.fail(job.id, Cause.TOO_COSTLY, int(exports.now() * 1000) + 1000)
+    exports.jobs.end(job.id)
+
+    assert step(exports, job, "remove") == {"more": False}
+    assert exports.jobs.get(job.id) is None
+
+
+def test_rows_that_are_put_after_the_jobs_own_is_gone_are_removed_too(exports: Exports) -> None:
+    job = exports.kick_off("Patient")
+    exports.jobs.end(job.id)
+    assert step(exports, job, "remove") == {"more": False}
+    exports.jobs.checkpoint(job, 0, Chain(1, place="of a patient"), ())
+
+    assert step(exports, job, "remove") == {"more": False}
+    assert exports.jobs.chains(job.id) == {}
+
+
 def test_objects_that_are_put_late_are_removed_too(exports: Exports) -> None:
     exports.bucket.put(carry_key("0" * 32, "x"), b"")
 

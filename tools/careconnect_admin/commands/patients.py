@@ -87,7 +87,7 @@ def erase(
             erasure.erase(patient, unlink=unlink)
             if exports:
                 show("Removing exports")
-                exports.await_removal(jobs)
+                exports.remove(jobs)
 
     with registered(tables, "erase"):
         recorded_erasure(record, patient, run)

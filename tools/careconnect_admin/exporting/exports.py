@@ -1,7 +1,7 @@
 """End bulk exports that may hold a patient's data, and fail those that run (`erasure.md`; ADR 54).
 
-A job that is ended is unknown to its client at once. Its objects and rows are removed by the state machine that runs
-jobs: nobody else opens the bucket.
+A job that is ended is unknown to its client at once. A step that is at work on it may go on for some seconds. After
+these its objects and rows are removed by the state machine that runs jobs: nobody else opens the bucket.
 """
 
 import json
@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from careconnect.export.job import Cause, Job, State
 from careconnect.export.jobs import DynamoDbJobs
@@ -19,11 +19,21 @@ from careconnect_admin.errors import OperatorError
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
 
+AT_WORK_SECONDS: Final = 30.0
+"""How long a step may go on that was at work on a job when it ended: it asks every five seconds, before it writes."""
+
 _PAUSE_SECONDS: Final = 2.0
 _LONGEST_REMOVAL: Final = 600.0
 
-Remove = Callable[[str], None]
-"""Begins to remove a job's objects and rows."""
+
+class Removals(Protocol):
+    """Removes the objects and rows of jobs that are over."""
+
+    def begin(self, job_id: str) -> str:
+        """Begin to remove a job, and return the name of its removal."""
+
+    def is_under_way(self, removal: str) -> bool:
+        """Return False for a removal that is done; raises `OperatorError` for one that has failed."""
 
 
 class Exports:
@@ -32,7 +42,7 @@ class Exports:
     def __init__(
         self,
         jobs: DynamoDbJobs,
-        remove: Remove,
+        removals: Removals,
         *,
         retention_hours: int,
         clock: Callable[[], float] = time.time,
@@ -40,11 +50,12 @@ class Exports:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = jobs
-        self._remove = remove
+        self._removals = removals
         self._retention_hours = retention_hours
         self._clock = clock
         self._sleep = sleep
         self._elapsed = elapsed
+        self._ended_at = elapsed()
 
     def that_may_hold(self, patient: str) -> list[Job]:
         """Return the jobs, under way or done, that may hold something of a patient."""
@@ -52,21 +63,23 @@ class Exports:
             return [job for job in self._jobs.every() if _may_hold(job, patient)]
 
     def end(self, jobs: Collection[Job]) -> None:
-        """End jobs, and begin to remove them; may be repeated."""
+        """End jobs: no step goes on, and no file is answered any more."""
         with _answered():
             for job in jobs:
                 self._jobs.end(job.id)
-        for job in jobs:
-            self._remove(job.id)
+        self._ended_at = self._elapsed()
 
-    def await_removal(self, jobs: Collection[Job]) -> None:
-        """Wait until nothing is stored of jobs that were ended; raises `OperatorError` after ten minutes."""
-        began, left = self._elapsed(), [job.id for job in jobs]
-        with _answered():
-            while left := [each for each in left if self._jobs.get(each)]:
-                if self._elapsed() - began > _LONGEST_REMOVAL:
-                    raise OperatorError(f"exports that were ended are not removed yet: {', '.join(left)}. Run it again")
-                self._sleep(_PAUSE_SECONDS)
+    def remove(self, jobs: Collection[Job]) -> None:
+        """Remove jobs that were ended, and wait until nothing is stored of them; raises `OperatorError`."""
+        if not jobs:
+            return
+        began = max(self._elapsed(), self._ended_at + AT_WORK_SECONDS)
+        self._sleep(began - self._elapsed())
+        left = [self._removals.begin(job.id) for job in jobs]
+        while left := [each for each in left if self._removals.is_under_way(each)]:
+            if self._elapsed() - began > _LONGEST_REMOVAL:
+                raise OperatorError("exports that were ended are not removed yet: run it again")
+            self._sleep(_PAUSE_SECONDS)
 
     def fail_running(self, detail: str) -> list[str]:
         """Fail the jobs under way, for a reason that their clients are told, and return their ids."""
@@ -80,18 +93,34 @@ def exports_of(target: "StackTarget") -> Exports | None:
     """Return the exports of a stack, None if it has none (`BulkExport=off`)."""
     if "ExportTable" not in target.outputs:
         return None
-    machine: Any = target.client("stepfunctions")
     jobs = DynamoDbJobs(target.client("dynamodb"), target.output("ExportTable"))
+    removals = Executions(target.client("stepfunctions"), target.output("ExportMachine"))
+    return Exports(jobs, removals, retention_hours=int(target.parameters.get("ExportRetentionHours", "24")))
 
-    def remove(job_id: str) -> None:
-        machine.start_execution(
-            stateMachineArn=target.output("ExportMachine"),
-            # Another execution of a name that was used before would not be started.
+
+class Executions:
+    """Removals by executions of the state machine that runs jobs."""
+
+    def __init__(self, client: Any, machine: str) -> None:
+        self._client = client
+        self._machine = machine
+
+    def begin(self, job_id: str) -> str:
+        """Begin to remove a job, and return the execution's ARN."""
+        started = self._client.start_execution(
+            stateMachineArn=self._machine,
+            # An execution of a name that was used before would not be started.
             name=f"{job_id}-{secrets.token_hex(4)}",
-            input=json.dumps({"job": job_id, "remove": True}),
+            input=json.dumps({"job": job_id, "rest": True}),
         )
+        return str(started["executionArn"])
 
-    return Exports(jobs, remove, retention_hours=int(target.parameters.get("ExportRetentionHours", "24")))
+    def is_under_way(self, removal: str) -> bool:
+        """Return False for an execution that has succeeded; raises `OperatorError` for one that has failed."""
+        status = self._client.describe_execution(executionArn=removal)["status"]
+        if status not in ("RUNNING", "SUCCEEDED"):
+            raise OperatorError(f"an export that was ended could not be removed ({status}): run it again")
+        return bool(status == "RUNNING")
 
 
 @contextmanager

@@ -174,13 +174,18 @@ def test_it_ends_the_bulk_exports_that_may_hold_the_record_before_it_and_waits_f
     job, other = a_job(time.time()), a_job(time.time(), id="5" * 32, selection=Selection(("Organization",)))
     for each in (job, other):
         jobs.put(each, 2)
-    begun: list[int] = []
+    removed: list[int] = []
 
-    def remove(job_id: str) -> None:
-        begun.append(writer.reader.get("Patient/5").status)
-        jobs.remove(job_id)
+    class Removals:
+        def begin(self, job_id: str) -> str:
+            removed.append(writer.reader.get("Patient/5").status)
+            jobs.remove(job_id)
+            return job_id
 
-    exports = Exports(jobs, remove, retention_hours=24, sleep=lambda _: None)
+        def is_under_way(self, removal: str) -> bool:
+            return False
+
+    exports = Exports(jobs, Removals(), retention_hours=24, sleep=lambda _: None)
     monkeypatch.setattr("careconnect_admin.exporting.exports.exports_of", lambda _target: exports)
 
     listed = run("5")
@@ -191,7 +196,7 @@ def test_it_ends_the_bulk_exports_that_may_hold_the_record_before_it_and_waits_f
     done = run("5", "--yes")
 
     assert f"Exports that were ended: {job.id}" in done.stderr
-    assert (begun, jobs.get(job.id), jobs.get(other.id)) == ([200], None, other)
+    assert (removed, jobs.get(job.id), jobs.get(other.id)) == ([410], None, other)
     assert writer.reader.get("Patient/5").status == 410
 
 

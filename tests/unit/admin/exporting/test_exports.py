@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.export.job import Cause, Job, Selection, State
 from careconnect_admin.errors import OperatorError
-from careconnect_admin.exporting.exports import Exports, exports_of, failing_exports
+from careconnect_admin.exporting.exports import Executions, Exports, exports_of, failing_exports
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.export_jobs import EXPORT_TABLE, a_job, export_table
@@ -20,10 +20,10 @@ PATIENTS = Selection(("Patient", "Observation"), is_of_patients=True, patients=(
 
 @dataclass
 class Table:
-    """The table of jobs, and the removals that were begun; each pause removes what is to be removed."""
+    """The table of jobs, and the removals that were begun, which are done with the next pause."""
 
     clock: Clock = field(default_factory=lambda: Clock(NOW))
-    begun: list[str] = field(default_factory=list)
+    begun: dict[str, float] = field(default_factory=dict)
     is_down: bool = False
     removes: bool = True
 
@@ -34,13 +34,15 @@ class Table:
 
         self.jobs, self.client = export_table(self.clock, check)
         self.exports = Exports(
-            self.jobs,
-            self.begun.append,
-            retention_hours=24,
-            clock=self.clock,
-            sleep=self.pause,
-            elapsed=self.clock,
+            self.jobs, self, retention_hours=24, clock=self.clock, sleep=self.pause, elapsed=self.clock
         )
+
+    def begin(self, job_id: str) -> str:
+        self.begun[job_id] = self.clock()
+        return job_id
+
+    def is_under_way(self, removal: str) -> bool:
+        return self.jobs.get(removal) is not None
 
     def pause(self, seconds: float) -> None:
         self.clock.now += seconds
@@ -78,8 +80,10 @@ def test_what_is_ended_is_unknown_at_once_and_then_removed(table: Table) -> None
     table.exports.end(jobs)
 
     assert [found.state for each in jobs if (found := table.jobs.get(each.id))] == [State.ENDED] * 2
-    assert table.begun == [each.id for each in jobs]
-    table.exports.await_removal(jobs)
+    table.clock.now += 10
+    table.exports.remove(jobs)
+    # Steps that were at work when they ended have ended, too.
+    assert table.begun == {each.id: NOW + 30 for each in jobs}
     assert [table.jobs.get(each.id) for each in jobs] == [None, None]
     assert table.jobs.get(other.id) == other
 
@@ -97,8 +101,15 @@ def test_what_is_not_removed_in_time_is_told(table: Table) -> None:
     job, table.removes = table.put(1), False
     table.exports.end([job])
 
-    with pytest.raises(OperatorError, match=job.id):
-        table.exports.await_removal([job])
+    with pytest.raises(OperatorError, match="not removed yet"):
+        table.exports.remove([job])
+
+
+def test_without_jobs_nothing_is_waited_for(table: Table) -> None:
+    table.exports.end([])
+    table.exports.remove([])
+
+    assert table.clock() == NOW
 
 
 def test_jobs_under_way_fail_and_say_why(table: Table) -> None:
@@ -139,12 +150,11 @@ def test_a_table_that_does_not_answer_stops_the_command(table: Table) -> None:
     for attempt in (
         lambda: table.exports.that_may_hold("4"),
         lambda: table.exports.end([job]),
-        lambda: table.exports.await_removal([job]),
         lambda: table.exports.fail_running(""),
     ):
         with pytest.raises(OperatorError, match="ThrottlingException"):
             attempt()
-    assert table.begun == []
+    assert table.begun == {}
 
 
 def test_a_stack_without_exports_has_none() -> None:
@@ -153,19 +163,32 @@ def test_a_stack_without_exports_has_none() -> None:
 
 def test_a_removal_is_an_execution_of_its_own_of_the_stacks_machine(table: Table) -> None:
     started: list[dict[str, Any]] = []
-    clients = {
-        "dynamodb": table.client,
-        "stepfunctions": SimpleNamespace(start_execution=lambda **request: started.append(request)),
-    }
-    exports = exports_of(
-        StackTarget("stack", {"ExportTable": EXPORT_TABLE, "ExportMachine": "arn:machine"}, clients.__getitem__)
+    statuses = ["RUNNING", "SUCCEEDED", "FAILED"]
+
+    def start_execution(**request: Any) -> dict[str, str]:
+        started.append(request)
+        return {"executionArn": f"arn:{request['name']}"}
+
+    machine = SimpleNamespace(
+        start_execution=start_execution,
+        describe_execution=lambda executionArn: {"status": statuses.pop(0)},  # noqa: N803
     )
+    removals = Executions(machine, "arn:machine")
+
+    first, second = removals.begin("a-job"), removals.begin("a-job")
+
+    assert first != second
+    assert {each["stateMachineArn"] for each in started} == {"arn:machine"}
+    assert {each["input"] for each in started} == {'{"job": "a-job", "rest": true}'}
+    assert (removals.is_under_way(first), removals.is_under_way(first)) == (True, False)
+    with pytest.raises(OperatorError, match="FAILED"):
+        removals.is_under_way(first)
+
+
+def test_the_exports_of_a_stack_are_those_of_its_table(table: Table) -> None:
+    clients = {"dynamodb": table.client, "stepfunctions": SimpleNamespace()}
+    outputs = {"ExportTable": EXPORT_TABLE, "ExportMachine": "arn:machine"}
+    exports, job = exports_of(StackTarget("stack", outputs, clients.__getitem__)), table.put(1)
+
     assert exports is not None
-    job = table.put(1)
-
-    exports.end([job])
-    exports.end([job])
-
-    assert [each["stateMachineArn"] for each in started] == ["arn:machine"] * 2
-    assert {each["input"] for each in started} == {f'{{"job": "{job.id}", "remove": true}}'}
-    assert len({each["name"] for each in started}) == 2
+    assert exports.that_may_hold("4") == [job]
