@@ -10,7 +10,6 @@ from careconnect.storage.dynamodb import Item
 from careconnect.storage.intents import TXN
 from careconnect.storage.keys import position_of
 from careconnect.storage.traces import is_trace
-from export_worker.errors import ErasedError
 from export_worker.files import deletion
 from export_worker.parts import Part
 from export_worker.selected import Selected
@@ -73,7 +72,8 @@ class Resources:
         is_patient = type_.is_patient
         for position, body in self._store.bodies(type_, part.partition, positions):
             if "body" not in body:
-                raise ErasedError
+                # It was erased since.
+                continue
             text = body["body"]["S"]
             if not is_all and not position.values and not selected.holds_of(position.id, text):
                 continue

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.export.job import TypeFilter
 from careconnect_testing.parts.export_workers import Exports, deleted, made, observation, patient
 from careconnect_testing.records.held_writes import hold
 from export_worker import store
@@ -15,7 +16,8 @@ def test_a_cohort_has_its_patients_and_their_resources_alone(exports: Exports) -
     made(exports, patient("1"), patient("2"), patient("3"))
     made(exports, observation("of-1", "1"), observation("of-2", "2"), observation("of-3", "3"), observation("nobody"))
 
-    found = exports.export("Patient", "Observation", **COHORT)
+    # A type without patients, and a chain without any of the cohort, have nothing to read.
+    found = exports.export("Patient", "Observation", "Organization", **COHORT)
 
     assert found.names == ["Observation/of-1", "Observation/of-2", "Patient/1", "Patient/2"]
     assert exports.recorded == ["1", "2"]
@@ -67,6 +69,16 @@ def test_a_cohort_selects_by_time_filter_and_scope(exports: Exports) -> None:
     found = exports.export("Patient", "Observation", **COHORT, since=since, scope=scope)
 
     assert found.names == ["Observation/a", "Patient/2"]
+
+
+def test_a_filter_may_leave_out_the_patients_themselves(exports: Exports) -> None:
+    patients = tuple(str(number) for number in range(12))
+    made(exports, *(patient(each, "Ash" if each in "25" else "Elm") for each in patients))
+    filters = (TypeFilter("Patient", (("family", "ash"),)),)
+
+    found = exports.export("Patient", is_of_patients=True, patients=patients, filters=filters)
+
+    assert found.names == ["Patient/2", "Patient/5"]
 
 
 def test_a_cohort_has_the_deletions_of_its_patients(exports: Exports) -> None:

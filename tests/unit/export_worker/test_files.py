@@ -22,13 +22,15 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
         (files, "MAX_BYTES", 800),
         (files, "MAX_ENTRIES", 2),
-        (store, "PAGE", 2),
+        (store, "PAGE", 6),
+        (store, "BATCH_BYTES", 1),
         (patient_runs, "IDS", 2),
         (patient_runs, "FAN_IN", 2),
         (patient_runs, "_MAX_KNOWN", 3),
         (read_chain, "CHECKPOINT_SECONDS", 0.0),
         (record_patients, "EVENTS", 2),
         (worker, "STEP_SECONDS", 0.0),
+        (worker, "ASKED_EACH", 0.0),
     ):
         monkeypatch.setattr(module, name, value)
 
@@ -68,7 +70,7 @@ def test_a_job_whose_steps_are_cut_short_is_the_same(exports: Exports) -> None:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("offset", range(3))
+@pytest.mark.parametrize("offset", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 8))])
 def test_a_step_that_is_killed_at_any_call_is_repeated_with_the_same_result(exports: Exports, offset: int) -> None:
     since = fill(exports)
     whole = exports.export("Patient", "Observation", since=since)
@@ -76,7 +78,7 @@ def test_a_step_that_is_killed_at_any_call_is_repeated_with_the_same_result(expo
     calls_killed(exports, lambda _: next(seen) < 0)
     exports.export("Patient", "Observation", since=since)
     calls = next(seen)
-    for number in range(offset, calls, 17):
+    for number in range(offset, calls, 23):
         job = exports.kick_off("Patient", "Observation", since=since)
         exports.settle()
         exports.writer.faults.clear()

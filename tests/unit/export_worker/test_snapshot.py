@@ -3,6 +3,8 @@
 import json
 
 from careconnect.export.job import TypeFilter
+from careconnect.storage.keys import JSON_ITEM, version_item
+from careconnect_admin.erasing.tombstones import tombstone
 from careconnect_testing.parts.export_workers import Exports, deleted, made, observation, patient
 from careconnect_testing.records.held_writes import hold
 
@@ -64,6 +66,19 @@ def test_a_write_between_the_page_and_its_bodies_hides_nothing(exports: Exports)
 
     assert exports.run(job).versions == {f"Patient/{n}": "1" for n in range(6)}
     assert changed
+
+
+def test_a_version_that_was_erased_since_is_left_out(exports: Exports) -> None:
+    made(exports, patient("1"), patient("2"))
+    job = exports.kick_off("Patient")
+    made(exports, patient("2", "Changed"))
+    exports.settle()
+    client, table = exports.writer.reader.client, exports.writer.reader.tables.record
+    for reference, sort_key in (("Patient/1", JSON_ITEM), ("Patient/2", version_item(JSON_ITEM, 1))):
+        key = {"pk": {"S": reference}, "sk": {"S": sort_key}}
+        client.put_item(TableName=table, Item=tombstone(client.get_item(TableName=table, Key=key)["Item"]))
+
+    assert exports.run(job).names == []
 
 
 def test_a_multi_step_write_before_the_job_is_shown_whole_while_its_intents_stay(exports: Exports) -> None:

@@ -13,7 +13,7 @@ from careconnect.runtime.call_limit import SETTLE_SECONDS
 from careconnect_testing.parts.export_workers import Exports, deleted, made, observation, patient
 from careconnect_testing.records.held_writes import hold
 from careconnect_testing.running.cases import each_of
-from export_worker import read_chain, record_patients, worker
+from export_worker import read_chain, record_patients, remove_job, worker
 from export_worker.errors import TryAgainError
 
 MACHINE = Path(__file__).parents[3] / "infra" / "export-machine.json"
@@ -183,6 +183,21 @@ def test_a_fault_of_ours_fails_the_job(exports: Exports) -> None:
     assert "Patient/1" not in str(exports.observer.lines)
 
 
+def test_a_fault_in_a_job_that_has_ended_meanwhile_changes_nothing(exports: Exports) -> None:
+    made(exports, *(patient(str(n)) for n in range(9)))
+    job = exports.kick_off("Patient")
+    exports.settle()
+
+    def fail(_operation: str, _key: str) -> None:
+        exports.jobs.end(job.id)
+        raise ValueError
+
+    exports.bucket.before = fail
+
+    assert step(exports, job, "read", chain=0) == {"more": False}
+    assert state_of(exports, job) is State.ENDED
+
+
 def test_a_day_after_its_kick_off_a_job_has_failed(exports: Exports) -> None:
     job = exports.kick_off("Patient")
     exports.now.now += JOB_SECONDS
@@ -211,14 +226,9 @@ def test_a_chain_that_becomes_too_costly_stops(exports: Exports) -> None:
     made(exports, *(patient(str(n)) for n in range(9)))
     job = exports.kick_off("Patient")
     exports.settle()
-    for chain in range(CHAINS):
-        exports.jobs.checkpoint(job, chain, Chain(number=1, files=MAX_FILES // CHAINS), ())
-    exports.jobs.checkpoint(job, 0, Chain(number=2, files=MAX_FILES - 3 * MAX_FILES // CHAINS), ())
+    exports.jobs.checkpoint(job, 0, Chain(number=1, files=MAX_FILES), ())
 
-    for chain in range(CHAINS):
-        step(exports, job, "read", chain=chain)
-    step(exports, job, "finish")
-
+    assert step(exports, job, "read", chain=0) == {"more": False}
     assert state_of(exports, job) is State.FAILED
 
 
@@ -229,22 +239,6 @@ def test_tables_that_come_into_service_meanwhile_fail_the_job(exports: Exports) 
     exports.jobs.checkpoint(job, 0, Chain(number=1, place=place), ())
 
     assert step(exports, job, "read", chain=0) == {"more": False}
-    assert state_of(exports, job) is State.FAILED
-
-
-def test_a_version_that_was_erased_while_the_job_runs_fails_it(exports: Exports) -> None:
-    made(exports, patient("1"))
-    job = exports.kick_off("Patient")
-    exports.settle()
-    table = exports.writer.reader.tables.record
-    item = {"pk": {"S": "Patient/1"}, "sk": {"S": "#json"}}
-    stored = exports.writer.reader.client.get_item(TableName=table, Key=item)["Item"]
-    del stored["body"]
-    exports.writer.reader.client.put_item(TableName=table, Item={**stored, "erased": {"BOOL": True}})
-
-    for chain in range(CHAINS):
-        step(exports, job, "read", chain=chain)
-
     assert state_of(exports, job) is State.FAILED
 
 
@@ -267,6 +261,26 @@ def test_a_job_that_was_ended_or_has_expired_leaves_nothing(exports: Exports) ->
         assert exports.bucket.objects == {}
         assert exports.jobs.get(job.id) is None
         assert exports.jobs.files(job.id) == []
+
+
+def test_many_objects_are_removed_in_several_steps(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remove_job, "MAX_DELETED", 2)
+    monkeypatch.setattr(remove_job, "REQUESTS", 2)
+    for number in range(9):
+        exports.bucket.put(carry_key("0" * 32, str(number)), b"")
+
+    assert [step(exports, "0" * 32, "remove")["more"] for _ in range(3)] == [True, True, False]
+    assert exports.bucket.objects == {}
+
+
+def test_a_fault_while_a_job_is_removed_is_tried_again(exports: Exports) -> None:
+    def fail(_operation: str, _key: str) -> None:
+        raise ValueError("0" * 32)
+
+    exports.bucket.before = fail
+
+    with pytest.raises(TryAgainError, match=r"^ValueError$"):
+        step(exports, "0" * 32, "remove")
 
 
 def test_a_running_job_is_not_removed(exports: Exports) -> None:
