@@ -22,13 +22,12 @@ from careconnect.fhir.request import FhirPath, parameters_of, parse_path
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.caller import Caller
-from careconnect.search.result_parameters import Handling as Preference
-from careconnect.search.result_parameters import handling_of
+from careconnect.search.result_parameters import Handling, handling_of
 from careconnect.storage.quota import Quota
 from export_keeper.audit_parameters import audit_parameters
 from export_keeper.job_status import complete, failed, job_url, running
 from export_keeper.kick_off_parameters import given_parameters, require_headers
-from export_keeper.parse_kick_off import Handling, Level, check_parameters, selection_of
+from export_keeper.parse_kick_off import Leniency, Level, check_parameters, selection_of
 from export_keeper.worker_patients import Absent
 
 KICK_OFF_UNITS: Final = 3_000
@@ -226,11 +225,11 @@ def _asked(requested: Requested) -> tuple[Selection, tuple[str, ...]]:
     given = given_parameters(request)
     query = audit_parameters(given, fhir_base)
     recorder.facts = replace(recorder.facts, query=query, patients=query.patients)
-    handling = Handling(handling_of(request.headers.get("prefer", "")) is Preference.LENIENT)
-    check_parameters(given, level, handling)
+    leniency = Leniency(handling_of(request.headers.get("prefer", "")) is Handling.LENIENT)
+    check_parameters(given, level, leniency)
     now = int(context.now * 1_000)
-    selection = selection_of(given, level, opened, handling, fhir_base=fhir_base, now=now)
-    return selection, tuple(handling.ignored)
+    selection = selection_of(given, level, opened, leniency, fhir_base=fhir_base, now=now)
+    return selection, tuple(leniency.ignored)
 
 
 def _opened(caller: Caller, level: Level) -> Collection[ResourceType]:

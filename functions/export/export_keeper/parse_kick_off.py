@@ -42,7 +42,7 @@ class Level:
 
 
 @dataclass(slots=True)
-class Handling:
+class Leniency:
     """What becomes of what is not supported: it is refused or, if `is_lenient`, ignored and reported."""
 
     is_lenient: bool
@@ -55,7 +55,7 @@ class Handling:
         self.ignored[f"{safe_name(name)}: {why}"] = None
 
 
-def check_parameters(given: Sequence[Given], level: Level, handling: Handling) -> None:
+def check_parameters(given: Sequence[Given], level: Level, leniency: Leniency) -> None:
     """Refuse parameters that are unknown, that have no place there, or that have another form; raises the outcome 400.
 
     Of the others the values are texts, but for references.
@@ -65,7 +65,7 @@ def check_parameters(given: Sequence[Given], level: Level, handling: Handling) -
         if each.is_empty:
             continue
         if name not in _TYPES:
-            handling.leave_out(name, "the parameter is not supported.")
+            leniency.leave_out(name, "the parameter is not supported.")
         elif name == PATIENTS and not (level.is_of_patients and each.is_posted):
             why = "it is taken in the body of POST Patient/$export alone."
             raise outcomes.invalid_parameter(name, why, code="not-supported")
@@ -97,7 +97,7 @@ def selection_of(
     given: Sequence[Given],
     level: Level,
     opened: Collection[ResourceType],
-    handling: Handling,
+    leniency: Leniency,
     *,
     fhir_base: str,
     now: int,
@@ -109,14 +109,14 @@ def selection_of(
     _check_format(given)
     since, until = _bounds(given, now)
     patients = named_patients(given, fhir_base)
-    types = _types(given, level, opened, handling)
+    types = _types(given, level, opened, leniency)
     return Selection(
         types=tuple(each.name for each in types),
         is_of_patients=level.is_of_patients,
         since=since,
         until=until,
         elements=_elements(given, types),
-        filters=_filters(given, types, handling, fhir_base, now),
+        filters=_filters(given, types, leniency, fhir_base, now),
         patients=patients,
     )
 
@@ -142,7 +142,7 @@ def _bounds(given: Sequence[Given], now: int) -> tuple[int | None, int | None]:
 
 
 def _types(
-    given: Sequence[Given], level: Level, opened: Collection[ResourceType], handling: Handling
+    given: Sequence[Given], level: Level, opened: Collection[ResourceType], leniency: Leniency
 ) -> list[ResourceType]:
     """Return the types of the job, in the order of the table."""
     names = split_texts("_type", given)
@@ -152,9 +152,9 @@ def _types(
     for name in names:
         type_ = resource_type(name)
         if type_ is None:
-            handling.leave_out("_type", f"{safe_name(name)} is not a type of exports.")
+            leniency.leave_out("_type", f"{safe_name(name)} is not a type of exports.")
         elif not level.has(type_):
-            handling.leave_out("_type", f"{name} is not in the patient compartment.")
+            leniency.leave_out("_type", f"{name} is not in the patient compartment.")
         else:
             chosen.append(type_)
     if not chosen:
@@ -181,7 +181,7 @@ def _elements(given: Sequence[Given], types: Sequence[ResourceType]) -> tuple[tu
 
 
 def _filters(
-    given: Sequence[Given], types: Sequence[ResourceType], handling: Handling, fhir_base: str, now: int
+    given: Sequence[Given], types: Sequence[ResourceType], leniency: Leniency, fhir_base: str, now: int
 ) -> tuple[TypeFilter, ...]:
     texts = list(dict.fromkeys(values_of("_typeFilter", given)))
     if len(texts) > MAX_FILTERS:
@@ -191,8 +191,8 @@ def _filters(
         name, pairs = filter_parts(text)
         type_ = next((each for each in types if each.name == name), None)
         if type_ is None:
-            handling.leave_out("_typeFilter", f"{safe_name(name)} is not exported.")
-        elif criteria := _criteria(type_, pairs, handling, fhir_base, now):
+            leniency.leave_out("_typeFilter", f"{safe_name(name)} is not exported.")
+        elif criteria := _criteria(type_, pairs, leniency, fhir_base, now):
             found.append(TypeFilter(name, criteria))
     return tuple(found)
 
@@ -209,14 +209,14 @@ def filter_parts(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _criteria(
-    type_: ResourceType, pairs: Sequence[tuple[str, str]], handling: Handling, fhir_base: str, now: int
+    type_: ResourceType, pairs: Sequence[tuple[str, str]], leniency: Leniency, fhir_base: str, now: int
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters of a filter that its type offers; raises the outcomes 400."""
     found: dict[tuple[str, str], None] = {}
     for name, text in pairs:
         # A chain has a point: `patient:Patient.name` is no modifier.
         if "." in name or criterion_of(type_, name, text, fhir_base=fhir_base, now=now) is None:
-            handling.leave_out("_typeFilter", f"{type_.name}?{safe_name(name)} is not offered in an export.")
+            leniency.leave_out("_typeFilter", f"{type_.name}?{safe_name(name)} is not offered in an export.")
         else:
             found[name, text] = None
     return tuple(found)
