@@ -18,7 +18,7 @@ from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.search.values import FIRST_INSTANT
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
 from careconnect.storage.intents import BASE, DONE, DROP, PREV, TXN, StateTables, previous, state_key
-from careconnect.storage.keys import JSON_ITEM, position_of, resource_key, version_item
+from careconnect.storage.keys import JSON_ITEM, Key, position_of, resource_key, version_item
 from careconnect.storage.traces import NEXT, VERSION, is_trace, next_of
 from export_worker.errors import TryAgainError
 
@@ -128,21 +128,17 @@ class ExportStore:
         """Return the positions of those versions that were current at an instant, of items of an index up to it."""
         found = []
         for each in items:
-            item: Item | None = each
-            if TXN in each:
-                item = self._settled(type_, each, at)
-                if item is None:
-                    continue
-            if item is None or (NEXT in item and next_of(item) <= at):
+            item: Item | None = each if TXN not in each else self._settled(type_, each, at)
+            if item is None:
                 continue
             sort_key = item["sk"]["S"]
             order, resource_id = position_of(sort_key)
             updated = int(order) + FIRST_INSTANT
-            if NEXT in item:
+            if NEXT not in item:
+                found.append(Position(resource_id, updated, sort_key, item["values"]["S"] if "values" in item else ""))
+            elif next_of(item) > at:
                 number = int(item[VERSION]["N"])
                 found.append(Position(resource_id, updated, sort_key, "", number, TXN not in item))
-            else:
-                found.append(Position(resource_id, updated, sort_key, item["values"]["S"] if "values" in item else ""))
         return found
 
     def bodies(
@@ -167,7 +163,9 @@ class ExportStore:
         One BatchGetItem, and more for a resource that a multi-step write holds.
         """
         at, found = int(self._clock() * 1_000), {}
-        for (key, _), stored in self._bodies(type_, [(each, JSON_ITEM) for each in ids]).items():
+        for (key, _), stored in self._bodies(
+            type_, [(resource_key(type_.name, id_), JSON_ITEM) for id_ in ids]
+        ).items():
             resource_id = key.partition("/")[2]
             body = self.version_at(type_, resource_id, at) if TXN in stored else stored
             if body is not None:
@@ -263,14 +261,15 @@ class ExportStore:
         self, type_: ResourceType, partition: str, positions: Sequence[Position]
     ) -> list[tuple[Position, Item]]:
         """Return each position with the body of its version: one BatchGetItem, and more for what changes meanwhile."""
-        wanted = [
-            (each.id, version_item(JSON_ITEM, each.version) if each.is_stored_as_former else JSON_ITEM)
+        name = f"{type_.name}/"
+        keys = [
+            (name + each.id, version_item(JSON_ITEM, each.version) if each.is_stored_as_former else JSON_ITEM)
             for each in positions
         ]
-        bodies = self._bodies(type_, wanted)
+        bodies = self._bodies(type_, keys)
         found = []
-        for position, (resource_id, sort_key) in zip(positions, wanted, strict=True):
-            body = bodies.get((f"{type_.name}/{resource_id}", sort_key))
+        for position, key in zip(positions, keys, strict=True):
+            body = bodies.get(key)
             if body is None or int(body["updated"]["N"]) != position.updated:
                 body = self._sought(type_, partition, position)
             found.append((position, body))
@@ -299,21 +298,21 @@ class ExportStore:
         raise TryAgainError("VersionNotFound")
 
     def _with_bodies(self, type_: ResourceType, items: Sequence[Item]) -> list[tuple[Item, Item | None]]:
-        ids = [position_of(item["sk"]["S"])[1] for item in items]
-        bodies = self._bodies(type_, [(each, JSON_ITEM) for each in ids])
-        return [(item, bodies.get((f"{type_.name}/{id_}", JSON_ITEM))) for item, id_ in zip(items, ids, strict=True)]
+        keys = [(resource_key(type_.name, position_of(item["sk"]["S"])[1]), JSON_ITEM) for item in items]
+        bodies = self._bodies(type_, keys)
+        return [(item, bodies.get(key)) for item, key in zip(items, keys, strict=True)]
 
-    def _bodies(self, type_: ResourceType, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Item]:
-        """Return bodies by (partition key, sort key), of (id, sort key) pairs."""
-        table, name = self._tables[type_.table], type_.name
-        # An id may be at several positions of a range, as a resource that was changed and changed back.
-        pairs = dict.fromkeys(wanted)
-        keys = [(table, {"pk": {"S": f"{name}/{id_}"}, "sk": {"S": sort_key}}) for id_, sort_key in pairs]
-        found = {
-            (item["pk"]["S"], item["sk"]["S"]): item
-            for item in batch_get(self._client, keys, consistent=True, sleep=self._sleep)
-        }
-        size = sum(len(item["body"]["S"]) for item in found.values() if "body" in item)
+    def _bodies(self, type_: ResourceType, wanted: Sequence[Key]) -> dict[Key, Item]:
+        """Return bodies by their keys."""
+        table = self._tables[type_.table]
+        # A resource may be wanted twice: a range may have several traces of it.
+        keys = [(table, {"pk": {"S": pk}, "sk": {"S": sk}}) for pk, sk in dict.fromkeys(wanted)]
+        found: dict[Key, Item] = {}
+        size = 0
+        for item in batch_get(self._client, keys, consistent=True, sleep=self._sleep):
+            found[item["pk"]["S"], item["sk"]["S"]] = item
+            if "body" in item:
+                size += len(item["body"]["S"])
         # It follows what is read: large bodies come together.
         self._body_bytes = max(self._body_bytes / 2, size / max(len(found), 1), 1.0)
         return found
