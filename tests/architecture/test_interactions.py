@@ -243,7 +243,7 @@ def test_a_rows_operation_is_its_path_and_is_stated() -> None:
     with changed(EVERYTHING, operation="$all"):
         assert seen("GET", "Patient/4/$all")["status"] == 200
         assert seen("GET", "Patient/4/$everything")["status"] == 404
-        assert stated()["operations"] == ["all", "validate"]
+        assert stated()["operations"] == ["all", "validate", "export", "patient-export"]
         assert described("Patient/{id}/$all", "get") != {}
 
 

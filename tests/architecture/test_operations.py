@@ -59,7 +59,7 @@ def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:
 
 
 def test_a_proof_that_is_sent_again_is_watched_whoever_judges_it() -> None:
-    judging = {"token_issuer", "fhir_reader", "record_writer", "access_auditor"}
+    judging = {"token_issuer", "fhir_reader", "record_writer", "access_auditor", "export_keeper", "export_sender"}
     shown, _ = _RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 
     watched = metrics_of("DpopReplayedAlarm")
@@ -100,9 +100,13 @@ def test_errors_ring_by_their_rate_but_not_for_a_few() -> None:
 def test_refused_starts_are_those_of_what_requests_wait_for() -> None:
     functions = {name for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
     watched = metrics_of("FunctionThrottlesAlarm")
+    # A stack without bulk exports has none of theirs.
+    of_exports = metrics_of("ExportThrottlesAlarm")
 
-    beside = {"ConsoleFunction", "ArchiverFunction", "VerifierFunction", "RecoveryFunction"}
-    assert {each["Dimensions"][0]["Value"]["Ref"] for each in watched} == functions - beside
+    beside = {"ConsoleFunction", "ArchiverFunction", "VerifierFunction", "RecoveryFunction", "ExportWorkerFunction"}
+    found = {each["Dimensions"][0]["Value"]["Ref"] for each in (*watched, *of_exports)}
+    assert found == functions - beside
+    assert all(each["MetricName"] == "Throttles" for each in (*watched, *of_exports))
     # CloudWatch's limit for an expression.
     assert len(watched) <= 10
 
@@ -196,7 +200,7 @@ def test_every_function_that_answers_http_refuses_what_comes_around_the_edge() -
     functions = {name: each for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
     without_http = {"ReadAuthorizerFunction", "WriteAuthorizerFunction", "ArchiverFunction", "VerifierFunction"}
-    without_http.add("RecoveryFunction")
+    without_http |= {"RecoveryFunction", "ExportWorkerFunction"}
     for name in functions.keys() - without_http:
         variables = functions[name]["Properties"]["Environment"]["Variables"]
         assert variables["ORIGIN_SECRET"] == {"Ref": "OriginSecret"}, name
@@ -224,7 +228,11 @@ def test_requests_of_all_together_and_instances_of_readers_and_writers_have_limi
         "RecordWriterFunction": writers,
         "DirectoryWriterFunction": writers,
         "BundleFunction": writers,
+        "ExportWorkerFunction": ["LimitsExports", {"Ref": "ExportConcurrency"}, {"Ref": "AWS::NoValue"}],
     }
-    for name, condition in (("ReaderConcurrency", "LimitsReaders"), ("WriterConcurrency", "LimitsWriters")):
+    for name, condition in (
+        *(("ReaderConcurrency", "LimitsReaders"), ("WriterConcurrency", "LimitsWriters")),
+        ("ExportConcurrency", "LimitsExports"),
+    ):
         assert parameters[name]["Default"] == ""
         assert _TEMPLATE["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}

@@ -33,7 +33,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATE = whole_template()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]["DefinitionBody"]
-PATHS: dict[str, dict[str, Any]] = API["paths"]
+OF_EXPORTS = {path for path, methods in API["paths"].items() if "Fn::If" in methods}
+PATHS: dict[str, dict[str, Any]] = {
+    path: methods["Fn::If"][1] if path in OF_EXPORTS else methods for path, methods in API["paths"].items()
+}
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
@@ -51,6 +54,9 @@ PACKAGES = {
     "DirectoryWriterFunction": "functions/writer/record_writer",
     "BundleFunction": "functions/bundle/bundle_processor",
     "RecoveryFunction": "functions/recovery/write_recovery",
+    "ExportFunction": "functions/export/export_keeper",
+    "ExportFileFunction": "functions/export_file/export_sender",
+    "ExportWorkerFunction": "functions/export_worker/export_worker",
     "AuditFunction": "functions/audit/access_auditor",
     "ArchiverFunction": "functions/archive/audit_archiver",
     "VerifierFunction": "functions/archive/audit_archiver",
@@ -91,8 +97,10 @@ BUNDLES = "BundleFunction"
 WRITERS = {*WRITER_OF.values(), BUNDLES}
 DATA_FUNCTIONS = {*READER_OF.values(), *WRITERS}
 RECOVERY = "RecoveryFunction"
-PASSING = ("UsageTable", "ProofTable")
-"""The tables of what was in the last minutes."""
+EXPORTS = {"ExportFunction", "ExportFileFunction"}
+WORKER = "ExportWorkerFunction"
+PASSING = ("UsageTable", "ProofTable", "ExportTable")
+"""The tables of what passes: in minutes, or with the jobs of bulk exports."""
 # A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
 READ = {"": ("get", "head"), "/{id}": ("get", "head", "post"), "/{id}/{proxy+}": ("get", "head", "post")}
 WRITTEN = {"": ("post", "put", "patch", "delete")} | dict.fromkeys(
@@ -117,6 +125,16 @@ ROUTES = (
         for verb in ("get", "head", "post", "put", "patch", "delete")
     }
     | {(FHIR_PATH, "post"): BUNDLES}
+    | {
+        (f"{FHIR_PATH}/{path}", verb): function
+        for path, verbs, function in (
+            ("$export", ("get", "post"), "ExportFunction"),
+            ("Patient/$export", ("get", "post"), "ExportFunction"),
+            ("$export/{job}", ("get", "head", "delete"), "ExportFunction"),
+            ("$export/{job}/{file}", ("get", "head"), "ExportFileFunction"),
+        )
+        for verb in verbs
+    }
 )
 DATA_PATHS = {path for path, _ in ROUTES}
 
@@ -160,7 +178,7 @@ def test_a_row_more_in_the_table_is_its_paths_more(monkeypatch: pytest.MonkeyPat
 
     made = yaml.safe_load(with_paths(API_FILE.read_text(encoding="utf-8")))["paths"]
 
-    assert made.keys() - PATHS.keys() == {f"{FHIR_PATH}/Flag{rest}" for rest in (*READ, *VALIDATED)}
+    assert made.keys() - PATHS.keys() == {f"{FHIR_PATH}/Flag{rest}" for rest in (*READ, *VALIDATED, "/$export")}
     assert made[f"{FHIR_PATH}/Flag"] == PATHS[f"{FHIR_PATH}/{RESOURCE_TYPES[0].name}"]
 
 
@@ -169,9 +187,29 @@ def test_every_type_of_the_table_has_its_functions_routes_and_no_other_path_reac
         (path, verb): function
         for path in PATHS
         for verb in VERBS
-        if (function := function_of(path, verb)) in DATA_FUNCTIONS
+        if (function := function_of(path, verb)) in DATA_FUNCTIONS | EXPORTS
     }
     assert found == ROUTES
+
+
+def test_export_md_off_leaves_out_all_that_bulk_exports_need_and_nothing_else() -> None:
+    on, off = "ServesExports", {"Ref": "AWS::NoValue"}
+    condition = TEMPLATE["Conditions"][on]
+
+    assert condition == {"Fn::Equals": [{"Ref": "BulkExport"}, "on"]}
+    assert {path for path in PATHS if "$export" in path} == OF_EXPORTS
+    for path in OF_EXPORTS:
+        condition, _, otherwise = API["paths"][path]["Fn::If"]
+        assert (condition, otherwise) == (on, off)
+    for name, resource in RESOURCES.items():
+        assert (resource.get("Condition") == on) == name.startswith("Export"), name
+    for name, output in TEMPLATE["Outputs"].items():
+        assert (output.get("Condition") == on) == name.startswith("Export"), name
+    # What is always there refers to nothing of them.
+    rest = {name: each for name, each in RESOURCES.items() if not name.startswith("Export") and name != "Api"}
+    made = "|".join(name for name in RESOURCES if name.startswith("Export"))
+    assert re.findall(rf'"(?:{made})[".]|\$\{{(?:{made})[.}}]', json.dumps(rest)) == []
+    assert environment("DiscoveryFunction") >= {"BULK_EXPORT"}
 
 
 def test_a_type_that_is_not_writable_has_its_readers_routes_alone() -> None:
@@ -209,7 +247,7 @@ def test_methods_are_named_one_by_one(path: str) -> None:
 def test_a_function_that_reaches_data_is_behind_the_authorizer_of_its_direction(path: str) -> None:
     for verb in VERBS:
         function = function_of(path, verb)
-        reads, writes = function in READER_OF.values(), function in WRITERS
+        reads, writes = function in {*READER_OF.values(), *EXPORTS}, function in WRITERS
         expected = "ReadAuthorizer" if reads else "WriteAuthorizer" if writes else ""
         assert authorizer_of(path, verb) == expected
 
@@ -306,6 +344,10 @@ def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
         resources = statement["Resource"]
         for action in [actions] if isinstance(actions, str) else actions:
             for resource in resources if isinstance(resources, list) else [resources]:
+                if "Ref" in resource:
+                    # A state machine, or the alias of a function.
+                    found |= set() if restored else {(action, resource["Ref"].removesuffix(".Alias"))}
+                    continue
                 arn = resource.get("Fn::GetAtt") or [resource["Fn::Sub"]]
                 _, of_restored, kind = arn[0].partition(RESTORED)
                 if restored != bool(of_restored):
@@ -569,7 +611,7 @@ def test_a_functions_environment_is_what_it_reads_at_its_start(
     if function in AUTHORIZERS:
         # It answers the gateway, never a browser.
         given -= {"ALLOWED_ORIGINS"}
-    if function in ("ArchiverFunction", "VerifierFunction", RECOVERY):
+    if function in ("ArchiverFunction", "VerifierFunction", RECOVERY, WORKER):
         # They answer nobody.
         given -= {"ALLOWED_ORIGINS", "BASE_URL"}
 
@@ -589,18 +631,20 @@ def test_only_its_functions_are_shown_a_table() -> None:
             "directory_transaction",
             "proof",
             "audit",
+            "export",
         )
     }
     assert told == {
         "client": {"TokenFunction"},
-        "token": {"TokenFunction", *AUTHORIZERS},
-        "record": {"PatientRecordFunction", "RecordWriterFunction", BUNDLES, RECOVERY},
-        "directory": {"PatientRecordFunction", "DirectoryFunction", RECOVERY, *WRITERS},
+        "token": {"TokenFunction", *AUTHORIZERS, *EXPORTS, WORKER},
+        "record": {"PatientRecordFunction", "RecordWriterFunction", BUNDLES, RECOVERY, WORKER},
+        "directory": {"PatientRecordFunction", "DirectoryFunction", RECOVERY, WORKER, *WRITERS},
         "reference": {RECOVERY, *WRITERS},
-        "transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
-        "directory_transaction": {RECOVERY, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
-        "proof": {"TokenFunction", "AuditFunction", *DATA_FUNCTIONS},
-        "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
+        "transaction": {RECOVERY, WORKER, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
+        "directory_transaction": {RECOVERY, WORKER, *READER_OF.values(), *WRITERS} - {"AuditFunction"},
+        "proof": {"TokenFunction", "AuditFunction", *DATA_FUNCTIONS, *EXPORTS},
+        "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS, *EXPORTS, WORKER},
+        "export": {*EXPORTS, WORKER},
     }
 
 
@@ -619,7 +663,7 @@ def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
     layers = {"Ref": "RecordDependencyLayer"}, {"Ref": "RecordLayer"}
 
     # Next to the layers of all functions, which SAM adds.
-    brought = list(layers) if function in WRITERS else [layers[1]] if function == RECOVERY else []
+    brought = list(layers) if function in WRITERS else [layers[1]] if function in (RECOVERY, WORKER) else []
     assert FUNCTIONS[function].get("Layers", []) == brought
     assert RESOURCES["RecordLayer"]["Properties"]["ContentUri"] == "layers/records"
     assert RESOURCES["RecordDependencyLayer"]["Properties"]["ContentUri"] == "layers/record_dependencies"
@@ -691,7 +735,7 @@ def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", PASSING)
-def test_what_is_of_the_last_minutes_is_encrypted_and_goes_with_the_stack(table: str) -> None:
+def test_what_passes_is_encrypted_and_goes_with_the_stack(table: str) -> None:
     properties = RESOURCES[table]["Properties"]
 
     assert properties["SSESpecification"] == {"SSEEnabled": True}
@@ -715,6 +759,7 @@ def test_the_tables_and_their_keys_are_the_codes() -> None:
         "UsageTable": ["pk"],
         "ProofTable": ["pk"],
         "AuditTable": ["pk", "sk"],
+        "ExportTable": ["pk", "sk"],
     }
     lives = {
         name: each["Properties"].get("TimeToLiveSpecification")
@@ -779,6 +824,55 @@ def test_the_archives_policy_denies_every_other_writer_and_everybody_who_deletes
     assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} <= set(deletes["Action"])
     assert "Condition" not in deletes
     assert (plain["Action"], plain["Condition"]) == ("s3:*", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_export_md_the_files_are_encrypted_private_and_gone_after_eight_days() -> None:
+    properties = RESOURCES["ExportBucket"]["Properties"]
+
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["BucketKeyEnabled"] is True
+    by_default = encryption["ServerSideEncryptionByDefault"]
+    assert by_default["SSEAlgorithm"] == "aws:kms"
+    alias = RESOURCES["ExportKeyAlias"]["Properties"]
+    assert by_default["KMSMasterKeyID"]["Fn::Sub"].endswith(":" + alias["AliasName"]["Fn::Sub"])
+    assert alias["TargetKeyId"] == {"Ref": "ExportKey"}
+    assert RESOURCES["ExportKey"]["Properties"]["EnableKeyRotation"] is True
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "VersioningConfiguration" not in properties
+    objects, uploads = properties["LifecycleConfiguration"]["Rules"]
+    assert (objects["Status"], uploads["Status"]) == ("Enabled", "Enabled")
+    assert objects["ExpirationInDays"] == 8
+    assert uploads["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    # A job's day, and the longest retention.
+    assert TEMPLATE["Parameters"]["ExportRetentionHours"]["MaxValue"] == 24 * 7
+
+
+def test_export_md_no_other_role_opens_the_bucket_or_uses_its_key() -> None:
+    opens, plain = RESOURCES["ExportBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert {(each["Effect"], each["Principal"]) for each in (opens, plain)} == {("Deny", "*")}
+    assert {"s3:GetObject", "s3:PutObject"} <= set(opens["Action"])
+    allowed = opens["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+    roles = ("ExportWorkerFunctionRole", "ExportFileFunctionRole")
+    assert [each for each in allowed if "Fn::GetAtt" in each] == [{"Fn::GetAtt": [role, "Arn"]} for role in roles]
+    sessions = [each["Fn::Sub"] for each in allowed if "Fn::Sub" in each]
+    assert [each.rpartition(":")[2] for each in sessions] == [f"assumed-role/${{{role}}}/*" for role in roles]
+    assert (plain["Action"], plain["Condition"]) == ("s3:*", {"Bool": {"aws:SecureTransport": "false"}})
+    _, *using = RESOURCES["ExportKey"]["Properties"]["KeyPolicy"]["Statement"]
+    by_s3 = {"StringEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.${AWS::URLSuffix}"}}}
+    assert [each["Condition"] for each in using] == [by_s3, by_s3]
+
+
+def test_export_md_the_engine_may_invoke_the_worker_alone() -> None:
+    machine = RESOURCES["ExportMachine"]["Properties"]
+
+    (policy,) = machine["Policies"]
+    (statement,) = policy["Statement"]
+    worker = {"Ref": "ExportWorkerFunction.Alias"}
+    assert statement == {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [worker]}
+    assert machine["DefinitionSubstitutions"] == {"Worker": worker}
+    definition = json.loads((PROJECT / machine["DefinitionUri"]).read_text(encoding="utf-8"))
+    assert set(re.findall(r'"Resource": "([^"]*)"', json.dumps(definition))) == {"${Worker}"}
 
 
 def test_the_verifier_has_a_heartbeat_every_five_minutes_and_verifies_each_day() -> None:

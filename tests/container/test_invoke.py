@@ -18,6 +18,12 @@ _STATUSES = {
     "create": {201},
     "update": {200, 201},
     "delete": {204},
+    # There is no state machine beside containers, and no job of that id.
+    "export-kick-off": {503},
+    "export-patients": {503},
+    "export-status": {404},
+    "export-cancel": {404},
+    "export-file": {404},
     # No two stacks have recorded the same.
     "audit-read": {404},
 }

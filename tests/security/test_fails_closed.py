@@ -20,15 +20,19 @@ from careconnect_testing.stacks.whole_template import whole_template
 
 _TEMPLATE = whole_template()
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
-_PATHS: dict[str, dict[str, Any]] = _RESOURCES["Api"]["Properties"]["DefinitionBody"]["paths"]
+_PATHS: dict[str, dict[str, Any]] = {
+    # Those of bulk exports are there if the stack has them.
+    path: methods["Fn::If"][1] if "Fn::If" in methods else methods
+    for path, methods in _RESOURCES["Api"]["Properties"]["DefinitionBody"]["paths"].items()
+}
 _TABLES = ("RecordTable", "DirectoryTable")
 _METHODS = ("GET", "HEAD", "POST")
 _READS = ("Patient/4", "Patient?_count=1", "Patient/4/$everything", "Organization", "Observation?patient=4")
 _REQUESTS = tuple((path, method) for path in _READS for method in _METHODS)
 _SOME = [(why, *request) for why, request in zip(REFUSED, _REQUESTS, strict=False)][::4]
 """Some bad tokens, each with another request."""
-_WITHOUT_ROUTE = {"ArchiverFunction", "VerifierFunction", "RecoveryFunction"}
-"""A stream or a schedule invokes these, at any time."""
+_WITHOUT_ROUTE = {"ArchiverFunction", "VerifierFunction", "RecoveryFunction", "ExportWorkerFunction"}
+"""A stream, a schedule or a state machine invokes these, at any time."""
 
 
 def _readers() -> set[str]:
@@ -38,11 +42,11 @@ def _readers() -> set[str]:
     return {name for name, text in policies.items() if any(f'"{table}"' in text for table in _TABLES)}
 
 
-def test_the_functions_that_can_read_a_record_are_the_readers_and_the_writers() -> None:
+def test_the_functions_that_can_read_a_record_are_the_readers_the_writers_and_the_worker_of_exports() -> None:
     readers = {"PatientRecordFunction", "DirectoryFunction"}
 
     writers = {"RecordWriterFunction", "DirectoryWriterFunction", "BundleFunction", "RecoveryFunction"}
-    assert _readers() == readers | writers
+    assert _readers() == readers | writers | {"ExportWorkerFunction"}
 
 
 def test_every_path_to_a_reader_takes_an_access_token() -> None:

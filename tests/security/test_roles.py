@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ KEYS = {
     "UsageTable": _ONE,
     "ProofTable": _ONE,
     "AuditTable": _TWO,
+    "ExportTable": _TWO,
 }
 DENIED = "AccessDeniedException"
 
@@ -200,6 +202,61 @@ def test_a_role_may_do_with_the_archive_what_its_job_takes_and_is_denied_all_els
         assert (found == "AccessDenied") == (action not in held), (action, found)
 
 
+@pytest.mark.parametrize("function", GRANTED)
+def test_export_md_a_role_may_do_with_the_files_of_exports_what_its_job_takes_and_is_denied_all_else(
+    local_stack: LocalStack, function: str
+) -> None:
+    bucket = local_stack.stack.outputs["ExportBucket"]
+    held = {action for action, resource in GRANTED[function] if resource.startswith("ExportBucket")}
+
+    for action, call, arguments in OBJECT_WAYS:
+        in_job = {"Key": "none/files/roles"} if "Key" in arguments else {}
+        found = refusal(local_stack, function, "s3", call, Bucket=bucket, **arguments | in_job)
+        assert (found == "AccessDenied") == (action not in held), (action, found)
+    # Whose data a job holds is for the worker alone.
+    found = refusal(local_stack, function, "s3", "get_object", Bucket=bucket, Key="none/patients/roles")
+    assert (found == "AccessDenied") == (function != "ExportWorkerFunction")
+
+
+def test_export_md_the_engine_is_started_and_the_worker_invoked_by_the_endpoints_function_alone(
+    local_stack: LocalStack,
+) -> None:
+    machine = {"stateMachineArn": local_stack.stack.outputs["ExportMachine"], "input": "{}"}
+    worker = {"FunctionName": local_stack.stack.resources["ExportWorkerFunctionAliaslive"], "InvocationType": "DryRun"}
+    for function, rights in GRANTED.items():
+        if ("states:StartExecution", "ExportMachine") not in rights:
+            assert refusal(local_stack, function, "stepfunctions", "start_execution", **machine) == DENIED
+        if ("lambda:InvokeFunction", "ExportWorkerFunction") not in rights:
+            assert refusal(local_stack, function, "lambda", "invoke", **worker) == DENIED
+
+
+def test_export_md_an_administrator_reads_no_file(local_stack: LocalStack) -> None:
+    bucket = local_stack.stack.outputs["ExportBucket"]
+    with administrator(local_stack) as client:
+        assert client.list_objects_v2(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
+        for call, arguments in (("put_object", {"Body": b""}), ("get_object", {})):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                getattr(client, call)(Bucket=bucket, Key="none/files/admin", **arguments)
+
+
+@contextmanager
+def administrator(stack: LocalStack) -> Iterator[Any]:
+    """Yield a client for S3 of a user who may do everything there."""
+    identity = stack.client("iam")
+    name = "administrator-of-buckets"
+    identity.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    identity.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
+    key = identity.create_access_key(UserName=name)["AccessKey"]
+    try:
+        yield emulator_client("s3", stack.endpoint, Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+    finally:
+        identity.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        identity.delete_user_policy(UserName=name, PolicyName="all")
+        identity.delete_user(UserName=name)
+
+
 @pytest.mark.parametrize(
     ("call", "arguments"),
     [
@@ -212,22 +269,10 @@ def test_an_administrator_neither_puts_into_the_archive_nor_deletes_from_it(
     local_stack: LocalStack, call: str, arguments: dict[str, Any]
 ) -> None:
     bucket = local_stack.stack.outputs["ArchiveBucket"]
-    identity = local_stack.client("iam")
-    name = "archive-administrator"
-    identity.create_user(UserName=name)
-    allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    identity.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
-    key = identity.create_access_key(UserName=name)["AccessKey"]
-    client = emulator_client("s3", local_stack.endpoint, Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
-    try:
+    with administrator(local_stack) as client:
         assert client.list_object_versions(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
         with pytest.raises(ClientError, match="AccessDenied"):
             getattr(client, call)(Bucket=bucket, **arguments)
-    finally:
-        identity.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-        identity.delete_user_policy(UserName=name, PolicyName="all")
-        identity.delete_user(UserName=name)
 
 
 def test_the_directorys_writer_cannot_put_a_record_into_its_transaction(local_stack: LocalStack) -> None:

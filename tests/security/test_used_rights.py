@@ -18,6 +18,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from careconnect.export.job import Selection
+from careconnect.export.jobs import DynamoDbJobs
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
@@ -29,6 +31,7 @@ from careconnect_testing.http.bound_event import bound_event
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
 from careconnect_testing.http.writes import LONG_TEXT
 from careconnect_testing.parts.dpop_proofs import dpop_proof
+from careconnect_testing.parts.export_jobs import a_job
 from careconnect_testing.records.held_writes import hold
 from careconnect_testing.stacks.deployed_function import Handler, Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
@@ -313,6 +316,75 @@ def test_the_recovery_uses_every_right_that_it_has(loaded: LocalStack, monkeypat
 
     assert used == GRANTED["RecoveryFunction"]
     assert list(WriteStates(tables).all()) == []
+
+
+def export(method: str, path: str, body: Any = None, *, client: str) -> Event:
+    """Return a request about a bulk export of a client."""
+    by = caller(client_id=client, issued_at=str(int(time.time())))
+    headers = {"Prefer": "respond-async", **TYPED}
+    return fhir_event(method, path, headers=headers, body=json.dumps(body) if body else None, authorizer=by)
+
+
+def test_the_functions_of_bulk_exports_use_every_right_that_they_have(held: LocalStack) -> None:
+    cohort = {"name": "patient", "valueReference": {"reference": "Patient/4"}}
+    by = f"rights-{secrets.token_hex(4)}"
+    with function_here(held, "ExportFunction", "export_keeper") as (handler, used):
+        started = handler(export("GET", "$export", client=by), None)
+        assert started["statusCode"] == 202, started["body"]
+        job = started["headers"]["Content-Location"].rpartition("/")[2]
+        sent = export("POST", "Patient/$export", {"resourceType": "Parameters", "parameter": [cohort]}, client=by)
+        other = handler(sent, None)["headers"]["Content-Location"].rpartition("/")[2]
+        # Whether a client's jobs run is looked up when they have all its places.
+        assert handler(sent, None)["statusCode"] == 429
+        # The deployed worker exports meanwhile.
+        manifest = done(handler, job, by)
+        prove(held, handler, export("GET", f"$export/{job}", client=by))
+        assert handler(export("DELETE", f"$export/{other}", client=by), None)["statusCode"] == 202
+    assert _keys(used) == GRANTED["ExportFunction"]
+
+    with function_here(held, "ExportFileFunction", "export_sender") as (handler, used):
+        patients = next(each["url"] for each in manifest["output"] if each["type"] == "Patient")
+        file = export("GET", patients.partition(f"{FHIR_PATH}/")[2], client=by)
+        assert '"Patient"' in handler(file, None)["body"]
+        prove(held, handler, file)
+    # Of a job's objects, its files alone.
+    in_files = {("s3:GetObject", "ExportBucket/*/files/*") if each[0] == "s3:GetObject" else each for each in used}
+    assert in_files == GRANTED["ExportFileFunction"]
+
+
+def done(handler: Handler, job: str, client: str) -> dict[str, Any]:
+    """Return the manifest of a job when it is complete."""
+    for _ in range(29):
+        answer = handler(export("GET", f"$export/{job}", client=client), None)
+        if answer["statusCode"] == 200:
+            return dict(json.loads(answer["body"]))
+        assert answer["statusCode"] == 202, answer["body"]
+        time.sleep(2)
+    raise AssertionError("the job does not end")
+
+
+def test_the_worker_of_bulk_exports_uses_every_right_that_it_has(held: LocalStack) -> None:
+    jobs = DynamoDbJobs(held.client("dynamodb"), held.stack.outputs["ExportTable"])
+    job = a_job(time.time(), id=secrets.token_hex(16), selection=Selection(("Patient", "Organization", "Observation")))
+    jobs.put(job, 2)
+    with function_here(held, "ExportWorkerFunction", "export_worker") as (handler, used):
+        assert handler({"patients": ["4", "nobody"]}, None)["absent"] == ["nobody"]
+
+        def step(name: str, **more: Any) -> dict[str, Any]:
+            return dict(handler({"job": job.id, "step": name, **more}, None))
+
+        while "wait" in (begun := step("begin")):
+            time.sleep(begun["wait"])
+        for chain in begun["chains"]:
+            while step("read", chain=chain)["more"]:
+                pass
+        while step("record")["more"]:
+            pass
+        assert step("finish")["expires"]
+        jobs.end(job.id)
+        while step("remove")["more"]:
+            pass
+    assert used == GRANTED["ExportWorkerFunction"]
 
 
 def test_the_console_asks_nobody(loaded: LocalStack) -> None:

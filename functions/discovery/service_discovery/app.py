@@ -20,8 +20,10 @@ from service_discovery.built_documents import (
     METADATA_PATH,
     OPENAPI_PATH,
     capability_statement,
+    capability_statement_without_exports,
     json_text,
     openapi_document,
+    openapi_without_exports,
 )
 from service_discovery.llms_text import LLMS_PATH, llms_text
 from service_discovery.server_metadata import (
@@ -48,6 +50,8 @@ class DiscoveryEndpoint(OutcomeEndpoint):
     """The endpoint of the deployed function."""
 
     keys: PublishedKeys
+    has_exports: bool = True
+    """Whether the stack offers bulk exports."""
 
     def answer(self, context: RequestContext) -> Response:
         """Return a document, or raise `OutcomeError` for a path or method that no function supports."""
@@ -55,7 +59,7 @@ class DiscoveryEndpoint(OutcomeEndpoint):
         context.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
         if document is None:
-            raise _refusal(request.method, request.path)
+            raise _refusal(request.method, request.path, has_exports=self.has_exports)
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
         return document(self, context)
@@ -79,8 +83,9 @@ def _smart_configuration(_deployed: DiscoveryEndpoint, context: RequestContext) 
     return _json(_text_of(smart_configuration, context.base_url, pretty=_is_pretty(context)))
 
 
-def _openapi_document(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
-    return _json(_text_of(openapi_document, context.base_url, pretty=_is_pretty(context)))
+def _openapi_document(deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+    document = openapi_document if deployed.has_exports else openapi_without_exports
+    return _json(_text_of(document, context.base_url, pretty=_is_pretty(context)))
 
 
 def _llms_text(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
@@ -88,10 +93,11 @@ def _llms_text(_deployed: DiscoveryEndpoint, context: RequestContext) -> Respons
     return Response(200, llms_text(context.base_url), headers)
 
 
-def _capability_statement(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+def _capability_statement(deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
     format_ = negotiate(last_value(context.request.query, "_format"), context.request.headers.get("accept", ""))
     text_of = _text_of if format_ is Format.JSON else _xml_of
-    body = text_of(capability_statement, context.base_url, pretty=_is_pretty(context))
+    document = capability_statement if deployed.has_exports else capability_statement_without_exports
+    body = text_of(document, context.base_url, pretty=_is_pretty(context))
     return fhir_response(200, body, format_, {"Cache-Control": _CACHING, "Vary": "Accept"})
 
 
@@ -110,7 +116,7 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
     return _DOCUMENTS.get(path, ("refused method", None))
 
 
-def _refusal(method: str, path: str) -> OutcomeError:
+def _refusal(method: str, path: str, *, has_exports: bool) -> OutcomeError:
     """Return the 404 of a path that the API does not have, or the 405 of one that does not take the method."""
     if path in (FHIR_PATH, f"{FHIR_PATH}/"):
         return outcomes.method_not_allowed(f"OPTIONS, {BASE.allowed}")
@@ -118,7 +124,7 @@ def _refusal(method: str, path: str) -> OutcomeError:
         parsed = parse_path(path)
     except OutcomeError as unknown:
         return unknown
-    if parsed.is_export:
+    if parsed.is_export and not has_exports:
         return outcomes.not_supported("Bulk export is not offered here.")
     allowed = parsed.allowed
     if method in allowed.split(", "):

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from careconnect.fhir.interactions import KICK_OFF
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 
 METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 OPENAPI_PATH: Final = "/openapi.json"
+
+BULK_DATA: Final = "http://hl7.org/fhir/uv/bulkdata"
+"""The canonical of HL7's guide for bulk exports, which its definitions begin with."""
 
 ROOT: Final = "{base}"
 """The root URL in the files."""
@@ -25,6 +29,22 @@ def capability_statement(base: BaseUrl) -> str:
 def openapi_document(base: BaseUrl) -> str:
     """Return the OpenAPI document of the service at `base`, as compact JSON."""
     return _of(OPENAPI, base)
+
+
+def capability_statement_without_exports(base: BaseUrl) -> str:
+    """Return the CapabilityStatement of a service at `base` that offers no bulk export."""
+    document = json.loads(capability_statement(base))
+    del document["instantiates"]
+    (rest,) = document["rest"]
+    rest["operation"] = [each for each in rest["operation"] if BULK_DATA not in each["definition"]["reference"]]
+    return json_text(document)
+
+
+def openapi_without_exports(base: BaseUrl) -> str:
+    """Return the OpenAPI document of a service at `base` that offers no bulk export."""
+    document = json.loads(openapi_document(base))
+    document["paths"] = {path: each for path, each in document["paths"].items() if KICK_OFF.operation not in path}
+    return json_text(document)
 
 
 def json_text(document: Mapping[str, Any], *, pretty: bool = False) -> str:

@@ -20,7 +20,10 @@ _settings: Final = Settings(os.environ)
 _kms: Final = aws.kms()
 lambda_handler: Final = pipeline_of(
     _settings,
-    DiscoveryEndpoint(KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
+    DiscoveryEndpoint(
+        KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time),
+        has_exports=_settings.choice("BULK_EXPORT", ("on", "off")) == "on",
+    ),
 )
 """Answer a REST proxy event for a discovery document, or one that no other function supports."""
 

@@ -16,6 +16,7 @@ from careconnect.export.job import CHAINS, ERROR_FILE, MAX_FILES, Cause, Job, Jo
 from careconnect.export.jobs import CheckpointTakenError, DynamoDbJobs
 from careconnect.fhir.outcomes import Issue, OperationOutcome, OutcomeError
 from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.http.errors import Metric
 from careconnect.oauth.revocation import RevocationsUnknownError
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 from careconnect.runtime.call_limit import SETTLE_SECONDS
@@ -53,6 +54,9 @@ class Observer(Protocol):
 
     def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
         """Log an unexpected error."""
+
+    def count(self, name: Metric) -> None:
+        """Count one of the functions' metrics."""
 
 
 class ExportWorker:
@@ -238,6 +242,7 @@ class ExportWorker:
     def _fail(self, job_id: str, cause: Cause, detail: str = "") -> None:
         if self._jobs.fail(job_id, cause, self._now() + self._retention, detail):
             self._observer.request("Export.fail", 500, ids={"job": job_id}, reason=cause)
+            self._observer.count("ExportFailed")
 
     def _end(self, context: Any) -> float:
         left = getattr(context, "get_remaining_time_in_millis", lambda: math.inf)()

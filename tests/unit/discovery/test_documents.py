@@ -22,6 +22,7 @@ from careconnect_testing.http.events import rest_event
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from service_discovery.app import DiscoveryEndpoint
+from service_discovery.built_documents import BULK_DATA
 
 BASE = "https://api.example.org"
 JWKS = "/.well-known/jwks.json"
@@ -49,11 +50,16 @@ class FakeKeys:
 class Discovery:
     """The discovery function over fake keys."""
 
-    def __init__(self, base: str = BASE) -> None:
+    def __init__(self, base: str = BASE, *, has_exports: bool = True) -> None:
         self.keys = FakeKeys()
         self.observer = RecordingObserver()
         self.app = RequestPipeline(
-            DiscoveryEndpoint(self.keys), base, "eu-west-2", Cors(("*",)), self.observer, Clock()
+            DiscoveryEndpoint(self.keys, has_exports=has_exports),
+            base,
+            "eu-west-2",
+            Cors(("*",)),
+            self.observer,
+            Clock(),
         )
 
     def send(self, method: str, path: str, **request: Any) -> Answer:
@@ -198,7 +204,13 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
             *(f"{name}:{parameter}" for name, parameter in sources),
             *dict.fromkeys(f"{name}:*" for name, _ in sources),
         ]
-    assert [one["name"] for one in rest["operation"]] == ["everything", "validate"]
+    operations = {one["name"]: one["definition"]["reference"] for one in rest["operation"]}
+    assert operations == {
+        "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        "validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        "export": f"{BULK_DATA}/OperationDefinition/export",
+        "patient-export": f"{BULK_DATA}/OperationDefinition/patient-export",
+    }
     below = ", ".join(each.name for each in RESOURCE_TYPES if each.patient_parameter)
     assert f"Below Patient/[id] its own record is searched, as Patient/[id]/[type]: {below}." in rest["documentation"]
 
@@ -399,12 +411,33 @@ def test_another_spelling_of_a_path_is_404(discovery: Discovery, method: str, pa
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["$export", "$export/j", "$export/j/f", "Patient/$export"])
-def test_export_md_without_bulk_export_its_paths_are_404(discovery: Discovery, method: str, path: str) -> None:
-    answer = discovery.send(method, f"{FHIR_PATH}/{path}")
+def test_export_md_without_bulk_export_its_paths_are_404(method: str, path: str) -> None:
+    answer = Discovery(has_exports=False).send(method, f"{FHIR_PATH}/{path}")
 
     assert answer.status == 404
     (issue,) = answer.json["issue"]
     assert (issue["code"], issue["diagnostics"][:31]) == ("not-supported", "Bulk export is not offered here")
+
+
+def test_export_md_with_bulk_export_a_method_that_its_paths_do_not_take_is_405(discovery: Discovery) -> None:
+    refused = [("HEAD", "$export"), ("PUT", "$export"), ("DELETE", "Patient/$export"), ("POST", "$export/j")]
+    answers = [discovery.send(method, f"{FHIR_PATH}/{path}") for method, path in refused]
+
+    assert {each.status for each in answers} == {405}
+    kick_off, job = "GET, POST, OPTIONS", "GET, HEAD, DELETE, OPTIONS"
+    assert [each.headers["Allow"] for each in answers] == [kick_off, kick_off, kick_off, job]
+
+
+def test_export_md_without_bulk_export_no_document_offers_it(discovery: Discovery) -> None:
+    without = Discovery(has_exports=False)
+    for path in (METADATA, "/openapi.json"):
+        assert "export" in discovery.send("GET", path).text
+        left = without.send("GET", path).json
+        assert "$export" not in json.dumps(left.get("paths", {}))
+        assert BULK_DATA not in json.dumps(left)
+    assert [each["name"] for each in without.send("GET", METADATA).json["rest"][0]["operation"]] == [
+        *("everything", "validate")
+    ]
 
 
 @pytest.mark.parametrize("path", [FHIR_PATH, f"{FHIR_PATH}/"])

@@ -13,6 +13,7 @@ from careconnect_testing.http.events import rest_event
 
 SETTINGS = {
     "SIGNING_KEY_ALIAS": "alias/test-signing",
+    "BULK_EXPORT": "on",
     "ALLOWED_ORIGINS": "*",
     "POWERTOOLS_SERVICE_NAME": "service_discovery",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",

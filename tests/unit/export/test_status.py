@@ -21,6 +21,7 @@ from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import fits_answer
 from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import event
 from careconnect_testing.parts.export_jobs import JOB_ID, a_job
 from careconnect_testing.parts.export_keeper import BASE, NOW, Keeper
 from careconnect_testing.running.cases import each_of
@@ -288,3 +289,11 @@ def test_each_request_is_one_event_with_the_job(method: str, status: int) -> Non
     own, others = keeper.kept.events
     assert (own.job, own.outcome, own.patient, own.interaction, own.action) == (job.id, "0", "", "operation", "E")
     assert (others.job, others.outcome, others.client_id) == (job.id, "4", "client-2")
+
+
+@each_of(
+    ("name", "status"),
+    [("export-kick-off", 202), ("export-patients", 202), ("export-status", 404), ("export-cancel", 404)],
+)
+def test_the_keeper_answers_its_events(name: str, status: int) -> None:
+    assert Answer.of(Keeper().app(event(name))).status == status

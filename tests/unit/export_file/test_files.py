@@ -14,7 +14,7 @@ from careconnect.fhir import outcomes
 from careconnect.http.messages import Cors
 from careconnect.oauth.revocation import IssuedToken, RevocationsUnknownError
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.http.events import fhir_event
+from careconnect_testing.http.events import event, fhir_event
 from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.export_jobs import JOB_ID, a_job, export_table
@@ -247,6 +247,13 @@ def test_the_worst_text_that_the_worker_may_store_fits_an_answer_of_lambda(sende
         assert response["isBase64Encoded"] is False
         assert len(json.dumps(response)) <= 6 * 1_048_576
         assert response["body"] == unit * times
+
+
+def test_it_answers_its_event() -> None:
+    sender = Sender()
+    sender.complete(a_job(NOW, client_id="explorer"), JobFile(PATIENTS, "Patient", 1))
+
+    assert Answer.of(sender.app(event("export-file"))).text == LINES
 
 
 def test_a_log_line_has_no_name_of_the_file_and_no_query(sender: Sender) -> None:

@@ -206,6 +206,7 @@ def test_a_day_after_its_kick_off_a_job_has_failed(exports: Exports) -> None:
     stored = exports.jobs.get(job.id)
     assert stored is not None
     assert (stored.state, stored.cause, stored.detail) == (State.FAILED, Cause.TIMEOUT, "")
+    assert exports.observer.counts == ["ExportFailed"]
 
 
 @each_of("name", ["read", "finish"])

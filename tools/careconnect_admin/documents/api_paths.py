@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from careconnect import __version__
-from careconnect.fhir.interactions import Agent, Interaction, Shape, interactions_of
+from careconnect.fhir.interactions import INTERACTIONS, OF_NO_TYPE, Agent, Interaction, Shape, interactions_of
 from careconnect.fhir.request import BASE
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.http.base_url import FHIR_PATH
@@ -40,6 +40,7 @@ _FUNCTIONS: Final = {
     (Agent.WRITER, Table.RECORD): "RecordWriterFunction",
     (Agent.WRITER, Table.DIRECTORY): "DirectoryWriterFunction",
 }
+_OF_EXPORTS: Final = {Agent.EXPORTS: "ExportFunction", Agent.EXPORT_FILES: "ExportFileFunction"}
 _BELOW: Final = ("/{id}", "/{id}/{proxy+}")
 """The gateway's paths below a type's name. API Gateway takes no `{proxy+}` beside an `{id}`."""
 # The alias `live` follows the function's ARN literally: `sam local` does not resolve ${Function.Alias}.
@@ -51,6 +52,9 @@ _SECURED: Final = {
     Agent.READER: "security: [{ReadAuthorizer: []}], ",
     Agent.WRITER: "security: [{WriteAuthorizer: []}], ",
     Agent.BUNDLES: "security: [{WriteAuthorizer: []}], ",
+    # Deleting a job writes no resource, and whoever may read starts one.
+    Agent.EXPORTS: "security: [{ReadAuthorizer: []}], ",
+    Agent.EXPORT_FILES: "security: [{ReadAuthorizer: []}], ",
 }
 _HEADING: Final = "# ------------------------------------------------ made by `make docs`; do not edit below\n"
 _BEGINNING: Final = f"""\
@@ -95,6 +99,23 @@ def _paths() -> Iterator[str]:
                 yield _path(
                     f"{FHIR_PATH}/{served.name}{rest}", _methods(served, rest) | dict.fromkeys(_verbs([row]), writer)
                 )
+    yield from _export_paths()
+
+
+def _export_paths() -> Iterator[str]:
+    """Yield the paths of bulk exports, which a stack without them does not have."""
+    found: dict[str, dict[str, str]] = {}
+    for row in INTERACTIONS:
+        if row.agent in _OF_EXPORTS:
+            names = [""] if row.shape in OF_NO_TYPE else [each.name for each in SERVED_TYPES if row.of(each)]
+            for name in names:
+                below = row.shape.replace("{operation}", row.operation).replace("{type}", name)
+                methods = found.setdefault(f"{FHIR_PATH}/{below}", dict.fromkeys(_VERBS, _method(_DISCOVERY)))
+                methods |= dict.fromkeys(_verbs([row]), _method(_OF_EXPORTS[row.agent], _SECURED[row.agent]))
+    for path, methods in found.items():
+        first, *others = (f"{verb}: {method}\n" for verb, method in methods.items())
+        yield f"  {path}:\n    Fn::If:\n      - ServesExports\n      - {first}"
+        yield "".join(f"        {each}" for each in others) + '      - {Ref: "AWS::NoValue"}\n'
 
 
 def _methods(served: ResourceType, rest: str) -> dict[str, str]:

@@ -8,8 +8,8 @@ from careconnect.fhir.interactions import (
     CONDITIONAL_CREATE,
     CONDITIONAL_DELETE,
     CONDITIONAL_UPDATE,
+    PATIENT_KICK_OFF,
     UPDATE,
-    Agent,
     conditional_interactions_of,
     interactions_of,
     operations_of,
@@ -18,6 +18,7 @@ from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.request import BASE, MAX_BUNDLE_ENTRIES, MAX_BUNDLE_MEGABYTES
 from careconnect.fhir.resource_types import FHIR_VERSION, SERVED_TYPES, ResourceType, SearchParameter
 from careconnect.http.base_url import BaseUrl
+from service_discovery.built_documents import BULK_DATA
 
 CONDITION: Final = "identifier=system|value"
 """The condition of a conditional write, as a client writes it (`write.md`, Conditions)."""
@@ -46,6 +47,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
         "publisher": "Care Connect",
         "description": "Read and write access to Care Connect patient records and their directory.",
         "kind": "instance",
+        "instantiates": [f"{BULK_DATA}/CapabilityStatement/bulk-data"],
         "software": {"name": "Care Connect", "version": __version__},
         "implementation": {"description": "Care Connect API", "url": base_url.fhir},
         "fhirVersion": FHIR_VERSION,
@@ -142,15 +144,16 @@ def _writing(resource_type: ResourceType) -> Mapping[str, Any]:
 
 
 def _operations() -> Iterator[Mapping[str, Any]]:
-    """Yield the operations, each once: HL7 defines one of many types for Resource."""
-    rows = {
-        row.operation: row for each in SERVED_TYPES for row in operations_of(each) if row.agent is not Agent.EXPORTS
-    }
+    """Yield the operations, each once: HL7 defines one of many types for Resource, and those of exports in a guide."""
+    rows = {row.operation: row for each in SERVED_TYPES for row in operations_of(each) if row is not PATIENT_KICK_OFF}
     for row in rows.values():
         types = [each.name for each in SERVED_TYPES if row in operations_of(each)]
         name, of = row.operation.removeprefix("$"), types[0] if len(types) == 1 else "Resource"
         definition = f"http://hl7.org/fhir/OperationDefinition/{of}-{name}"
         yield {"name": name, "definition": {"reference": definition}}
+    # STU3 has no operations of a type: these are of the whole.
+    for name in ("export", "patient-export"):
+        yield {"name": name, "definition": {"reference": f"{BULK_DATA}/OperationDefinition/{name}"}}
 
 
 def _parameter(parameter: SearchParameter) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ Metric = Literal[
     "ClientThrottled",
     "DpopDowngraded",
     "DpopReplayed",
+    "ExportFailed",
     "FormatMismatch",
     "IssuerUnavailable",
     "RequestMalformed",

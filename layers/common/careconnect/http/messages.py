@@ -194,8 +194,8 @@ def fits_answer(body: str) -> bool:
 
 
 _EXPOSED: Final = (
-    "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, DPoP-Nonce, X-Request-Id, X-Correlation-Id, "
-    "traceparent"
+    "ETag, Last-Modified, Location, Content-Location, Retry-After, X-Progress, Expires, WWW-Authenticate, DPoP-Nonce, "
+    "X-Request-Id, X-Correlation-Id, traceparent"
 )
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ACCEPTED: Final = (

@@ -35,6 +35,9 @@ ENVIRONMENT: Final = {
     "ALLOWED_ORIGINS": "*",
     "DIRECTION": "read",
     "CONSOLE": "on",
+    "BULK_EXPORT": "on",
+    "EXPORT_JOBS_PER_CLIENT": "2",
+    "EXPORT_RETENTION_HOURS": "24",
 }
 """The environment variables of all functions together."""
 

@@ -23,7 +23,9 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 _OF_OBJECTS = {
     "PutObject": "PutObject",
-    "GetObject": "GetObjectVersion",
+    "GetObject": "GetObject",
+    "DeleteObjects": "DeleteObject",
+    "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
 }
 
@@ -98,7 +100,14 @@ def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapp
         key_id = str(params["KeyId"])
         yield f"kms:{operation}", names.get(key_id.rpartition("key/")[2], key_id)
     elif service == "s3":
-        yield f"s3:{_OF_OBJECTS[operation]}", names[params["Bucket"]] + ("/*" if "Key" in params else "")
+        of_objects = "Key" in params or "Delete" in params
+        version = "Version" if "VersionId" in params else ""
+        yield f"s3:{_OF_OBJECTS[operation]}{version}", names[params["Bucket"]] + ("/*" if of_objects else "")
+    elif service == "stepfunctions":
+        yield f"states:{operation}", names[params["stateMachineArn"]]
+    elif service == "lambda":
+        # By the ARN of its alias.
+        yield "lambda:InvokeFunction", names[params["FunctionName"].split(":")[6]]
     elif operation == "TransactWriteItems":
         for action in params["TransactItems"]:
             ((kind, request),) = action.items()
@@ -107,9 +116,9 @@ def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapp
         for statement in params["Statements"]:
             table, _ = inserted(statement)
             yield "dynamodb:PartiQLInsert", names[table]
-    elif operation == "BatchGetItem":
+    elif operation in ("BatchGetItem", "BatchWriteItem"):
         for table in params["RequestItems"]:
-            yield "dynamodb:BatchGetItem", names[table]
+            yield f"dynamodb:{operation}", names[table]
     else:
         table = names[params["TableName"]]
         is_of_proofs = (operation, table) == ("GetItem", "ProofTable")

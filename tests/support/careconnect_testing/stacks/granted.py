@@ -88,6 +88,39 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     }
     | PROVES
     | RECORDS,
+    # Its jobs, the engine and the worker; it reads no record.
+    "ExportFunction": {
+        *(
+            (f"dynamodb:{action}", "ExportTable")
+            for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
+        ),
+        ("states:StartExecution", "ExportMachine"),
+        ("lambda:InvokeFunction", "ExportWorkerFunction"),
+        ("dynamodb:BatchGetItem", "TokenTable"),
+        ("dynamodb:UpdateItem", "UsageTable"),
+    }
+    | PROVES
+    | RECORDS,
+    "ExportFileFunction": {
+        ("dynamodb:GetItem", "ExportTable"),
+        ("dynamodb:BatchGetItem", "TokenTable"),
+        ("s3:GetObject", "ExportBucket/*/files/*"),
+    }
+    | PROVES
+    | RECORDS,
+    # It reads records and changes none.
+    "ExportWorkerFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
+    | STATES
+    | {
+        # For the commands of operators that are under way.
+        ("dynamodb:Query", "TransactionTable"),
+        *((f"dynamodb:{action}", "ExportTable") for action in ("GetItem", "Query", "PutItem", "UpdateItem")),
+        *((f"dynamodb:{action}", "ExportTable") for action in ("DeleteItem", "BatchWriteItem")),
+        *((f"s3:{action}Object", "ExportBucket/*") for action in ("Put", "Get", "Delete")),
+        ("s3:ListBucket", "ExportBucket"),
+        ("dynamodb:BatchGetItem", "TokenTable"),
+    }
+    | RECORDS,
     # Lambda polls the stream under this role; the function itself only puts objects.
     "ArchiverFunction": {
         *((f"dynamodb:{each}", "AuditTable/stream") for each in STREAM_READS),
@@ -110,12 +143,15 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
     "ReadAuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
     "WriteAuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
     "DiscoveryFunction": {("kms:GetPublicKey", "SigningKey")},
+    # By way of S3 alone.
+    "ExportFileFunction": {("kms:Decrypt", "ExportKey")},
+    "ExportWorkerFunction": {("kms:Decrypt", "ExportKey"), ("kms:GenerateDataKey", "ExportKey")},
     **{
         function: set()
         for function in (
             *("PatientRecordFunction", "DirectoryFunction", "RecordWriterFunction", "DirectoryWriterFunction"),
             *("BundleFunction", "AuditFunction", "ArchiverFunction", "VerifierFunction", "ConsoleFunction"),
-            "RecoveryFunction",
+            *("RecoveryFunction", "ExportFunction"),
         )
     },
 }

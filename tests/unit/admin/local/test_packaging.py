@@ -107,12 +107,21 @@ def test_every_file_of_the_project_s_functions_is_in_its_zip() -> None:
     """A file left out would go unnoticed: the emulator's interpreter sees the editable install as well."""
     result = package(TEMPLATE, "bucket")
 
-    zipped = {name for content in result.artefacts.values() for name in names(content)}
+    zipped = {name for key, content in result.artefacts.items() if key.endswith(".zip") for name in names(content)}
     for folder in (*sorted((PROJECT / "functions").iterdir()), PROJECT / "layers" / "common"):
         prefix = "python/" if folder.name == "common" else ""
         # The sources and the build of the console's page are no part of its function.
         for path in (each for each in folder.rglob("*.py") if "web" not in each.relative_to(folder).parts):
             assert prefix + path.relative_to(folder).as_posix() in zipped
+
+
+def test_a_state_machines_definition_is_uploaded_as_it_is() -> None:
+    result = package(TEMPLATE, "bucket")
+
+    uploaded = result.template["Resources"]["ExportMachine"]["Properties"]["DefinitionUri"]
+    key = uploaded.removeprefix("s3://bucket/")
+    assert key.endswith(".json")
+    assert result.artefacts[key] == (PROJECT / "infra" / "export-machine.json").read_bytes()
 
 
 MADE = """

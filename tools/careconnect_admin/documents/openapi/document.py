@@ -17,6 +17,7 @@ from careconnect_admin.documents.openapi.components import (
     parameters,
     plain_answer,
 )
+from careconnect_admin.documents.openapi.exports import EXPORTS, export_components, export_paths
 from careconnect_admin.documents.openapi.oauth import oauth_paths
 from careconnect_admin.documents.openapi.schemas import schemas
 from careconnect_admin.documents.openapi.types import read_components, scopes_by_pattern, type_paths, type_tag
@@ -31,7 +32,7 @@ def openapi_document(base: BaseUrl) -> Json:
     paths = oauth_paths(base) | _discovery_paths(base)
     for served in SERVED_TYPES:
         paths |= type_paths(served)
-    paths |= bundle_path()
+    paths |= bundle_path() | export_paths()
     return {
         "openapi": "3.0.3",
         "info": {
@@ -48,6 +49,7 @@ def openapi_document(base: BaseUrl) -> Json:
             {"name": "Discovery", "description": "What the service is; no token needed"},
             *(type_tag(served) for served in SERVED_TYPES),
             {"name": BUNDLES, "description": "Several requests in one"},
+            {"name": EXPORTS, "description": "All records as files, for backend services"},
         ],
         # Each operation names its scopes, which the scheme of a bound token has no place for.
         "security": [{"clientCredentials": []}, {"dpop": []}],
@@ -59,7 +61,7 @@ def openapi_document(base: BaseUrl) -> Json:
 def _components(base: BaseUrl) -> Json:
     """Return the components that all operations share, and those of reads and of writes."""
     shared = components()
-    for more in (read_components(), write_components()):
+    for more in (read_components(), write_components(), export_components()):
         for kind, components_ in more.items():
             shared[kind] = shared.get(kind, {}) | components_
     # Where the bodies are that the examples are of: compressed, what is alike has to be near.

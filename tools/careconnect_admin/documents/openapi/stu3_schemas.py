@@ -115,9 +115,14 @@ def _reference(name: str) -> Json:
 
 
 def _description(model: Any, element: Element) -> Iterator[str]:
-    """Yield HL7's short text and, as a type cannot say them, the primitive's type, targets and cardinality."""
+    """Yield HL7's short text and, as a type cannot say them, the primitive's type, targets and cardinality.
+
+    A short text that only lists the codes is left out: the schema has them.
+    """
     (field,) = (each for each in model.model_fields.values() if each.alias == element.name)
-    yield " ".join(field.title.rstrip(".").split()) + "."
+    title = " ".join(field.title.rstrip(".").split())
+    if not element.codes.issuperset(title.rstrip(" +").split(" | ")):
+        yield title + "."
     if element.primitive and element.primitive not in ("boolean", "string"):
         yield f"FHIR's {element.primitive}."
     if element.targets:

@@ -43,10 +43,10 @@ class Package:
 def package(template_path: Path, bucket: str) -> Package:
     """Return the template ready to deploy from `bucket`.
 
-    Each folder is zipped once, even if several resources name it. A layer with a BuildMethod gets its content under
-    `python/`, where `sam build` puts it. A function with a makefile in its folder is built as by `sam build`, into
-    `build` next to the template. A function that is built elsewhere gets its bytecode there, which the emulator's
-    Python does not need. Code that is not a local folder is left unchanged.
+    A state machine's definition is uploaded as it is. Each folder is zipped once, even if several resources name it. A
+    layer with a BuildMethod gets its content under `python/`, where `sam build` puts it. A function with a makefile in
+    its folder is built as by `sam build`, into `build` next to the template. A function that is built elsewhere gets
+    its bytecode there, which the emulator's Python does not need. Code that is not a local folder is left unchanged.
 
     Raises:
         PackagingError: the template is missing or invalid, a folder that it names is missing, or a build failed.
@@ -57,6 +57,13 @@ def package(template_path: Path, bucket: str) -> Package:
         raise PackagingError(str(error)) from error
 
     artefacts: dict[str, bytes] = {}
+    for resource in template["Resources"].values():
+        if resource.get("Type") == "AWS::Serverless::StateMachine":
+            path = template_path.parent / resource["Properties"]["DefinitionUri"]
+            content = path.read_bytes()
+            key = f"{path.stem}/{hashlib.sha256(content).hexdigest()}{path.suffix}"
+            artefacts[key] = content
+            resource["Properties"]["DefinitionUri"] = f"s3://{bucket}/{key}"
     keys: dict[tuple[str, str], str] = {}
     for logical_id, resource in template["Resources"].items():
         name = _CODE_PROPERTY.get(resource.get("Type", ""))

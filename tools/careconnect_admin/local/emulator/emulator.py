@@ -21,7 +21,8 @@ from careconnect_admin.stack.emulator_client import REGION, Credentials, emulato
 
 LOOPBACK: Final = "127.0.0.1"
 _SERVICES: Final = (
-    "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
+    "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,states,sts,"
+    "tagging"
 )
 _START_SECONDS: Final = 60.0
 _PORTS: Final = range(10_000, 32_000)
