@@ -53,6 +53,17 @@ PARAMETERS: Final = tuple(
 )
 """The Parameters of `$validate` and of `$everything`."""
 
+KICK_OFFS: Final = tuple(
+    json.dumps({"resourceType": "Parameters", "parameter": parameters}).encode()
+    for parameters in (
+        [{"name": "patient", "valueReference": {"reference": "Patient/4"}}, {"name": "_type", "valueCode": "Patient"}],
+        [{"name": "patient", "valueReference": {"reference": "Patient/9658218873"}}],
+        [{"name": "_typeFilter", "valueString": "Patient?name=kanfeld&identifier=a%7C9658218873"}],
+        [{"name": "_elements", "valueString": "name,Patient.gender"}, {"name": "_since", "valueInstant": "2017"}],
+    )
+)
+"""The Parameters of a kick-off."""
+
 PATCHES: Final = tuple(
     json.dumps(operations).encode()
     for operations in (

@@ -16,6 +16,7 @@ STATUSES: Final[Mapping[str, frozenset[int]]] = {
     "auditor": _READS,
     "writer": frozenset((200, 201, 204, 400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422)),
     "bundles": frozenset((200, 204, 400, 403, 404, 405, 406, 409, 412, 413, 415, 422)),
+    "keeper": frozenset((202, 204, 400, 403, 404, 405, 406, 413, 415, 422)),
     "discovery": frozenset((200, 204, 404, 405, 406)),
     "console": frozenset((200, 204, 304, 404, 405)),
 }

@@ -89,6 +89,29 @@ SEARCH_WORDS: Final = _encoded(
     *("value-quantity=",),
 )
 
+_ASYNC: Final = "Prefer: respond-async"
+_FILTERS: Final = (
+    "_typeFilter=Patient%3Fname%3Dkanfeld%26gender%3Amissing%3Dtrue&_typeFilter=Observation%3Fcode%3D8867-4"
+)
+
+KICK_OFFS: Final = _encoded(
+    f"GET $export?_type=Patient&_since=2017-10-19T08:00:00.1Z&_until=2026-01-01T00:00:00%2B01:00\n{_ASYNC}",
+    f"GET Patient/$export?{_FILTERS}&_elements=Patient.name,status,value%5Bx%5D\n{_ASYNC}, handling=lenient",
+    f"GET $export?_outputFormat=application/fhir%2Bndjson&organizeOutputBy=Patient\n{_ASYNC}\nAccept: */*",
+    f"GET $export?_typeFilter=Patient%3Fidentifier%3Da%257C9658218873%26_id%3D9658218873\n{_ASYNC}",
+    f"POST Patient/$export?_type=Condition\n{_ASYNC}\nContent-Type: application/fhir+json\n\n"
+    '{"resourceType":"Parameters","parameter":[{"name":"patient","valueReference":{"reference":"Patient/4"}}]}',
+    f"GET $export/{'0' * 32}?a=b\nAccept: application/fhir+xml",
+    f"DELETE $export/{'0' * 32}",
+    f"HEAD Patient/$export\n{_ASYNC}",
+)
+KICK_OFF_WORDS: Final = _encoded(
+    *("&_type=", "&_since=", "&_until=", "&_elements=", "&_typeFilter=", "&patient=Patient/4", "&_outputFormat="),
+    *("Patient%3F", "Observation%3F", "%26", "%3D", "%2C", "%25", "%25FF", "%3Apatient", ".name", "Patient.", "[x]"),
+    *("AuditEvent", "Medication", "ndjson", "2017", "T24:00:00Z", "+14:00", ".9999Z", "0000", "_has%3A", "_count%3D"),
+    *("\nPrefer: ", "handling=lenient", ";q=0", "\nAccept: ", "/", "$export", "?", "&access_token=a"),
+)
+
 PATHS: Final = _encoded(
     "GET Patient/4?_pretty=true\nAccept: application/fhir+xml;q=0.9, application/json;q=0.1;fhirVersion=3.0",
     'GET Patient/4/_history/1?_summary=text\nIf-None-Match: W/"1"\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT',

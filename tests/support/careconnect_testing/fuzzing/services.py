@@ -1,6 +1,7 @@
 """All functions as they are deployed, over tables and keys in memory. Each input meets the same tables."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -16,6 +17,7 @@ from bundle_processor.app import BundleEndpoint, EntryEndpoints
 from bundle_processor.refused_entry import RefusedEntries
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
+from careconnect.export.jobs import DynamoDbJobs
 from careconnect.fhir.resource_types import AUDIT_EVENT, DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -38,10 +40,13 @@ from careconnect_testing.fuzzing.messages import message_event
 from careconnect_testing.parts.access_tokens import signing_key
 from careconnect_testing.parts.auditor import KEPT
 from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.export_jobs import KEYS
 from careconnect_testing.parts.issuer import NoKeySets, public_jwk
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.usage_counters import no_limit
 from careconnect_testing.records.few_records import few_records
+from export_keeper.app import KeeperEndpoint
+from export_keeper.worker_patients import Absent
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint
@@ -105,6 +110,21 @@ class _Site:
         return Asset("a", "text/javascript; charset=utf-8") if name == "a.js" else None
 
 
+class _Engine:
+    """The machine of exports, which starts nothing, and their worker, which knows one patient."""
+
+    def run(self, job_id: str) -> None:
+        """Start nothing."""
+
+    def remove(self, job_id: str) -> None:
+        """Remove nothing."""
+
+    def absent_among(self, patients: Collection[str]) -> Absent:
+        """Return all but the one patient."""
+        others = frozenset(patients) - {"4"}
+        return Absent(others, others)
+
+
 @dataclass
 class Services:
     """The pipelines of the deployed functions, and the two authorizers; `answer` routes as the gateway does."""
@@ -148,6 +168,9 @@ class Services:
         refuse = self._pipeline(RefusedEntries(together.stored_keys)).respond
         self.bundles = self._pipeline(BundleEndpoint(endpoints, refuse, no_limit(), together, self.clock))
         self.auditor = self._pipeline(AuditEndpoint(DynamoDbEventStore(client, "audit"), no_limit()))
+        client.create_table(TableName="export", **KEYS)
+        jobs, revocations, engine = DynamoDbJobs(client, "export"), DynamoDbRevocations(client, "tokens"), _Engine()
+        self.keeper = self._pipeline(KeeperEndpoint(jobs, engine, engine, revocations, no_limit(), 2))
         self.discovery = self._pipeline(DiscoveryEndpoint(keys), audited=False)
         self.console = self._pipeline(ConsoleEndpoint(_Site(), is_on=True), audited=False)
         self.authorizers: list[Authorize] = [
@@ -198,6 +221,8 @@ class Services:
         if method == "POST" and path.removesuffix("/") == FHIR_PATH:
             return "bundles", self.bundles
         below = path.removeprefix(FHIR_PATH + "/").split("/")
+        if (below[0] == "$export" and len(below) <= 2) or below == ["Patient", "$export"]:
+            return "keeper", self.keeper
         type_ = resource_type(below[0])
         if type_ is None and below[0] != AUDIT_EVENT.name:
             return "discovery", self.discovery

@@ -198,6 +198,12 @@ def _operation(data: bytes) -> None:
     _send_body(b"POST Patient/4/$everything\n%b" % _JSON, data)
 
 
+def _kick_off(data: bytes) -> None:
+    """Start an export by a body, strictly or leniently."""
+    prefer = b"respond-async, handling=lenient" if len(data) % 2 else b"respond-async"
+    _send_body(b"POST Patient/$export\nPrefer: %b\nContent-Type: application/fhir+json" % prefer, data)
+
+
 def _search_parameters(data: bytes) -> None:
     """Parse the parameters of a search, of the type before the question mark."""
     name, _, query = data.decode(errors="replace").partition("?")
@@ -262,6 +268,8 @@ TARGETS: Final = (
     Target("patch", _patch, partial(edited_json, bodies.PATCHES, bodies.POINTERS)),
     Target("bundle", _bundle, partial(edited_json, bodies.BUNDLES, requests.CONDITION_WORDS)),
     Target("operation", _operation, partial(edited_json, bodies.PARAMETERS)),
+    Target("kick-off", _send_either, partial(edited, requests.KICK_OFFS, requests.KICK_OFF_WORDS)),
+    Target("kick-off parameters", _kick_off, partial(edited_json, bodies.KICK_OFFS, requests.KICK_OFF_WORDS)),
     Target("narrative", _narrative, partial(edited, bodies.DIVS, bodies.DIV_WORDS)),
     Target("narrative text", _div, partial(edited, bodies.DIVS, bodies.DIV_WORDS)),
 )
