@@ -105,6 +105,8 @@ class ReadChain:
                     if not file.add(piece.content):
                         self._checkpoint(number, after, file, is_finished=True)
                         last, file = self._elapsed(), open_file(file.kind)
+                        if last >= end:
+                            return True
                         file.add(piece.content)
                     self._patients.update(piece.patients)
                 after = piece.after
@@ -118,6 +120,8 @@ class ReadChain:
                 if file.count:
                     self._checkpoint(number, after, file, is_finished=True)
                     last = self._elapsed()
+                    if last >= end:
+                        return number < len(self._parts)
                 file = open_file(self._kind(number))
         if self._reached.number == 0 or self._reached.done < self._reached.total:
             self._checkpoint(number, "", file, is_finished=False)

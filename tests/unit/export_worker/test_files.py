@@ -92,6 +92,23 @@ def test_a_step_that_is_killed_at_any_call_is_repeated_with_the_same_result(expo
         assert sorted(set(events)) == sorted([f"gone{n}" for n in range(6)] + [str(n) for n in range(12)])
 
 
+def test_a_step_ends_in_time_however_fast_files_fill(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", 200)
+    monkeypatch.setattr(worker, "STEP_SECONDS", 3.0)
+    made(exports, *(patient(str(n)) for n in range(60)))
+    job = exports.kick_off("Patient")
+    exports.settle()
+
+    def pass_a_second(operation: str, _key: str) -> None:
+        exports.elapsed.now += operation == "put"
+
+    exports.bucket.before = pass_a_second
+
+    assert exports.worker()({"job": job.id, "step": "read", "chain": 0}) == {"more": True}
+    assert 1 <= len(exports.jobs.files(job.id)) <= 3
+    assert len(exports.run(job).names) == 60
+
+
 @pytest.mark.usefixtures("small")
 def test_two_executions_of_a_chain_at_once_leave_what_one_leaves(exports: Exports) -> None:
     since = fill(exports)
