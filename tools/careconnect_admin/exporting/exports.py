@@ -73,8 +73,8 @@ class Exports:
         """Remove jobs that were ended, and wait until nothing is stored of them; raises `OperatorError`."""
         if not jobs:
             return
-        began = max(self._elapsed(), self._ended_at + AT_WORK_SECONDS)
-        self._sleep(began - self._elapsed())
+        self._sleep(max(0.0, self._ended_at + AT_WORK_SECONDS - self._elapsed()))
+        began = self._elapsed()
         left = [self._removals.begin(job.id) for job in jobs]
         while left := [each for each in left if self._removals.is_under_way(each)]:
             if self._elapsed() - began > _LONGEST_REMOVAL:
