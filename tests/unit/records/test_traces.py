@@ -88,7 +88,8 @@ def lived(reader: Reader, chance: random.Random) -> Versions:
                 writer.write_together([written(id_) for id_ in some])
             case 3:
                 Release(reader.tables).release_all()
-                hold(reader.tables, *(to_store(id_, "6").resource or {} for id_ in some), done=False)
+                undone = [to_store(id_, chance.choice("45"), chance.randint(1, 3)).resource or {} for id_ in some]
+                hold(reader.tables, *undone, done=False)
                 Release(reader.tables).release_all()
         for (pk, sk), item in items_of(reader).items():
             id_ = pk.partition("/")[2]
