@@ -23,6 +23,8 @@ from careconnect_admin.sample.records import SAMPLE
 from careconnect_admin.stack.restored_tables import OUTPUTS
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.moto_dynamodb import quick_and_whole
+from careconnect_testing.http.api import Api
+from careconnect_testing.http.exports import BulkClient, FinishedExport
 from careconnect_testing.records.real_data import REAL_DATA, RealDataError, real_data, records_line
 from careconnect_testing.running.scheduling import GroupScheduling, StackScheduling, begins_at
 from careconnect_testing.search.search_tables import search_tables
@@ -155,6 +157,15 @@ def http(local_stack: LocalStack) -> Iterator[httpx.Client]:
     """A client with the stack's root URL as its base."""
     with httpx.Client(base_url=local_stack.base_url, timeout=30, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def finished_export(local_stack: LocalStack, http: httpx.Client, sample: Path) -> FinishedExport:
+    """An export of everything, which takes half a minute: tests share it, and none deletes it."""
+    assert list(sample.glob("*.ndjson"))
+    client = BulkClient(http, Api(local_stack, http).register("export-reader", "system/*.rs"))
+    job = client.start()
+    return FinishedExport(client, job, client.wait(job))
 
 
 @pytest.fixture(scope="session")
