@@ -27,7 +27,9 @@ PROGRAM = Path(sys.executable).with_name("schemathesis")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 SECONDS = 600
 # All types are made from one table by the same code: these have each kind of path, parameter and store.
-SOME = r"/STU3/(Patient(?!/\{id\}/(?!Encounter)[A-Z])|PractitionerRole)\b|/STU3/metadata|well-known|openapi"
+SOME = (
+    r"/STU3/(Patient(?!/\{id\}/(?!Encounter)[A-Z])|PractitionerRole)\b|/STU3/\$export|/STU3/metadata|well-known|openapi"
+)
 
 # One of each table, a patient's and nobody's, and the one type that takes no condition.
 WRITTEN = r"/STU3/(Encounter|Location|Medication)(?:/\{id\}(?:/_history.*)?)?$"

@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Final
 from urllib.parse import quote
 
-from careconnect.fhir.interactions import EVERYTHING, operations_of
+from careconnect.fhir.interactions import EVERYTHING, KICK_OFF, PATIENT_KICK_OFF, operations_of
 from careconnect.fhir.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
@@ -49,7 +49,7 @@ _FOLLOWED: Final = ("_include", "_revinclude", "_include:recurse", "_revinclude:
 
 def api_reference() -> str:
     """Return the document's text."""
-    introduction = _INTRODUCTION + "\n".join([*_compartments(), *_operations(), REQUESTS, _HEAD])
+    introduction = _INTRODUCTION + "\n".join([*_compartments(), *_operations(), REQUESTS, *_exports(), _HEAD])
     sections = (_parameters(), _values(), _results(), _examples(), writes(), _scopes(), _access())
     return "\n".join([introduction, *(line for section in sections for line in (*section, ""))])
 
@@ -135,6 +135,14 @@ def _operations() -> Iterator[str]:
             whole = f"the {served.name.lower()}'s whole record, as far as the scopes go"
             path = f"{served.name}/{{id}}/{EVERYTHING.operation}"
             yield f"| `GET {path}`, `POST {path}` | {whole} |"
+
+
+def _exports() -> Iterator[str]:
+    whole, patients = KICK_OFF.operation, f"Patient/{PATIENT_KICK_OFF.operation}"
+    asked = ", ".join(f"`{method} {path}`" for path in (whole, patients) for method in KICK_OFF.methods)
+    yield f"| {asked} | a [bulk export](contract/export.md) of all types, or of patients' records |"
+    job = f"{whole}/{{job}}"
+    yield f"| `GET {job}`, `DELETE {job}`, `GET {job}/{{file}}` | how far it is, then its files; its end; a file |"
 
 
 def _values() -> Iterator[str]:

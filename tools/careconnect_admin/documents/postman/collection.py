@@ -6,6 +6,7 @@ from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PA
 from careconnect_admin.documents.postman.access_requests import access_folder, refusals
 from careconnect_admin.documents.postman.audit_requests import audit_folder
 from careconnect_admin.documents.postman.discovery_requests import discovery_requests
+from careconnect_admin.documents.postman.export_requests import export_folder
 from careconnect_admin.documents.postman.items import Json, client_credentials, folder
 from careconnect_admin.documents.postman.oauth_requests import (
     first_token_request,
@@ -45,7 +46,7 @@ def postman_environment() -> Json:
 
 
 def postman_collection() -> Json:
-    """Return the collection: tokens, discovery, every type's reads, errors, access, writing, and the audit trail."""
+    """Return the collection: tokens, discovery, every type's reads, errors, access, an export, writes, audit trail."""
     of_types = list(search_examples())
     patient = next(each for each in of_types if each.type.is_patient)
     nhs_number = next(value for parameter, value in patient.searches if parameter is patient.type.parameters[0])
@@ -67,6 +68,7 @@ def postman_collection() -> Json:
             *(folder(examples.type.name, type_requests(examples, nhs_number)) for examples in of_types),
             folder("Refusals", refusals()),
             folder("Access", [access_folder(prefix, client) for prefix, client in _PAGE_CLIENTS]),
+            export_folder(),
             folder("Introspection and revocation", token_management_requests()),
             # Last: a run without the secrets of these two clients ends here.
             write_folder(),
