@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Download, Page, Route, expect
 
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
@@ -223,3 +223,56 @@ def test_what_a_token_does_not_export_is_closed_with_the_scope_that_would(
     sign_in_with(tab, local_stack, client_id="of-one", scopes=("patient/*.rs",), patient="4")
     tab.room("Export")
     expect(page.get_by_text("This token is bound to Patient/4 and exports nothing.")).to_be_visible()
+
+
+def test_an_export_is_started_watched_downloaded_and_deleted(visit: Visiting, local_stack: LocalStack) -> None:
+    tab = visit()
+    page = sign_in_with(tab, local_stack, client_id="exports-from-the-page", scopes=("system/*.rs",))
+    tab.room("Export")
+    page.get_by_role("button", name="None").click()
+    page.get_by_role("checkbox", name="Patient").check()
+    page.get_by_role("checkbox", name="Practitioner", exact=True).check()
+    with page.expect_response(EXPORT) as started:
+        _start(page)
+    url = started.value.headers["content-location"]
+    job = _job(page)
+    expect(job.get_by_role("progressbar", name="Progress")).to_be_visible()
+    # While that goes on at the server, another one is started by the reference, and cancelled here.
+    other = _kicked_off_by_the_reference(tab)
+    tab.room("Export")
+    page.get_by_label("URL of an export that was started elsewhere").fill(other)
+    page.get_by_role("button", name="Watch it").click()
+    started_elsewhere = page.get_by_role("region").filter(has_text="An export that was started elsewhere")
+    started_elsewhere.get_by_role("button", name="Cancel the export").click()
+    expect(started_elsewhere).to_have_count(0)
+
+    expect(job.get_by_text("Complete, as the store was on")).to_be_visible(timeout=120_000)
+    saved: list[Download] = []
+    page.on("download", lambda each: saved.append(each))
+    job.get_by_role("button", name="Download all").click()
+    page.get_by_text(re.compile(r"^\d+ files are saved\.$")).wait_for()
+    lines = [line for each in saved for line in Path(each.path()).read_text(encoding="utf-8").splitlines()]
+    resources = [json.loads(line) for line in lines]
+    assert {each["resourceType"] for each in resources} == {"Patient", "Practitioner"}
+    assert "4" in {each["id"] for each in resources if each["resourceType"] == "Patient"}
+    expect(job.get_by_text(f"{len(lines):,} lines in {len(saved)} files")).to_be_visible()
+    job.get_by_role("button", name="Delete", exact=True).click()
+    job.get_by_role("button", name="Delete it").click()
+    expect(job).to_have_count(0)
+    page.get_by_label("URL of an export that was started elsewhere").fill(url)
+    page.get_by_role("button", name="Watch it").click()
+    expect(page.get_by_role("heading", name="This export is not there.")).to_be_visible()
+
+
+def _kicked_off_by_the_reference(tab: Visit) -> str:
+    """Try the call that starts an export, as the reference has filled it in, and return the URL of its job."""
+    page = tab.page
+    tab.room("Reference")
+    page.get_by_label("Find a call").fill("get export all types")
+    block = page.locator(".call").filter(has=page.get_by_role("heading", name="Export all types", exact=True))
+    block.locator("summary").first.click()
+    expect(block.get_by_label("Prefer header, required")).to_have_value("respond-async")
+    with page.expect_response(EXPORT) as answered:
+        block.get_by_role("button", name="Send GET").click()
+    assert answered.value.status == 202
+    return answered.value.headers["content-location"]

@@ -67,7 +67,7 @@ function Progress({ job, status, askedAgain }: {
       </p>
       <p class="quiet">
         It goes on at the server whether or not this page is open. This tab finds it again until you sign out; afterwards
-        its URL does, with a token of the same client.
+        its URL does, with a token of the same client. Revoking the token that started it ends it.
       </p>
     </>
   );
