@@ -119,14 +119,14 @@ TRIPS = {
         "BatchGetItem → BatchGetItem + UpdateItem → TransactWriteItems", 3, 606, "GetItem (0)"
     ),
     "Patch of a Patient": Trip("BatchGetItem → TransactWriteItems", 2, 19, "GetItem (0)"),
-    "Delete of a Patient": Trip("BatchGetItem → BatchGetItem → TransactWriteItems", 10, 35, "GetItem (0)"),
+    "Delete of a Patient": Trip("BatchGetItem → BatchGetItem → TransactWriteItems", 10, 37, "GetItem (0)"),
     "Delete of a Patient on a condition": Trip(
-        "GetItem → BatchGetItem → BatchGetItem → TransactWriteItems", 11, 35, "GetItem (0)"
+        "GetItem → BatchGetItem → BatchGetItem → TransactWriteItems", 11, 37, "GetItem (0)"
     ),
     "Delete of a Patient that is referred to, 409": Trip(
         "BatchGetItem → BatchGetItem → BatchExecuteStatement", 10, 2, "GetItem (0)"
     ),
-    "Delete of an Observation": Trip("BatchGetItem → BatchGetItem → TransactWriteItems", 10, 35, "GetItem (0)"),
+    "Delete of an Observation": Trip("BatchGetItem → BatchGetItem → TransactWriteItems", 10, 37, "GetItem (0)"),
     "Read of an AuditEvent": Trip("Query → BatchExecuteStatement", 1, 1),
     "Search of AuditEvents by patient": Trip("Query → BatchExecuteStatement", 0.5, 2, "GetItem (1)"),
     "… the second page of them": Trip("Query → BatchExecuteStatement", 0.5, 2, "GetItem (1)"),
