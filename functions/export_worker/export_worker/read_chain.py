@@ -24,6 +24,9 @@ from export_worker.store import ExportStore
 CHECKPOINT_SECONDS: Final = 4.0
 """How long a step reads without a checkpoint; so much is read again if it is killed."""
 
+MAX_FINISHED: Final = 90
+"""Files of one checkpoint, which is one transaction."""
+
 _BUNDLE: Final = "Bundle"
 
 
@@ -83,6 +86,8 @@ class ReadChain:
         self._runs = PatientRuns(bucket, job.id)
         self._tables = store.table_names
         self._reached = jobs.chain(job.id, chain)
+        self._last = elapsed()
+        self._finished: list[JobFile] = []
         self._patients: set[str] = set()
         self.lines = 0
         """The number of lines of the files that were finished."""
@@ -98,65 +103,61 @@ class ReadChain:
         content = self._bucket.get(carry_key(self._job.id, place.carry)) if place.carry else b""
         file = open_file(self._kind(place.part), content)
         number, after = place.part, place.after
-        last = self._elapsed()
         while number < len(self._parts):
             for piece in self._resources.pieces(self._parts[number], after):
                 if piece.content:
                     if not file.add(piece.content):
-                        self._checkpoint(number, after, file, is_finished=True)
-                        last, file = self._elapsed(), open_file(file.kind)
-                        if last >= end:
-                            return True
+                        self._put_file(file)
+                        file = open_file(file.kind)
                         file.add(piece.content)
                     self._patients.update(piece.patients)
                 after = piece.after
-                if self._elapsed() - last >= CHECKPOINT_SECONDS:
-                    self._checkpoint(number, after, file, is_finished=False)
-                    last = self._elapsed()
-                    if last >= end:
+                if self._is_checkpoint_due():
+                    self._checkpoint(number, after, file)
+                    if self._elapsed() >= end:
                         return True
             number, after = number + 1, ""
             if self._kind(number) != file.kind:
                 if file.count:
-                    self._checkpoint(number, after, file, is_finished=True)
-                    last = self._elapsed()
-                    if last >= end:
-                        return number < len(self._parts)
+                    self._put_file(file)
                 file = open_file(self._kind(number))
         if self._reached.number == 0 or self._reached.done < self._reached.total:
-            self._checkpoint(number, "", file, is_finished=False)
+            self._checkpoint(number, "", file)
         return False
 
     def _kind(self, number: int) -> str:
         """Return the kind of a part, empty behind the last one."""
         return self._parts[number].kind if number < len(self._parts) else ""
 
-    def _checkpoint(self, number: int, after: str, file: OpenFile, *, is_finished: bool) -> None:
-        """Store the file and the patients, and then how far the chain has come."""
+    def _is_checkpoint_due(self) -> bool:
+        return self._elapsed() - self._last >= CHECKPOINT_SECONDS or len(self._finished) >= MAX_FINISHED
+
+    def _put_file(self, file: OpenFile) -> None:
+        """Put a file that is finished; the next checkpoint names it."""
         self._go_on()
-        files, carry = [], ""
-        if is_finished:
-            files.append(self._put_file(file))
-        elif file.count:
-            carry = f"{self._chain}.{self._reached.number + 1}.{secrets.token_hex(8)}"
+        name = file_name(file.kind, self._chain, self._reached.files + len(self._finished))
+        self._bucket.put(file_key(self._job.id, name), file.content())
+        self._finished.append(JobFile(name, _BUNDLE if file.kind == DELETED else file.kind, file.count))
+
+    def _checkpoint(self, number: int, after: str, file: OpenFile) -> None:
+        """Store the patients and the unfinished file, and then how far the chain has come."""
+        self._go_on()
+        name, carry = f"{self._chain}.{self._reached.number + 1}", ""
+        if file.count:
+            carry = f"{name}.{secrets.token_hex(8)}"
             self._bucket.put(carry_key(self._job.id, carry), file.content())
-        self._runs.put(f"{self._chain}.{self._reached.number + 1}", self._patients)
+        self._runs.put(name, self._patients)
         total = max(len(self._parts), 1)
         reached = Chain(
             number=self._reached.number + 1,
-            files=self._reached.files + len(files),
+            files=self._reached.files + len(self._finished),
             done=number if self._parts else total,
             total=total,
             place=Place(number, after, carry, self._tables).text,
         )
         if reached.files > MAX_FILES:
             raise TooManyFilesError
-        self._jobs.checkpoint(self._job, self._chain, reached, files)
-        self._reached = reached
-        self._patients = set()
-        self.lines += sum(each.count for each in files)
-
-    def _put_file(self, file: OpenFile) -> JobFile:
-        name = file_name(file.kind, self._chain, self._reached.files)
-        self._bucket.put(file_key(self._job.id, name), file.content())
-        return JobFile(name, _BUNDLE if file.kind == DELETED else file.kind, file.count)
+        self._jobs.checkpoint(self._job, self._chain, reached, self._finished)
+        self.lines += sum(each.count for each in self._finished)
+        self._reached, self._last = reached, self._elapsed()
+        self._finished, self._patients = [], set()

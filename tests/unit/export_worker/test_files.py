@@ -105,8 +105,20 @@ def test_a_step_ends_in_time_however_fast_files_fill(exports: Exports, monkeypat
     exports.bucket.before = pass_a_second
 
     assert exports.worker()({"job": job.id, "step": "read", "chain": 0}) == {"more": True}
-    assert 1 <= len(exports.jobs.files(job.id)) <= 3
+    assert 1 <= len(exports.jobs.files(job.id)) <= read_chain.CHECKPOINT_SECONDS + 1
     assert len(exports.run(job).names) == 60
+
+
+def test_a_checkpoint_names_no_more_files_than_a_transaction_takes(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", 200)
+    monkeypatch.setattr(read_chain, "MAX_FINISHED", 3)
+    made(exports, *(patient(str(n)) for n in range(40)))
+
+    found = exports.export("Patient")
+
+    assert (len(found.names), len(found.files)) == (40, 40)
 
 
 @pytest.mark.usefixtures("small")
