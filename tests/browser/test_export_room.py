@@ -229,6 +229,9 @@ def test_an_export_is_started_watched_downloaded_and_deleted(visit: Visiting, lo
     tab = visit()
     page = sign_in_with(tab, local_stack, client_id="exports-from-the-page", scopes=("system/*.rs",))
     tab.room("Export")
+    _start_and_cancel_one_of_patients(page)
+    page.get_by_label("Everything").check()
+    page.get_by_label("Changed since").fill("")
     page.get_by_role("button", name="None").click()
     page.get_by_role("checkbox", name="Patient").check()
     page.get_by_role("checkbox", name="Practitioner", exact=True).check()
@@ -262,6 +265,24 @@ def test_an_export_is_started_watched_downloaded_and_deleted(visit: Visiting, lo
     page.get_by_label("URL of an export that was started elsewhere").fill(url)
     page.get_by_role("button", name="Watch it").click()
     expect(page.get_by_role("heading", name="This export is not there.")).to_be_visible()
+
+
+def _start_and_cancel_one_of_patients(page: Page) -> None:
+    """Start an export of some patients since a time: one that is refused, then one that is cancelled at once."""
+    page.get_by_label("Patients’ records").check()
+    page.get_by_label("Changed since").fill("2026-01-01T00:00")
+    patients = page.get_by_label("Only these patients")
+    patients.fill("nobody-has-this-id")
+    _start(page)
+    expect(page.get_by_role("heading", name="A patient is not there.")).to_be_visible()
+    patients.fill("4")
+    _start(page)
+    job = _job(page)
+    expect(
+        job.get_by_role("heading", name="The records of 1 patient, changed since 1 Jan 2026, 00:00:00")
+    ).to_be_focused()
+    job.get_by_role("button", name="Cancel the export").click()
+    expect(job).to_have_count(0)
 
 
 def _kicked_off_by_the_reference(tab: Visit) -> str:
