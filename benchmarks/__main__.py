@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from benchmarks import report
 from benchmarks.costs import capacity
+from benchmarks.exports import figures as of_exports
+from benchmarks.figures import bench
 from benchmarks.measurements import cold_start, machine, own_cpu, table_growth, trips
 from benchmarks.peers import measure as peers
 
@@ -25,6 +27,7 @@ _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Any]]] = {
     "layers": lambda _: cold_start.layer_sizes(),
     "trips": lambda _: trips.trips(),
     "growth": lambda asked: table_growth.growth(asked.sizes, asked.rounds or table_growth.ROUNDS),
+    "exports": lambda asked: of_exports.rows_of(of_exports.SIZES[:1] if asked.once else of_exports.SIZES),
     "peers": lambda asked: peers.peers(asked.rounds or peers.ROUNDS),
 }
 
@@ -58,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.write:
         # The tests verify the round trips, in a table of their own.
         figures.pop("trips", None)
+        if "exports" in figures:
+            figures["exports"] = of_exports.merged(figures["exports"], bench()["exports"])
         report.keep(figures)
         report.write_pages()
         capacity.write_page()

@@ -105,6 +105,23 @@ def growth(figures: Figures) -> str:
     return table(heads, [*rows, ("later pages", *times, ratios)])
 
 
+def exports(figures: Figures) -> str:
+    """Return the table of bulk exports."""
+    heads = ["of", "stored", "exported", "calls", "read units", "write units", "CPU, s", "ratio", "memory, MB", "USD"]
+    rows = [
+        (
+            row["kind"],
+            *(f"{row[name]:,.0f}" for name in ("stored", "exported", "calls", "reads", "writes")),
+            f"{row['cpu']:.2f}",
+            f"{row['rate']:.2f}" if row["bare"] else "",
+            f"{row['megabytes']:.0f}",
+            f"{row['dollars']:.4f}",
+        )
+        for row in figures["exports"]
+    ]
+    return table(heads, rows)
+
+
 def peers(figures: Figures) -> str:
     """Return the table of ours and the peers."""
     rows = [
@@ -158,6 +175,7 @@ TABLES: Final[Mapping[str, Callable[[Figures], str]]] = {
     "cold_start": cold_start,
     "layers": layers,
     "growth": growth,
+    "exports": exports,
     "peers": peers,
     "summary": summary,
 }

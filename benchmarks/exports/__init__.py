@@ -1,0 +1,1 @@
+"""Measure bulk exports: growth, memory, cost and CPU, over computed tables."""
