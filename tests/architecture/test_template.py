@@ -935,6 +935,7 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     assert headers["Strict-Transport-Security"] == transport
     # Its own id, and no echo: nothing looks at a caller's header before the gateway would send it back.
     assert headers["X-Request-Id"] == headers["X-Correlation-Id"] == "context.requestId"
+    assert headers["Cache-Control"] == "'no-store'"
     assert "method.request" not in json.dumps(response)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.http.api import Api
 from careconnect_testing.http.exports import BulkClient, FinishedExport
@@ -92,7 +93,7 @@ def test_a_cohort_has_to_exist(local_stack: LocalStack, http: httpx.Client, samp
     reference = {"name": "patient", "valueReference": {"reference": "Patient/none"}}
     body = {"resourceType": "Parameters", "parameter": [reference]}
     headers = {"Authorization": f"Bearer {client.token}", "Prefer": "respond-async"}
-    answer = http.post("/careconnect-ri/STU3/Patient/$export", json=body, headers=headers)
+    answer = http.post(f"{FHIR_PATH}/Patient/$export", json=body, headers=headers)
 
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (422, "not-found")
 
@@ -101,3 +102,9 @@ def test_a_cohort_has_to_exist(local_stack: LocalStack, http: httpx.Client, samp
 def test_a_token_that_exports_nothing_is_403(local_stack: LocalStack, http: httpx.Client, scope: str) -> None:
     token = Api(local_stack, http).register(f"export-none-{scope[0]}", scope)
     assert BulkClient(http, token).ask("$export", Prefer="respond-async").status_code == 403
+
+
+def test_what_the_gateway_refuses_itself_is_stored_nowhere(http: httpx.Client) -> None:
+    answer = http.get(f"{FHIR_PATH}/$export", headers={"Prefer": "respond-async"})
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (401, "no-store")
