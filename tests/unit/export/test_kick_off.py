@@ -507,6 +507,15 @@ def test_a_kick_off_whose_event_cannot_be_kept_starts_nothing(keeper: Keeper) ->
     assert keeper.kick_off().status == 202
 
 
+@pytest.mark.parametrize(("fault", "status"), [("ThrottlingException", 202), ("ValidationException", 503)])
+def test_an_audit_trail_that_is_down_stops_nothing_if_the_deployment_says_so(fault: str, status: int) -> None:
+    keeper = Keeper(fails_open=True)
+    keeper.kept.fault = fault
+
+    assert keeper.kick_off().status == status
+    assert len(keeper.calls) == (status == 202)
+
+
 def test_a_kick_off_is_one_event_of_nobody_with_the_job(keeper: Keeper) -> None:
     job = keeper.started([("_type", "Patient"), ("_typeFilter", "Patient?name=smith&gender=male"), ("foo", "")])
 

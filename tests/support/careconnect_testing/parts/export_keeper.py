@@ -47,6 +47,7 @@ class Keeper:
     asked: list[list[str]] = field(default_factory=list)
     fault: str = ""
     table: DynamoDbJobs | None = None
+    fails_open: bool = False
 
     def __post_init__(self) -> None:
         """Compose the keeper, over a table of its own unless it is given one."""
@@ -60,7 +61,7 @@ class Keeper:
             Cors(("*",)),
             self.observer,
             self.clock,
-            auditing=self.kept.auditing(),
+            auditing=self.kept.auditing(fails_open=self.fails_open),
         )
 
     def _check(self, operation: str, _request: Mapping[str, Any]) -> None:
