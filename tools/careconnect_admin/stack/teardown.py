@@ -20,6 +20,7 @@ PENDING_DAYS: Final = 7
 _PAUSE: Final = 5.0
 _GONE: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
 _NO_LOCK: Final = "ObjectLockConfigurationNotFoundError"
+_EXPORT_KEY: Final = "ExportKey"
 _PLACES: Final = ("current", "next", "previous")
 
 
@@ -84,7 +85,10 @@ class Teardown:
         uses = {key: f"{' and '.join(named)} token signing key" for key, named in places.items()}
         for logical_id, key in stack_resources(self._target, "AWS::KMS::Key").items():
             if (metadata := self._metadata(key)) is not None:
-                uses.setdefault(metadata["KeyId"], f"key {logical_id} of the template, in use no more")
+                use = (
+                    "of bulk exports" if logical_id == _EXPORT_KEY else f"{logical_id} of the template, in use no more"
+                )
+                uses.setdefault(metadata["KeyId"], f"key {use}")
         return uses
 
     def destroy(self, remains: Remains) -> None:

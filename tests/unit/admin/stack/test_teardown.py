@@ -37,7 +37,9 @@ class Aws:
                 DeletionProtectionEnabled=True,
             )
         self.events = audit_table(self.dynamodb, "audit")
-        self.first, self.current, self.others = (self.kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(3))
+        self.first, self.current, self.others, self.exports = (
+            self.kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(4)
+        )
         for place, key in (("current", self.current), ("next", self.current), ("previous", self.first)):
             self.kms.create_alias(AliasName=f"alias/s-{place}", TargetKeyId=key)
         self.s3: Any = boto3.client("s3", "eu-west-2")
@@ -56,6 +58,7 @@ class Aws:
                 "AuditTable": ("AWS::DynamoDB::Table", "audit"),
                 "Clients": ("AWS::DynamoDB::Table", "clients"),
                 "SigningKey": ("AWS::KMS::Key", self.first),
+                "ExportKey": ("AWS::KMS::Key", self.exports),
                 "Role": ("AWS::IAM::Role", "role"),
             }
         )
@@ -173,6 +176,7 @@ def test_a_key_of_the_template_that_no_alias_has_is_named_by_the_template(aws: A
 
     assert f"deletion of the current and next and previous token signing key, {aws.current}\n" in said
     assert f"deletion of the key SigningKey of the template, in use no more, {aws.first}\n" in said
+    assert f"deletion of the key of bulk exports, {aws.exports}\n" in said
 
 
 @pytest.mark.parametrize("is_local", [True])
