@@ -20,9 +20,9 @@ _EVENT_BYTES: Final = 1_000
 _RESTORED: Final = 1 / 70
 """The share of calls that start an instance: a guess."""
 
-_METRICS: Final = 21
-_ALARM: Final = "AWS::CloudWatch::Alarm"
+_METRICS: Final = 22
 """Custom metrics (`docs/operate.md`)."""
+_ALARM: Final = "AWS::CloudWatch::Alarm"
 
 _HOURS: Final = load.MONTH / load.HOUR
 
@@ -106,6 +106,7 @@ def bill_of(size: Size) -> Bill:
     # An alarm costs for each metric that its expression has.
     watched = [each["Properties"] for each in template()["Resources"].values() if each["Type"] == _ALARM]
     alarms = sum(sum("MetricStat" in each for each in alarm.get("Metrics", ())) or 1 for alarm in watched)
+    keys = sum(each["Type"] == "AWS::KMS::Key" for each in template()["Resources"].values())
     snapshots = sum(map(memory_of, functions)) / _LAMBDA_GIGABYTE
     started = calls * _RESTORED * snapshots / len(functions)
     trail = size.events * _MONTHS_KEPT * _EVENT_BYTES / GIGABYTE
@@ -113,7 +114,7 @@ def bill_of(size: Size) -> Bill:
         requests=total_of(parts),
         audit=prices.ARCHIVED_EVENT.of(size.events) + prices.STORAGE.of(trail) + prices.BACKUP.of(trail),
         storage=prices.STORAGE.of(size.gigabytes) + prices.BACKUP.of(size.gigabytes),
-        fixed=prices.KMS_KEY.of(1) + prices.ALARM.of(alarms) + prices.METRIC.of(_METRICS),
+        fixed=prices.KMS_KEY.of(keys) + prices.ALARM.of(alarms) + prices.METRIC.of(_METRICS),
         snapshots=prices.SNAPSHOT.of(snapshots * load.MONTH) + prices.SNAPSHOT_RESTORE.of(started),
     )
 
@@ -159,7 +160,7 @@ def rows() -> list[tuple[str, ...]]:
         parts("logs, data out", "logs", "data"),
         row("storage of records", [bill.storage for bill in bills], 2),
         row("audit trail, archive", [bill.audit for bill in bills], 2),
-        row("alarms, metrics, key", [bill.fixed for bill in bills], 2),
+        row("alarms, metrics, keys", [bill.fixed for bill in bills], 2),
         row("SnapStart", [bill.snapshots for bill in bills], 2),
         _bold(row("sum", [bill.total for bill in bills])),
         row("with `SnapStart=off`", [bill.without_snapshots for bill in bills]),
