@@ -81,6 +81,15 @@ curl -sS '{base_url}{FHIR_PATH}/{path}' -H "Authorization: Bearer $TOKEN"
     say(*text.split("\n"))
 
 
+def tell_export(clients: "Sequence[DemoClient]") -> None:
+    """Print how to export all records, as the client that reads them all."""
+    from careconnect_admin.clients.demo import EXPLORER
+
+    (explorer,) = (each for each in clients if each.client_id == EXPLORER)
+    say("All records, as files in a new folder; paste it in another terminal:", "")
+    say(f"CLIENT_SECRET='{explorer.secret}' .venv/bin/careconnect export records --client {EXPLORER}", "")
+
+
 def tell_commands(environment: Path) -> None:
     """Print how to use the stack from another terminal; `environment` is the file that points AWS's tools at it."""
     say("Other commands, in another terminal:  .venv/bin/careconnect --help")

@@ -19,6 +19,7 @@ from careconnect_admin.commands.service.local_service import (
     tell_calls,
     tell_clients,
     tell_commands,
+    tell_export,
     tell_logs,
     tell_ready,
     tell_stories,
@@ -104,6 +105,7 @@ def _serve(
         tell_clients(clients)
         tell_stories(stories_there(dynamodb, local.stack.outputs))
         tell_calls(base, clients[0], example_path(dynamodb, local.stack.outputs, report))
+        tell_export(clients)
         tell_commands(environment)
         tell_logs(local.log_folder)
         if base != local.base_url:
