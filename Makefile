@@ -99,7 +99,7 @@ tests: $(VENV)/.node
 # The generated cases by the thousand, and the tests that wait for minutes: one by one, but for groups (tests/conftest.py);
 # each process has its own stack, since one would take them one after the other. What holds seconds on the wall comes
 # last, without the load of the others.
-test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
+test-long: $(VENV)/.node $(VENV)/.web .venv-smart-fetch/.done ## The long tests: REAL_DATA=<folder of more records>
 	$(BIN)/pytest -n 3 --dist loadgroup -m "(long or generated or hypothesis) and not timed" --hypothesis-profile=long
 	$(BIN)/pytest -m timed
 
@@ -217,6 +217,13 @@ PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples
 stu3-definitions: $(VENV)/.node ## Generate the layer's data of what STU3 defines: PACKAGE=<unpacked hl7.fhir.r3.examples>
 	$(BIN)/python -m careconnect_admin.documents.stu3_definitions $(PACKAGE)
 
+# A client of bulk exports, which needs another fhirclient than the tests' own.
+.venv-smart-fetch/.done: tests/smart-fetch/requirements.txt
+	@echo "Setting up .venv-smart-fetch"
+	@$(PYTHON) -m venv .venv-smart-fetch
+	@.venv-smart-fetch/bin/python -m pip install --quiet --require-hashes -r tests/smart-fetch/requirements.txt
+	@touch $@
+
 # In an environment of its own, too.
 .venv-mutants/.done: tests/mutants/requirements.txt
 	@echo "Setting up .venv-mutants"
@@ -251,7 +258,8 @@ lock: $(VENV)/.test ## Renew the locks to the newest versions
 	$(COMPILE) --upgrade tests/checkov/requirements.in -o tests/checkov/requirements.txt
 	$(COMPILE) --upgrade tests/audit/requirements.in -o tests/audit/requirements.txt
 	$(COMPILE) --upgrade tests/mutants/requirements.in -o tests/mutants/requirements.txt
+	$(COMPILE) --upgrade tests/smart-fetch/requirements.in -o tests/smart-fetch/requirements.txt
 
 clean: ## Remove .venv, local state, build output and caches
-	rm -rf $(VENV) .venv-checkov .venv-audit .venv-mutants build .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) .venv-checkov .venv-audit .venv-mutants .venv-smart-fetch build .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

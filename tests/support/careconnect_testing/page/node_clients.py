@@ -28,24 +28,27 @@ def node() -> Node:
 @pytest.fixture(scope="session")
 def client_node(service: Service) -> Node:
     """As `node`, for programs that are told of the running service in their environment."""
-    return _runs_with(
-        {
-            "CARECONNECT_BASE": service.base,
-            "CARECONNECT_FHIR_BASE": service.fhir_base,
-            "CARECONNECT_CLIENT_ID": service.secret_client.client_id,
-            "CARECONNECT_CLIENT_SECRET": service.secret_client.secret,
-            "CARECONNECT_EDITOR_ID": service.editor.client_id,
-            "CARECONNECT_EDITOR_SECRET": service.editor.secret,
-            "CARECONNECT_BOUND_ID": service.bound_client.client_id,
-            "CARECONNECT_BOUND_SECRET": service.bound_client.secret,
-            "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
-            "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
-            "CARECONNECT_FAPI2_CLIENT_ID": service.fapi2_client.client_id,
-            "CARECONNECT_FAPI2_CLIENT_JWK": json.dumps(service.fapi2_client.jwk),
-            "CARECONNECT_NHS_NUMBER": service.nhs_number,
-            "CARECONNECT_OBSERVATIONS": " ".join(sorted(service.observations)),
-        }
-    )
+    return _runs_with(client_variables(service))
+
+
+def client_variables(service: Service) -> dict[str, str]:
+    """Return the variables by which a program is told of the running service."""
+    return {
+        "CARECONNECT_BASE": service.base,
+        "CARECONNECT_FHIR_BASE": service.fhir_base,
+        "CARECONNECT_CLIENT_ID": service.secret_client.client_id,
+        "CARECONNECT_CLIENT_SECRET": service.secret_client.secret,
+        "CARECONNECT_EDITOR_ID": service.editor.client_id,
+        "CARECONNECT_EDITOR_SECRET": service.editor.secret,
+        "CARECONNECT_BOUND_ID": service.bound_client.client_id,
+        "CARECONNECT_BOUND_SECRET": service.bound_client.secret,
+        "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
+        "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
+        "CARECONNECT_FAPI2_CLIENT_ID": service.fapi2_client.client_id,
+        "CARECONNECT_FAPI2_CLIENT_JWK": json.dumps(service.fapi2_client.jwk),
+        "CARECONNECT_NHS_NUMBER": service.nhs_number,
+        "CARECONNECT_OBSERVATIONS": " ".join(sorted(service.observations)),
+    }
 
 
 def _runs_with(variables: dict[str, str]) -> Node:
