@@ -7,9 +7,7 @@ begins to read (`SETTLE_SECONDS`): a multi-step write that is not committed by t
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -28,9 +26,11 @@ if TYPE_CHECKING:
 PAGE: Final = 1_000
 """Items of one Query of an index."""
 
-BATCHES_AT_ONCE: Final = 3
 BATCH_BYTES: Final = 4_000_000
-"""Bytes of the bodies that one BatchGetItem is planned to return: three at once fit into the function's memory."""
+"""Bytes of the bodies that one BatchGetItem is planned to return.
+
+There is one at a time: several take more of the processor, which is what limits a step, and of its memory.
+"""
 
 _LARGE_BODY: Final = 350_000.0
 """The bytes of a body that are expected before any was read."""
@@ -44,7 +44,6 @@ _NAMES: Final = {f"#{name}": name for name in (VERSION, NEXT, TXN, PREV, DROP, B
 _VALUES: Final = {"#values": "values"}
 
 _Given = TypeVar("_Given")
-_Made = TypeVar("_Made")
 
 
 class Position(NamedTuple):
@@ -83,7 +82,6 @@ class ExportStore:
         self._states = states
         self._clock = clock
         self._sleep = sleep
-        self._pool = ThreadPoolExecutor(max_workers=BATCHES_AT_ONCE)
         self._done: dict[str, bool] = {}
         self._body_bytes = _LARGE_BODY
 
@@ -144,18 +142,17 @@ class ExportStore:
     def bodies(
         self, type_: ResourceType, partition: str, positions: Iterable[Position]
     ) -> Iterator[tuple[Position, Item]]:
-        """Yield each position with the body of its version, in order: some BatchGetItems at once."""
-        chunks = self._chunks(iter(positions))
-        for found in self._ahead(lambda chunk: self._versions_at(type_, partition, chunk), chunks):
-            yield from found
+        """Yield each position with the body of its version, in order: one BatchGetItem for each hundred or less."""
+        for chunk in self._chunks(iter(positions)):
+            yield from self._versions_at(type_, partition, chunk)
 
     def current(self, type_: ResourceType, items: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
-        """Yield each item of an index with the stored body of its resource, in order: some BatchGetItems at once.
+        """Yield each item of an index with the stored body of its resource, in order: as `bodies` reads them.
 
         Intents are yielded as they are stored, and None for a body that is not there.
         """
-        for found in self._ahead(lambda chunk: self._with_bodies(type_, chunk), self._chunks(iter(items))):
-            yield from found
+        for chunk in self._chunks(iter(items)):
+            yield from self._with_bodies(type_, chunk)
 
     def now(self, type_: ResourceType, ids: Sequence[str]) -> dict[str, Item]:
         """Return the versions of at most `BATCH` resources that are current now, by their ids: of those that ever were.
@@ -320,21 +317,6 @@ class ExportStore:
     def _chunks(self, given: Iterator[_Given]) -> Iterator[list[_Given]]:
         while chunk := list(islice(given, max(1, min(BATCH, int(BATCH_BYTES / self._body_bytes))))):
             yield chunk
-
-    def _ahead(self, make: Callable[[_Given], _Made], given: Iterable[_Given]) -> Iterator[_Made]:
-        """Yield what is made of each, in order, some being made ahead."""
-        begun: deque[Future[_Made]] = deque()
-        try:
-            for each in given:
-                begun.append(self._pool.submit(make, each))
-                if len(begun) >= BATCHES_AT_ONCE:
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
-        finally:
-            # No call may outlive the step.
-            for left in begun:
-                left.exception()
 
     def _body(self, type_: ResourceType, resource_id: str, sort_key: str) -> Item | None:
         return self._item(type_, resource_key(type_.name, resource_id), sort_key)

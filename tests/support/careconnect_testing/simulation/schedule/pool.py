@@ -15,7 +15,6 @@ _POOLED: Final = (
     "careconnect.storage.dynamodb",
     "careconnect.storage.quota",
     "careconnect_records.multi_step.release",
-    "export_worker.store",
     "fhir_reader.store.dynamodb",
 )
 
