@@ -1,6 +1,7 @@
 """What others write while an export runs, most of it about its two borders: its instant, and when it begins to read."""
 
 import json
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
@@ -20,8 +21,15 @@ from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, Line, P
 BORDERS: Final = (0.0, 0.0, 2.0, 12.0, 20.0, 25.0, 25.0, 25.0, 25.5, 26.0)
 """Seconds after a kick-off around which writers begin."""
 
+_WIDE: Final = (-0.3, 0.4)
+_NARROW: Final = (-0.12, 0.01)
+"""From when to when about a border: the calls of a write in steps take as long as the second."""
+_AT_THE_INSTANT: Final = 0.35
+"""The part of the plans in which all begin just before the export's instant, most with writes in steps."""
+
 _WRITERS: Final = 4
 _DEEDS: Final = ("change", "change", "change", "hot", "create", "delete", "delete", "transact", "transact", "large")
+_SLOW_DEEDS: Final = ("large", "large", "large", "transact", "delete", "hot")
 _OPERATED: Final = ("recover", "recover", "load", "move", "move")
 
 
@@ -41,16 +49,18 @@ class Writer(Actor):
 def plan_of(random: Random, stored: list[Resource], kicked_off_after: float) -> Plan:
     """Return what writers and operators do beside an export, that is kicked off after some seconds."""
     made_of = _Steps(random, stored)
+    is_narrow = random.random() < _AT_THE_INSTANT
+    borders, about, deeds = ((0.0,), _NARROW, _SLOW_DEEDS) if is_narrow else (BORDERS, _WIDE, _DEEDS)
     lines = []
     for number in range(1, _WRITERS + 1):
         steps: list[Step] = []
         now = 0.0
         for _ in range(random.choice((1, 2, 3, 4))):
-            at = max(0.0, kicked_off_after + random.choice(BORDERS) + random.uniform(-0.3, 0.4))
+            at = max(0.0, kicked_off_after + random.choice(borders) + random.uniform(*about))
             if at > now:
                 steps.append(Step("wait", (f"{at - now:.3f}",)))
                 now = at
-            steps += made_of.some()
+            steps += made_of.some(deeds)
         lines.append(Line(number, EDITOR, tuple(steps)))
     if random.random() < 0.5:
         wait = kicked_off_after + random.choice(BORDERS) + random.uniform(-1.0, 0.5)
@@ -67,10 +77,10 @@ class _Steps:
         self._hot = random.sample([each for each in stored if each["resourceType"] in COMPARTMENT], 3)
         self._new = 0
 
-    def some(self) -> list[Step]:
+    def some(self, deeds: Sequence[str]) -> list[Step]:
         """Return one deed, in one step or several."""
         random = self._random
-        match random.choice(_DEEDS):
+        match random.choice(deeds):
             case "change":
                 return [self._put(random.choice(self._stored))]
             case "hot":
