@@ -15,8 +15,10 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.tables import RecordTables
 
 AUDIT: Final = "AuditTable"
-_PASSING: Final = ("UsageTable", "ProofTable")
-"""The tables of what was in the last minutes, which have no backup."""
+_EXPORTS: Final = "ExportTable"
+"""The table of bulk exports' jobs, which a stack with `BulkExport=off` does not have."""
+_PASSING: Final = ("UsageTable", "ProofTable", _EXPORTS)
+"""The tables of what passes, which have no backup."""
 # The audit table comes first, so that all that follows can be recorded.
 _TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, *_PASSING)
 _EXPIRING: Final = (AUDIT, "TokenTable", "RecordTable", "DirectoryTable", "TransactionTable", *_PASSING)
@@ -44,7 +46,8 @@ class LostTable:
 def lost_tables(target: StackTarget) -> Sequence[LostTable]:
     """Return the lost tables, in the order to bring them back in; raises `OperatorError` if one has no backup."""
     dynamodb = target.client("dynamodb")
-    return [lost for output in _TABLES if (lost := _lost(dynamodb, output, target.output(output)))]
+    there = [each for each in _TABLES if each != _EXPORTS or each in target.outputs]
+    return [lost for output in there if (lost := _lost(dynamodb, output, target.output(output)))]
 
 
 def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
@@ -114,10 +117,11 @@ def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
         dynamodb.restore_table_from_backup(TargetTableName=lost.name, BackupArn=lost.backup)
     elif lost.output in _PASSING and describe_table(dynamodb, lost.name) is None:
         tell(f"Creating {lost.name}, which has no backup, empty")
+        keys = {"pk": "HASH", "sk": "RANGE"} if lost.output == _EXPORTS else {"pk": "HASH"}
         dynamodb.create_table(
             TableName=lost.name,
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in keys],
+            KeySchema=[{"AttributeName": each, "KeyType": kind} for each, kind in keys.items()],
             BillingMode="PAY_PER_REQUEST",
             SSESpecification={"Enabled": True},
         )

@@ -39,6 +39,7 @@ OTHERS = {
     "TokenTable": "tokens",
     "UsageTable": "usage",
     "ProofTable": "proofs",
+    "ExportTable": "exports",
 }
 """The tables that a restore to a point in time leaves alone."""
 _MAPPING = {

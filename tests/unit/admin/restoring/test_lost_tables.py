@@ -1,5 +1,6 @@
 """Bringing back deleted tables from their last backups, with all that a backup lacks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ def shape(stack: Restorable, name: str) -> Shape:
 def delete(stack: Restorable, output: str) -> str:
     """Delete a table, of which DynamoDB keeps a last backup; return its name."""
     client, name = stack.reader.client, stack.target().output(output)
-    if output not in ("UsageTable", "ProofTable"):
+    if output not in ("UsageTable", "ProofTable", "ExportTable"):
         client.create_backup(TableName=name, BackupName=f"{name}$DeletedTableBackup")
     client.update_table(TableName=name, DeletionProtectionEnabled=False)
     client.delete_table(TableName=name)
@@ -93,6 +94,14 @@ def test_each_table_comes_back_as_the_template_made_it(stack: Restorable, output
     assert shape(stack, name) == before
     assert stored(stack.tables(stack.own)) == held
     assert lost_tables(stack.target()) == []
+
+
+def test_a_stack_without_bulk_exports_has_lost_no_table_of_theirs(stack: Restorable) -> None:
+    target = stack.target()
+    outputs = {name: value for name, value in target.outputs.items() if name != "ExportTable"}
+    delete(stack, "ExportTable")
+
+    assert lost_tables(replace(target, outputs=outputs)) == []
 
 
 def test_the_last_of_several_backups_counts(stack: Restorable) -> None:
