@@ -116,8 +116,9 @@ def _newest_body() -> AbstractContextManager[Any]:
     versions_at = store.ExportStore._versions_at
 
     def newest(self: store.ExportStore, type_: Any, partition: str, positions: Sequence[Any]) -> Any:
-        bodies = self._bodies(type_, [(each.id, JSON_ITEM) for each in positions])
-        found = [(each, bodies.get((f"{type_.name}/{each.id}", JSON_ITEM))) for each in positions]
+        keys = [(f"{type_.name}/{each.id}", JSON_ITEM) for each in positions]
+        bodies = self._bodies(type_, keys)
+        found = [(each, bodies.get(key)) for each, key in zip(positions, keys, strict=True)]
         if any(body is None or "body" not in body for _, body in found):
             return versions_at(self, type_, partition, positions)
         return found
