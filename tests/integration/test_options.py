@@ -37,6 +37,7 @@ def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> I
         "EdgeFunctionArn": _EDGE,
         "OriginSecret": _SECRET,
         "AllowedOrigins": "https://a.example,https://b.example",
+        "BulkExport": "off",
     }
     with LocalStack(log_folder=tmp_path_factory.mktemp("fronted"), parameters=parameters) as stack:
         registry = DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"])
@@ -79,6 +80,25 @@ def test_through_the_edge_everything_is_as_ever(fronted: LocalStack, explorer: D
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     for path, status in ((_METADATA, 200), (_JWKS, 200), (f"{FHIR_PATH}/Patient?_count=1", 200)):
         assert httpx.get(fronted.base_url + path, headers=headers, trust_env=False, timeout=30).status_code == status
+
+
+def test_export_md_off_makes_nothing_of_bulk_exports_and_is_404_for_everybody(
+    fronted: LocalStack, explorer: DemoClient
+) -> None:
+    headers = {"Authorization": f"Bearer {_token(fronted, explorer).json()['access_token']}"}
+
+    assert not [name for name in fronted.stack.resources if name.startswith("Export")]
+    for method, path in (
+        ("GET", "$export"),
+        ("POST", "Patient/$export"),
+        ("DELETE", "$export/j"),
+        ("GET", "$export/j/f"),
+    ):
+        url = f"{fronted.fhir_url}/{path}"
+        answer = httpx.request(method, url, headers=headers, trust_env=False, timeout=30)
+        assert (answer.status_code, issue_code(answer)) == (404, "not-supported"), path
+    stated = httpx.get(fronted.base_url + _METADATA, trust_env=False, timeout=30).json()
+    assert "instantiates" not in stated
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])

@@ -96,6 +96,8 @@ PATHS = [
     ("Group/1/$export", "There is no Group: patients are named in the body of POST Patient/$export."),
     ("$everything", "That is no operation of the base, which has $export."),
     ("$export/j/f/x", "Below $export there are $export/{job} and $export/{job}/{file}."),
+    # What a reader is asked for if the stack offers no bulk export.
+    ("Patient/$export", "This server does not offer that."),
     ("Patient/4/$evrything", EVERYTHING_OF_PATIENT),
     ("Patient/4/$9434765919", EVERYTHING_OF_PATIENT),
     ("Patient/4/%24evrything", EVERYTHING_OF_PATIENT),
