@@ -257,7 +257,7 @@ def _bring_back(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.audited_restore import RESTORE
     from careconnect_admin.exporting.exports import failing_exports
-    from careconnect_admin.restoring.lost_tables import AUDIT, bring_back, lost_tables
+    from careconnect_admin.restoring.lost_tables import AUDIT, EXPORTS, bring_back, lost_tables
 
     found = lost_tables(target)
     if not found:
@@ -267,20 +267,20 @@ def _bring_back(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -
         remark(f"To restore: {table.name}, {f'as of {table.at:%Y-%m-%dT%H:%M:%SZ}' if table.at else 'to be completed'}")
     if not yes:
         typer.confirm("The FHIR API may answer 503 until this has ended. No load may run. Begin?", abort=True, err=True)
-    trail = [each for each in found if each.output == AUDIT]
+    first = [each for each in found if each.output in (AUDIT, EXPORTS)]
     with working("Restoring") as show:
 
         def tell(part: str, done: int) -> None:
             show(f"{part}: {done:,}" if done else part)
 
-        # Without the trail nothing can be recorded, so it comes back before the event of all.
-        bring_back(target, trail, tell=remark)
+        # Without the trail nothing can be recorded, and without the table of exports none of them fails.
+        bring_back(target, first, tell=remark)
         with failing_exports(target, _DETAIL):
             report = record.done(
                 RESTORE,
                 Action.CREATE,
                 {"step": "lost", "tables": " ".join(each.output for each in found)},
-                lambda: bring_back(target, [each for each in found if each not in trail], tell=remark, progress=tell),
+                lambda: bring_back(target, [each for each in found if each not in first], tell=remark, progress=tell),
             )
     _print_problems(report)
     say(f"Restored {len(found)} tables, and indexed {sum(report.rebuilt.values()):,} resources")

@@ -15,9 +15,9 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.tables import RecordTables
 
 AUDIT: Final = "AuditTable"
-_EXPORTS: Final = "ExportTable"
+EXPORTS: Final = "ExportTable"
 """The table of bulk exports' jobs, which a stack with `BulkExport=off` does not have."""
-_PASSING: Final = ("UsageTable", "ProofTable", _EXPORTS)
+_PASSING: Final = ("UsageTable", "ProofTable", EXPORTS)
 """The tables of what passes, which have no backup."""
 # The audit table comes first, so that all that follows can be recorded.
 _TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, *_PASSING)
@@ -46,7 +46,7 @@ class LostTable:
 def lost_tables(target: StackTarget) -> Sequence[LostTable]:
     """Return the lost tables, in the order to bring them back in; raises `OperatorError` if one has no backup."""
     dynamodb = target.client("dynamodb")
-    there = [each for each in _TABLES if each != _EXPORTS or each in target.outputs]
+    there = [each for each in _TABLES if each != EXPORTS or each in target.outputs]
     return [lost for output in there if (lost := _lost(dynamodb, output, target.output(output)))]
 
 
@@ -117,7 +117,7 @@ def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
         dynamodb.restore_table_from_backup(TargetTableName=lost.name, BackupArn=lost.backup)
     elif lost.output in _PASSING and describe_table(dynamodb, lost.name) is None:
         tell(f"Creating {lost.name}, which has no backup, empty")
-        keys = {"pk": "HASH", "sk": "RANGE"} if lost.output == _EXPORTS else {"pk": "HASH"}
+        keys = {"pk": "HASH", "sk": "RANGE"} if lost.output == EXPORTS else {"pk": "HASH"}
         dynamodb.create_table(
             TableName=lost.name,
             AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in keys],

@@ -79,8 +79,9 @@ class Restorable:
 
     def target(self) -> StackTarget:
         """Return the stack as a new command finds it."""
-        services = {"dynamodb": self.reader.client, "cloudformation": self, "lambda": self}
-        outputs = {**dict(zip(OUTPUTS, self.in_service.names, strict=True)), **OTHERS, "BaseUrl": BASE}
+        services = {"dynamodb": self.reader.client, "cloudformation": self, "lambda": self, "stepfunctions": self}
+        others = {**OTHERS, "ExportMachine": "the machine of exports", "BaseUrl": BASE}
+        outputs = {**dict(zip(OUTPUTS, self.in_service.names, strict=True)), **others}
         return StackTarget("careconnect", outputs, services.__getitem__, parameters=dict(self.parameters))
 
     def tables(self, names: TableSet) -> RecordTables:

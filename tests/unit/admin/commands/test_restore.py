@@ -33,6 +33,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Restorable]:
     with restorable_stack(tmp_path) as stack:
+        create_table(stack.reader.client, "ExportTable", OTHERS["ExportTable"])
+        stack.reader.calls.clear()
         yield stack
 
 
@@ -104,11 +106,11 @@ def test_lost_tables_are_listed_and_asked_about_and_the_trail_has_it(
     client = stack.reader.client
     for output, name in OTHERS.items():
         create_table(client, output, name)
-        if output not in ("UsageTable", "ProofTable"):
+        if output not in ("UsageTable", "ProofTable", "ExportTable"):
             client.update_continuous_backups(
                 TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
             )
-    for name in ("usage", "proofs"):
+    for name in ("usage", "proofs", "exports"):
         client.update_time_to_live(
             TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
         )
@@ -116,6 +118,7 @@ def test_lost_tables_are_listed_and_asked_about_and_the_trail_has_it(
     for name in ("audit", stack.own.record):
         client.create_backup(TableName=name, BackupName="last")
         client.delete_table(TableName=name)
+    client.delete_table(TableName="exports")
 
     declined = run("--lost", input="n\n")
     assert declined.exit_code == 1
@@ -123,9 +126,9 @@ def test_lost_tables_are_listed_and_asked_about_and_the_trail_has_it(
     assert (trail.events, "audit" in client.list_tables()["TableNames"]) == ([], False)
 
     done = run("--lost", "--yes")
-    assert (done.exit_code, done.stdout) == (0, "Restored 2 tables, and indexed 11 resources\n"), done.stderr
+    assert (done.exit_code, done.stdout) == (0, "Restored 3 tables, and indexed 11 resources\n"), done.stderr
     assert [(each.action.value, each.query) for each in trail.events] == [
-        ("C", "step=lost&tables=AuditTable%20RecordTable")
+        ("C", "step=lost&tables=AuditTable%20RecordTable%20ExportTable")
     ]
 
 
@@ -227,7 +230,7 @@ def test_nothing_is_done_that_cannot_be_recorded(stack: Restorable, run: Run, tr
 
     assert result.exit_code == 1
     assert "restore is not done" in result.stderr
-    assert set(stack.reader.client.list_tables()["TableNames"]) == set(stack.own.names)
+    assert set(stack.reader.client.list_tables()["TableNames"]) == {*stack.own.names, "exports"}
 
 
 def test_a_patient_whose_event_is_not_stored_keeps_the_record(
