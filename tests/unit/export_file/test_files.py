@@ -9,7 +9,7 @@ import pytest
 
 from careconnect.audit.event import Action, Outcome
 from careconnect.endpoint.pipeline import RequestPipeline
-from careconnect.export.job import ERROR_FILE, Cause, Chain, Job, JobFile, Selection
+from careconnect.export.job import ERROR_FILE, Cause, Chain, Job, JobFile, Selection, is_file_name
 from careconnect.fhir import outcomes
 from careconnect.http.messages import Cors
 from careconnect.oauth.revocation import IssuedToken, RevocationsUnknownError
@@ -131,7 +131,7 @@ def test_what_is_not_there_for_this_client_is_the_same_404(sender: Sender) -> No
         *(f"{JOB_ID}/Patient.0.2.ndjson", f"{JOB_ID}/Condition.0.1.ndjson", f"{JOB_ID}/carry", f"job/{PATIENTS}"),
     ]
     answers = [sender.ask(path) for path in absent]
-    answers.append(sender.ask(client_id="client-2"))
+    answers += [sender.ask(client_id=each) for each in ("client-0", "client-2")]
     sender.clock.now += 3_600
     answers.append(sender.ask())
 
@@ -139,6 +139,8 @@ def test_what_is_not_there_for_this_client_is_the_same_404(sender: Sender) -> No
     assert answers[0].issue["code"] == "not-found"
     assert {each.headers["Cache-Control"] for each in answers} == {"no-store"}
     assert [each.outcome for each in sender.kept.events] == [Outcome.REFUSED] * len(answers)
+    # What has not the form of a file's name is in no event.
+    assert all(each.file == "" or is_file_name(each.file) for each in sender.kept.events)
 
 
 def test_a_jobs_files_end_with_its_token_whoever_asks(sender: Sender) -> None:
