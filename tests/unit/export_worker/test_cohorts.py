@@ -7,7 +7,7 @@ import pytest
 from careconnect.export.job import TypeFilter
 from careconnect_testing.parts.export_workers import Exports, deleted, made, observation, patient
 from careconnect_testing.records.held_writes import hold
-from export_worker import store
+from export_worker import read_chain, store, worker
 
 COHORT: dict[str, Any] = {"is_of_patients": True, "patients": ("1", "2")}
 
@@ -69,6 +69,16 @@ def test_a_cohort_selects_by_time_filter_and_scope(exports: Exports) -> None:
     found = exports.export("Patient", "Observation", **COHORT, since=since, scope=scope)
 
     assert found.names == ["Observation/a", "Patient/2"]
+
+
+def test_a_cohort_is_the_same_if_each_step_is_cut_short(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_chain, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "STEP_SECONDS", 0.0)
+    made(exports, patient("1"), patient("2"), *(observation(f"o{n}", str(n % 2 + 1)) for n in range(5)))
+
+    found = exports.export("Patient", "Observation", **COHORT)
+
+    assert found.names == [*(f"Observation/o{n}" for n in range(5)), "Patient/1", "Patient/2"]
 
 
 def test_a_filter_may_leave_out_the_patients_themselves(exports: Exports) -> None:

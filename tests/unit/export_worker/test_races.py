@@ -158,15 +158,38 @@ def test_a_version_that_is_not_there_is_looked_for_again(given: dict[str, Any], 
     made(exports, observation("a", "1", code="b"))
     exports.settle()
     client, table = exports.writer.reader.client, exports.writer.reader.tables.record
-    key = {"pk": {"S": "Observation/a"}, "sk": {"S": version_item(JSON_ITEM, 1)}}
-    stored = client.get_item(TableName=table, Key=key)["Item"]
-    client.delete_item(TableName=table, Key=key)
+    keys = [{"pk": {"S": "Observation/a"}, "sk": {"S": each}} for each in (JSON_ITEM, version_item(JSON_ITEM, 1))]
+    stored = [client.get_item(TableName=table, Key=key)["Item"] for key in keys]
+    for key in keys if not given else keys[1:]:
+        client.delete_item(TableName=table, Key=key)
 
     with pytest.raises(TryAgainError, match="VersionNotFound"):
         read_all(exports, job)
-    client.put_item(TableName=table, Item=stored)
+    for item in stored:
+        client.put_item(TableName=table, Item=item)
 
     assert exports.run(job).versions == {"Observation/a": "1"}
+
+
+@DONE
+@WHOSE
+def test_a_write_whose_state_is_gone_is_released_by_then(done: bool, given: dict[str, Any], few: Exports) -> None:
+    held(few, *changed(1), done=done)
+    expected = shown(few)
+    job = few.kick_off("Observation", **given)
+    few.settle()
+    client, states = few.writer.reader.client, few.writer.reader.tables.transaction
+    event = "provide-client-params.dynamodb.GetItem"
+
+    def gone(params: Any, **_: Any) -> None:
+        if params["TableName"] == states:
+            client.meta.events.unregister(event, gone)
+            release(few)
+
+    client.meta.events.register(event, gone)
+
+    assert few.run(job).versions == expected
+    assert not list(client.database.items(states))
 
 
 def read_all(exports: Exports, job: Job) -> None:
