@@ -36,8 +36,11 @@ SPARE_SECONDS: Final = 30.0
 ASKED_EACH: Final = 5.0
 """Seconds after which a step asks again whether the job still runs."""
 
-OPERATOR_SECONDS: Final = 15
-"""How long the machine waits for an operator's command that writes, before it asks again."""
+OPERATOR_SECONDS: Final = 60
+"""How long the machine waits for an operator's command that writes, before it asks again.
+
+An execution has 25,000 events in its history at most, and each time it asks makes nine: a day of them has to fit.
+"""
 
 _HOUR: Final = 3_600_000
 _OVER: Final = {"over": True}

@@ -48,6 +48,13 @@ def test_a_job_waits_for_an_operators_command(exports: Exports) -> None:
     assert "chains" in step(exports, job, "begin")
 
 
+def test_a_day_of_waiting_fits_into_the_history_of_an_execution() -> None:
+    # Step Functions ends an execution with more (its quota). Begin makes five events, a choice and a wait two each.
+    of_an_execution, each_time = 25_000, 5 + 2 + 2
+
+    assert JOB_SECONDS / worker.OPERATOR_SECONDS * each_time < of_an_execution
+
+
 def test_a_job_that_has_waited_for_a_day_names_the_command(exports: Exports) -> None:
     job = exports.kick_off()
     exports.operators.append("load")
