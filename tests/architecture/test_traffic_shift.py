@@ -23,7 +23,8 @@ def transformed(shift: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[s
     template = copy.deepcopy(whole_template())
     for each in template["Resources"].values():
         properties = each.get("Properties", {})
-        properties |= {name: "s3://bucket/key" for name in ("CodeUri", "ContentUri") if name in properties}
+        uploaded = properties.keys() & {"CodeUri", "ContentUri", "DefinitionUri"}
+        properties |= dict.fromkeys(uploaded, "s3://bucket/key")
     resources: dict[str, dict[str, Any]] = transform(template, {"TrafficShift": shift}, _ManagedPolicies())["Resources"]
     return resources
 
