@@ -151,6 +151,16 @@ def test_a_file_is_closed_when_the_next_line_has_no_room(monkeypatch: pytest.Mon
     assert open_file("Patient", file.content()).content() == file.content()
 
 
+def test_a_file_that_is_closed_for_the_next_line_is_large_whatever_the_lines() -> None:
+    largest_item = 400_000
+    for size in (1_000, largest_item):
+        file = open_file("Patient")
+        while file.add(b"x" * size):
+            pass
+
+        assert 3_000_000 <= len(file.content()) <= 4_000_000
+
+
 def test_a_file_fits_into_a_json_text_however_many_quotes_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_ESCAPED", 1_000)
     file = open_file("Patient")
