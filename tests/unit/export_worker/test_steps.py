@@ -422,6 +422,8 @@ def test_the_machine_asks_for_steps_that_the_worker_has_and_repeats_each_for_a_d
         (retry,) = each["Retry"]
         assert (retry["ErrorEquals"], retry["MaxDelaySeconds"]) == (["States.ALL"], 60)
         assert retry["MaxAttempts"] * retry["MaxDelaySeconds"] >= JOB_SECONDS
+    # Nothing of a deleted job is left after five minutes; a step stops within seconds of the end (export.md).
+    assert states["WaitForOthers"]["Seconds"] <= 240
     for name, each in states.items():
         following = [each.get("Next"), each.get("Default"), *(choice["Next"] for choice in each.get("Choices", ()))]
         assert set(filter(None, following)) <= states.keys(), name

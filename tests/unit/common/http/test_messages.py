@@ -239,6 +239,8 @@ def test_fetch_3_2_2_a_script_may_write_and_read_what_a_write_answers() -> None:
 
     assert {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} <= set(methods)
     assert {"ETag", "Location", "Last-Modified"} <= set(exposed)
+    # What a bulk export answers (export.md).
+    assert {"Content-Location", "X-Progress", "Expires", "Retry-After"} <= set(exposed)
 
 
 def test_vary_of_an_answer_and_of_cors_are_joined() -> None:
