@@ -1,6 +1,7 @@
 """Judge the parameters of a kick-off: what its job exports, and what lenient handling leaves out (`export.md`)."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,7 +11,7 @@ from careconnect.export.job import MAX_FILTERS, MAX_PATIENTS, Selection, TypeFil
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import safe_name
 from careconnect.fhir.resource_types import ID_PATTERN, RESOURCE_TYPES, ResourceType, resource_type
-from careconnect.search.criteria import criterion_of, parse_instant
+from careconnect.search.criteria import MAX_ALTERNATIVES, criterion_of, parse_instant, split_unescaped
 from export_keeper.elements import elements_called
 from export_keeper.kick_off_parameters import PATIENTS, Given, split_texts, values_of
 
@@ -27,6 +28,7 @@ _TYPES: Final = {
 }
 """The types of `value[x]` that a parameter takes."""
 _ONCE: Final = ("_outputFormat", "_since", "_until")
+_MAX_IGNORED: Final = 100
 _FINER_THAN_MILLISECONDS: Final = re.compile(r"\.[0-9]{3}[0-9]*[1-9]")
 
 
@@ -49,10 +51,16 @@ class Leniency:
     ignored: dict[str, None] = field(default_factory=dict)
 
     def leave_out(self, name: str, why: str) -> None:
-        """Ignore a parameter, or a part of it; raises the 400 outcome if the handling is strict. `why` is safe text."""
+        """Ignore a parameter, or a part of it; `why` is safe text.
+
+        Raises the 400 outcome if the handling is strict, or if too many are ignored.
+        """
         if not self.is_lenient:
             raise outcomes.invalid_parameter(name, why, code="not-supported")
         self.ignored[f"{safe_name(name)}: {why}"] = None
+        if len(self.ignored) > _MAX_IGNORED:
+            why = f"at most {_MAX_IGNORED} unsupported items are ignored."
+            raise outcomes.invalid_parameter(name, why, code="too-costly")
 
 
 def check_parameters(given: Sequence[Given], level: Level, leniency: Leniency) -> None:
@@ -213,10 +221,16 @@ def _criteria(
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters of a filter that its type offers; raises the outcomes 400."""
     found: dict[tuple[str, str], None] = {}
+    values: Counter[str] = Counter()
     for name, text in pairs:
         # A chain has a point: `patient:Patient.name` is no modifier.
         if "." in name or criterion_of(type_, name, text, fhir_base=fhir_base, now=now) is None:
             leniency.leave_out("_typeFilter", f"{type_.name}?{safe_name(name)} is not offered in an export.")
-        else:
+        elif (name, text) not in found:
             found[name, text] = None
+            head = name.partition(":")[0]
+            values[head] += sum(map(bool, split_unescaped(text, ",")))
+            if values[head] > MAX_ALTERNATIVES:
+                why = f"at most {MAX_ALTERNATIVES} values are taken in a filter."
+                raise outcomes.invalid_parameter(head, why, code="too-costly")
     return tuple(found)

@@ -291,6 +291,12 @@ FUTURE = "2026-11-26T07:09:14Z"
         (400, "too-costly", "patient", {"path": PATIENTS, "body": cohort(*map(str, range(101)))}),
         (400, "too-costly", "_typeFilter", {"query": [("_typeFilter", f"Patient?name={n}") for n in range(21)]}),
         (400, "too-costly", "code", {"query": [("_typeFilter", f"Observation?code={','.join(map(str, range(101)))}")]}),
+        (
+            400,
+            "too-costly",
+            "name",
+            {"query": [("_typeFilter", "Patient?" + "&".join(f"name={n}" for n in range(101)))]},
+        ),
         *(
             (400, "structure", "Parameters", {"body": body})
             for body in [
@@ -305,6 +311,7 @@ FUTURE = "2026-11-26T07:09:14Z"
                 {"resourceType": "Parameters", "parameter": [{"name": "x", "valueString": "x", "valueCode": "y"}]},
                 {"resourceType": "Parameters", "shoe": []},
                 b"\xff",
+                b'{"resourceType":"Parameters","parameter":[{"name":"_typeFilter","valueString":"Patient?name=\\ud800"}]}',
             ]
         ),
         (413, "too-long", "64 KB", {"body": parameters(("_type", "String", "x" * 65_536))}),
@@ -387,6 +394,13 @@ def test_lenient_handling_ignores_types_outside_the_compartment(keeper: Keeper) 
     job = keeper.started([("_type", "Medication,Patient")], PATIENTS, headers=LENIENT)
 
     assert (job.selection.types, len(job.ignored)) == (("Patient",), 1)
+
+
+def test_lenient_handling_ignores_a_hundred_items_at_most(keeper: Keeper) -> None:
+    names = [f"Foo{number}" for number in range(101)]
+
+    assert len(keeper.started([("_type", ",".join(["Patient", *names[:100]]))], headers=LENIENT).ignored) == 100
+    refused(Keeper(), 400, "too-costly", "100", body=parameters(("_type", "String", ",".join(names))), headers=LENIENT)
 
 
 @each_of(

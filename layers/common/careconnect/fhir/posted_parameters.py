@@ -40,6 +40,8 @@ def typed_parameters(data: bytes) -> list[PostedParameter]:
     """Return the parameters of a Parameters resource in JSON, in order; raises `ParametersError`."""
     try:
         resource = json.loads(data.decode())
+        # A half of a pair of surrogates, which an escape may name, is no character: nothing could store it.
+        json.dumps(resource, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ParametersError from None
     if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
