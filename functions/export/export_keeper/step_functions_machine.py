@@ -1,6 +1,7 @@
 """The state machine of exports: an execution for each job, and one to remove a job before its time."""
 
 import json
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from careconnect.fhir import outcomes
@@ -13,19 +14,20 @@ _ALREADY: Final = "ExecutionAlreadyExists"
 
 
 class StepFunctionsMachine:
-    """Starts executions, whose names follow from the job: one that was started already is not started again."""
+    """Starts executions, whose names begin with the job's id."""
 
     def __init__(self, client: "SFNClient", arn: str) -> None:
         self._client = client
         self._arn = arn
 
     def run(self, job_id: str) -> None:
-        """Start the steps of a job; raises the 503 outcome."""
+        """Start the steps of a job, once; raises the 503 outcome."""
         self._start(job_id, {"job": job_id})
 
     def remove(self, job_id: str) -> None:
         """Start the removal of a job that is about to end; raises the 503 outcome."""
-        self._start(f"{job_id}-remove", {"job": job_id, "remove": True})
+        # One that began before may have found that the job goes on: an end that failed is tried again by a new one.
+        self._start(f"{job_id}-{secrets.token_hex(4)}", {"job": job_id, "remove": True})
 
     def _start(self, name: str, given: dict[str, str | bool]) -> None:
         # Its history is kept for 90 days: the job's id and nothing else.

@@ -87,16 +87,22 @@ def machine(executions: Any) -> StepFunctionsMachine:
 def test_an_execution_knows_the_jobs_id_alone_and_is_named_by_it() -> None:
     executions = Executions()
     machine(executions).run("a-job")
+
+    assert executions.started == [{"stateMachineArn": MACHINE, "name": "a-job", "input": '{"job": "a-job"}'}]
+
+
+def test_each_removal_is_an_execution_of_its_own_since_one_before_may_have_found_that_the_job_goes_on() -> None:
+    executions = Executions()
+    machine(executions).remove("a-job")
     machine(executions).remove("a-job")
 
-    assert executions.started == [
-        {"stateMachineArn": MACHINE, "name": "a-job", "input": '{"job": "a-job"}'},
-        {"stateMachineArn": MACHINE, "name": "a-job-remove", "input": '{"job": "a-job", "remove": true}'},
-    ]
+    assert {each["input"] for each in executions.started} == {'{"job": "a-job", "remove": true}'}
+    assert len({each["name"] for each in executions.started}) == 2
+    assert all(each["name"].startswith("a-job-") for each in executions.started)
 
 
 def test_an_execution_that_was_started_before_is_enough_and_an_engine_that_fails_is_503() -> None:
-    machine(Executions("ExecutionAlreadyExists")).remove("a-job")
+    machine(Executions("ExecutionAlreadyExists")).run("a-job")
     with pytest.raises(OutcomeError) as raised:
         machine(Executions("ExecutionLimitExceeded")).run("a-job")
 
