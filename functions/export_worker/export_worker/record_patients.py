@@ -1,6 +1,7 @@
 """Keep the audit events of a job: one for each patient to whom any resource in its files belongs.
 
-The runs of patients are merged, level by level, until one is left. Its patients are recorded piece by piece. A piece's
+The runs of patients are merged, level by level, until one is left. Its patients are recorded piece by piece. Those of
+level 0 are merged even if there is one: a step that was taken for dead may still put another beside it. A piece's
 place is stored with its time before its events are kept: they have ids that follow from it, so that a repetition stores
 none twice. A piece whose time is too long ago for the audit trail gets a new one, and may have second events.
 """
@@ -85,7 +86,7 @@ class RecordPatients:
         """
         while True:
             runs = self._runs.runs(self._place.level)
-            if len(runs) <= 1:
+            if self._place.level and len(runs) <= 1:
                 return self._record(runs[0] if runs else [], end)
             for number in range(self._place.number, -(-len(runs) // FAN_IN)):
                 self._runs.merge(self._place.level, number, runs[number * FAN_IN : (number + 1) * FAN_IN])

@@ -13,7 +13,7 @@ from careconnect.runtime.call_limit import SETTLE_SECONDS
 from careconnect_testing.parts.export_workers import Exports, deleted, made, observation, patient
 from careconnect_testing.records.held_writes import hold
 from careconnect_testing.running.cases import each_of
-from export_worker import read_chain, record_patients, remove_job, worker
+from export_worker import patient_runs, read_chain, record_patients, remove_job, worker
 from export_worker.errors import TryAgainError
 
 MACHINE = Path(__file__).parents[3] / "infra" / "export-machine.json"
@@ -409,6 +409,30 @@ def test_a_piece_of_events_that_is_repeated_in_time_has_no_second_events(
 
     assert kept
     assert exports.recorded == sorted(str(n) for n in range(8))
+
+
+def test_patients_that_a_step_taken_for_dead_puts_late_take_nobodys_event(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patient_runs, "IDS", 2)
+    monkeypatch.setattr(record_patients, "EVENTS", 2)
+    monkeypatch.setattr(worker, "STEP_SECONDS", 0)
+    made(exports, *(patient(str(n)) for n in range(8)))
+    job = exports.kick_off("Patient")
+    exports.settle()
+    for chain in range(CHAINS):
+        while step(exports, job, "read", chain=chain)["more"]:
+            pass
+    first = {key: exports.bucket.objects.pop(key) for key in list(exports.bucket.objects) if "/patients/" in key}
+    everybody = [id_ for ids in first.values() for id_ in ids.decode().split()]
+    patient_runs.PatientRuns(exports.bucket, job.id).put("0.000001", everybody)
+
+    while step(exports, job, "record")["more"]:
+        if len(exports.audit.events) == 6:
+            exports.bucket.objects |= first
+
+    assert set(first) <= set(exports.bucket.objects)
+    assert exports.recorded == sorted(everybody) == sorted(str(n) for n in range(8))
 
 
 def test_the_machine_asks_for_steps_that_the_worker_has_and_repeats_each_for_a_day() -> None:
