@@ -105,8 +105,8 @@ def _serve(
         tell_clients(clients)
         tell_stories(stories_there(dynamodb, local.stack.outputs))
         tell_calls(base, clients[0], example_path(dynamodb, local.stack.outputs, report))
-        tell_export(clients)
         tell_commands(environment)
+        tell_export(clients)
         tell_logs(local.log_folder)
         if base != local.base_url:
             say("", f"Your front of {base} passes requests on to {local.base_url}, with path and query as they came.")
