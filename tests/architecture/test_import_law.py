@@ -43,6 +43,8 @@ CONSOLE = "functions/console/service_console"
 WRITER_FOLDER = "functions/writer/record_writer"
 BUNDLES = "The rooms of Bundles: the endpoint stands on what reads and says an entry"
 BUNDLES_FOLDER = "functions/bundle/bundle_processor"
+WORKER = "The export worker's rooms: a step stands on what it reads and what it leaves"
+WORKER_FOLDER = "functions/export_worker/export_worker"
 ADMIN_FOLDER = "tools/careconnect_admin"
 
 FORBIDDEN = [
@@ -98,6 +100,8 @@ FORBIDDEN = [
     (APP, f"{BUNDLES_FOLDER}/app.py", "import record_writer.app"),
     (BUNDLES, f"{BUNDLES_FOLDER}/bundle_request.py", "import bundle_processor.entry_request"),
     (BUNDLES, f"{BUNDLES_FOLDER}/another_room.py", ""),
+    (WORKER, f"{WORKER_FOLDER}/store.py", "import export_worker.selected"),
+    (WORKER, f"{WORKER_FOLDER}/another_room.py", ""),
     (ADMIN, f"{ADMIN_FOLDER}/stack/target.py", "import careconnect_admin.local.local_stack"),
     (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),
@@ -140,8 +144,9 @@ def module_of(file: str) -> str:
     """Return the name that a module of a file is imported by."""
     parts = Path(file).with_suffix("").parts
     packages = ("careconnect", "careconnect_records", "careconnect_admin", *PACKAGES)
-    first = next(index for index, part in enumerate(parts) if part in packages)
-    return ".".join(parts[first:])
+    # A function's folder may have the name of its package.
+    package = max(index for index, part in enumerate(parts) if part in packages)
+    return ".".join(parts[package:])
 
 
 def test_a_forbidden_import_breaks_its_contract(copy: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from careconnect.audit.query import PATIENT
 from careconnect.fhir import outcomes
 from careconnect.fhir.interactions import KICK_OFF
 from careconnect.fhir.rendering.formats import Format
@@ -28,13 +29,13 @@ _MANIFEST: Final = {
     "transactionTime": "2026-12-01T08:00:00.000Z",
     "request": "https://care.example/careconnect-ri/STU3/$export",
     "requiresAccessToken": True,
-    "output": [{"type": "Patient", "url": "https://care.example/careconnect-ri/STU3/$export/…/…", "count": 2}],
+    "output": [{"type": PATIENT.name, "url": "https://care.example/careconnect-ri/STU3/$export/…/…", "count": 2}],
     "deleted": [],
     "error": [],
 }
 _SENT: Final = {
     "resourceType": "Parameters",
-    "parameter": [{"name": "_type", "valueCode": "Condition"}],
+    "parameter": [{"name": "_type", "valueCode": next(iter(PATIENT.members))}],
 }
 _COHORT: Final = [{"name": "patient", "valueReference": {"reference": "Patient/4"}}]
 
