@@ -18,8 +18,8 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any
 
-SERVICES = ("dynamodb", "kms", "s3")
-"""The AWS services that the functions create clients for."""
+SERVICES = {"dynamodb": "dynamodb", "kms": "kms", "lambda": "lambda", "s3": "s3", "stepfunctions": "states"}
+"""The AWS services that the functions create clients for, each with the name of its endpoints."""
 
 _LOCK = "requirements.txt"
 # The layer's folder in Lambda, shown in tracebacks.
@@ -142,7 +142,7 @@ def _strip_data(data: Path) -> None:
     known = json.loads(endpoints.read_bytes())
     for partition in known["partitions"]:
         partition["services"] = {
-            name: partition["services"][name] for name in SERVICES if name in partition["services"]
+            name: partition["services"][name] for name in SERVICES.values() if name in partition["services"]
         }
     _write(endpoints, known)
 
