@@ -34,7 +34,9 @@ _ELSEWHERE = {
     "CertificateArn": "test_options.py, with CustomDomain",
     "EdgeFunctionArn": "test_options.py, with CustomDomain",
     "RestoredTables": "test_restore.py",
+    "BulkExport": "test_options.py",
     # What the emulator lacks is held on the template.
+    "ExportConcurrency": "test_operations.py",
     "ReaderConcurrency": "test_operations.py",
     "TrafficShift": "test_traffic_shift.py",
     "WebAclArn": "test_parameters.py",
@@ -135,7 +137,7 @@ def _days_of_logs(stack: ChangingStack) -> set[int]:
 def _protected(stack: ChangingStack) -> set[str]:
     dynamodb = stack.local.client("dynamodb")
     names = [name for output, name in stack.local.stack.outputs.items() if output.endswith("Table")]
-    passing = {stack.local.stack.outputs[each] for each in ("UsageTable", "ProofTable")}
+    passing = {stack.local.stack.outputs[each] for each in ("UsageTable", "ProofTable", "ExportTable")}
     kept = [name for name in names if name not in passing]
     return {str(dynamodb.describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"]).lower() for name in kept}
 
@@ -209,6 +211,8 @@ _CHANGES: tuple[tuple[Row, ...], ...] = (
     (Row("ArchiveRetentionDays", "30", _setting("ArchiverFunction", "ARCHIVE_RETENTION_DAYS"), "1", "30"),),
     (Row("AuditRetentionDays", "7", _days_of_events, set(), {7}),),
     (Row("ClientAllowance", "1000", _of_a_large_transaction, 200, 422),),
+    (Row("ExportJobsPerClient", "3", _setting("ExportFunction", "EXPORT_JOBS_PER_CLIENT"), "2", "3"),),
+    (Row("ExportRetentionHours", "5", _setting("ExportWorkerFunction", "EXPORT_RETENTION_HOURS"), "24", "5"),),
     (Row("AllowedOrigins", _ORIGIN, _allowed, ("*",) * 4, (_ORIGIN, None, _ORIGIN, _ORIGIN)),),
     (Row("AuditFailure", "open", _setting("PatientRecordFunction", "AUDIT_FAILURE"), "closed", "open"),),
     (Row("Console", "off", _page, 200, 404),),

@@ -24,7 +24,8 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.http.exports import BulkClient, FinishedExport
 from careconnect_testing.http.writes import WritingClient, observation
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+# One process exports, and ends what it has exported.
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("export ends")]
 
 HE = "exported-he"
 MARK = "Zyxwvutexport"
