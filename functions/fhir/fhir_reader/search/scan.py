@@ -346,7 +346,12 @@ def _merged(streams: Sequence[EntryStream], order: IndexOrder, budget: RequestBu
     opened = [entries_of(stream, budget) for stream in streams]
     if len(opened) == 1:
         return opened[0]
-    return heapq.merge(*opened, key=_position, reverse=order.descending)
+
+    def place(entry: Entry) -> tuple[str, str, bool]:
+        # What has moved from one range to another has an entry and a trace at one position: the entry comes first.
+        return entry.order, entry.id, entry.is_trace != order.descending
+
+    return heapq.merge(*opened, key=place, reverse=order.descending)
 
 
 def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[Entry]:
@@ -357,7 +362,3 @@ def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[E
         if position != before:
             before = position
             yield entry
-
-
-def _position(entry: Entry) -> tuple[str, str]:
-    return entry.order, entry.id

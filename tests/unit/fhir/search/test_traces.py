@@ -57,6 +57,16 @@ def test_what_has_left_a_record_is_not_shown_in_it(writer: Writer) -> None:
     assert found(writer, "patient=4") == ["stays"]
 
 
+@pytest.mark.parametrize("sort", ["", "&_sort=date"])
+def test_what_has_moved_between_two_ranges_of_a_search_is_found_once(sort: str, writer: Writer) -> None:
+    for id_, (before, after) in {"a": "45", "b": "54"}.items():
+        written(writer, id_, f"Patient/{before}", effectiveDateTime="2020-01-01")
+        written(writer, id_, f"Patient/{after}", effectiveDateTime="2020-01-01")
+
+    for size in ("&_count=1", "&_count=50"):
+        assert sorted(found(writer, f"patient=4,5{sort}{size}")) == ["a", "b"]
+
+
 def test_a_page_ends_among_traces_and_the_next_goes_on_behind_them(writer: Writer) -> None:
     written(writer, "first", "Patient/4")
     began = int(writer.now.now) * 1_000
