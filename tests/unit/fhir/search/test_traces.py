@@ -59,7 +59,7 @@ def test_what_has_left_a_record_is_not_shown_in_it(writer: Writer) -> None:
 
 @pytest.mark.parametrize("sort", ["", "&_sort=date"])
 def test_what_has_moved_between_two_ranges_of_a_search_is_found_once(sort: str, writer: Writer) -> None:
-    for id_, (before, after) in {"a": "45", "b": "54"}.items():
+    for id_, before, after in (("a", "4", "5"), ("b", "5", "4")):
         written(writer, id_, f"Patient/{before}", effectiveDateTime="2020-01-01")
         written(writer, id_, f"Patient/{after}", effectiveDateTime="2020-01-01")
 
