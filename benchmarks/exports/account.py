@@ -1,6 +1,6 @@
-"""The account of a measured export: computed record tables, all others in memory, and what each call is charged.
+"""Count the calls, the units and the processor time of a measured export.
 
-It is called through boto3 without a socket. The CPU that its own answers take is counted, to be left out.
+The tables of records are computed, all others are in memory. It is called through boto3 without a socket. The CPU that its own answers take is counted, to be left out.
 """
 
 import base64
@@ -38,7 +38,7 @@ _WRITE: Final = 1024
 
 
 class _Bodies(RecordItems):
-    """The items of a population whose bodies are made without the rest of their plans, which nobody asks for.
+    """The items of a population, each made when it is asked for and without the rest of its plan.
 
     Nothing is remembered: an export asks for everything once, and its memory is measured.
     """
@@ -69,7 +69,7 @@ class _Tables(ProceduralTables):
 
 
 class Account:
-    """The tables, and the calls, units and own CPU seconds of what was asked of them."""
+    """The tables of an export, with the calls, units and own CPU seconds of its requests."""
 
     def __init__(self, population: Population, now: float) -> None:
         self.calls: Counter[str] = Counter()

@@ -20,7 +20,7 @@ _ALL: Final = tuple(kind.name for kind in KINDS_OF_RESOURCES)
 _COMPARED: Final = 100_000
 """The largest size of which a bare loop is measured too."""
 _CHANGED: Final = 200
-"""Observations that have changed since, in the exports of what has."""
+"""Changed Observations of an export with `_since`."""
 _COHORT: Final = 4
 """Patients of the exports of a cohort."""
 

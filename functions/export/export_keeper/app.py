@@ -213,7 +213,7 @@ class KeeperEndpoint(InteractionEndpoint):
 
 
 def _asked(requested: Requested) -> tuple[Selection, tuple[str, ...]]:
-    """Return what a kick-off asks for and what is ignored of it, and tell the audit trail its parameters.
+    """Return the selection of a kick-off and its ignored items; the audit trail gets its parameters.
 
     Raises the outcomes 400, 403, 406, 413 and 415.
     """

@@ -39,7 +39,7 @@ def _patient(patient: str) -> AuditParameter:
 
 
 def _filter(text: str, fhir_base: str) -> str:
-    """Return a filter without the values that are personal or name patients, whose events the filter does not make."""
+    """Return a filter without the values that are personal or name patients."""
     try:
         name, pairs = filter_parts(text)
     except OutcomeError:

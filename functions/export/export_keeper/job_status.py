@@ -12,7 +12,7 @@ from careconnect.fhir.outcomes import OutcomeError
 from careconnect.http.messages import Response
 
 _LISTS: Final = {DELETED: "deleted", kind_of(ERROR_FILE): "error"}
-"""The manifest's lists of files but `output`, by what the files hold."""
+"""The lists of the manifest by kind of file; all other files are in `output`."""
 
 _TEXTS: Final = {
     Cause.EXCEPTION: "The export has failed, and has no files: start it again.",
@@ -27,7 +27,7 @@ def job_url(job: Job) -> str:
 
 
 def running(job: Job, percent: int, now: float) -> Response:
-    """Return the 202 of a job that runs, of whose planned steps so many percent are done at `now`, in epoch seconds."""
+    """Return the 202 of a running job; `percent` of its planned steps are done at `now`, in epoch seconds."""
     seconds = min(60, max(1, int((now - job.at / 1_000) / 10)))
     headers = {"Retry-After": str(seconds), "X-Progress": f"{percent}% of the planned steps are done"}
     return Response(202, headers={**headers, "Cache-Control": "no-store"})
