@@ -1,6 +1,7 @@
 """Count the calls, the units and the processor time of a measured export.
 
-The tables of records are computed, all others are in memory. It is called through boto3 without a socket. The CPU that its own answers take is counted, to be left out.
+The tables of records are computed, all others are in memory. They are called through boto3 without a socket. The CPU
+that their own answers take is counted, to be left out.
 """
 
 import base64

@@ -11,7 +11,7 @@ from careconnect.storage.intents import DONE, state_key
 from careconnect.storage.keys import JSON_ITEM, Key
 from careconnect.storage.traces import next_of
 from careconnect_records.writes.plan import WritePlan
-from export_worker import read_chain, record_patients, resources, store, worker
+from export_worker import read_chain, record_patients, store, worker
 from export_worker.files import open_file
 from export_worker.patient_runs import PatientRuns
 from export_worker.selected import Selected
@@ -84,16 +84,6 @@ def _done_is_undone() -> AbstractContextManager[Any]:
 def _begun_at_once() -> AbstractContextManager[Any]:
     """Read at once, while writes stamped before may still commit."""
     return patch.object(worker, "SETTLE_SECONDS", 0)
-
-
-def _cohort_met_twice() -> AbstractContextManager[Any]:
-    """Export a resource of several patients in the part of each."""
-
-    def is_whole(self: resources.Resources, part: Any, resource_id: str, body: Any) -> bool:
-        patients = resources._patients_in(part.type, resource_id, body)
-        return bool(patients) and self._cohort.issuperset(patients)
-
-    return patch.object(resources.Resources, "_is_whole", is_whole)
 
 
 def _of_any_place() -> AbstractContextManager[Any]:
