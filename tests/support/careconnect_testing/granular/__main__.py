@@ -5,17 +5,12 @@ cover, and half as many requests are sent to two stores that differ in what thei
 nothing differs; 1 something does, and the first such requests are told.
 """
 
-import argparse
 import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
 
 from careconnect_testing.granular.registered import wrongly_covered
 from careconnect_testing.granular.run import differences
 from careconnect_testing.granular.unseen import leaks
-
-_BATCH = 2_400
-_TOLD = 10
+from careconnect_testing.running.seeded_cases import run_cases
 
 
 def findings(first: int, end: int) -> list[str]:
@@ -24,22 +19,5 @@ def findings(first: int, end: int) -> list[str]:
     return [str(each) for some in (wrongly_covered(seeds), differences(seeds), leaks(seeds[::2])) for each in some]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=2_000)
-    parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
-    begun, end = time.monotonic(), options.first + options.cases
-    starts = range(options.first, end, _BATCH)
-    with ProcessPoolExecutor(options.jobs) as pool:
-        ends = [min(start + _BATCH, end) for start in starts]
-        found = [each for some in pool.map(findings, starts, ends) for each in some]
-    print(f"{options.cases:,} cases of three kinds, in {time.monotonic() - begun:,.0f} s; broken: {len(found)}")
-    for each in found[:_TOLD]:
-        print(f"FAILED {each}")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(__doc__, findings, called="cases of three kinds", option="cases", most=2_000, batch=2_400))

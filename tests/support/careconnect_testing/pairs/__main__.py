@@ -3,15 +3,10 @@
 Exit codes: 0 what all answers depend on was recorded; 1 one was not, and the shortest request that shows it is told.
 """
 
-import argparse
 import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
 
 from careconnect_testing.pairs.run import broken, erased_pair, generated_pair, interfering, unrecorded, unseen_pair
-
-_BATCH = 5_000
-_TOLD = 10
+from careconnect_testing.running.seeded_cases import run_cases
 
 
 def findings(first: int, end: int) -> list[str]:
@@ -22,23 +17,5 @@ def findings(first: int, end: int) -> list[str]:
     return list(found)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=10_000)
-    parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
-    begun, end = time.monotonic(), options.first + options.pairs
-    starts = range(options.first, end, _BATCH)
-    with ProcessPoolExecutor(options.jobs) as pool:
-        ends = [min(start + _BATCH, end) for start in starts]
-        found = [each for some in pool.map(findings, starts, ends) for each in some]
-    seconds = time.monotonic() - begun
-    print(f"{options.pairs:,} pairs of three kinds, in {seconds:,.0f} s; broken: {len(found)}")
-    for each in sorted(found, key=len)[:_TOLD]:
-        print(f"FAILED {each}")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(__doc__, findings, called="pairs of three kinds", option="pairs", most=10_000, batch=5_000))
