@@ -29,7 +29,7 @@ _BASE: Final = "https://care.example/STU3"
 _KEYS: Final = 100
 """Keys of a BatchGetItem."""
 _S3_PUT: Final = prices.Price("S3, put", 0.0053, 1_000, "1,000", prices.Standing.UNVERIFIED, "")
-_GIGABYTES: Final = 0.5
+_GIGABYTES: Final = 1_769 / 1_024
 """The worker's memory, by which Lambda charges its time."""
 
 
