@@ -148,7 +148,7 @@ def test_nothing_lies_in_a_layer_that_no_function_reads(built: dict[str, Path]) 
 
     found = [*names()]
     services = {name.split("/")[2] for name in found if name.startswith("botocore/data/") and name.count("/") > 2}
-    assert services == {"dynamodb", "kms", "s3"}
+    assert services == {"dynamodb", "kms", "lambda", "s3", "stepfunctions"}
     assert not [name for name in found if name.endswith((".pyi", ".pyx", "/RECORD"))]
     assert not [name for name in found if name.partition("/")[0] in ("pycparser", "cffi", "bin")]
     # Whose it is stays, and what a search for vulnerable packages goes by.

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_the_files_hold_each_resource_once_as_it_is_read(
     for resource in lines[:: max(1, len(lines) // 5)]:
         version = f"{resource['resourceType']}/{resource['id']}/_history/{resource['meta']['versionId']}"
         assert json.loads(finished_export.client.ask(version).text) == resource
+
+
+@pytest.mark.long
+def test_files_are_fetched_at_once_and_compressed_for_who_takes_it(finished_export: FinishedExport) -> None:
+    urls = [str(each["url"]) for each in finished_export.manifest["output"]]
+
+    def fetched(url: str) -> tuple[bytes, bytes, str | None]:
+        plain = finished_export.client.ask(url, Accept_Encoding="identity")
+        compressed = finished_export.client.ask(url, Accept_Encoding="gzip")
+        return plain.content, compressed.content, compressed.headers.get("Content-Encoding")
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(fetched, urls))
+    assert all(plain == unpacked for plain, unpacked, _ in found)
+    assert {encoding for plain, _, encoding in found if len(plain) >= 1024} == {"gzip"}
 
 
 @pytest.mark.long
