@@ -218,7 +218,7 @@ def test_the_whole_record_is_printed_on_request(visit: Visiting) -> None:
     page.emulate_media(media="print")
     # By the page's script, as nothing to click is printed.
     page.get_by_role("button", name="Print the summary", include_hidden=True).evaluate("one => one.click()")
-    page.wait_for_function("window.printed")
+    page.wait_for_function("() => window.printed")
     summary = page.evaluate("window.printed")
     assert "Stopped or completed: 2" in summary
     assert "Omeprazole 20mg gastro-resistant capsules\n" not in summary
