@@ -1,4 +1,4 @@
-"""Report who saw a patient's record, a line for each visit instead of each request (`audit.md`, Visits)."""
+"""Report who saw a patient, or whom a client saw, a line for each visit, not each request (`audit.md`, Visits)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
 
-from careconnect.audit.event import EXPORTED_BY, AuditEvent, Outcome
+from careconnect.audit.event import EXPORTED_BY, AuditEvent, Outcome, day_of
 from careconnect_admin.audit_trail.operators import is_listing
+from careconnect_admin.audit_trail.read_events import FETCHED_FROM, Recorded
 
 if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
-    from careconnect_admin.audit_trail.read_events import Recorded
 
 VISIT_MINUTES: Final = 15
 """A request that comes later than this after the client's last one begins another visit."""
 
 AS_ARCHIVED: Final = "as archived"
 NOT_ARCHIVED_YET: Final = "not archived yet"
+FROM_ARCHIVE: Final = "from the archive"
 
 _VISIT_MILLISECONDS: Final = VISIT_MINUTES * 60_000
 _READS: Final = frozenset({"read", "vread", "history-instance", "search-type"})
@@ -33,25 +34,32 @@ _WRITES: Final = {
 _OPERATION: Final = "operation"
 _EVERYTHING_BY: Final = "fhir_reader"
 _EXPORT_ASKED_OF: Final = "export_keeper"
-_FETCHED_FROM: Final = "export_sender"
 _VERSION: Final = "/_history/"
 
 
-class PatientEvents(Protocol):
-    """What answers a report: the audit trail's table, or whatever else keeps its events."""
+class KeptEvents(Protocol):
+    """What answers a report: the audit trail's table, its archive, or both."""
 
-    def of_patient(self, patient: str, days: Sequence[str]) -> "Iterable[Recorded]":
+    def of_patient(self, patient: str, days: Sequence[str]) -> Iterable[Recorded]:
         """Return a patient's events of consecutive days."""
 
-    def of_days(self, days: Sequence[str]) -> "Iterable[Recorded]":
-        """Return all events of the given days."""
+    def of_client(self, client_id: str, days: Sequence[str]) -> Iterable[Recorded]:
+        """Return a client's events of the given days, of whichever patient or of none."""
+
+    def of_jobs(self, jobs: Collection[str], days: Sequence[str]) -> Iterable[Recorded]:
+        """Return the events of the given days that say which files of bulk exports were fetched, or were refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The requests of one client for one subject that follow each other closely, the first one first."""
+    """The requests of one client for one subject and about one patient that follow each other closely, in order."""
 
     events: tuple[AuditEvent, ...]
+
+    @property
+    def patient(self) -> str:
+        """The id of the patient; empty for the files of an export, which are of several."""
+        return self.events[-1].patient
 
     @property
     def client_id(self) -> str:
@@ -94,24 +102,28 @@ class Visit:
         return _listed(reasons)
 
     def archive_verdict(self, verdicts: "Iterable[Verdict]") -> str:
-        """Return the faults of the visit's events in the verdicts, else whether all of them are archived."""
+        """Return what the verdicts on its days say of the visit's events; without a verdict an event was archived."""
         ids = {each.id for each in self.events}
         verdicts = tuple(verdicts)
         faults = sorted({str(finding.fault) for each in verdicts for finding in each.findings if finding.id in ids})
         if faults:
             return ", ".join(faults)
-        return NOT_ARCHIVED_YET if any(ids & each.not_archived for each in verdicts) else AS_ARCHIVED
+        if any(ids & each.not_archived for each in verdicts):
+            return NOT_ARCHIVED_YET
+        verified = {each.day for each in verdicts}
+        return AS_ARCHIVED if all(day_of(each.at) in verified for each in self.events) else FROM_ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)
 class DisclosureReport:
-    """A patient's visits, newest first, and apart from them what was refused or failed, which showed nothing.
+    """The visits, newest first, and apart from them what was refused or failed, which showed nothing.
 
-    `fetched` are the files of the exports in these visits that were fetched on the days of the report, by whom and
-    when: with them data left that an export had collected. `forged` are the ids of items that this service did not
-    write.
+    `patient` is empty in the report of a client, which is of all patients. `fetched` are the files of the exports in
+    these visits that were fetched on the days of the report, by whom and when: with them data left that an export had
+    collected. `forged` are the ids of items that this service did not write.
     """
 
+    patient: str
     visits: tuple[Visit, ...]
     fetched: tuple[Visit, ...]
     refusals: tuple[Visit, ...]
@@ -123,27 +135,31 @@ class DisclosureReport:
         return self.visits + self.fetched + self.refusals
 
 
-def report_disclosures(
-    trail: PatientEvents, patient: str, days: Sequence[str], client_id: str = ""
-) -> DisclosureReport:
-    """Return who saw a patient's record on consecutive days; `client_id` limits it to one client."""
-    found = list(trail.of_patient(patient, days))
-    events = [each.event for each in found if each.event and client_id in ("", each.event.client_id)]
+def report_disclosures(trail: KeptEvents, patient: str, days: Sequence[str], client_id: str = "") -> DisclosureReport:
+    """Return who saw a patient's record on consecutive days; `client_id` limits it to one client.
+
+    Without a patient it is whom this client saw: its events that are of nobody showed nobody.
+    """
+    found = list(trail.of_patient(patient, days) if patient else trail.of_client(client_id, days))
+    events = [
+        each.event for each in found if each.event and each.event.patient and client_id in ("", each.event.client_id)
+    ]
     jobs = {each.job for each in events if each.service == EXPORTED_BY}
-    # These events are of no patient. Without an export nobody reads all events of the days for them.
-    of_files = [each.event for each in trail.of_days(days) if each.event] if jobs else []
+    # These events are of no patient. Without an export nobody reads the days again for them.
+    of_files = [each.event for each in trail.of_jobs(jobs, days) if each.event] if jobs else []
     return DisclosureReport(
+        patient,
         _visits(each for each in events if each.outcome == Outcome.ALLOWED),
-        _visits(each for each in of_files if each.job in jobs and _is_fetched(each)),
+        _visits(each for each in of_files if each.outcome == Outcome.ALLOWED),
         _visits(each for each in events if each.outcome != Outcome.ALLOWED),
         tuple(each.id for each in found if each.event is None),
     )
 
 
 def _visits(events: Iterable[AuditEvent]) -> tuple[Visit, ...]:
-    of_one: dict[tuple[str, str], list[AuditEvent]] = defaultdict(list)
+    of_one: dict[tuple[str, str, str], list[AuditEvent]] = defaultdict(list)
     for event in sorted(events, key=lambda each: each.id):
-        of_one[event.client_id, event.subject].append(event)
+        of_one[event.patient, event.client_id, event.subject].append(event)
     visits = [Visit(tuple(each)) for own in of_one.values() for each in _apart(own)]
     return tuple(sorted(visits, key=lambda each: (each.last_at, each.events[-1].id), reverse=True))
 
@@ -182,15 +198,11 @@ def _operation(event: AuditEvent) -> tuple[str, str]:
         return ("read", "$everything")
     if event.service == EXPORTED_BY:
         return ("exported", event.job)
-    if event.service == _FETCHED_FROM:
+    if event.service == FETCHED_FROM:
         return ("fetched", f"{event.job}/{event.file}")
     if event.service == _EXPORT_ASKED_OF:
         return ("asked for $export", event.job)
     return ("validated", event.type)
-
-
-def _is_fetched(event: AuditEvent) -> bool:
-    return event.service == _FETCHED_FROM and event.outcome == Outcome.ALLOWED
 
 
 def _listed(counted: Mapping[str, int]) -> str:

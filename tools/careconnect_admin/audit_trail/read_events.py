@@ -1,15 +1,18 @@
 """Read the audit events with the operator's own permissions, newest first."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from audit_archiver.days import end_of, is_in_place, start_of
 from careconnect.audit.event import PATIENT_INDEX, SHARDS, AuditEvent, event_key, event_of, partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+FETCHED_FROM: Final = "export_sender"
+"""The service of the events that say which file of a bulk export was fetched."""
 
 Item = Mapping[str, Any]
 
@@ -43,6 +46,16 @@ class AccessRecordReader:
     def of_days(self, days: Sequence[str]) -> Iterator[Recorded]:
         """Return all events of the given days."""
         return _recorded(item for day in reversed(days) for item in self._of_day(day))
+
+    def of_client(self, client_id: str, days: Sequence[str]) -> Iterator[Recorded]:
+        """Return a client's events of the given days, and whatever no function wrote: all events are read for them."""
+        return (each for each in self.of_days(days) if each.event is None or each.event.client_id == client_id)
+
+    def of_jobs(self, jobs: Collection[str], days: Sequence[str]) -> Iterator[Recorded]:
+        """Return the events of the files of bulk exports on the given days: all events are read for them."""
+        for each in self.of_days(days):
+            if each.event and each.event.service == FETCHED_FROM and each.event.job in jobs:
+                yield each
 
     def of_id(self, event_id: str) -> Recorded | None:
         """Return the item with an event's id, or None."""

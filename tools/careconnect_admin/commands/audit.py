@@ -194,14 +194,16 @@ def report(
     by_name: Annotated[
         bool, typer.Option("--name", help="Ask for the patient's name and date of birth instead, or read two lines.")
     ] = False,
-    client: Annotated[str, typer.Option("--client", help="Only visits of this client, by id.")] = "",
+    client: Annotated[
+        str, typer.Option("--client", help="Only visits of this client, by id; without a patient, whom it saw.")
+    ] = "",
     date_: DateOption = "",
     first: FromOption = "",
     last: ToOption = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print who saw a patient's record: a line for each visit, what was refused apart, and what the archive says.
+    """Print who saw a patient's record, or whom a client saw: a line for each visit, and what was refused apart.
 
     A visit ends when its client pauses for more than 15 minutes. This access is recorded too. The exit code is 1 if the
     trail of these days is not as it was archived.
@@ -210,19 +212,24 @@ def report(
     from careconnect_admin.commands.audit_report import csv_lines, json_report, print_report
 
     days = _days(date_, first, last)
-    if [bool(patient), by_nhs_number, by_name].count(True) != 1:
+    whose = [bool(patient), by_nhs_number, by_name].count(True)
+    if whose > 1:
         raise typer.BadParameter("give one of --patient, --nhs-number and --name")
+    if not whose and not client:
+        raise typer.BadParameter("give --patient, --nhs-number, --name or --client")
     if not days:
         raise typer.BadParameter("give the period, by --date or --from")
     if as_csv and as_json:
         raise typer.BadParameter("give --csv or --json")
     if patient and not valid_id(patient):
         raise typer.BadParameter(_BAD_ID)
-    patient = patient or (_with_nhs_number(target) if by_nhs_number else _with_name(target))
+    if by_nhs_number or by_name:
+        patient = _with_nhs_number(target) if by_nhs_number else _with_name(target)
+    asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
+    # Before it is read: the answer of a query of the archive is in a bucket, whatever becomes of this command.
+    _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
     with working("Reading the audit trail"):
         found = report_disclosures(_reader(target), patient, days, client)
-    asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
-    _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
     verdicts = list(_verified(target, days))
     names = _client_names(target, [each for visit in found.lines for each in visit.events])
     if as_json:
@@ -230,7 +237,8 @@ def report(
     elif as_csv:
         say(*csv_lines(found, verdicts, names))
     else:
-        print_report(found, verdicts, names, title=f"Patient/{patient}, {days[0]} to {days[-1]} (UTC)")
+        whom = f"Patient/{patient}" if patient else f"Client {client}"
+        print_report(found, verdicts, names, title=f"{whom}, {days[0]} to {days[-1]} (UTC)")
     for each in found.forged:
         remark(f"careconnect: AuditEvent/{each} is left out: it is {FORGED}")
     for verdict in verdicts:

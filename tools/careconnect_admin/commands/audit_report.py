@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
     from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, Visit
 
+_PATIENT: Final = "patient"
 _COLUMNS: Final = ("outcome", "from", "to", "client id", "client", "requests", "archive", "what", "why")
 _VISIT: Final = ("from", "to", "client", "requests", "archive", "what")
 _REFUSAL: Final = (*_VISIT, "why")
@@ -32,11 +33,12 @@ def print_report(
         ("Refused or failed, so nothing was shown", "Nothing was refused", _REFUSAL, report.refusals),
     )
     say(title)
-    for heading, none, columns, visits in sections:
+    for heading, none, own, visits in sections:
         if visits or none:
             say("", heading if visits else none)
         if visits:
             rows = [_people(_cells(each, verdicts, names)) for each in visits]
+            columns = _columns(report, own)
             print_table(columns, [[row[column] for column in columns] for row in rows])
 
 
@@ -44,9 +46,10 @@ def csv_lines(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: 
     """Return the lines of a CSV with a heading: the visits, what was fetched, then what was refused or failed."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    columns = _columns(report, _COLUMNS)
+    writer.writerow(columns)
     for row in _rows(report, verdicts, names):
-        writer.writerow([_plain(row[column]) for column in _COLUMNS])
+        writer.writerow([_plain(row[column]) for column in columns])
     return written.getvalue().removesuffix("\n").split("\n")
 
 
@@ -55,14 +58,20 @@ def json_report(
 ) -> list[dict[str, Any]]:
     """Return the rows of the CSV as objects without empty members, each with the ids of its events."""
     rows = zip(_rows(report, verdicts, names), report.lines, strict=True)
+    columns = _columns(report, _COLUMNS)
     return [
         {
-            **{name.replace(" ", "_"): text for name, text in row.items() if text},
+            **{name.replace(" ", "_"): row[name] for name in columns if row[name]},
             "requests": visit.requests,
             "events": [each.id for each in visit.events],
         }
         for row, visit in rows
     ]
+
+
+def _columns(report: "DisclosureReport", columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of a report: with the patient's if it is of more than one."""
+    return columns if report.patient else (_PATIENT, *columns)
 
 
 def _rows(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> list[dict[str, str]]:
@@ -79,6 +88,7 @@ def _rows(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapp
 
 def _cells(visit: "Visit", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> dict[str, str]:
     return {
+        _PATIENT: visit.patient,
         "from": instant(visit.first_at),
         "to": instant(visit.last_at),
         "client id": visit.client_id,

@@ -1,6 +1,6 @@
 """The disclosure report: visits instead of requests, what was seen in them, and refusals apart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -39,15 +39,23 @@ class Kept:
         assert days == [DAY]
         return [each for each in self.events if each.event is None or each.event.patient == patient]
 
-    def of_days(self, days: Sequence[str]) -> Iterable[Recorded]:
-        """Return the events of all patients and of nobody."""
+    def of_client(self, client_id: str, days: Sequence[str]) -> Iterable[Recorded]:
+        """Return the events of a client."""
         assert days == [DAY]
-        return self.events
+        return [each for each in self.events if each.event is None or each.event.client_id == client_id]
+
+    def of_jobs(self, jobs: Collection[str], days: Sequence[str]) -> Iterable[Recorded]:
+        """Return the events of the files of exports."""
+        assert days == [DAY]
+        files = [each for each in self.events if each.event and each.event.service == "export_sender"]
+        return [each for each in files if each.event and each.event.job in jobs]
 
 
-def report(*events: AuditEvent, forged: Sequence[str] = (), client_id: str = "") -> DisclosureReport:
+def report(
+    *events: AuditEvent, patient: str = "4", forged: Sequence[str] = (), client_id: str = ""
+) -> DisclosureReport:
     kept = [*(Recorded(each.id, each) for each in reversed(events)), *(Recorded(each, None) for each in forged)]
-    return report_disclosures(Kept(kept), "4", [DAY], client_id)
+    return report_disclosures(Kept(kept), patient, [DAY], client_id)
 
 
 def test_requests_that_follow_each_other_within_fifteen_minutes_are_one_visit() -> None:
@@ -65,6 +73,16 @@ def test_each_client_and_each_subject_has_visits_of_its_own_newest_first() -> No
 
     assert [each.events for each in report(one, clinic, two, again).visits] == [(one, again), (two,), (clinic,)]
     assert [each.client_id for each in report(one, clinic, two, again, client_id="clinic").visits] == ["clinic"]
+
+
+def test_whom_a_client_saw_is_a_visit_of_each_patient_and_of_nobody_none() -> None:
+    four, five, again = event(0), event(1, patient="5"), event(2)
+    of_nobody, others = event(3, patient=""), event(4, client_id="clinic")
+
+    found = report(four, five, again, of_nobody, others, patient="", client_id="ward", forged=["x"])
+
+    assert [(each.patient, each.events) for each in found.visits] == [("4", (four, again)), ("5", (five,))]
+    assert (found.refusals, found.forged) == ((), ("x",))
 
 
 def test_what_was_refused_or_failed_is_apart_with_its_reasons() -> None:
@@ -160,6 +178,16 @@ def test_a_visit_is_as_archived_unless_the_archive_says_something_of_its_events(
     assert verdict([last.id]) == "not archived yet"
     faults = (Finding(first.id, Fault.CHANGED), Finding(last.id, Fault.ADDED))
     assert verdict([last.id], *faults) == "added, changed"
+
+
+def test_a_visit_of_a_day_that_is_not_verified_is_from_the_archive() -> None:
+    midnight = 43_200
+    (visit,) = report(event(midnight - 1), event(midnight)).visits
+    of_day, of_next = (Verdict(day, 1, 0, frozenset(), 0, ()) for day in (DAY, "2026-03-27"))
+
+    assert visit.archive_verdict([]) == "from the archive"
+    assert visit.archive_verdict([of_day]) == "from the archive"
+    assert visit.archive_verdict([of_day, of_next]) == "as archived"
 
 
 def test_what_this_service_did_not_write_is_named_and_in_no_visit() -> None:

@@ -332,6 +332,28 @@ def test_a_report_is_csv_that_no_spreadsheet_calculates(record: ArchivedTrail, r
     }  # fmt: skip
 
 
+def test_a_report_of_a_client_alone_names_the_patients_whom_it_saw(record: ArchivedTrail, run: Run) -> None:
+    record.stored(MINUTE, 2 * MINUTE)
+    record.stored(MINUTE, patient="5", type="Observation")
+    record.stored(MINUTE, patient="")
+    record.stored(MINUTE, patient="6", client_id="client-2")
+    options = ("--client", "client-1", "--date", DAY)
+
+    title, _, _, heading, *visits = run("report", *options).stdout.splitlines()
+    columns, *rows = csv.reader(run("report", *options, "--csv").stdout.splitlines())
+
+    assert title == f"Client client-1, {DAY} to {DAY} (UTC)"
+    assert (heading.split()[0], sorted(line.split()[0] for line in visits[:2])) == ("patient", ["4", "5"])
+    assert columns[:2] == ["patient", "outcome"]
+    assert sorted((row[0], row[6], row[8]) for row in rows) == [
+        ("4", "2", "read Patient ×2"),
+        ("5", "1", "read Observation"),
+    ]
+    assert sorted(each["patient"] for each in json.loads(run("report", *options, "--json").stdout)) == ["4", "5"]
+    look = looks(record, day_of(int(time.time() * 1000)))[-1]
+    assert (look.patient, look.query) == ("", f"user=client-1&date={DAY}")
+
+
 def test_a_report_of_days_that_are_not_as_archived_says_so_and_ends_with_1(record: ArchivedTrail, run: Run) -> None:
     changed, removed = record.stored(MINUTE, 2 * MINUTE)
     record.deliver(record.change(changed, client="x"), record.remove(removed))
