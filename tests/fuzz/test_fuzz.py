@@ -15,7 +15,7 @@ from careconnect_testing.fuzzing.targets import TARGETS, Target
 from careconnect_testing.records.generated import is_long_run
 from careconnect_testing.running.cases import each_of
 
-INPUTS = 1_500 if is_long_run() else 50
+INPUTS = 750 if is_long_run() else 50
 """Of each target. `make fuzz` makes up new ones, as many as in the long run, round by round."""
 BY_NAME = {target.name: target for target in TARGETS}
 

@@ -34,7 +34,7 @@ Begin = Callable[[str], Writer]
 
 Events = Callable[[], Counter[AuditEvent]]
 
-EXAMPLES = 800 if is_long_run() else 25
+EXAMPLES = 400 if is_long_run() else 25
 OF_EVENTS = "BatchExecuteStatement"
 """The call that stores the events of what is not written."""
 
