@@ -1,0 +1,73 @@
+"""What is read of the archive for some days, and its price, known before any object is read."""
+
+import pytest
+
+from audit_archiver.days import start_of
+from careconnect_admin.audit_trail.archive_listing import listed
+from careconnect_admin.audit_trail.archive_price import athena_dollars, download_dollars
+from careconnect_testing.parts.archived_objects import ArchivedObjects, archived, packed
+
+DAY = "2026-03-26"
+START = start_of(DAY)
+HOUR = 3_600_000
+DAY_MS = 24 * HOUR
+
+
+def test_objects_that_may_hold_events_of_the_day_are_listed() -> None:
+    made = packed(
+        [archived(START - 2, 1), archived(START + 5_000, 2)],  # over midnight
+        [archived(START - DAY_MS + 1_000, 3), archived(START, 4)],  # a batch that reaches back for a day
+        [archived(START + 12 * HOUR, 5)],
+        [archived(START + DAY_MS - 1, 6, late=50_000)],  # a late event, in an object of the next day
+    )
+    others = packed([archived(START - HOUR, 7)], [archived(START + DAY_MS + HOUR, 8)])
+    client = ArchivedObjects(made | others)
+
+    found = listed(client, "archive", [DAY])  # type: ignore[arg-type]
+
+    assert (found.objects, found.size) == (4, sum(map(len, made.values())))
+    assert found.hours == ("2026-03-25/00", "2026-03-27/00")
+    assert (found.strange, found.days_without) == ((), ())
+
+
+def test_whole_days_are_listed_and_each_is_told() -> None:
+    client, told = ArchivedObjects(packed([archived(START, 1)])), list[str]()
+
+    found = listed(client, "archive", ["2026-03-26", "2026-03-27"], told.append)  # type: ignore[arg-type]
+
+    assert told == ["2026-03-24", "2026-03-25", "2026-03-26", "2026-03-27", "2026-03-28"]
+    assert sorted(client.listed) == [f"{day}/" for day in told]
+    assert found.lists == 5
+    assert found.days_without == ("2026-03-27",)
+    assert client.got == []
+
+
+def test_a_key_that_the_archiver_does_not_create_is_named_and_not_counted() -> None:
+    client = ArchivedObjects({f"{DAY}/07/notes.txt": b"?", **packed([archived(START, 1)])})
+
+    found = listed(client, "archive", [DAY])  # type: ignore[arg-type]
+
+    assert found.strange == (f"{DAY}/07/notes.txt",)
+    assert found.objects == 1
+
+
+def test_nothing_is_listed_of_an_archive_without_objects() -> None:
+    found = listed(ArchivedObjects(), "archive", [DAY])  # type: ignore[arg-type]
+
+    assert (found.objects, found.size, found.hours, found.days_without) == (0, 0, ("", ""), (DAY,))
+    assert athena_dollars(found) == pytest.approx(0.00005, abs=0.00005)
+
+
+def test_the_price_grows_with_bytes_and_objects() -> None:
+    one = listed(ArchivedObjects(packed([archived(START, 1)])), "archive", [DAY])  # type: ignore[arg-type]
+    many = listed(
+        ArchivedObjects(packed(*([archived(START + number * 60_000, number)] for number in range(1_400)))),  # type: ignore[arg-type]
+        "archive",
+        [DAY],
+    )
+
+    # 10 MB are the least that Athena charges: of so little, its price is that of S3's requests.
+    assert athena_dollars(many) - athena_dollars(one) == pytest.approx(
+        1_399 * 0.00042 / 1_000 + (23 + 1) * 0.0053 / 1_000
+    )
+    assert download_dollars(many) > download_dollars(one)
