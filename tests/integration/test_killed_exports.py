@@ -5,10 +5,9 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,35 +61,69 @@ def test_an_export_holds_the_store_although_its_workers_are_killed(
     writing = WritingClient(http, bearer(editor)["Authorization"].removeprefix("Bearer "))
     assert writing.update({**patient(), "id": PATIENT}).status_code in (200, 201)
     client = BulkClient(http, Api(local_stack, http).register("killed-export-reader", "system/*.rs"))
+    for deleted in ("before", "after"):
+        assert writing.update({**observation(f"Patient/{PATIENT}"), "id": f"{PATIENT}-{deleted}"}).is_success
+    assert writing.delete(f"Observation/{PATIENT}-before").is_success
+    since = _now()
+    assert writing.delete(f"Observation/{PATIENT}-after").is_success
     is_over = threading.Event()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         writer = pool.submit(_write, writing, is_over)
-        job = client.start()
+        jobs = client.start(), client.start(f"$export?_since={since:%Y-%m-%dT%H:%M:%S.%fZ}")
         killer = pool.submit(_kill, is_over)
         try:
-            answer = client.wait(job)[-1]
+            answers = [each[-1] for each in pool.map(client.wait, jobs)]
         finally:
             is_over.set()
         killed, written = killer.result(), writer.result()
-    assert answer.status_code == 200, answer.text
+    assert [each.status_code for each in answers] == [200, 200]
     assert killed
     assert written
 
-    manifest = answer.json()
-    at = round(datetime.fromisoformat(manifest["transactionTime"]).timestamp() * 1000)
-    expected = _current_at(local_stack, at)
-    found = Counter[str]()
-    for file in manifest["output"]:
+    for answer, begin in zip(answers, (0, _milliseconds(since)), strict=True):
+        manifest = answer.json()
+        newest = _newest(local_stack, _milliseconds(datetime.fromisoformat(manifest["transactionTime"])))
+        changed = {key: text for key, (updated, text) in newest.items() if updated > begin}
+        assert _lines(client, manifest["output"]) == {key: text for key, text in changed.items() if text}
+        gone = {key for key, text in changed.items() if not text} if begin else set()
+        assert _deleted(client, manifest["deleted"]) == gone
+        assert not begin or f"Observation/{PATIENT}-after" in gone
+    for job in jobs:
+        assert client.ask(job, "DELETE").status_code == 202
+
+
+def _now() -> datetime:
+    """Return a time that no write before it or after it has, in whole milliseconds."""
+    time.sleep(0.005)
+    now = datetime.now(UTC)
+    time.sleep(0.005)
+    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000)
+
+
+def _lines(client: BulkClient, files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the lines of all files by type and id, each of which occurs once."""
+    found: dict[str, str] = {}
+    for file in files:
         lines = client.ask(file["url"]).text.removesuffix("\n").split("\n")
         assert len(lines) == file["count"]
         for line in lines:
             resource = json.loads(line)
             key = f"{resource['resourceType']}/{resource['id']}"
-            found[key] += 1
-            assert line == expected[key]
-    assert set(found.values()) == {1}
-    assert found.keys() == expected.keys()
-    assert client.ask(job, "DELETE").status_code == 202
+            assert key not in found
+            found[key] = line
+    return found
+
+
+def _deleted(client: BulkClient, files: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return type and id of what was deleted, each of which occurs once."""
+    bundles = [json.loads(line) for file in files for line in client.ask(file["url"]).text.splitlines()]
+    urls = [str(entry["request"]["url"]) for bundle in bundles for entry in bundle["entry"]]
+    assert len(urls) == len(set(urls))
+    return set(urls)
 
 
 def _write(writing: WritingClient, is_over: threading.Event) -> int:
@@ -120,8 +153,8 @@ def _kill(is_over: threading.Event) -> int:
     return killed
 
 
-def _current_at(stack: LocalStack, at: int) -> Mapping[str, str]:
-    """Return the texts of all resources that were current at an instant, by type and id."""
+def _newest(stack: LocalStack, at: int) -> Mapping[str, tuple[int, str]]:
+    """Return time and text of all resources at an instant, by type and id; of a deleted one, the text is empty."""
     newest: dict[str, tuple[int, str]] = {}
     for output in ("RecordTable", "DirectoryTable"):
         pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.stack.outputs[output])
@@ -129,7 +162,7 @@ def _current_at(stack: LocalStack, at: int) -> Mapping[str, str]:
             updated, key = int(item["updated"]["N"]), item["pk"]["S"]
             if updated <= at and updated > newest.get(key, (0, ""))[0]:
                 newest[key] = (updated, _text_of(item))
-    return {key: text for key, (_, text) in newest.items() if text}
+    return newest
 
 
 def _text_of(item: Mapping[str, Any]) -> str:
