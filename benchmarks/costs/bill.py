@@ -102,7 +102,7 @@ def bill_of(size: Size) -> Bill:
     numbers = {**size.rates, "token": size.tokens}
     parts = [cost_of(name, size.authorized).times(number / prices.MILLION) for name, number in numbers.items()]
     calls = size.requests * (1 + size.authorized) + size.tokens
-    functions = [name for name, each in template()["Resources"].items() if each["Type"] == "AWS::Serverless::Function"]
+    functions = [name for name, each in template()["Resources"].items() if "SnapStart" in each.get("Properties", ())]
     # An alarm costs for each metric that its expression has.
     watched = [each["Properties"] for each in template()["Resources"].values() if each["Type"] == _ALARM]
     alarms = sum(sum("MetricStat" in each for each in alarm.get("Metrics", ())) or 1 for alarm in watched)

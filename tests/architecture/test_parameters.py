@@ -83,6 +83,22 @@ def test_a_versions_description_has_room_for_the_longest_values(function: str) -
     assert len(re.sub(r"\$\{\w+\}", "", text)) + sum(lengths.values()) <= _DESCRIPTION_CHARACTERS
 
 
+def test_snapshots_are_made_of_the_functions_that_somebody_often_waits_for_and_of_no_other() -> None:
+    """A snapshot is paid for every second of the month, however seldom its function starts (`docs/capacity.md`)."""
+    applied = {name: each.get("SnapStart", _GLOBALS["SnapStart"])["ApplyOn"] for name, each in _FUNCTIONS.items()}
+    waited_for = {
+        "TokenFunction", "ReadAuthorizerFunction", "WriteAuthorizerFunction", "PatientRecordFunction",
+        "DirectoryFunction", "RecordWriterFunction",
+    }  # fmt: skip
+
+    assert applied == {
+        name: {"Fn::If": ["UseSnapStart", "PublishedVersions", "None"]} if name in waited_for else "None"
+        for name in _FUNCTIONS
+    }
+    assert _TEMPLATE["Conditions"]["UseSnapStart"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "on"]}
+    assert _PARAMETERS["SnapStart"]["Default"] == "off"
+
+
 @pytest.mark.parametrize(
     ("name", "taken", "refused"),
     [

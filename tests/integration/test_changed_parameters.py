@@ -187,8 +187,8 @@ def _page(stack: ChangingStack) -> int:
     return stack.http.get("/", headers={"Accept": "text/html"}).status_code
 
 
-def _snapshots(stack: ChangingStack) -> str:
-    return str(stack.live("TokenFunction")["SnapStart"]["ApplyOn"])
+def _snapshots(stack: ChangingStack) -> set[str]:
+    return {name for name in _DESCRIPTIONS if stack.live(name)["SnapStart"]["ApplyOn"] == "PublishedVersions"}
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,10 @@ class Row:
     after: Any
 
 
+_WAITED_FOR = {
+    "TokenFunction", "ReadAuthorizerFunction", "WriteAuthorizerFunction", "PatientRecordFunction", "DirectoryFunction",
+    "RecordWriterFunction",
+}  # fmt: skip
 _RELEASE = _setting("ConsoleFunction", "RELEASE")
 
 _CHANGES: tuple[tuple[Row, ...], ...] = (
@@ -233,7 +237,7 @@ _CHANGES: tuple[tuple[Row, ...], ...] = (
     (Row("OriginSecret", _SECRET, _without_and_with_the_secret, (200, 200), (403, 200)),),
     (Row("CustomDomain", "own.example.org", _front, [], ["own.example.org"]),),
     # Last, because the emulator then starts each version once when it is published.
-    (Row("SnapStart", "on", _snapshots, "None", "PublishedVersions"),),
+    (Row("SnapStart", "on", _snapshots, set(), _WAITED_FOR),),
 )
 _ROWS = {row.name: row for group in _CHANGES for row in group}
 # What has to be changed with a parameter; with OriginSecret, what `careconnect deploy` gives.

@@ -32,8 +32,8 @@ def test_what_grows_with_patients_requests_and_nothing() -> None:
 
 
 def test_without_requests_snapshots_cost_their_gigabytes() -> None:
-    # 17 functions with 14.90 GB.
-    assert bill_of(Size(0, 0, 1)).snapshots == pytest.approx(57.90, abs=0.1)
+    # Six functions with 3.5 GB.
+    assert bill_of(Size(0, 0, 1)).snapshots == pytest.approx(13.61, abs=0.1)
 
 
 @pytest.mark.parametrize(
