@@ -11,6 +11,7 @@ Work that boto3 does for each request by default, and that no request of ours ne
 """
 
 import json
+from base64 import b64decode
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -42,7 +43,7 @@ _CONFIG: Final = Config(
 )
 
 _BINARY: Final = b'"B'
-"""The start of a binary attribute's type name in a DynamoDB answer; a text may contain the same bytes."""
+"""The start of a binary value's type name in a DynamoDB answer; names and texts may contain the same bytes."""
 
 
 class NoTimeLeftError(BotoCoreError):
@@ -100,14 +101,29 @@ def _require_time(**_: Any) -> None:
 
 
 def _take_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Parse a DynamoDB answer as plain JSON, which boto3 would copy value by value.
-
-    Only binary values differ from their JSON. boto3 still parses errors, and answers that may hold a binary value.
-    """
-    body: bytes = response_dict["body"]
-    if response_dict["status_code"] == 200 and _BINARY not in body:
-        customized_response_dict.update(json.loads(body.decode()))
+    """Parse a DynamoDB answer as plain JSON, which boto3 would copy value by value; boto3 still parses errors."""
+    if response_dict["status_code"] == 200:
+        body: bytes = response_dict["body"]
+        decoder = _WITH_BINARY if _BINARY in body else _WITHOUT_BINARY
+        customized_response_dict.update(decoder.decode(body.decode()))
         response_dict["body"] = b""
+
+
+def _decode_binary(value: dict[str, Any]) -> dict[str, Any]:
+    """Decode an object of DynamoDB's JSON in place, if it is a binary value or a set of them; no other differs.
+
+    An attribute may have the name `B` or `BS` too, but then an object is below it.
+    """
+    if len(value) == 1:
+        if isinstance(binary := value.get("B"), str):
+            value["B"] = b64decode(binary)
+        elif isinstance(several := value.get("BS"), list):
+            value["BS"] = [b64decode(binary) for binary in several]
+    return value
+
+
+_WITHOUT_BINARY: Final = json.JSONDecoder()
+_WITH_BINARY: Final = json.JSONDecoder(object_hook=_decode_binary)
 
 
 def error_code(error: Exception) -> str:
