@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from careconnect_admin.audit_trail.archive_listing import Listed, listed_days, reaching_into
 from careconnect_admin.audit_trail.in_order import in_order
+from careconnect_admin.audit_trail.read_events import FETCHED_FROM
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-SENT_BY: Final = "export_sender"
-"""The `service` of the events of files of exports that were fetched."""
 
 MAX_EVENTS: Final = 100_000
 """The events that an answer has at most: they are held in memory."""
@@ -45,7 +43,7 @@ class Wanted:
     @property
     def attributes(self) -> dict[str, str]:
         """The texts that an event's item has, by the names of its attributes."""
-        texts = {"patient": self.patient, "client": self.client, "service": SENT_BY if self.jobs else ""}
+        texts = {"patient": self.patient, "client": self.client, "service": FETCHED_FROM if self.jobs else ""}
         return {name: text for name, text in texts.items() if text}
 
 

@@ -1,6 +1,6 @@
 """The audit events of days that the table has forgotten, from the lines of the archive."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from audit_archiver.days import end_of, start_of
@@ -33,9 +33,9 @@ class ArchivedEvents:
         """Return a client's events of consecutive days."""
         return self._events(days, Wanted(client=client))
 
-    def of_jobs(self, jobs: Sequence[str], days: Sequence[str]) -> list[Recorded]:
+    def of_jobs(self, jobs: Collection[str], days: Sequence[str]) -> list[Recorded]:
         """Return the events of files of some bulk exports, of consecutive days."""
-        return self._events(days, Wanted(jobs=tuple(jobs))) if jobs else []
+        return self._events(days, Wanted(jobs=tuple(sorted(jobs)))) if jobs else []
 
     def _events(self, days: Sequence[str], wanted: Wanted) -> list[Recorded]:
         first: dict[str, tuple[int, Recorded]] = {}

@@ -200,16 +200,22 @@ def report(
     date_: DateOption = "",
     first: FromOption = "",
     last: ToOption = "",
+    is_verified: Annotated[
+        bool, typer.Option("--verify", help="Verify the days that are read from the archive, too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Read the archive whatever it costs.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print who saw a patient's record, or whom a client saw: a line for each visit, and what was refused apart.
 
-    A visit ends when its client pauses for more than 15 minutes. This access is recorded too. The exit code is 1 if the
+    A visit ends when its client pauses for more than 15 minutes. Days that the table keeps are verified; former ones
+    are read from the archive, and what that costs is said first. This access is recorded too. The exit code is 1 if the
     trail of these days is not as it was archived.
     """
     from careconnect_admin.audit_trail.disclosure_report import report_disclosures
     from careconnect_admin.commands.audit_report import csv_lines, json_report, print_report
+    from careconnect_admin.commands.audit_sources import ReportSource
 
     days = _days(date_, first, last)
     whose = [bool(patient), by_nhs_number, by_name].count(True)
@@ -225,12 +231,14 @@ def report(
         raise typer.BadParameter(_BAD_ID)
     if by_nhs_number or by_name:
         patient = _with_nhs_number(target) if by_nhs_number else _with_name(target)
+    source = ReportSource(target, days, int(time.time() * 1000))
+    source.agree(is_agreed=yes)
     asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
     # Before it is read: the answer of a query of the archive is in a bucket, whatever becomes of this command.
     _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
-    with working("Reading the audit trail"):
-        found = report_disclosures(_reader(target), patient, days, client)
-    verdicts = list(_verified(target, days))
+    with working("Reading the audit trail") as tell:
+        found = report_disclosures(source.trail(tell), patient, days, client)
+    verdicts = list(_verified(target, source.days_to_verify(found, every=is_verified)))
     names = _client_names(target, [each for visit in found.lines for each in visit.events])
     if as_json:
         say_json(json_report(found, verdicts, names))
@@ -244,8 +252,11 @@ def report(
     for verdict in verdicts:
         if not verdict.stands or verdict.ended:
             remark(f"careconnect: of all events of {verdict.day}: {_sentence(verdict)}")
+    is_whole = source.told_of_archive(is_verified=is_verified)
     if not all(each.stands for each in verdicts):
         remark("careconnect: careconnect audit verify names the events that are not as archived")
+        is_whole = False
+    if not is_whole:
         raise typer.Exit(_BROKEN)
 
 

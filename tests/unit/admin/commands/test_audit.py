@@ -1,11 +1,13 @@
 """`careconnect audit`: the trail for an operator, and its verification, each on a stack."""
 
 import csv
+import gzip
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -17,11 +19,14 @@ from audit_archiver.verify_day import Verdict
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.audit.store import EventNotStoredError
+from careconnect.audit.told_retentions import retention_row
 from careconnect.oauth.client_record import ClientRecord, client_item
 from careconnect.search.values import normalise
 from careconnect.storage.keys import entry_sort_key, string_partition, string_prefix, token_partition, token_prefix
+from careconnect_admin.audit_trail.archive_listing import Listing
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
+from careconnect_admin.commands import audit_sources
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
@@ -43,16 +48,29 @@ def record() -> Iterator[ArchivedTrail]:
 
 
 @pytest.fixture
-def run(record: ArchivedTrail, monkeypatch: pytest.MonkeyPatch) -> Run:
+def outputs() -> dict[str, str]:
+    """The stack's outputs, which a test may add to."""
+    return dict(OUTPUTS)
+
+
+@pytest.fixture
+def athena(record: ArchivedTrail) -> "Athena":
+    """Athena, which answers by what it is told to."""
+    return Athena(record)
+
+
+@pytest.fixture
+def run(record: ArchivedTrail, outputs: dict[str, str], athena: "Athena", monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect audit …` on the stack, at the record's own time."""
-    clients: dict[str, Any] = {"dynamodb": record.dynamodb, "s3": record.s3}
+    clients: dict[str, Any] = {"dynamodb": record.dynamodb, "s3": record.s3, "athena": athena}
 
     class Parameters(dict[str, str]):
         def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
-            return str(record.retention_days) if name == "AuditRetentionDays" else default
+            own = {"AuditRetentionDays": str(record.retention_days), "ArchiveRetentionDays": "365"}
+            return own.get(name, default)
 
     target = StackTarget(
-        "careconnect", OUTPUTS, lambda service: clients[service], is_local=True, parameters=Parameters()
+        "careconnect", outputs, lambda service: clients[service], is_local=True, parameters=Parameters()
     )
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
     monkeypatch.setattr(audit_command, "time", SimpleNamespace(time=lambda: record.now / 1000))
@@ -369,6 +387,186 @@ def test_a_report_of_days_that_are_not_as_archived_says_so_and_ends_with_1(recor
     assert forged in left_out
     assert "3 broken" in broken
     assert "careconnect audit verify" in where
+
+
+# --- report of days that the table has forgotten
+
+
+@dataclass
+class Athena:
+    """Athena over a trail's archive: it answers each statement by all lines, as the command judges them itself."""
+
+    record: ArchivedTrail
+    statements: list[str] = field(default_factory=list)
+    looked_before: int = 0
+
+    def start_query_execution(self, **request: Any) -> Any:
+        self.statements.append(request["QueryString"])
+        assert (request["WorkGroup"], request["QueryExecutionContext"]) == ("group", {"Database": "the_database"})
+        self.looked_before = len(looks(self.record, day_of(int(time.time() * 1000))))
+        return {"QueryExecutionId": "1"}
+
+    def get_query_execution(self, **_: Any) -> Any:
+        return {"QueryExecution": {"Status": {"State": "SUCCEEDED"}, "Statistics": {"DataScannedInBytes": 5}}}
+
+    def get_paginator(self, _: str) -> Any:
+        lines = [line for body in self.record.objects().values() for line in gzip.decompress(body).splitlines()]
+        rows = [{"Data": [{"VarCharValue": text} for text in ("", line.decode())]} for line in (b"line", *lines)]
+        return Mock(paginate=lambda **_: [{"ResultSet": {"Rows": rows}}])
+
+
+DAY_LONG = 86_400_000
+THREE_DAYS = ("report", "--patient", "4", "--from", "2026-03-24")
+
+
+@pytest.fixture
+def forgotten(record: ArchivedTrail) -> list[str]:
+    """Three events of a patient, two of which are in the archive alone; the stack keeps events for a day."""
+    record.retention_days = 1
+    (old,), (former,), (new,) = (record.stored(age) for age in (2 * DAY_LONG, DAY_LONG, MINUTE))
+    record.remove(old)
+    record.remove(former)
+    return [new, former, old]
+
+
+def events_of(result: Result) -> list[str]:
+    return [event_id for each in json.loads(result.stdout) for event_id in each["events"]]
+
+
+def test_what_the_table_has_forgotten_is_reported_from_the_archive(run: Run, forgotten: list[str]) -> None:
+    result = run(*THREE_DAYS, "--json")
+
+    assert (result.exit_code, events_of(result)) == (0, forgotten)
+    said = ["as archived", "from the archive", "from the archive"]
+    assert [each["archive"] for each in json.loads(result.stdout)] == said
+    size, former = printed(result)
+    assert size.startswith("careconnect: 2026-03-24 to 2026-03-26 is in the archive: 3 objects, ")
+    assert size.endswith(" bytes. They are downloaded, for less than 0.01 dollars.")
+    assert former.startswith("careconnect: days before 2026-03-26 are what was archived")
+    recent = run("report", "--patient", "4", "--date", DAY, "--json")
+    assert (events_of(recent), printed(recent)) == (forgotten[:1], [])
+
+
+def test_with_queries_athena_is_asked_after_the_report_is_recorded(
+    run: Run, outputs: dict[str, str], athena: Athena, forgotten: list[str]
+) -> None:
+    outputs |= {"ArchiveDatabase": "The_Database", "ArchiveWorkGroup": "group"}
+
+    result = run(*THREE_DAYS, "--client", "client-1", "--json")
+
+    assert (result.exit_code, events_of(result), athena.looked_before) == (0, forgotten, 1)
+    (statement,) = athena.statements
+    assert '"patient":{"S":"4"}' in statement
+    assert "Athena reads them for less than 0.01 dollars." in result.stderr
+
+
+def test_a_days_events_are_looked_for_where_its_own_retention_left_them(
+    record: ArchivedTrail, run: Run, forgotten: list[str]
+) -> None:
+    record.retention_days = 90
+    assert events_of(run(*THREE_DAYS, "--json")) == forgotten[:1]
+
+    record.put_item(retention_row("2026-03-24", 1))
+
+    assert events_of(run(*THREE_DAYS, "--json")) == forgotten
+
+
+def test_the_days_of_the_archive_are_verified_if_asked(record: ArchivedTrail, run: Run, forgotten: list[str]) -> None:
+    result = run(*THREE_DAYS, "--verify", "--json")
+
+    assert (result.exit_code, events_of(result)) == (0, forgotten)
+    assert [each["archive"] for each in json.loads(result.stdout)] == ["as archived"] * 3
+    assert "--verify" not in result.stderr
+
+
+def test_a_tampered_object_is_named_by_who_reads_it_and_by_verification(
+    record: ArchivedTrail, run: Run, outputs: dict[str, str], forgotten: list[str]
+) -> None:
+    key, body = min(record.objects().items())
+    forged = gzip.compress(gzip.decompress(body).replace(b"client-1", b"client-2"))
+    record.s3.put_object(Bucket=BUCKET, Key=key, Body=forged, ChecksumAlgorithm="SHA256")
+
+    by_objects = run(*THREE_DAYS, "--json")
+    outputs |= {"ArchiveDatabase": "the_database", "ArchiveWorkGroup": "group"}
+    by_athena = run(*THREE_DAYS, "--json", "--client", "client-2")
+    verified = run(*THREE_DAYS, "--json", "--client", "client-2", "--verify")
+
+    assert (by_objects.exit_code, events_of(by_objects)) == (1, forgotten[:2])
+    assert f"{key} is an object of the archive that does not hold what its key says" in by_objects.stderr
+    assert (by_athena.exit_code, events_of(by_athena)) == (0, forgotten[2:])
+    assert verified.exit_code == 1
+    assert "careconnect audit verify names" in verified.stderr
+
+
+def test_days_that_the_archive_lacks_are_named_and_looked_for_in_the_table(
+    record: ArchivedTrail, run: Run, forgotten: list[str]
+) -> None:
+    record.retention_days = 0
+    never_archived, _ = record.put(4 * DAY_LONG)
+    record.retention_days = 1
+    record.stored(5 * DAY_LONG, patient="5")
+    record.s3.put_object(Bucket=BUCKET, Key="2026-03-25/junk", Body=b"", ChecksumAlgorithm="SHA256")
+
+    result = run("report", "--patient", "4", "--from", "2026-03-20", "--json")
+
+    assert (result.exit_code, events_of(result)) == (1, [*forgotten, never_archived])
+    assert printed(result)[-4:] == [
+        "careconnect: the archive has nothing of 2026-03-20: it begins on 2026-03-21",
+        "careconnect: the archive has nothing of 2026-03-22 to 2026-03-23: see docs/alarms.md, Audit trail",
+        "careconnect: 2026-03-25/junk is an object of the archive that does not hold what its key says",
+        "careconnect: careconnect audit verify names the events that are not as archived",
+    ]
+    before = run("report", "--patient", "5", "--from", "2026-03-19", "--to", "2026-03-21", "--json")
+    assert (before.exit_code, len(events_of(before))) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "listing", "said"),
+    [
+        (["ArchiveDatabase", "ArchiveWorkGroup"], Listing(9, 960 * 10**9, 3, ("", ""), (), ()), "costs about 4.80"),
+        ([], Listing(9, 12 * 10**9, 3, ("", ""), (), ()), "downloads 12.0 GB"),
+    ],
+)
+def test_what_is_dear_is_not_read_unless_it_is_agreed_to(
+    record: ArchivedTrail,
+    run: Run,
+    outputs: dict[str, str],
+    athena: Athena,
+    forgotten: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    names: list[str],
+    listing: Listing,
+    said: str,
+) -> None:
+    outputs |= dict(zip(names, ["the_database", "group"], strict=False))
+    hours = ("2026-03-24/12", "2026-03-24/12")
+    monkeypatch.setattr(audit_sources, "listed", lambda *_: replace(listing, hours=hours))
+
+    refused = run(*THREE_DAYS)
+    assert (refused.exit_code, refused.stdout, athena.statements) == (1, "", [])
+    assert f"this {said}" in refused.stderr
+    assert looks(record, day_of(int(time.time() * 1000))) == []
+    assert events_of(run(*THREE_DAYS, "--yes", "--json")) == forgotten
+
+
+def test_the_files_of_an_export_are_found_where_its_days_are(
+    record: ArchivedTrail, run: Run, forgotten: list[str]
+) -> None:
+    job: dict[str, Any] = {"interaction": "operation", "type": "", "job": "job-1", "client_id": "lake"}
+    file = {**job, "patient": "", "service": "export_sender", "file": "Patient.0.1.ndjson"}
+    (exported,) = record.stored(2 * DAY_LONG, **job, service="export_worker")
+    (then,), (now,) = (record.stored(age, **file) for age in (2 * DAY_LONG - MINUTE, MINUTE))
+    for each in (exported, then):
+        record.remove(each)
+
+    result = run("report", "--client", "lake", "--from", "2026-03-24", "--json")
+
+    assert [(each["outcome"], each["archive"]) for each in json.loads(result.stdout)] == [
+        ("allowed", "from the archive"),
+        ("fetched", "as archived"),
+        ("fetched", "from the archive"),
+    ]
+    assert events_of(result) == [exported, now, then]
 
 
 def test_a_report_begins_from_an_nhs_number_that_is_typed_and_in_no_option(record: ArchivedTrail, run: Run) -> None:

@@ -1,0 +1,154 @@
+"""Where `careconnect audit report` reads the events of its days: in the table, or, for a price, in the archive."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from rich.filesize import decimal
+
+from careconnect.audit.event import day_of
+from careconnect_admin.audit_trail.archive_gaps import first_day, gaps, period
+from careconnect_admin.audit_trail.archive_lines import ObjectLines, Progress
+from careconnect_admin.audit_trail.archive_listing import Listing, listed
+from careconnect_admin.audit_trail.archive_price import athena_dollars, download_dollars
+from careconnect_admin.audit_trail.archived_events import ArchivedEvents
+from careconnect_admin.audit_trail.athena_lines import AthenaLines
+from careconnect_admin.audit_trail.read_events import AccessRecordReader
+from careconnect_admin.audit_trail.split_trail import TableAndArchive, archived_days, kept_since
+from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.terminal import remark
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.audit_trail.archive_lines import ArchiveLines
+    from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, KeptEvents
+    from careconnect_admin.stack.target import StackTarget
+
+_MOST_DOLLARS: Final = 1.0
+_MOST_BYTES: Final = 10_000_000_000
+"""What a report takes of the archive without `--yes`: a price, or a size that this machine downloads."""
+
+_CENT: Final = 0.01
+
+
+class ReportSource:
+    """The events of a stack on consecutive days: of its table, and of its archive for days that the table forgets.
+
+    Making one lists the archive's objects of these days, but reads none. `now` is in epoch milliseconds.
+    """
+
+    def __init__(self, target: "StackTarget", days: Sequence[str], now: int) -> None:
+        self._days = days
+        self._table = AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
+        own = int(target.parameters.get("AuditRetentionDays", "0"))
+        self._kept_since = kept_since(now, own, self._table.told_retentions())
+        archived = archived_days(days, self._kept_since)
+        self._archive = _Archive(target, archived, now) if archived else None
+
+    @property
+    def _not_archived(self) -> Collection[str]:
+        """The days that the archive should have and has not; what the table keeps of them is read there."""
+        return self._archive.missing if self._archive else ()
+
+    def agree(self, *, is_agreed: bool) -> None:
+        """Say what reading the archive takes; raises `OperatorError` if that is too much without an agreement."""
+        if self._archive:
+            self._archive.agree(is_agreed=is_agreed)
+
+    def trail(self, tell: Callable[[str], None]) -> "KeptEvents":
+        """Return the events; `tell` gets what is being done."""
+        if self._archive is None:
+            return self._table
+        archive = ArchivedEvents(self._archive.lines(tell))
+        return TableAndArchive(self._table, archive, self._kept_since, self._not_archived)
+
+    def days_to_verify(self, found: "DisclosureReport", *, every: bool) -> list[str]:
+        """Return the days that the table keeps, and those of which only the table has an event; or all of them."""
+        with_events = {day_of(event.at) for visit in found.lines for event in visit.events}
+        only_there = with_events.intersection(self._not_archived)
+        return [each for each in self._days if every or each >= self._kept_since or each in only_there]
+
+    def told_of_archive(self, *, is_verified: bool) -> bool:
+        """Say what of the archive is missing, or is no object of it; return False if it should not be so."""
+        if self._archive is None:
+            return True
+        if not is_verified:
+            remark(
+                f"careconnect: days before {self._kept_since} are what was archived, each verified on the next day; "
+                "--verify reads them again"
+            )
+        return self._archive.told()
+
+
+class _Archive:
+    """The archive of consecutive days, as it is listed."""
+
+    def __init__(self, target: "StackTarget", days: Sequence[str], now: int) -> None:
+        self._target = target
+        self._days = days
+        self._now = now
+        self._bucket = _bucket(target)
+        with working("Listing the archive") as tell:
+            self._listing = listed(
+                target.client("s3"), self._bucket, days, lambda day: tell(f"Listing the archive of {day}")
+            )
+        # The last of several is a day that the table keeps, too, and may be today.
+        self.missing = [each for each in self._listing.days_without if each != days[-1]]
+        self._objects: ObjectLines | None = None
+
+    def agree(self, *, is_agreed: bool) -> None:
+        """Say what reading takes, before any of it is read; raises `OperatorError`."""
+        found = self._listing
+        if not found.objects:
+            return
+        dollars = athena_dollars(found) if self._is_queried else download_dollars(found)
+        price = f"about {dollars:.2f} dollars" if dollars >= _CENT else "less than 0.01 dollars"
+        size = decimal(found.size)
+        how = f"Athena reads them for {price}" if self._is_queried else f"They are downloaded, for {price}"
+        remark(
+            f"careconnect: {period(self._days[0], self._days[-1])} is in the archive: "
+            f"{found.objects:,} objects, {size}. {how}."
+        )
+        if self._is_queried and dollars > _MOST_DOLLARS and not is_agreed:
+            raise OperatorError(f"this costs {price}: --yes runs it, a shorter period costs less")
+        if not self._is_queried and found.size > _MOST_BYTES and not is_agreed:
+            raise OperatorError(f"this downloads {size}: --yes runs it, a shorter period takes less")
+
+    def lines(self, tell: Callable[[str], None]) -> "ArchiveLines":
+        """Return the lines of these days: by Athena, or by the objects themselves if the stack has no queries."""
+        if self._is_queried:
+            client = self._target.client("athena")
+            database, group = (self._target.output(name) for name in ("ArchiveDatabase", "ArchiveWorkGroup"))
+            return AthenaLines(client, database.lower(), group, self._listing.hours, partial(_queried, tell))
+        self._objects = ObjectLines(self._target.client("s3"), self._bucket, partial(_read, tell, self._listing))
+        return self._objects
+
+    def told(self) -> bool:
+        """Say which days are missing, and which objects are none; return False if it should not be so."""
+        retention_days = int(self._target.parameters.get("ArchiveRetentionDays", "0"))
+        begins = first_day(self._target.client("s3"), self._bucket) if self.missing else ""
+        found = gaps(self.missing, begins, retention_days, self._now)
+        remark(*(f"careconnect: {each}" for each in found))
+        broken = {*self._listing.strange, *(self._objects.broken if self._objects else ())}
+        for key in sorted(broken):
+            remark(f"careconnect: {key} is an object of the archive that does not hold what its key says")
+        return not broken and not any(each.is_fault for each in found)
+
+    @property
+    def _is_queried(self) -> bool:
+        return "ArchiveWorkGroup" in self._target.outputs
+
+
+def _bucket(target: "StackTarget") -> str:
+    if target.is_local and "ArchiveBucket" not in target.outputs:
+        raise OperatorError("`make sam-local` has no archive: see `make run`")
+    return target.output("ArchiveBucket")
+
+
+def _queried(tell: Callable[[str], None], progress: Progress) -> None:
+    read = f", {decimal(progress.size)}" if progress.size else ""
+    tell(f"Athena, {progress.seconds:.0f} s{read}")
+
+
+def _read(tell: Callable[[str], None], listing: Listing, progress: Progress) -> None:
+    tell(f"Reading the archive, {progress.objects:,} of {listing.objects:,} objects, {decimal(progress.size)}")
