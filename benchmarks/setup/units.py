@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from careconnect.audit.patient_index import PROJECTED
 from careconnect_records.items.resource_items import item_size
 from careconnect_testing.dynamodb.transactions import inserted
 
 _READ: Final = 4096
 _WRITE: Final = 1024
 _INDEXED: Final = "patient"
-"""The key of the only index (`by-patient` of the audit table)."""
+"""The key of the only index, of the audit table."""
+_IN_INDEX: Final = frozenset(("pk", "sk", _INDEXED, *PROJECTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,9 @@ def _written(action: Mapping[str, Any], audit_table: str, *, times: int) -> Unit
     ((kind, request),) = action.items()
     item = request.get("Item", {})
     size = max(1, math.ceil(item_size_of(item) / _WRITE)) if kind == "Put" else 1
-    indexed = size if request["TableName"] == audit_table and _INDEXED in item else 0
+    entry = {name: value for name, value in item.items() if name in _IN_INDEX}
+    is_indexed = request["TableName"] == audit_table and _INDEXED in item
+    indexed = max(1, math.ceil(item_size_of(entry) / _WRITE)) if is_indexed else 0
     return Units(writes=times * size + indexed)
 
 

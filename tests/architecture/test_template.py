@@ -334,6 +334,12 @@ def statements(function: str) -> Iterator[Mapping[str, Any]]:
 RESTORED = "table/${AWS::StackName}-restored-????????T??????Z-"
 
 
+FORMER_INDEX = {
+    "Fn::If": ["KeepsFormerIndex", {"Fn::Sub": "${AuditTable.Arn}/index/by-patient"}, {"Ref": "AWS::NoValue"}]
+}
+"""A resource that is there only while a stack is upgraded."""
+
+
 def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
     """Return (action, resource) of all that a function's role may do; a resource goes by its logical id.
 
@@ -346,6 +352,8 @@ def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
         resources = statement["Resource"]
         for action in [actions] if isinstance(actions, str) else actions:
             for resource in resources if isinstance(resources, list) else [resources]:
+                if resource == FORMER_INDEX:
+                    continue
                 if "Ref" in resource:
                     # A state machine, or the alias of a function.
                     found |= set() if restored else {(action, resource["Ref"].removesuffix(".Alias"))}

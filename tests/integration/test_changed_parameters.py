@@ -168,6 +168,12 @@ def _told(stack: ChangingStack) -> set[str]:
     return told
 
 
+def _indexes(stack: ChangingStack) -> set[str]:
+    table = stack.local.stack.outputs["AuditTable"]
+    found = stack.local.client("dynamodb").describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"]
+    return {each["IndexName"] for each in found}
+
+
 def _refusals(stack: ChangingStack) -> set[float]:
     name = stack.local.stack.name
     of_refusals = {
@@ -231,6 +237,7 @@ _CHANGES: tuple[tuple[Row, ...], ...] = (
         Row("AccessLogs", "off", _logs_access, True, False),
         Row("AlarmEmail", "someone@example.org", _told, set(), {"someone@example.org"}),
         Row("RefusalsAlarm", "3", _refusals, {200}, {3}),
+        Row("PatientIndex", "both", _indexes, {"by-patient-2"}, {"by-patient-2", "by-patient"}),
     ),
     (Row("AlarmTopicArn", _TOPIC, _told, {"someone@example.org"}, {_TOPIC}),),
     (Row("BaseUrl", _ADDRESS, lambda stack: _issuer(stack) == _ADDRESS, False, True),),

@@ -1,4 +1,4 @@
-"""An upgrade of a stack with data: from before stacks had prefixes of their own, over a change of format.
+"""An upgrade of a stack with data: from before stacks had prefixes, over a change of format and of an index.
 
 The former release is a commit of this repository, deployed from its own files (`docs/change.md`). A clone without it
 skips.
@@ -146,6 +146,23 @@ def _events(run: Run) -> set[str]:
     return {each["id"] for each in json.loads(listed)}
 
 
+def _found(client: WritingClient) -> set[str]:
+    """Return the ids of a patient's events as the API finds them, page by page."""
+    found: set[str] = set()
+    path = "AuditEvent?patient=4&_count=40"
+    while path:
+        page = client.get(path).json()
+        found |= {each["resource"]["id"] for each in page["entry"]}
+        following = [each["url"] for each in page["link"] if each["relation"] == "next"]
+        path = f"AuditEvent?{following[0].partition('?')[2]}" if following else ""
+    return found
+
+
+def _indexes(local: LocalStack) -> set[str]:
+    described = local.client("dynamodb").describe_table(TableName=local.stack.outputs["AuditTable"])["Table"]
+    return {each["IndexName"] for each in described["GlobalSecondaryIndexes"]}
+
+
 def test_what_was_there_is_there_after_an_upgrade(
     former: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,14 +172,22 @@ def test_what_was_there_is_there_after_an_upgrade(
         with stack.http as http:
             client = _client(local, http, "app", "user/*.read user/*.write")
             bound = _client(local, http, "bound", "patient/*.read", patient="5")
+            auditor = _client(local, http, "auditor", "system/AuditEvent.read")
             _written(client)
             before = _read(client)
             events = _events(run)
+            assert events <= _found(auditor)
         assert before["Patient/4"] == (200, 'W/"2"')
         assert (before["Observation/gone"][0], len(events) > len(_READS)) == (410, True)
 
         _let_writes_end(local)
-        stack.update({}, prefix="/careconnect")
+        assert _indexes(local) == {"by-patient"}
+        for step, indexes in (("both", {"by-patient", "by-patient-2"}), ("lean", {"by-patient-2"})):
+            stack.update({"PatientIndex": step}, prefix="/careconnect")
+            assert _indexes(local) == indexes
+            with stack.http as http:
+                assert events <= _found(WritingClient(http, auditor.token))
+            assert events <= _events(run)
 
         with stack.http as http:
             # Tokens of before the upgrade.

@@ -3,12 +3,14 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import CONCURRENT, EventPart, PartRequest
-from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of, is_event_id
+from careconnect.audit.event import AuditEvent, event_key, event_of, is_event_id
+from careconnect.audit.patient_index import query_patient
 from careconnect.fhir import outcomes
-from careconnect.storage.dynamodb import call
+from careconnect.storage.dynamodb import batch_get, call
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,6 +19,8 @@ _LINK_KEY: Final = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}}
 """The item with the key of `next` links: in a partition that no event can be in."""
 _LINK_KEY_BYTES: Final = 32
 _THERE_ALREADY: Final = "DuplicateItem"
+_NOT_PROJECTED: Final = {"interaction": {"S": ""}}
+"""What each event has, and the index by patient does not hold."""
 
 
 class DynamoDbEventStore:
@@ -33,8 +37,10 @@ class DynamoDbEventStore:
         self._pool = ThreadPoolExecutor(max_workers=CONCURRENT)
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
-        """Return events by their ids: one query for each."""
-        return [event for event in self._pool.map(self._event, event_ids) if event is not None]
+        """Return events by their ids: one BatchGetItem for each hundred."""
+        keys = [(self._event_table, event_key(each)) for each in event_ids]
+        found = map(_event_of, batch_get(self._client, keys, consistent=True))
+        return sorted((each for each in found if each is not None), key=lambda event: event.id, reverse=True)
 
     def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         """Return parts of sources: one query for each."""
@@ -65,22 +71,11 @@ class DynamoDbEventStore:
             raise outcomes.unavailable(code)
         return key
 
-    def _event(self, event_id: str) -> AuditEvent | None:
-        key = event_key(event_id)
-        answer = call(
-            self._client.query,
-            TableName=self._event_table,
-            KeyConditionExpression="pk = :pk AND sk = :sk",
-            ExpressionAttributeValues={":pk": key["pk"], ":sk": key["sk"]},
-            ConsistentRead=True,
-        )
-        return next((event for item in answer["Items"] if (event := _event_of(item))), None)
-
     def _part(self, asked: PartRequest) -> EventPart:
         source = asked.source
-        how = {"IndexName": PATIENT_INDEX} if source.is_patient else {"ConsistentRead": True}
+        query = self._client.query
         answer = call(
-            self._client.query,
+            partial(query_patient, query) if source.is_patient else partial(query, ConsistentRead=True),
             TableName=self._event_table,
             KeyConditionExpression="#partition = :partition AND sk BETWEEN :low AND :before",
             ExpressionAttributeNames={"#partition": "patient" if source.is_patient else "pk"},
@@ -92,11 +87,12 @@ class DynamoDbEventStore:
             ScanIndexForward=False,
             # A sort key takes one condition, and BETWEEN includes both ends: the item at the upper end is dropped.
             Limit=asked.limit + 1,
-            **how,
         )
         items = [item for item in answer["Items"] if item["sk"]["S"] < asked.before]
         last = answer.get("LastEvaluatedKey", {})
-        return EventPart([event for item in items if (event := _event_of(item))], last["sk"]["S"] if last else "")
+        absent = _NOT_PROJECTED if source.is_patient else {}
+        events = [event for item in items if (event := _event_of({**absent, **item}))]
+        return EventPart(events, last["sk"]["S"] if last else "")
 
 
 def _event_of(item: Mapping[str, Any]) -> AuditEvent | None:

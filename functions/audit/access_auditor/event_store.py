@@ -30,7 +30,7 @@ class PartRequest:
 
 @dataclass(frozen=True, slots=True)
 class EventPart:
-    """The events of a part, newest first.
+    """The events of a part, newest first; of the index by patient they have only what a search tests.
 
     Items that are not events are left out. `goes_on_before` is the sort key before which the source continues, empty at
     its end.
@@ -44,7 +44,7 @@ class EventStore(Protocol):
     """The audit trail, read only."""
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
-        """Return the events with these ids, without absent ones."""
+        """Return the events with these ids, newest first, without absent ones."""
 
     def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         """Return the requested parts; all are requested concurrently."""

@@ -7,7 +7,7 @@ from careconnect.oauth.caller import Caller
 
 
 def read_event(store: EventStore, caller: Caller, event_id: str) -> AuditEvent:
-    """Return an event: one query.
+    """Return an event: one look-up.
 
     Raises the 404 outcome for an unknown id. An event of another patient than the one that the caller is bound to gets
     the same 404.

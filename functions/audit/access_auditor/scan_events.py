@@ -1,7 +1,8 @@
 """Scan the audit trail backwards, newest event first, within the limits of one request.
 
-The events of a known patient are read from the index by patient. All others are read day by day, all shards of a day
-concurrently. A day without events costs the same number of queries as any other, so a search has a lower bound.
+The events of a known patient are read from the index by patient, which holds only what a search tests. All others are
+read day by day, all shards of a day concurrently. A day without events costs the same number of queries as any other,
+so a search has a lower bound.
 """
 
 import time
@@ -10,16 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final
 
 from access_auditor.event_store import CONCURRENT, EventStore, PartRequest, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
+from careconnect.storage.dynamodb import BATCH
 from careconnect.storage.read_charges import ReadCharges
 
 MAX_EVENTS: Final = 3_000
 """Events that one page examines. The page of a selective search may therefore be short, and have a next page."""
 MAX_QUERIES: Final = 240
-"""Queries of a page: each is one call to DynamoDB, up to sixteen concurrently."""
+"""Queries of a page: each is one call to DynamoDB, up to sixteen concurrently. A batch of ids is one."""
 MAX_SECONDS: Final = 8.0
 """Far enough from the function's 20 seconds for queries in progress, with their time-outs and second tries."""
 MAX_COUNTED: Final = 10_000
@@ -31,8 +33,6 @@ _LEAST_LIMIT: Final = 8
 _MAX_HELD: Final = 2_048
 """Items that one round of queries requests from all sources of a scan together."""
 _GROWTH: Final = 4
-
-Asked = TypeVar("Asked")
 
 
 class SpentError(Exception):
@@ -134,7 +134,9 @@ class EventScan:
         self.is_end = True
 
     def _looked_up(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
-        for some in self._rounds(event_ids):
+        for start in range(0, len(event_ids), BATCH):
+            some = event_ids[start : start + BATCH]
+            self.effort.query(1)
             yield from self.store.events(some)
             self.position = some[-1]
 
@@ -168,7 +170,7 @@ class EventScan:
                 continue
             yield max((stream.held for stream in streams if stream.held), key=_newest).popleft()
 
-    def _rounds(self, asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+    def _rounds(self, asked: Sequence[PartRequest]) -> Iterator[Sequence[PartRequest]]:
         """Yield queries in rounds of concurrent ones, each counted before it is made; raises `SpentError`."""
         for start in range(0, len(asked), CONCURRENT):
             some = asked[start : start + CONCURRENT]

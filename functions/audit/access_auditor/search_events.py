@@ -28,6 +28,9 @@ from careconnect.search.links import Cursor, Links
 from careconnect.search.result_parameters import ResultParameters
 from careconnect.storage.read_charges import ReadCharges
 
+Test = Callable[[AuditEvent], bool]
+"""Tells whether an event matches the criteria of a search."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
@@ -47,7 +50,10 @@ class EventContext:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The matches of a page, at most one more than it shows, and their count; the next page begins at `position`."""
+    """The matches of a page, at most one more than it shows, and their count; the next page begins at `position`.
+
+    Those of the index by patient have only what a search tests.
+    """
 
     matches: list[AuditEvent]
     count: int
@@ -68,14 +74,22 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
         query.criteria.insert(0, of_patient(context.caller.patient))
     query.bound(context.now)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
-    found = _find(query, cursor, context)
+    is_match = _test(query)
+    found = _find(query, is_match, cursor, context)
     total = _total(found, cursor, context.result)
     links = [("self", context.links.url(query.used))]
     entries: list[str] = []
     if not context.result.only_total:
-        entries = list(_entries(found.matches[: context.result.count], context))
-        position = found.matches[len(entries) - 1].id if len(entries) < found.count and entries else found.position
-        if len(entries) < found.count or not found.is_end:
+        page = found.matches[: context.result.count]
+        events = _stored(page, query, is_match, context)
+        entries = list(_entries(events, context))
+        position = "" if found.is_end else found.position
+        if len(entries) < len(events):
+            position = events[len(entries) - 1].id
+        elif len(page) < found.count:
+            # The page's last match, not its last event: that may have expired since.
+            position = page[-1].id
+        if position:
             links.append(("next", context.links.next_url(query.used, Cursor([position], total))))
     if query.warnings:
         # First, so that a reader sees the warnings before the matches.
@@ -83,7 +97,7 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
     return Bundle(total, links, entries)
 
 
-def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _Found:
+def _find(query: EventQuery, is_match: Test, cursor: Cursor | None, context: EventContext) -> _Found:
     """Scan the candidate events until a page is full, or to the end if an exact total is requested."""
     counts = cursor is None and context.result.exact_total
     window = query.window(context.now)
@@ -93,12 +107,10 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EVENTS, MAX_QUERIES)
     effort = Effort(events, queries, elapsed=context.elapsed, charges=context.charges)
     scan = EventScan(context.store, window, MAX_COUNTED if counts else wanted, effort)
-    tests = [(criterion.parameter.name, criterion.compiled()) for criterion in query.criteria]
     matches: list[AuditEvent] = []
     count = 0
     for event in _visible_matches(query, scan):
-        values = values_of(event)
-        if all(matches(values.get(name, ())) for name, matches in tests):
+        if is_match(event):
             count += 1
             if count <= wanted:
                 matches.append(event)
@@ -110,12 +122,34 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     return _Found(matches, count, scan.is_end, scan.position)
 
 
+def _test(query: EventQuery) -> Test:
+    """Return the test of all criteria of a search."""
+    tests = [(criterion.parameter.name, criterion.compiled()) for criterion in query.criteria]
+
+    def is_match(event: AuditEvent) -> bool:
+        values = values_of(event)
+        return all(matches(values.get(name, ())) for name, matches in tests)
+
+    return is_match
+
+
 def _visible_matches(query: EventQuery, scan: EventScan) -> Iterator[AuditEvent]:
     """Yield the candidate events by the most selective access path."""
     event_ids, patients = query.event_ids(), query.patients()
     if event_ids is not None:
         return scan.by_id(event_ids)
     return scan.by_day() if patients is None else scan.by_patient(patients)
+
+
+def _stored(page: list[AuditEvent], query: EventQuery, is_match: Test, context: EventContext) -> list[AuditEvent]:
+    """Return a page's events as they are stored: what is found by the index by patient is read by one batch more.
+
+    What is read is tested again: index and event are read by two calls.
+    """
+    if not page or query.patients() is None or query.event_ids() is not None:
+        return page
+    context.charges.call(1)
+    return list(filter(is_match, context.store.events([each.id for each in page])))
 
 
 def _total(found: _Found, cursor: Cursor | None, result: ResultParameters) -> int | None:

@@ -15,11 +15,11 @@ FIRST = KEPT[0]
 PATH = f"AuditEvent/{FIRST.id}"
 
 
-def test_an_event_is_read_by_its_id_with_one_query(auditor: Auditor) -> None:
+def test_an_event_is_read_by_its_id_with_one_call(auditor: Auditor) -> None:
     answer = auditor.get(PATH)
 
     assert answer.status == 200
-    assert auditor.calls == ["Query", "BatchExecuteStatement"]
+    assert auditor.calls == ["BatchGetItem", "BatchExecuteStatement"]
     resource = valid_json(answer.text, "AuditEvent")
     assert resource.id == FIRST.id
     assert answer.headers["Cache-Control"] == "no-store"
@@ -104,7 +104,7 @@ def test_without_a_caller_nothing_is_answered(auditor: Auditor) -> None:
 
 def test_what_should_never_happen_is_a_500_that_tells_nothing(auditor: Auditor) -> None:
     def fail(name: str) -> None:
-        if name == "Query":
+        if name == "BatchGetItem":
             raise RuntimeError(FIRST.id)
 
     auditor.faults.append(fail)

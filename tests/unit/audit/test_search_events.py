@@ -356,7 +356,7 @@ def test_a_bound_client_is_shown_all_of_its_patients_events(auditor: Auditor) ->
     assert places(answer.ids()) == [OF_FIVE, OLD]
 
 
-@pytest.mark.parametrize("operation", ["Query", "BatchExecuteStatement"])
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem", "BatchExecuteStatement"])
 def test_where_the_tables_do_not_answer_nothing_is_disclosed(auditor: Auditor, operation: str) -> None:
     def refuse(name: str) -> None:
         if name == operation:

@@ -3,11 +3,15 @@
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from audit_archiver.days import end_of, is_in_place, start_of
-from careconnect.audit.event import PATIENT_INDEX, SHARDS, AuditEvent, event_key, event_of, partition_of
+from careconnect.audit.event import SHARDS, AuditEvent, event_key, event_of, partition_of
+from careconnect.audit.patient_index import query_patient
 from careconnect.audit.told_retentions import RETENTIONS, told
+from careconnect.storage.dynamodb import BATCH
+from careconnect_records.multi_step.reading import read_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +38,11 @@ class AccessRecordReader:
         self._table = audit_table
 
     def of_patient(self, patient: str, days: Sequence[str] = ()) -> Iterator[Recorded]:
-        """Return a patient's events, all or those of consecutive days; the last second's may be missing."""
+        """Return a patient's events, all or those of consecutive days; the last second's may be missing.
+
+        The index has no whole events: they are read by their keys, a hundred at a time, and what has expired in between
+        is left out.
+        """
         condition, values = "patient = :patient", {":patient": {"S": patient}}
         if days:
             condition += " AND sk BETWEEN :first AND :last"
@@ -42,7 +50,8 @@ class AccessRecordReader:
                 ":first": {"S": f"{start_of(days[0]):012x}"},
                 ":last": {"S": f"{end_of(days[-1]):012x}"},
             }
-        return _recorded(self._items(condition, values, IndexName=PATIENT_INDEX))
+        items = self._by_keys(self._keys(condition, values))
+        return _recorded(item for item in items if item.get("patient") == {"S": patient})
 
     def of_days(self, days: Sequence[str]) -> Iterator[Recorded]:
         """Return all events of the given days."""
@@ -76,6 +85,29 @@ class AccessRecordReader:
         )
         return heapq.merge(*shards, key=lambda item: str(item["sk"]["S"]), reverse=True)
 
+    def _keys(self, condition: str, values: Mapping[str, Any]) -> Iterator[Item]:
+        """Yield the keys of the items that the index by patient has, newest first."""
+        asked: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ProjectionExpression": "pk, sk",
+            "ScanIndexForward": False,
+        }
+        while True:
+            page = query_patient(self._client.query, **asked)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _by_keys(self, keys: Iterator[Item]) -> Iterator[Item]:
+        """Yield items in the order of their keys."""
+        while batch := list(islice(keys, BATCH)):
+            items = read_items(self._client, [(self._table, dict(each)) for each in batch])
+            found = {_key(item): item for item in items}
+            yield from (found[_key(each)] for each in batch if _key(each) in found)
+
     def _items(self, condition: str, values: Mapping[str, Any], **how: Any) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
@@ -85,6 +117,10 @@ class AccessRecordReader:
             **how,
         )
         return (item for page in pages for item in page["Items"])
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
 
 
 def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:

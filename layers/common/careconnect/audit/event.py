@@ -13,9 +13,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-PATIENT_INDEX: Final = "by-patient"
-"""The index of events by `patient`, ordered by id; it holds only events that name a patient."""
-
 EXPORTED_BY: Final = "export_worker"
 """The `service` of the events that say whose data a bulk export holds."""
 

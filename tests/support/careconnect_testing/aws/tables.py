@@ -1,17 +1,14 @@
 """Tables with the keys that the template gives them."""
 
 import copy
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
-from careconnect_testing.stacks.whole_template import whole_template
+from careconnect_testing.stacks.whole_template import new_table
 
-_TYPE = "AWS::DynamoDB::Table"
 _SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
 
 _EMPTY: dict[tuple[str, str], Any] = {}
@@ -42,11 +39,5 @@ def begin_table_with_fixed_key(client: Any, table: str) -> None:
 
 
 def _create(client: Any, resource: str, name: str) -> None:
-    properties = _tables()[resource]
+    properties = new_table(resource)
     client.create_table(TableName=name, **{part: properties[part] for part in _SCHEMA if part in properties})
-
-
-@cache
-def _tables() -> dict[str, Mapping[str, Any]]:
-    resources = whole_template()["Resources"]
-    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == _TYPE}

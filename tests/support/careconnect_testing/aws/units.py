@@ -98,9 +98,12 @@ class UnitMeter:
         units = 0
         for index in self._described(one.table).get("GlobalSecondaryIndexes", ()):
             names = [part["AttributeName"] for part in index["KeySchema"]]
+            shown = {*self._keys(one.table), *names, *index["Projection"].get("NonKeyAttributes", ())}
+            is_whole = index["Projection"]["ProjectionType"] == "ALL"
+            entry = {name: value for name, value in after.items() if is_whole or name in shown}
             was, is_there = (all(name in item for name in names) for item in (one.before, after))
             assert not was, "what is in an index is not changed here"
-            units += _units(item_size(after), _WRITE_BYTES) if is_there else 0
+            units += _units(item_size(entry), _WRITE_BYTES) if is_there else 0
         return units
 
     def _item(self, table: str, key: Item) -> Item:

@@ -15,8 +15,8 @@ from careconnect_admin.stack.emulator_client import REGION
 from careconnect_testing.dynamodb.transactions import inserted
 
 Right = tuple[str, str]
-"""An IAM action, and the logical id of its resource; an index as `AuditTable/by-patient`, the one item of the table of
-proofs that may be read as `ProofTable/nonce-key`."""
+"""An IAM action, and the logical id of its resource; an index as `AuditTable/by-patient-2`, the one item of the table
+of proofs that may be read as `ProofTable/nonce-key`."""
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 

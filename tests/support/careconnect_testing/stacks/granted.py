@@ -82,8 +82,9 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "AuditFunction": {
         # For the key of its next links, which is stored among the events.
         ("dynamodb:GetItem", "AuditTable"),
+        ("dynamodb:BatchGetItem", "AuditTable"),
         ("dynamodb:Query", "AuditTable"),
-        ("dynamodb:Query", "AuditTable/by-patient"),
+        ("dynamodb:Query", "AuditTable/by-patient-2"),
         ("dynamodb:UpdateItem", "UsageTable"),
     }
     | PROVES

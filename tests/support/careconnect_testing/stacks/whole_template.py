@@ -11,3 +11,12 @@ from careconnect_admin.project import TEMPLATE
 def whole_template() -> dict[str, Any]:
     """Return the template; do not change it."""
     return read_template(TEMPLATE)
+
+
+def new_table(resource: str) -> dict[str, Any]:
+    """Return the properties of one of the template's tables, with the indexes that a new stack's has."""
+    properties: dict[str, Any] = dict(whole_template()["Resources"][resource]["Properties"])
+    if indexes := properties.get("GlobalSecondaryIndexes"):
+        # Another is there only while a stack is upgraded.
+        properties["GlobalSecondaryIndexes"] = [each for each in indexes if "Fn::If" not in each]
+    return properties

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from audit_archiver.verify_day import Verdict
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
+from careconnect.audit.patient_index import FORMER_PATIENT_INDEX, PATIENT_INDEX, definition
 from careconnect.audit.store import EventNotStoredError
 from careconnect.audit.told_retentions import retention_row
 from careconnect.oauth.client_record import ClientRecord, client_item
@@ -32,6 +33,7 @@ from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
 from careconnect_testing.parts.issuer import CLIENT_TABLE
 from careconnect_testing.stacks.command_line import printed
+from careconnect_testing.stacks.whole_template import new_table
 
 Run = Callable[..., Result]
 RECORD_TABLE = "records"
@@ -231,6 +233,46 @@ def test_what_is_no_event_of_this_service_is_said_to_be_none(record: ArchivedTra
     assert [each["outcome"][:8] for each in listed] == ["done", "no event", "no event"]
     assert "careconnect audit verify" in run("--patient", "4").stdout
     assert "no event of this service" in run("show", empty).stdout
+
+
+def test_more_events_of_a_patient_than_a_batch_are_listed_in_their_order(record: ArchivedTrail, run: Run) -> None:
+    stored = record.stored(*range(0, 120 * MINUTE, MINUTE))
+
+    listed = json.loads(run("--patient", "4", "--json").stdout)
+
+    assert [each["id"] for each in listed] == sorted(stored, reverse=True)
+    assert {each["interaction"] for each in listed} == {"read"}
+
+
+@pytest.mark.parametrize(("lean", "former"), [(True, False), (False, True), (True, True)])
+def test_either_index_by_patient_serves_the_list(record: ArchivedTrail, run: Run, *, lean: bool, former: bool) -> None:
+    stored = record.stored(0, 1)
+    table = {"TableName": AUDIT_TABLE, "AttributeDefinitions": new_table("AuditTable")["AttributeDefinitions"]}
+    if former:
+        index = {**definition(), "IndexName": FORMER_PATIENT_INDEX, "Projection": {"ProjectionType": "ALL"}}
+        record.dynamodb.update_table(**table, GlobalSecondaryIndexUpdates=[{"Create": index}])
+    if not lean:
+        index = {"IndexName": PATIENT_INDEX}
+        record.dynamodb.update_table(**table, GlobalSecondaryIndexUpdates=[{"Delete": index}])
+
+    listed = json.loads(run("--patient", "4", "--json").stdout)
+
+    assert [each["id"] for each in listed] == sorted(stored, reverse=True)
+
+
+def test_what_expires_while_it_is_read_is_left_out(
+    record: ArchivedTrail, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, stays = record.stored(0, 1)
+    real = record.dynamodb.batch_get_item
+
+    def removed_before(**asked: Any) -> Any:
+        record.remove(gone)
+        return real(**asked)
+
+    monkeypatch.setattr(record.dynamodb, "batch_get_item", removed_before)
+
+    assert [each["id"] for each in json.loads(run("--patient", "4", "--json").stdout)] == [stays]
 
 
 def looks(record: ArchivedTrail, day: str) -> list[AuditEvent]:

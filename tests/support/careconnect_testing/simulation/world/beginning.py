@@ -41,7 +41,7 @@ from careconnect_testing.simulation.world.names import (
     TABLES,
 )
 from careconnect_testing.simulation.world.system import System, isolated
-from careconnect_testing.stacks.whole_template import whole_template
+from careconnect_testing.stacks.whole_template import new_table
 
 BOUND_TO: Final = "p1"
 """The patient of the bound clients."""
@@ -113,9 +113,8 @@ def secret_of(client: str) -> str:
 
 
 def _create_tables(database: Database) -> None:
-    resources = whole_template()["Resources"]
     for logical_id, name in TABLES.items():
-        properties = resources[logical_id]["Properties"]
+        properties = new_table(logical_id)
         parts = {part: properties[part] for part in _SCHEMA if part in properties}
         expires: Any = properties.get("TimeToLiveSpecification", {}).get("AttributeName", "")
         database.create_table(TableName=name, time_to_live=expires, **parts)
