@@ -13,6 +13,8 @@ from careconnect_admin.commands.shared.terminal import remark
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from careconnect_admin.deploying.answers import Answers
 
 _TEMPLATE: Final = Path("template.yaml")
@@ -93,10 +95,15 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 def _check(answers: "Answers") -> None:
     """Print what holds besides what is given; raises `OperatorError` with all that is wrong."""
     from careconnect_admin.deploying.parameters import faults, kept
+    from careconnect_admin.deploying.patient_index import index_fault
 
     declared = _declared(answers.template)
-    deployed = _deployed(answers)
-    if wrong := faults(declared, answers.parameters, deployed, answers.region):
+    stack = _stack(answers)
+    deployed = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
+    wrong = faults(declared, answers.parameters, deployed, answers.region)
+    if text := index_fault(declared, answers.parameters, deployed, lambda: _is_filled(answers, stack)):
+        wrong.append(text)
+    if wrong:
         raise OperatorError("nothing was deployed: " + "; ".join(wrong))
     if stay := kept(declared, answers.parameters, deployed):
         remark(f"careconnect: kept as deployed: {' '.join(f'{name}={value}' for name, value in stay.items())}")
@@ -121,8 +128,8 @@ def _declared(template: str) -> dict[str, Any]:
         raise OperatorError(f"{path} is not there: run this in the project's folder, after `make build`") from None
 
 
-def _deployed(answers: "Answers") -> dict[str, str]:
-    """Return the parameters of the stack, none if there is no such stack yet."""
+def _stack(answers: "Answers") -> dict[str, Any]:
+    """Return the stack as CloudFormation describes it, empty if there is no such stack yet."""
     from botocore.exceptions import ClientError
 
     from careconnect.runtime.aws import error_code
@@ -131,11 +138,21 @@ def _deployed(answers: "Answers") -> dict[str, str]:
     with aws_remedies():
         try:
             (stack,) = _client(answers, "cloudformation").describe_stacks(StackName=answers.stack)["Stacks"]
+            return dict(stack)
         except ClientError as error:
             if error_code(error) == "ValidationError":
                 return {}
             raise
-    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
+
+
+def _is_filled(answers: "Answers", stack: "Mapping[str, Any]") -> bool:
+    """Return True if the stack's audit table has the index by patient, filled."""
+    from careconnect_admin.deploying.patient_index import is_active
+    from careconnect_admin.stack.aws_errors import aws_remedies
+
+    (table,) = (each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "AuditTable")
+    with aws_remedies():
+        return is_active(_client(answers, "dynamodb").describe_table(TableName=table)["Table"])
 
 
 def _is_raised(answers: "Answers") -> bool:

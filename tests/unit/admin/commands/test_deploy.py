@@ -16,16 +16,20 @@ from careconnect_admin.project import PROJECT, TEMPLATE
 
 Run = Callable[..., Result]
 
+STACKS = {
+    "deployed": {"Console": "off", "Release": "1-0123abcd", "PatientIndex": "lean"},
+    "former": {"Console": "off"},
+    "half": {"Console": "off", "PatientIndex": "both"},
+}
+INDEXES = [{"IndexName": "by-patient", "IndexStatus": "ACTIVE"}, {"IndexName": "by-patient-2", "IndexStatus": "ACTIVE"}]
+
 
 def described(StackName: str) -> Any:  # noqa: N803 - as boto3 names it
-    """Answer DescribeStacks of an account with one stack."""
-    if StackName == "deployed":
-        values = {"Console": "off", "Release": "1-0123abcd"}
-        return {
-            "Stacks": [
-                {"Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]}
-            ]
-        }
+    """Answer DescribeStacks of an account with three stacks, of which one is of a former release."""
+    if StackName in STACKS:
+        parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in STACKS[StackName].items()]
+        outputs = [{"OutputKey": "AuditTable", "OutputValue": f"{StackName}-events"}]
+        return {"Stacks": [{"Parameters": parameters, "Outputs": outputs}]}
     code = "AccessDenied" if StackName == "denied" else "ValidationError"
     raise ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
 
@@ -49,7 +53,10 @@ def run(tmp_path: Path, called: list[list[str]], monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(PROJECT)
     monkeypatch.setenv("SAM_TEMPLATE_FILE", str(TEMPLATE))
     raised = {"MetricAlarms": [{"StateValue": "ALARM"}]}
-    aws = SimpleNamespace(describe_stacks=described, describe_alarms=lambda **_: raised)
+    table = {"Table": {"GlobalSecondaryIndexes": INDEXES}}
+    aws = SimpleNamespace(
+        describe_stacks=described, describe_alarms=lambda **_: raised, describe_table=lambda **_: table
+    )
     session = SimpleNamespace(client=lambda _service: aws)
     monkeypatch.setattr(boto3.session, "Session", lambda **_: session)
     file = tmp_path / "answers.toml"
@@ -122,3 +129,25 @@ def test_an_account_that_does_not_let_itself_be_asked_is_told(run: Run, called: 
 
     assert (result.exit_code, called) == (1, [])
     assert "AWS denies DescribeStacks" in result.stderr
+
+
+def test_a_stack_of_a_former_release_gets_both_indexes_by_patient_first(run: Run, called: list[list[str]]) -> None:
+    refused = run("--stack-name", "former", "--parameter-overrides", "Console=off")
+
+    assert (refused.exit_code, called) == (1, [])
+    assert "nothing was deployed: PatientIndex has to be both in the first deployment of this release" in refused.stderr
+    assert run("--stack-name", "former", "--parameter-overrides", "PatientIndex=both").exit_code == 7
+    assert "kept as deployed: Console=off PatientIndex=both" in run("--stack-name", "half").stderr
+
+
+def test_the_former_index_goes_once_the_other_is_filled(
+    run: Run, called: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lean = ("--stack-name", "half", "--parameter-overrides", "PatientIndex=lean")
+    monkeypatch.setitem(INDEXES[1], "IndexStatus", "CREATING")
+    refused = run(*lean)
+
+    assert (refused.exit_code, called) == (1, [])
+    assert "the index by-patient-2 is not filled yet: give PatientIndex=lean once it is" in refused.stderr
+    monkeypatch.setitem(INDEXES[1], "IndexStatus", "ACTIVE")
+    assert run(*lean).exit_code == 7
