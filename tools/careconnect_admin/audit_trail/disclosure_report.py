@@ -135,12 +135,16 @@ class DisclosureReport:
         return self.visits + self.fetched + self.refusals
 
 
-def report_disclosures(trail: KeptEvents, patient: str, days: Sequence[str], client_id: str = "") -> DisclosureReport:
+def report_disclosures(
+    trail: KeptEvents, patient: str, days: Sequence[str], client_id: str = "", *, without: str = ""
+) -> DisclosureReport:
     """Return who saw a patient's record on consecutive days; `client_id` limits it to one client.
 
-    Without a patient it is whom this client saw: its events that are of nobody showed nobody.
+    Without a patient it is whom this client saw: its events that are of nobody showed nobody. `without` is the id of
+    the report's own event, which is there before the report is.
     """
-    found = list(trail.of_patient(patient, days) if patient else trail.of_client(client_id, days))
+    kept = trail.of_patient(patient, days) if patient else trail.of_client(client_id, days)
+    found = [each for each in kept if each.id != without]
     events = [
         each.event for each in found if each.event and each.event.patient and client_id in ("", each.event.client_id)
     ]

@@ -85,12 +85,12 @@ class OperatorEvents:
             self._follow(event, Outcome.REFUSED, unless)
         return result
 
-    def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> None:
-        """Write the event of reading the audit trail, before the result is shown; raises `NotAuditedError`.
+    def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> str:
+        """Write the event of reading the audit trail, before the result is shown, and return its id.
 
-        `patient` is the id of the patient if one patient's events were requested.
+        `patient` is the id of the patient if one patient's events were requested. Raises `NotAuditedError`.
         """
-        self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
+        return self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient).id
 
     def concerning(self, interaction: str, action: Action, patients: Iterable[str], ids: Sequence[str] = ()) -> None:
         """Write an event for each patient before a change of many records continues; raises `NotAuditedError`."""

@@ -235,9 +235,9 @@ def report(
     source.agree(is_agreed=yes)
     asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
     # Before it is read: the answer of a query of the archive is in a bucket, whatever becomes of this command.
-    _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
+    own = _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
     with working("Reading the audit trail") as tell:
-        found = report_disclosures(source.trail(tell), patient, days, client)
+        found = report_disclosures(source.trail(tell), patient, days, client, without=own)
     verdicts = list(_verified(target, source.days_to_verify(found, every=is_verified)))
     names = _client_names(target, [each for visit in found.lines for each in visit.events])
     if as_json:

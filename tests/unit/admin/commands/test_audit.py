@@ -414,6 +414,18 @@ def test_a_report_of_a_client_alone_names_the_patients_whom_it_saw(record: Archi
     assert (look.patient, look.query) == ("", f"user=client-1&date={DAY}")
 
 
+def test_a_report_is_not_on_itself_but_on_the_next_one(record: ArchivedTrail, run: Run) -> None:
+    record.now = int(time.time() * 1000)
+    # The days of both, should the midnight come between.
+    options = ("--patient", "4", "--from", day_of(record.now), "--to", day_of(record.now + 86_400_000), "--json")
+
+    first, second = run("report", *options), run("report", *options)
+
+    assert json.loads(first.stdout) == []
+    (earlier,) = json.loads(second.stdout)
+    assert (earlier["client_id"], earlier["what"], earlier["requests"]) == ("operator", "read AuditEvent", 1)
+
+
 def test_a_report_of_days_that_are_not_as_archived_says_so_and_ends_with_1(record: ArchivedTrail, run: Run) -> None:
     changed, removed = record.stored(MINUTE, 2 * MINUTE)
     record.deliver(record.change(changed, client="x"), record.remove(removed))
