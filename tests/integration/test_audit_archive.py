@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,12 +15,13 @@ from typer.testing import CliRunner, Result
 
 from audit_archiver.check_heartbeat import HEARTBEAT, SERVICE
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.audit.event import Action, AuditEvent, event_key, new_event_id
+from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_key, new_event_id, time_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.parts.aged_trail import AgedTrail, many_days
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("archive")]
 
@@ -113,10 +114,13 @@ class Trail:
         """Return how often a function has counted a metric."""
         return sum(metric in line for line in self.logged(function))
 
-    def audit(self, *arguments: str) -> Result:
-        """Run `careconnect audit …` on the stack."""
+    def audit(self, *arguments: str, without: Sequence[str] = (), **parameters: str) -> Result:
+        """Run `careconnect audit …` on the stack, with parameters of its own and without some of its outputs."""
         stack = self.stack
-        target = StackTarget(stack.stack.name, dict(stack.stack.outputs), stack.client, is_local=True, place="local")
+        outputs = {name: value for name, value in stack.stack.outputs.items() if name not in without}
+        target = StackTarget(
+            stack.stack.name, outputs, stack.client, is_local=True, place="local", parameters=parameters
+        )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
             return CliRunner().invoke(app, ["audit", *arguments])
@@ -283,3 +287,69 @@ def beat(trail: Trail, age: float) -> str:
 
 def heartbeats(trail: Trail) -> list[Mapping[str, Any]]:
     return [line for line in trail.logged("VerifierFunction") if line.get("action") == "audit-trail.heartbeat"]
+
+
+# --- four hundred days, of which the table keeps ninety: from here on the stream is cut
+
+
+@pytest.fixture(scope="module")
+def aged(trail: Trail) -> AgedTrail:
+    """Events of 400 days, those of the first 310 ended by their time to live, as the archiver got them."""
+    written = many_days(int(time.time() * 1000))
+    # Rows that are put now would be archived as of now.
+    trail.cut(is_cut=True)
+    client, name = trail.stack.client("lambda"), trail.stack.stack.resources["ArchiverFunction"]
+    for batch in written.batches:
+        answer = client.invoke(FunctionName=name, Payload=json.dumps({"Records": batch}))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+    for event in written.kept:
+        trail.dynamodb.put_item(TableName=trail.table, Item=written.item(event))
+    return written
+
+
+def reported(result: Result) -> list[tuple[str, str, str, bool]]:
+    """Return id, day, client and whether it was allowed of each event of a report."""
+    found = []
+    for each in json.loads(result.stdout):
+        found += [(one, each["client_id"], each["outcome"] == "allowed") for one in each["events"]]
+    return sorted((one, day_of(time_of(one)), client, allowed) for one, client, allowed in found)
+
+
+def who_saw(aged: AgedTrail, patient: str, days: Sequence[str]) -> list[tuple[str, str, str, bool]]:
+    """Return the same of the events that were written."""
+    events = [each for each in aged.events if each.patient == patient and day_of(each.at) in days]
+    return sorted((each.id, day_of(each.at), each.client_id, each.outcome == Outcome.ALLOWED) for each in events)
+
+
+def report(trail: Trail, aged: AgedTrail, *options: str) -> Result:
+    """Report who saw Patient/4, as if the stack had the retention of the trail."""
+    kept = {"AuditRetentionDays": str(aged.retention_days), "ArchiveRetentionDays": "2922"}
+    return trail.audit("report", "--patient", "4", "--json", *options, **kept)
+
+
+def test_who_saw_a_patient_on_each_of_many_days_is_what_was_written(trail: Trail, aged: AgedTrail) -> None:
+    """Those that the table keeps are verified by all versions of their objects: ten of the ninety are enough here."""
+    days = aged.days[:-80]
+
+    result = report(trail, aged, "--from", days[0], "--to", days[-1])
+
+    assert result.exit_code == 0, result.stderr
+    assert reported(result) == who_saw(aged, "4", days)
+    assert {day for _, day, _, _ in reported(result)} == set(days)
+    assert f"{days[0]} to {days[-10]} is in the archive: " in result.stderr
+
+
+def test_an_object_that_is_put_over_is_named_by_the_report_of_its_day(trail: Trail, aged: AgedTrail) -> None:
+    day, keys = aged.days[101], trail.keys()
+    assert report(trail, aged, "--date", day, "--verify").exit_code == 0
+    (key,) = (each for each in keys if each.startswith(day))
+    body = gzip.decompress(trail.s3.get_object(Bucket=trail.bucket, Key=key)["Body"].read())
+    forged = gzip.compress(body.replace(b'"client":{"S":"', b'"client":{"S":"not-'))
+    # The archiver's role alone may put an object; its code puts none over another.
+    role = trail.stack.role_client("s3", "ArchiverFunction")
+    role.put_object(Bucket=trail.bucket, Key=key, Body=forged, ChecksumAlgorithm="SHA256")
+
+    result = report(trail, aged, "--date", day, "--verify")
+
+    assert result.exit_code == 1
+    assert f"{key} is an object of the archive that does not hold what its key says" in result.stderr
