@@ -15,6 +15,7 @@ from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, KMS_PSS_ALGORITHM, NEXT, PREVIOUS
 from careconnect.storage.dynamodb import BELIEVED_SECONDS
+from careconnect_admin.audit_trail import archive_statement
 from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
@@ -834,6 +835,73 @@ def test_the_archives_policy_denies_every_other_writer_and_everybody_who_deletes
     assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} <= set(deletes["Action"])
     assert "Condition" not in deletes
     assert (plain["Action"], plain["Condition"]) == ("s3:*", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+OF_QUERIES = {
+    "ArchiveDatabase",
+    "ArchiveLines",
+    "ArchiveWorkGroup",
+    "ArchiveAnswersBucket",
+    "ArchiveAnswersBucketPolicy",
+}
+
+
+def test_archive_md_off_leaves_out_all_that_queries_need_and_nothing_else() -> None:
+    on = "QueriesArchive"
+
+    assert TEMPLATE["Conditions"][on] == {"Fn::Equals": [{"Ref": "ArchiveQueries"}, "on"]}
+    assert {name for name, each in RESOURCES.items() if each.get("Condition") == on} == OF_QUERIES
+    outputs = {"ArchiveDatabase", "ArchiveWorkGroup"}
+    assert {name for name, each in TEMPLATE["Outputs"].items() if each.get("Condition") == on} == outputs
+    rest = json.dumps({name: each for name, each in RESOURCES.items() if name not in OF_QUERIES})
+    assert not [name for name in OF_QUERIES if re.search(rf'"{name}[".]|\$\{{{name}[.}}]', rest)]
+
+
+def test_rule_6_no_role_may_query_the_archive_or_open_the_answers() -> None:
+    kinds = ("Serverless::Function", "IAM::Role", "IAM::Policy", "IAM::ManagedPolicy", "Serverless::StateMachine")
+    for kind in kinds:
+        for name, each in of_type(f"AWS::{kind}").items():
+            text = json.dumps(each)
+            assert not re.search(r'"(athena|glue):', text), name
+            assert not [made for made in OF_QUERIES if made in text], name
+
+
+def test_archive_md_the_table_reads_the_archivers_objects_as_they_are() -> None:
+    table = RESOURCES["ArchiveLines"]["Properties"]["TableInput"]
+    (key,) = table["PartitionKeys"]
+    storage, given = table["StorageDescriptor"], table["Parameters"]
+
+    assert (table["Name"], key["Name"]) == (archive_statement.TABLE, "hour")
+    assert storage["Location"] == {"Fn::Sub": "s3://${ArchiveBucket}/"}
+    # What `folder_of` writes, as an hour's one folder.
+    folder = {"Fn::Sub": "s3://${ArchiveBucket}/${!hour}/"}
+    assert (given["storage.location.template"], given["projection.hour.format"]) == (folder, "yyyy-MM-dd/HH")
+    assert (given["projection.hour.interval"], given["projection.hour.interval.unit"]) == ("1", "HOURS")
+    assert storage["Columns"] == [{"Name": "line", "Type": "string"}]
+    serde = storage["SerdeInfo"]
+    assert serde["SerializationLibrary"] == "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+    # An escape would take the backslashes of the JSON, and another delimiter would cut the line.
+    assert serde["Parameters"] == {"serialization.format": "1"}
+
+
+def test_archive_md_answers_are_encrypted_private_and_gone_after_two_days() -> None:
+    properties = RESOURCES["ArchiveAnswersBucket"]["Properties"]
+    group = RESOURCES["ArchiveWorkGroup"]["Properties"]["WorkGroupConfiguration"]
+    (plain,) = RESOURCES["ArchiveAnswersBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "VersioningConfiguration" not in properties
+    (rule,) = properties["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    # Whoever asks cannot have the answer put elsewhere.
+    assert group["EnforceWorkGroupConfiguration"] is True
+    assert group["ResultConfiguration"]["OutputLocation"] == {"Fn::Sub": "s3://${ArchiveAnswersBucket}/"}
+    assert group["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+    assert (plain["Effect"], plain["Principal"], plain["Action"]) == ("Deny", "*", "s3:*")
+    assert plain["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_export_md_the_files_are_encrypted_private_and_gone_after_eight_days() -> None:

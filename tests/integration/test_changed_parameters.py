@@ -34,6 +34,7 @@ _ELSEWHERE = {
     "CertificateArn": "test_options.py, with CustomDomain",
     "EdgeFunctionArn": "test_options.py, with CustomDomain",
     "RestoredTables": "test_restore.py",
+    "ArchiveQueries": "test_options.py",
     "BulkExport": "test_options.py",
     # What the emulator lacks is held on the template.
     "ExportConcurrency": "test_operations.py",

@@ -38,6 +38,7 @@ def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> I
         "OriginSecret": _SECRET,
         "AllowedOrigins": "https://a.example,https://b.example",
         "BulkExport": "off",
+        "ArchiveQueries": "off",
     }
     with LocalStack(log_folder=tmp_path_factory.mktemp("fronted"), parameters=parameters) as stack:
         registry = DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"])
@@ -99,6 +100,14 @@ def test_export_md_off_makes_nothing_of_bulk_exports_and_is_404_for_everybody(
         assert (answer.status_code, issue_code(answer)) == (404, "not-supported"), path
     stated = httpx.get(fronted.base_url + _METADATA, trust_env=False, timeout=30).json()
     assert "instantiates" not in stated
+
+
+def test_archive_md_off_makes_nothing_of_queries_of_the_archive(fronted: LocalStack) -> None:
+    assert fronted.client("glue").get_databases()["DatabaseList"] == []
+    groups = fronted.client("athena").list_work_groups()["WorkGroups"]
+    assert fronted.stack.name not in {each["Name"] for each in groups}
+    assert "ArchiveAnswersBucket" not in fronted.stack.resources
+    assert not fronted.stack.outputs.keys() & {"ArchiveDatabase", "ArchiveWorkGroup"}
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])

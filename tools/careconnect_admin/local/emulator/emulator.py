@@ -21,8 +21,8 @@ from careconnect_admin.stack.emulator_client import REGION, Credentials, emulato
 
 LOOPBACK: Final = "127.0.0.1"
 _SERVICES: Final = (
-    "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,states,sts,"
-    "tagging"
+    "apigateway,athena,cloudformation,cloudfront,cloudwatch,dynamodb,events,glue,iam,kms,lambda,logs,s3,sns,sqs,ssm,"
+    "states,sts,tagging"
 )
 _START_SECONDS: Final = 60.0
 _PORTS: Final = range(10_000, 32_000)
@@ -156,6 +156,8 @@ def _environment(host: str, port: int, state: Path, credentials: Credentials) ->
         # Other listeners that the emulator would open on every interface.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        # Without it, Athena invents an answer when it cannot run a query.
+        "ATHENA_ENGINE": "duckdb",
         "LOG_LEVEL": "INFO",
     }
 

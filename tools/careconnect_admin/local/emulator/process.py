@@ -30,10 +30,12 @@ def serve() -> None:
 
     from careconnect_admin.local.emulator.alarms import take_metric_math
     from careconnect_admin.local.emulator.leading_keys import tell_leading_keys
+    from careconnect_admin.local.emulator.projection import project_partitions
     from careconnect_admin.local.emulator.signing import tell_signing_algorithms
     from careconnect_admin.local.emulator.statements import complete_inserts
 
     complete_inserts()
+    project_partitions()
     take_metric_math()
     tell_signing_algorithms()
     tell_leading_keys()
