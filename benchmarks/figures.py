@@ -26,7 +26,7 @@ ROUND_TRIPS: Final[Mapping[str, int]] = {
     "search: page of 20 of a record": 2,
     "search: page of 20 patients": 2,
     "search: page of the directory": 2,
-    "page of the audit trail": 2,
+    "page of the audit trail": 3,
     "a patient's whole record": 2,
     "token": 2,
     "authorizer": 1,
