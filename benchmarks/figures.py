@@ -3,6 +3,8 @@
 | file | command |
 |---|---|
 | `bench.json` | `make bench ARGS=--write` |
+| `audit-bytes.json` | `python -m benchmarks.measurements.audit_bytes --write` |
+| `starts.json` | `python -m benchmarks.costs.starts --write` |
 | `record-bytes.json` | `python -m benchmarks.measurements.record_bytes FOLDER --write` |
 | `scale.json`, `scale.svg` | `python -m benchmarks.scale --write` |
 """
@@ -18,6 +20,8 @@ from careconnect_admin.project import PROJECT, TEMPLATE
 
 BENCH: Final = PROJECT / "docs" / "figures" / "bench.json"
 RECORD_BYTES: Final = PROJECT / "docs" / "figures" / "record-bytes.json"
+AUDIT_BYTES: Final = PROJECT / "docs" / "figures" / "audit-bytes.json"
+STARTS: Final = PROJECT / "docs" / "figures" / "starts.json"
 
 ROUND_TRIPS: Final[Mapping[str, int]] = {
     "read of a patient": 1,
@@ -44,7 +48,9 @@ _KMS: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
-    """The figures of one request: units, signatures, bytes of its log and answer, milliseconds of CPU and waiting."""
+    """The figures of one request: units, signatures, milliseconds of CPU and waiting, and bytes: of its log, of
+    its answer, and of the answer as it is sent to a client that takes gzip.
+    """
 
     function: str
     reads: float
@@ -52,6 +58,7 @@ class RequestFigures:
     signatures: int
     logged: int
     answered: int
+    sent: int
     cpu: float
     waits: float
 
@@ -70,6 +77,13 @@ def record_bytes() -> dict[str, int]:
     return kept
 
 
+@cache
+def audit_bytes() -> dict[str, dict[str, int]]:
+    """Return the bytes of an audit event in the table, its index and the archive, by the kind of its request."""
+    kept: dict[str, dict[str, int]] = json.loads(AUDIT_BYTES.read_text(encoding="utf-8"))
+    return kept
+
+
 def requests() -> dict[str, RequestFigures]:
     """Return the figures of each request with a computed cost, by its name."""
     rows = {row["name"]: row for row in bench()["own_cpu"]}
@@ -85,6 +99,7 @@ def _request(row: Mapping[str, Any], trips: int) -> RequestFigures:
         signatures=signatures,
         logged=row["logged"],
         answered=row["answered"],
+        sent=row["sent"],
         cpu=row["own"]["least"],
         waits=_DYNAMODB * (trips - signatures) + _KMS * signatures,
     )

@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks.costs import bill, load, prices
 from benchmarks.costs.request_cost import Cost, cost_of, total_of
+from benchmarks.costs.sizes import GIGABYTE, SIZES
 from benchmarks.figures import RECORD_BYTES, record_bytes, requests
 from benchmarks.measurements.record_bytes import OVERHEAD
 from benchmarks.report import table
@@ -55,7 +56,18 @@ def _cost() -> str:
 
 def _bill() -> str:
     """Return a month's dollars of three sizes, and of two alternatives."""
-    return table(("dollars a month", *bill.SIZES), bill.rows())
+    return table(("dollars a month", *SIZES), bill.rows())
+
+
+def _steps() -> str:
+    """Return the steps from the former bill to that of a new stack."""
+    heads = [f"{size}, {how}" for how in ("alone", "in turn") for size in SIZES]
+    return table(("dollars a month", *heads), bill.step_rows())
+
+
+def _starts() -> str:
+    """Return the starts of the functions that may have a snapshot."""
+    return table(("function", "MB", "snapshot", *SIZES), bill.start_rows())
 
 
 def _priced(name: str, reads: str, writes: str, cost: Cost) -> tuple[str, ...]:
@@ -85,7 +97,7 @@ def _volume() -> str:
     found = record_bytes()
     each = {name: number / found["patients"] for name, number in found.items()}
     stored = sum(each[part] for part in ("bodies", "index", "entries", "links")) + OVERHEAD * each["items"]
-    gigabytes = stored * prices.MILLION / bill.GIGABYTE
+    gigabytes = stored * prices.MILLION / GIGABYTE
     units = each["write_units"] * prices.MILLION
     bytes_of = {
         "bodies": each["bodies"],
@@ -94,7 +106,7 @@ def _volume() -> str:
     }
     rows = [("resources", f"{each['resources']:,.0f}", f"{each['resources'] * prices.MILLION:,.0f}")]
     rows += [
-        (f"bytes: {what}", f"{size:,.0f}", f"{size * prices.MILLION / bill.GIGABYTE:,.1f} GB")
+        (f"bytes: {what}", f"{size:,.0f}", f"{size * prices.MILLION / GIGABYTE:,.1f} GB")
         for what, size in bytes_of.items()
     ]
     rows += [("write units of a load", f"{each['write_units']:,.0f}", f"{units:,.0f}")]
@@ -111,6 +123,8 @@ def _volume() -> str:
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "cost": _cost,
     "bill": _bill,
+    "steps": _steps,
+    "starts": _starts,
     "load": _load,
     "volume": _volume,
 }

@@ -1,12 +1,22 @@
-"""AWS's prices and quotas in London (eu-west-2), each with its source, read on 2026-11-26.
+"""AWS's prices and quotas in London (eu-west-2), each with its source, read on 2026-11-26 and 2026-12-01.
+
+    python -m benchmarks.costs.prices --check
+
+Downloads AWS's price lists, which need no account, and prints each price that they state otherwise or do not state.
 
 Dollars of the list, without tax, free tier, tiers of volume or savings plans. `AWS` is a page of AWS, in a stored copy;
-`quoted` is a third party's quotation of AWS's price list; `unverified` has to be looked up before it is relied on.
+`quoted` is a third party's quotation of AWS's price list; `unverified` has to be looked up before it is relied on. A
+usage type that no quotation names is written by AWS's pattern for London, so the check may not find it.
 """
 
+import argparse
+import json
+import sys
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 MILLION: Final = 1_000_000
 
@@ -20,8 +30,21 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of AWS's price lists: the list of a service, and the usage type."""
+
+    offer: str
+    usage_type: str
+
+    @property
+    def address(self) -> str:
+        """The address of the list."""
+        return LIST.format(self.offer)
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars for `per` units."""
+    """Dollars for `per` units; `line` is None where no list of London states the price."""
 
     what: str
     dollars: float
@@ -29,6 +52,7 @@ class Price:
     unit: str
     standing: Standing
     source: str
+    line: Line | None = None
 
     def of(self, amount: float) -> float:
         """Return the price of an amount."""
@@ -46,45 +70,102 @@ class Quota:
     source: str
 
 
+LIST: Final = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{}/current/eu-west-2/index.json"
+"""The address of a service's price list for London."""
+
 _LIST: Final = "price list file of {} for eu-west-2, {}"
+
+_TOGEN: Final = "rows of AWS's list of 2026-09-05 in the tests of github.com/mooncitizen/togen, package aws"
+_PAGE: Final = "AWS's pricing page as quoted by {}; Region not named"
 
 API_REQUEST: Final = Price(
     "API Gateway, REST request", 3.50, MILLION, "million", Standing.QUOTED,
-    _LIST.format("AmazonApiGateway", "line EUW2-ApiGatewayRequest, 2026"),
+    _LIST.format("AmazonApiGateway", "line EUW2-ApiGatewayRequest, 2026") + "; " + _TOGEN,
+    Line("AmazonApiGateway", "EUW2-ApiGatewayRequest"),
+)  # fmt: skip
+HTTP_API_REQUEST: Final = Price(
+    "API Gateway, HTTP API request", 1.16, MILLION, "million", Standing.QUOTED, _TOGEN,
+    Line("AmazonApiGateway", "EUW2-ApiGatewayHttpRequest"),
 )  # fmt: skip
 LAMBDA_REQUEST: Final = Price(
-    "Lambda, request", 0.20, MILLION, "million", Standing.QUOTED, _LIST.format("AWSLambda", "2026-10-01")
-)
+    "Lambda, request", 0.20, MILLION, "million", Standing.QUOTED, _LIST.format("AWSLambda", "2026-10-01"),
+    Line("AWSLambda", "EUW2-Request"),
+)  # fmt: skip
 LAMBDA_TIME: Final = Price(
-    "Lambda, time on x86_64", 0.0000166667, 1, "GB-second", Standing.QUOTED, _LIST.format("AWSLambda", "2026-10-01")
-)
+    "Lambda, time on x86_64", 0.0000166667, 1, "GB-second", Standing.QUOTED, _LIST.format("AWSLambda", "2026-10-01"),
+    Line("AWSLambda", "EUW2-Lambda-GB-Second"),
+)  # fmt: skip
 READ_UNIT: Final = Price(
-    "DynamoDB, read unit", 0.1487, MILLION, "million", Standing.QUOTED, "a quotation for eu-west-2, undated"
-)
+    "DynamoDB, read unit", 0.1487, MILLION, "million", Standing.QUOTED, "a quotation for eu-west-2, undated",
+    Line("AmazonDynamoDB", "EUW2-ReadRequestUnits"),
+)  # fmt: skip
 WRITE_UNIT: Final = Price(
-    "DynamoDB, write unit", 0.7423, MILLION, "million", Standing.QUOTED, "a quotation for eu-west-2, undated"
+    "DynamoDB, write unit", 0.7423, MILLION, "million", Standing.QUOTED, "a quotation for eu-west-2, undated",
+    Line("AmazonDynamoDB", "EUW2-WriteRequestUnits"),
+)  # fmt: skip
+STORAGE: Final = Price(
+    "DynamoDB, storage", 0.297, 1, "GB and month", Standing.UNVERIFIED, "",
+    Line("AmazonDynamoDB", "EUW2-TimedStorage-ByteHrs"),
+)  # fmt: skip
+BACKUP: Final = Price(
+    "DynamoDB, point-in-time recovery", 0.238, 1, "GB and month", Standing.UNVERIFIED, "",
+    Line("AmazonDynamoDB", "EUW2-TimedPITRStorage-ByteHrs"),
+)  # fmt: skip
+S3_STORAGE: Final = Price(
+    "S3 Standard, storage", 0.024, 1, "GB and month", Standing.QUOTED, _TOGEN,
+    Line("AmazonS3", "EUW2-TimedStorage-ByteHrs"),
+)  # fmt: skip
+S3_PUT: Final = Price(
+    "S3 Standard, put or list", 0.0053, 1_000, "1,000", Standing.QUOTED, _TOGEN, Line("AmazonS3", "EUW2-Requests-Tier1")
 )
-STORAGE: Final = Price("DynamoDB, storage", 0.297, 1, "GB and month", Standing.UNVERIFIED, "")
-BACKUP: Final = Price("DynamoDB, point-in-time recovery", 0.238, 1, "GB and month", Standing.UNVERIFIED, "")
+S3_GET: Final = Price(
+    "S3 Standard, get", 0.00042, 1_000, "1,000", Standing.QUOTED, _TOGEN, Line("AmazonS3", "EUW2-Requests-Tier2")
+)
 KMS_RSA: Final = Price(
     "KMS, request with an RSA 2048 key", 0.03, 10_000, "10,000", Standing.QUOTED,
     "line KMS-Requests-Asymmetric-RSA_2048 of us-east-1, taken for London too",
+    Line("awskms", "eu-west-2-KMS-Requests-Asymmetric-RSA_2048"),
 )  # fmt: skip
 LOGS: Final = Price(
-    "CloudWatch, logs taken in", 0.5985, 1, "GB", Standing.QUOTED, _LIST.format("AmazonCloudWatch", "2026-09-22")
-)
+    "CloudWatch, logs taken in", 0.5985, 1, "GB", Standing.QUOTED, _LIST.format("AmazonCloudWatch", "2026-09-22"),
+    Line("AmazonCloudWatch", "EUW2-DataProcessing-Bytes"),
+)  # fmt: skip
 DATA_OUT: Final = Price(
-    "Data sent to the internet", 0.09, 1, "GB", Standing.QUOTED, _LIST.format("AWSDataTransfer", "2026-09-16")
-)
+    "Data sent to the internet", 0.09, 1, "GB", Standing.QUOTED, _LIST.format("AWSDataTransfer", "2026-09-16"),
+    Line("AWSDataTransfer", "EUW2-DataTransfer-Out-Bytes"),
+)  # fmt: skip
 
-SNAPSHOT: Final = Price("SnapStart, snapshot", 0.0000015, 1, "GB-second", Standing.UNVERIFIED, "")
-SNAPSHOT_RESTORE: Final = Price("SnapStart, restore", 0.00014, 1, "GB", Standing.UNVERIFIED, "")
-KMS_KEY: Final = Price("KMS, key", 1.00, 1, "key and month", Standing.UNVERIFIED, "")
-ALARM: Final = Price("CloudWatch, alarm", 0.10, 1, "alarm and month", Standing.UNVERIFIED, "")
-METRIC: Final = Price("CloudWatch, custom metric", 0.30, 1, "metric and month", Standing.UNVERIFIED, "")
-ARCHIVED_EVENT: Final = Price(
-    "S3 and Lambda, archive and verification of an audit event", 2.73, MILLION, "million", Standing.UNVERIFIED,
-    "by hand, of a small deployment: larger batches cost less",
+_SNAPSTART: Final = _PAGE.format("awsnegotiations.com/blog/lambda-snapstart-cost-impact")
+SNAPSHOT: Final = Price(
+    "SnapStart, snapshot", 0.0000015046, 1, "GB-second", Standing.QUOTED, _SNAPSTART,
+    Line("AWSLambda", "EUW2-Lambda-SnapStart-Cached-GB-S"),
+)  # fmt: skip
+SNAPSHOT_RESTORE: Final = Price(
+    "SnapStart, restore", 0.0001397998, 1, "GB", Standing.QUOTED, _SNAPSTART,
+    Line("AWSLambda", "EUW2-Lambda-SnapStart-Restored-GB"),
+)  # fmt: skip
+KMS_KEY: Final = Price(
+    "KMS, key", 1.00, 1, "key and month", Standing.UNVERIFIED, "", Line("awskms", "eu-west-2-KMS-Keys")
+)
+ALARM: Final = Price(
+    "CloudWatch, alarm", 0.10, 1, "metric of an alarm and month", Standing.UNVERIFIED, "",
+    Line("AmazonCloudWatch", "EUW2-CW:AlarmMonitorUsage"),
+)  # fmt: skip
+METRIC: Final = Price(
+    "CloudWatch, custom metric, for the hours in which it is sent", 0.30, 1, "metric and month", Standing.UNVERIFIED,
+    "only that \"all custom metrics charges are prorated by the hour and metered only when you send metrics to "
+    "CloudWatch\" is quoted, from aws.amazon.com/cloudwatch/pricing",
+    Line("AmazonCloudWatch", "EUW2-CW:MetricMonitorUsage"),
+)  # fmt: skip
+
+_COGNITO: Final = "Cognito, {}, first tier; not London: no price of London was found"
+COGNITO_TOKEN: Final = Price(
+    "Cognito, token of a machine", 2.25, 1_000, "1,000", Standing.QUOTED,
+    _COGNITO.format("CUPM2MTokenRequestsFull in cur.vantage-api.com/aws/amazoncognito"),
+)  # fmt: skip
+COGNITO_CLIENT: Final = Price(
+    "Cognito, app client of a machine", 6.00, 1, "client and month", Standing.QUOTED,
+    _COGNITO.format("dev.classmethod.jp (Tokyo) and rhythmictech.com"),
 )  # fmt: skip
 
 _HEALTHLAKE: Final = (
@@ -113,9 +194,9 @@ OPENSEARCH_MASTER_NODE: Final = Price("OpenSearch, c6g.large.search", 0.113, 1, 
 OPENSEARCH_STORAGE: Final = Price("OpenSearch, gp2 storage", 0.135, 1, "GB and month", Standing.UNVERIFIED, "")
 
 PRICES: Final = (
-    API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, KMS_RSA, LOGS, DATA_OUT,
-    SNAPSHOT, SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC, ARCHIVED_EVENT,
-    HEALTHLAKE_HOUR, HEALTHLAKE_QUERY, HEALTHLAKE_STORAGE,
+    API_REQUEST, HTTP_API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, S3_STORAGE,
+    S3_PUT, S3_GET, KMS_RSA, LOGS, DATA_OUT, SNAPSHOT, SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC,
+    COGNITO_TOKEN, COGNITO_CLIENT, HEALTHLAKE_HOUR, HEALTHLAKE_QUERY, HEALTHLAKE_STORAGE,
     OPENSEARCH_DATA_NODE, OPENSEARCH_MASTER_NODE, OPENSEARCH_STORAGE,
 )  # fmt: skip
 
@@ -143,3 +224,59 @@ QUOTAS: Final = (
     API_RATE, CONCURRENCY, INVOCATIONS, RSA_OPERATIONS, TABLE_READS, TABLE_WRITES, NEW_TABLE_WRITES,
     PARTITION_WRITES,
 )  # fmt: skip
+
+
+def differences(lists: Mapping[str, Mapping[str, Any]], listed: Iterable[Price] = PRICES) -> Iterator[str]:
+    """Yield a line for each price that a list states otherwise or does not state; `lists` are by service.
+
+    A list has a price for each tier of volume: the one of its first tier that costs something counts.
+    """
+    for price in listed:
+        if price.line is None:
+            yield f"{price.what}: no list of London, {price.dollars:g} for {price.unit} stays as quoted"
+            continue
+        found = _listed(lists[price.line.offer], price.line.usage_type)
+        one = price.dollars / price.per
+        if not found:
+            yield f"{price.what}: {price.line.usage_type} is not in {price.line.address}"
+        elif all(abs(each - one) > one / 1_000_000 for each in found):
+            stated = ", ".join(f"{each * price.per:g}" for each in sorted(found))
+            yield f"{price.what}: {price.dollars:g} for {price.unit} here, {stated} in {price.line.address}"
+
+
+def _listed(of_service: Mapping[str, Any], usage_type: str) -> set[float]:
+    """Return the prices of a usage type's first tier, of a unit each: there is one for each kind of operation."""
+    skus = (sku for sku, each in of_service["products"].items() if each["attributes"].get("usagetype") == usage_type)
+    tiers = [
+        tier
+        for sku in skus
+        for term in of_service["terms"]["OnDemand"].get(sku, {}).values()
+        for tier in term["priceDimensions"].values()
+    ]
+    paid = [tier for tier in tiers if float(tier["pricePerUnit"]["USD"])]
+    first = min((float(tier["beginRange"]) for tier in paid), default=0.0)
+    return {float(tier["pricePerUnit"]["USD"]) for tier in paid if float(tier["beginRange"]) == first}
+
+
+def _downloaded(offers: Iterable[str]) -> dict[str, Any]:
+    found = {}
+    for offer in sorted(offers):
+        with urllib.request.urlopen(LIST.format(offer), timeout=60) as answer:  # noqa: S310 - a constant of AWS
+            found[offer] = json.load(answer)
+    return found
+
+
+def main() -> int:
+    """Print the prices that AWS's lists state otherwise; the exit code is 1 if there are any."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs.prices", description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="download AWS's price lists and compare")
+    if not parser.parse_args().check:
+        parser.print_help()
+        return 0
+    found = list(differences(_downloaded({price.line.offer for price in PRICES if price.line})))
+    print(*found, sep="\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,11 +1,13 @@
 """Compute the cost of a million requests of a kind, from their units, calls, bytes and time."""
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Final
 
 from benchmarks.costs import prices
-from benchmarks.figures import RequestFigures, memory_of, requests
+from benchmarks.figures import RequestFigures, memory_of, requests, template
 
 AUTHORIZED: Final = 0.2
 """Calls of the authorizer for each request: a token that comes four times a minute misses the gateway's cache of a
@@ -15,8 +17,24 @@ KEY_LOOKUPS: Final = 3 / 60
 """GetPublicKey calls for each call of the issuer or the authorizer, by an instance that is called once a second: an
 instance looks up three aliases a minute."""
 
-GATEWAY_LOG: Final = 380
-"""Bytes of the gateway's log line for a request, with `AccessLogs=on`."""
+LOG_EVENT: Final = 26
+"""Bytes that CloudWatch counts with each line (of PutLogEvents' limit; taken for the price too, unverified)."""
+
+GUESSED_GATEWAY_LOG: Final = 380
+"""Bytes of the gateway's log line, as they were taken before they were measured."""
+
+_LOGGED: Final[Mapping[str, str]] = {
+    "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "authorizer.principalId": "0c0c0c0c-0000-4000-8000-000000000000",
+    "httpMethod": "GET",
+    "resourcePath": "/careconnect-ri/STU3/Observation/{id}",
+    "status": "200",
+    "error.responseType": "-",
+    "responseLatency": "31",
+    "authorizer.latency": "12",
+    "integrationLatency": "27",
+}
+"""A value of each variable of the gateway's line, for a request that is answered."""
 
 WHOLE_PROCESSOR: Final = 1769
 """Megabytes of memory with which a function has one processor."""
@@ -57,10 +75,17 @@ def milliseconds(of: RequestFigures, memory: int) -> int:
     return math.ceil(of.waits + of.cpu * max(1.0, WHOLE_PROCESSOR / memory))
 
 
-def cost_of(name: str, authorized: float = AUTHORIZED) -> Cost:
+def gateway_log() -> int:
+    """Return the bytes of the gateway's log line for a request, with `AccessLogs=on`."""
+    setting = template()["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Fn::If"][1]
+    line = re.sub(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)?)", lambda found: _LOGGED[found[1]], setting["Format"])
+    return len(line.encode())
+
+
+def cost_of(name: str, authorized: float = AUTHORIZED, *, compressed: bool = True, guessed_log: bool = False) -> Cost:
     """Return the cost of a million requests with the memory of the template, the authorizer included.
 
-    `authorized` are the authorizer's calls for each request.
+    `authorized` are the authorizer's calls for each request. A client that takes no gzip is not `compressed`.
     """
     own = requests()[name]
     judge = requests()["authorizer"]
@@ -68,7 +93,10 @@ def cost_of(name: str, authorized: float = AUTHORIZED) -> Cost:
     parts = [(own, 1.0), (judge, asked)]
     seconds = sum(share * _gigabyte_seconds(of) for of, share in parts)
     lookups = KEY_LOOKUPS * (own.signatures + asked)
-    logged = GATEWAY_LOG + sum(share * of.logged for of, share in parts)
+    lines = [share * (of.logged + LOG_EVENT) for of, share in parts if of.logged]
+    logged = gateway_log() + LOG_EVENT + sum(lines)
+    if guessed_log:
+        logged = GUESSED_GATEWAY_LOG + sum(share * of.logged for of, share in parts)
     million = prices.MILLION
     return Cost(
         gateway=prices.API_REQUEST.of(million),
@@ -79,7 +107,7 @@ def cost_of(name: str, authorized: float = AUTHORIZED) -> Cost:
         ),
         keys=prices.KMS_RSA.of(million * (own.signatures + lookups)),
         logs=prices.LOGS.of(million * logged / _GIGABYTE),
-        data=prices.DATA_OUT.of(million * own.answered / _GIGABYTE),
+        data=prices.DATA_OUT.of(million * (own.sent if compressed else own.answered) / _GIGABYTE),
     )
 
 

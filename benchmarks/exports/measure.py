@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.costs import prices
+from benchmarks.costs.audit_cost import archived
 from benchmarks.exports.account import EXPORTS, RECORDS, Account
 from benchmarks.scale.population import KINDS, Population
 
@@ -28,7 +29,6 @@ _AT: Final = 1_750_000_000.0
 _BASE: Final = "https://care.example/STU3"
 _KEYS: Final = 100
 """Keys of a BatchGetItem."""
-_S3_PUT: Final = prices.Price("S3, put", 0.0053, 1_000, "1,000", prices.Standing.UNVERIFIED, "")
 _GIGABYTES: Final = 1_769 / 1_024
 """The worker's memory, by which Lambda charges its time."""
 
@@ -109,10 +109,10 @@ class Figures:
         return (
             prices.READ_UNIT.of(self.reads)
             + prices.WRITE_UNIT.of(self.writes)
-            + prices.ARCHIVED_EVENT.of(self.events)
+            + archived(self.events)
             + prices.LAMBDA_TIME.of(self.cpu * 2 * _GIGABYTES)
             + prices.LAMBDA_REQUEST.of(self.steps)
-            + _S3_PUT.of(self.puts)
+            + prices.S3_PUT.of(self.puts)
         )
 
 

@@ -6,6 +6,7 @@ minimum of all runs; the difference to the median shows the noise.
 """
 
 import gc
+import gzip
 import os
 import statistics
 import tempfile
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from benchmarks.figures import template
 from benchmarks.measurements.warm_requests import WarmRequest, cases, warm_request
 from benchmarks.setup.loaded_stack import loaded_stack
 from benchmarks.setup.units import Units, units_of
@@ -60,13 +62,21 @@ def figures(runs: int = RUNS) -> list[dict[str, Any]]:
 
 def _counts(request: WarmRequest, output: TextIO, audit_table: str) -> dict[str, Any]:
     units = sum(_units(request.asked, audit_table), Units())
+    body = str(request.answer.get("body", "")).encode()
     return {
         "calls": [one.operation for one in request.asked],
         "reads": units.reads,
         "writes": units.writes,
         "logged": _logged(request.whole, output),
-        "answered": len(str(request.answer.get("body", "")).encode()),
+        "answered": len(body),
+        "sent": _sent(body),
     }
+
+
+def _sent(body: bytes) -> int:
+    """Return the bytes that the gateway sends of a body to a client that takes gzip."""
+    least = template()["Resources"]["Api"]["Properties"]["MinimumCompressionSize"]
+    return len(gzip.compress(body)) if len(body) >= least else len(body)
 
 
 def _units(asked: Sequence[AwsCall], audit_table: str) -> Iterator[Units]:

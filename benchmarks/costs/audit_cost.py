@@ -1,0 +1,157 @@
+"""Compute the monthly cost of the audit trail: its table, and the archive of its stream.
+
+The archiver gets a batch when a shard's window ends or the batch is full, and puts one object for it. So the archive
+costs by windows and shards as long as a window has few events, and by events beyond.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.costs import load, prices
+from benchmarks.costs.request_cost import WHOLE_PROCESSOR
+from benchmarks.costs.sizes import GIGABYTE, SIZES, Size
+from benchmarks.figures import audit_bytes, memory_of, template
+
+GUESSED_EVENT: Final = 1_000
+"""Bytes of an event with its entry of the index, as they were taken before they were measured."""
+
+GUESSED_ARCHIVE: Final = 2.73 / prices.MILLION
+"""Dollars to archive and verify an event, as they were taken before they were computed."""
+
+_LAMBDA_GIGABYTE: Final = 1024
+_MONTH_DAYS: Final = load.MONTH / load.DAY
+
+_SHARDS: Final = 4
+"""Shards of a new table's stream (assumed: a new table has four partitions, by its first 4,000 units a second)."""
+
+_BUSY: Final = 100
+"""Events a second from which the stream is taken to have a shard for each partition of a day (assumed)."""
+
+_PUT_SECONDS: Final = 0.06
+_ARCHIVE_MICROSECONDS: Final = 44
+"""Microseconds of a whole processor to archive an event (measured with 10,000)."""
+
+_VERIFY_MICROSECONDS: Final = 100
+_HEARTBEAT: Final = 300
+"""Seconds between two heartbeats; each run puts an event, and lists an hour or two of the archive."""
+
+_HEARTBEAT_SECONDS: Final = 0.1
+_HEARTBEAT_LISTS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What decides the cost of the trail.
+
+    `months` is the age of the deployment: the archive grows until its own retention ends. `guessed` takes event and
+    archive by the guesses from before they were measured.
+    """
+
+    audit_days: int = 90
+    backed_up: bool = False
+    whole_index: bool = False
+    whole_removals: bool = False
+    months: int = 12
+    guessed_events: bool = False
+    guessed_archive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrailCost:
+    """Dollars of a month, by item."""
+
+    table: float
+    puts: float
+    functions: float
+    storage: float
+
+    @property
+    def archive(self) -> float:
+        """All but the table."""
+        return self.puts + self.functions + self.storage
+
+    @property
+    def total(self) -> float:
+        """The sum."""
+        return self.table + self.archive
+
+
+def trail_cost(size: Size, trail: Trail) -> TrailCost:
+    """Return the cost of a size's trail, without the write units, which are those of its requests."""
+    table = table_gigabytes(size, trail)
+    stored = prices.STORAGE.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
+    if trail.guessed_archive:
+        return TrailCost(stored, 0.0, size.events * GUESSED_ARCHIVE, 0.0)
+    objects = objects_of(size)
+    events = size.events + load.MONTH / _HEARTBEAT
+    removed = events if _is_full(trail) else 0.0
+    archiver, verifier = (memory_of(name) / _LAMBDA_GIGABYTE for name in ("ArchiverFunction", "VerifierFunction"))
+    slow = WHOLE_PROCESSOR / memory_of("ArchiverFunction")
+    archiving = objects * _PUT_SECONDS + (events + removed) * _ARCHIVE_MICROSECONDS / 1e6 * slow
+    verifying = events * _VERIFY_MICROSECONDS / 1e6 + load.MONTH / _HEARTBEAT * _HEARTBEAT_SECONDS
+    # The verifier also reads the day in the table: a unit for each 4 KB.
+    read = events * _bytes_of(size, "table") / 4096
+    return TrailCost(
+        table=stored,
+        puts=prices.S3_PUT.of(objects + _HEARTBEAT_LISTS * load.MONTH / _HEARTBEAT) + prices.S3_GET.of(objects),
+        functions=prices.LAMBDA_REQUEST.of(objects + load.MONTH / _HEARTBEAT)
+        + prices.LAMBDA_TIME.of(archiving * archiver + verifying * verifier)
+        + prices.READ_UNIT.of(read),
+        storage=prices.S3_STORAGE.of(archive_gigabytes(size, trail)),
+    )
+
+
+def archived(events: float) -> float:
+    """Return the dollars to archive some events in a year, at the mean of a trust: fewer cost more each."""
+    trust = SIZES["a trust"]
+    return trail_cost(trust, Trail()).archive * events / trust.events
+
+
+def table_gigabytes(size: Size, trail: Trail) -> float:
+    """Return what the table and its index hold."""
+    days = min(trail.audit_days or math.inf, trail.months * _MONTH_DAYS)
+    if trail.guessed_events:
+        return size.events * GUESSED_EVENT * days / _MONTH_DAYS / GIGABYTE
+    index = "whole_index" if trail.whole_index else "index"
+    each = _bytes_of(size, "table") + _bytes_of(size, index)
+    return size.events * each * days / _MONTH_DAYS / GIGABYTE
+
+
+def objects_of(size: Size) -> float:
+    """Return the objects that the archiver puts in a month, with events at random times (Poisson)."""
+    mapping = template()["Resources"]["ArchiverMapping"]["Properties"]
+    events = size.events + load.MONTH / _HEARTBEAT
+    shards = 16 if events / load.MONTH > _BUSY else _SHARDS
+    windows = shards * load.MONTH / int(mapping["MaximumBatchingWindowInSeconds"])
+    each = events / windows
+    # A window without an event makes no object, one with many makes several.
+    return windows * (1 - math.exp(-each)) * max(1.0, each / int(mapping["BatchSize"]))
+
+
+def archive_gigabytes(size: Size, trail: Trail) -> float:
+    """Return what the archive holds: each event of all months, and each removal."""
+    objects, events = objects_of(size), size.events + load.MONTH / _HEARTBEAT
+    line = _bytes_of(size, "line")
+    month = objects * (_bytes_of(size, "alone") - line) + events * line
+    removal = line if trail.whole_removals else _bytes_of(size, "removal")
+    removing = max(0.0, trail.months - trail.audit_days / _MONTH_DAYS) if trail.audit_days else 0.0
+    return (month * trail.months + events * removal * removing) / GIGABYTE
+
+
+def _is_full(trail: Trail) -> bool:
+    return 0 < trail.audit_days < trail.months * _MONTH_DAYS
+
+
+def _bytes_of(size: Size, part: str) -> float:
+    """Return the mean bytes of an event of a size, `part` as in `audit-bytes.json`."""
+    found = size.tokens * audit_bytes()["token"][part]
+    for name, number in size.rates.items():
+        events, _, indexed = load.events_of(name)
+        share = indexed if part.endswith("index") else events
+        found += number * share * audit_bytes()[_kind_of(name)][part]
+    return found / size.events
+
+
+def _kind_of(name: str) -> str:
+    return next((kind for kind in ("search", "write") if name.startswith(kind)), "read")
