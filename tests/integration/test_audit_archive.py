@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-from audit_archiver.check_heartbeat import HEARTBEAT, SERVICE
+from audit_archiver.check_heartbeat import SERVICE
+from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_key, new_event_id, time_of
 from careconnect_admin.cli import app

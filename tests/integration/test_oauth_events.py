@@ -9,7 +9,7 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
-from audit_archiver.check_heartbeat import HEARTBEAT
+from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import AuditEvent, event_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registration import ClientRegistration, register_client

@@ -1,15 +1,15 @@
 """Put a heartbeat into the audit trail, and check that the previous one was archived (`archive.md`, The archive)."""
 
 import secrets
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from audit_archiver.days import LATE
+from audit_archiver.retentions import HEARTBEAT, Retentions
 from audit_archiver.stream_record import StreamRecord
-from careconnect.audit.event import Action, AuditEvent, new_event_id, time_of
+from careconnect.audit.event import Action, AuditEvent, day_of, new_event_id, time_of
+from careconnect.audit.told_retentions import retention_row
 
-HEARTBEAT: Final = "archive-heartbeat"
-"""The interaction of the event."""
 HEARTBEAT_SHARD: Final = "0"
 """The shard of all heartbeats, so that one query finds the last one."""
 
@@ -34,6 +34,9 @@ class Record(Protocol):
     def keep(self, events: Sequence[AuditEvent]) -> None:
         """Store events."""
 
+    def keep_row(self, row: Mapping[str, Any]) -> None:
+        """Store a row that is no event, if it is not there."""
+
 
 class Archive(Protocol):
     """The archive, read access."""
@@ -42,10 +45,17 @@ class Archive(Protocol):
         """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
 
 
-def put_heartbeat(record: Record, now: int) -> str:
-    """Put an event without a client or patient at `now`, in epoch milliseconds, and return its id."""
+def put_heartbeat(record: Record, now: int, retentions: Retentions) -> str:
+    """Put an event of the retentions in force at `now`, in epoch milliseconds, and return its id.
+
+    It has no client or patient. The trail's readers, who have no access to the archive, find the retention in a row.
+    """
     event_id = new_event_id(now / 1000, lambda: HEARTBEAT_SHARD + secrets.token_hex(16)[1:])
-    record.keep([AuditEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)])
+    event = AuditEvent(
+        id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, query=retentions.query, service=SERVICE
+    )
+    record.keep([event])
+    record.keep_row(retention_row(day_of(now), retentions.audit))
     return event_id
 
 

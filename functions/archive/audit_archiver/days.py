@@ -33,11 +33,3 @@ def days_from(first: str, last: str) -> list[str]:
 def is_in_place(partition: str, sort_key: str) -> bool:
     """Return True if a sort key is an event's id and the partition is the one of this id."""
     return is_event_id(sort_key) and bool(event_key(sort_key)["pk"]["S"] == partition)
-
-
-def is_ended(claimed: int, retention_days: int, now: int) -> bool:
-    """Return True if the retention of an event of the time `claimed` has ended; it never ends with 0 days.
-
-    An event's own `expires_at` does not count: its writer sets it.
-    """
-    return retention_days > 0 and claimed // 1000 + retention_days * 86_400 <= now // 1000

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from audit_archiver.check_heartbeat import HEARTBEAT, HEARTBEAT_SHARD
+from audit_archiver.check_heartbeat import HEARTBEAT_SHARD
+from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import SHARDS, day_of, partition_of
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import ArchiveJob, VerifyJob
+from audit_archiver.retentions import Retentions
 from audit_archiver.s3_archive import S3Archive
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.runtime import aws
@@ -28,7 +29,8 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
     )
     days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
     # CloudFormation cannot compare numbers: with SnapStart this fails the deployment, otherwise the first call.
-    if settings.integer("ARCHIVE_RETENTION_DAYS", default=0, low=1, high=_MAX_DAYS) < days:
+    archive_days = settings.integer("ARCHIVE_RETENTION_DAYS", default=0, low=1, high=_MAX_DAYS)
+    if archive_days < days:
         raise SettingError("The setting ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS.")
     s3 = aws.s3()
     archive = S3Archive(s3, settings.required("ARCHIVE_BUCKET"))
@@ -38,7 +40,7 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
     dynamodb, table = aws.dynamodb(), settings.required("AUDIT_TABLE")
     prepare(observer, [s3, dynamodb])
     trail, record = DynamoDbTrail(dynamodb, table), DynamoDbAuditStore(dynamodb, table, days)
-    return VerifyJob(trail, record, archive, observer, time.time, days)
+    return VerifyJob(trail, record, archive, observer, time.time, Retentions(days, archive_days))
 
 
 _run: Final = _job(Settings(os.environ))

@@ -1,14 +1,17 @@
 """The two Lambda jobs of this package: archive the batches of the stream, and verify on schedules."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from audit_archiver import check_heartbeat, verify_day
 from audit_archiver.archive_records import Archive, archive_records
 from audit_archiver.check_heartbeat import is_archived, put_heartbeat
 from audit_archiver.days import DAY
-from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
-from audit_archiver.verify_day import Fault, Finding
+from audit_archiver.judge_record import Fault, fault_of, least_days
+from audit_archiver.retentions import Archive as WholeArchive
+from audit_archiver.retentions import Retentions
+from audit_archiver.stream_record import Kind, record_of_event
+from audit_archiver.verify_day import Finding
 from careconnect.audit.event import day_of, is_event_id
 from careconnect.http.errors import Metric
 
@@ -44,32 +47,25 @@ class Trail(verify_day.Trail, check_heartbeat.Trail, Protocol):
     """The audit trail, read access."""
 
 
-class WholeArchive(verify_day.Archive, check_heartbeat.Archive, Protocol):
-    """The archive, read access."""
-
-    def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
-
-
 class ArchiveJob:
     """Archive a batch of the stream; an error raises `JobError` for the whole batch, so that Lambda retries it."""
 
     def __init__(self, archive: Archive, observer: Observer, retention_days: int) -> None:
         self._archive = archive
         self._observer = observer
-        self._retention_days = retention_days
+        self._least_days = least_days(retention_days)
 
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> None:
         """Archive `Records`; report records that break the trail first, without waiting for the archive."""
         action, ids = "audit-trail.archive", _ids(context)
         try:
-            records = [record_of_event(each) for each in event["Records"]]
-            broken = (
-                Finding(record.sort_key, Fault.CHANGED if record.kind is Kind.MODIFY else Fault.REMOVED)
-                for record in records
-                if record.breaks_trail(self._retention_days)
-            )
+            judged = [(each, fault_of(each, self._least_days)) for each in map(record_of_event, event["Records"])]
+            broken = (Finding(record.sort_key, fault) for record, fault in judged if fault is not None)
             _tell(self._observer, action, broken, ids)
+            # What breaks the trail is evidence, and stays whole.
+            records = [
+                record.as_ended if record.kind is Kind.REMOVE and fault is None else record for record, fault in judged
+            ]
             key = archive_records(self._archive, records)
         except Exception as error:  # noqa: BLE001 - any error must raise the alarm
             raise _failed(self._observer, action, error, ids) from None
@@ -87,14 +83,14 @@ class VerifyJob:
         archive: WholeArchive,
         observer: Observer,
         clock: Callable[[], float],
-        retention_days: int,
+        retentions: Retentions,
     ) -> None:
         self._trail = trail
         self._record = record
         self._archive = archive
         self._observer = observer
         self._clock = clock
-        self._retention_days = retention_days
+        self._retentions = retentions
 
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> None:
         """Run the job of `{"heartbeat": {}}` or `{"verify": "yesterday"}` (or a day); ignore any other event.
@@ -115,7 +111,7 @@ class VerifyJob:
 
     def _check_heartbeat(self, action: str, ids: Mapping[str, str], now: int) -> None:
         # First, so that the next run has a heartbeat to look for even if this run fails.
-        put_heartbeat(self._record, now)
+        put_heartbeat(self._record, now, self._retentions)
         if is_archived(self._trail, self._archive, now):
             self._observer.request(action, _DONE, ids=ids)
             return
@@ -124,7 +120,7 @@ class VerifyJob:
 
     def _verify(self, action: str, ids: Mapping[str, str], asked: str, now: int) -> None:
         day = day_of(now - DAY) if asked == YESTERDAY else asked
-        verdict = verify_day.verify_day(self._trail, self._archive, day, now, self._retention_days)
+        verdict = verify_day.verify_day(self._trail, self._archive, day, now, self._retentions)
         if not _tell(self._observer, action, verdict.findings, {**ids, "day": day}):
             self._observer.request(action, _DONE, ids={**ids, "day": day})
 

@@ -4,17 +4,21 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from audit_archiver.days import is_ended, is_in_place
+from audit_archiver.days import is_in_place
 from careconnect.audit.event import time_of
 
 Image = Mapping[str, Any]
 """An item in DynamoDB's JSON."""
 
 _SETS: Final = frozenset({"SS", "NS", "BS"})
+STAMP: Final = "expires_at"
+"""The attribute of an event with the epoch second at which the time to live removes it."""
+_OF_AN_END: Final = ("pk", "sk", STAMP)
+"""The attributes that the archive holds of a removed event that has ended."""
 _OTHER_PARTITIONS: Final = "$"
 """The prefix of partitions that hold no events, such as that with the key of an AuditEvent search's `next` links."""
 
@@ -59,13 +63,17 @@ class StreamRecord:
         """The time that the event's id claims, in epoch milliseconds; only of an item that is in place."""
         return time_of(self.sort_key)
 
-    def breaks_trail(self, retention_days: int) -> bool:
-        """Return True if the record changes an event, or removes one before the deployment's retention has ended."""
-        if self.kind is Kind.INSERT:
-            return False
-        if self.kind is Kind.REMOVE and self.is_in_place:
-            return not is_ended(self.claimed, retention_days, self.time)
-        return True
+    @property
+    def as_ended(self) -> "StreamRecord":
+        """The record of an event's end: key and stamp, as the archive has the rest already."""
+        old = self.old or {}
+        return replace(self, old={name: old[name] for name in _OF_AN_END if name in old})
+
+    @property
+    def first_image(self) -> Image | None:
+        """The event before anything that follows this record, or None if the record does not hold it."""
+        image = self.new if self.kind is Kind.INSERT else self.old
+        return None if image is None or image.keys() <= set(_OF_AN_END) else image
 
     def line(self) -> bytes:
         """Return the record as a line of JSON."""
@@ -115,8 +123,9 @@ def record_of_line(line: bytes) -> StreamRecord:
 
 
 def digest_of(image: Image) -> bytes:
-    """Return SHA-256 of an item, the same for an item from the stream and from the table."""
-    text = json.dumps(_plain(image), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return SHA-256 of an item without its stamp, the same for an item from the stream and from the table."""
+    stored = {name: value for name, value in image.items() if name != STAMP}
+    text = json.dumps(_plain(stored), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 

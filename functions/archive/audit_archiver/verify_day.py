@@ -6,12 +6,14 @@ of an old event is therefore reported for the day of the change, and for the day
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
-from audit_archiver.days import DAY, LATE, end_of, is_ended, is_in_place, start_of
-from audit_archiver.stream_record import Kind, StreamRecord, digest_of
+from audit_archiver.days import DAY, LATE, end_of, is_in_place, start_of
+from audit_archiver.judge_record import Fault, expires_early, fault_of, is_over, least_days
+from audit_archiver.retentions import Archive, Retentions, RetentionsInForce
+from audit_archiver.stream_record import STAMP, Kind, StreamRecord, digest_of
 from careconnect.audit.event import day_of, time_of
+from careconnect.audit.retention import TEMPORARY
 
 ARCHIVED_BY_NOW: Final = 600_000
 """Milliseconds after which an event that is not archived counts as added."""
@@ -19,17 +21,10 @@ ARCHIVED_BY_NOW: Final = 600_000
 _LOOKED_ON: Final = 2 * DAY
 """Milliseconds after a day in which its events may still be archived."""
 
+_LOCKED_DAYS: Final = 365
+"""Days for which the archive holds a day at least, but in a temporary stack."""
+
 _SEQUENCE_BYTES: Final = 20
-
-
-class Fault(StrEnum):
-    """A fault of an event, or of an object in the archive."""
-
-    CHANGED = "changed"
-    REMOVED = "removed"
-    ADDED = "added"
-    ADDED_LATER = "added later"
-    ARCHIVE = "not what was archived"
 
 
 class Finding(NamedTuple):
@@ -46,6 +41,7 @@ class Verdict:
     `archived` counts the day's events in the archive. `ended` counts those of them that are deleted because their
     retention has ended. `not_archived` are the ids of events that are too young to be archived. `archived_until` is the
     time when the last of the day's records reached the stream, in epoch milliseconds, 0 if there is none.
+    `no_longer_archived` are the ids of the events of a day that the archive no longer holds.
     """
 
     day: str
@@ -54,6 +50,7 @@ class Verdict:
     not_archived: frozenset[str]
     archived_until: int
     findings: tuple[Finding, ...]
+    no_longer_archived: frozenset[str] = frozenset()
 
     @property
     def stands(self) -> bool:
@@ -68,20 +65,14 @@ class Trail(Protocol):
         """Return the items of a day."""
 
 
-class Archive(Protocol):
-    """The archive, read access."""
-
-    def batches(self, since: int, before: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
-
-
-def verify_day(trail: Trail, archive: Archive, day: str, now: int, retention_days: int) -> Verdict:
-    """Verify a day (`2026-11-26`) as of `now`, in epoch milliseconds.
+def verify_day(trail: Trail, archive: Archive, day: str, now: int, retentions: Retentions) -> Verdict:
+    """Verify a day (`2026-11-26`) as of `now`, in epoch milliseconds; `retentions` are the deployment's own.
 
     The archive is read before the table: an event that is archived meanwhile is in the table too. Each of the day's
     events takes some 250 bytes of memory.
     """
-    verification = _Verification(archive, day, now, retention_days)
+    in_force = RetentionsInForce(archive, retentions.audit)
+    verification = _Verification(archive, day, now, retentions, in_force)
     verification.read_archive()
     verification.compare(trail.items(day))
     verification.judge_missing()
@@ -94,7 +85,8 @@ class _Verification:
     archive: Archive
     day: str
     now: int
-    retention_days: int
+    retentions: Retentions
+    in_force: RetentionsInForce
     first: dict[str, bytes] = field(default_factory=dict)
     """The sequence and digest of each event's first image, by sort key; `compare` removes those in the table."""
     newest: dict[str, int] = field(default_factory=dict)
@@ -105,6 +97,9 @@ class _Verification:
     ended: int = 0
     not_archived: frozenset[str] = frozenset()
     until: int = 0
+    has_objects: bool = False
+    """Whether any object of the archive begins on the day."""
+    no_longer_archived: frozenset[str] = frozenset()
     findings: dict[Finding, None] = field(default_factory=dict)
 
     def find(self, id_: str, fault: Fault) -> None:
@@ -115,6 +110,7 @@ class _Verification:
         """Read the first images of the day's events, and judge the records that reached the stream on the day."""
         since, before = start_of(self.day) - LATE, end_of(self.day) + LATE
         for key, records in self.archive.batches(since, before):
+            self.has_objects |= key.startswith(self.day)
             if records is None:
                 self.find(key, Fault.ARCHIVE)
             for record in records or ():
@@ -133,18 +129,36 @@ class _Verification:
             return
         # An id may have a future time, which does not show that earlier events were archived.
         self.newest[record.partition] = max(self.newest.get(record.partition, 0), min(record.claimed, record.time))
-        image = record.new if record.kind is Kind.INSERT else record.old
-        first = record.sequence.to_bytes(_SEQUENCE_BYTES) + digest_of(image or {})
-        self.first[record.sort_key] = min(first, self.first.get(record.sort_key, first))
+        image = record.first_image
+        if image is not None:
+            first = record.sequence.to_bytes(_SEQUENCE_BYTES) + digest_of(image)
+            self.first[record.sort_key] = min(first, self.first.get(record.sort_key, first))
 
     def _judge(self, record: StreamRecord) -> None:
-        """Add the fault that one record shows by itself, if any."""
-        if record.kind is Kind.INSERT:
-            fault = _added(record)
-            if fault is not None:
-                self.find(record.sort_key, fault)
-        elif record.breaks_trail(self.retention_days):
-            self.find(record.sort_key, Fault.CHANGED if record.kind is Kind.MODIFY else Fault.REMOVED)
+        """Add the faults that one record shows by itself, if any."""
+        added = _added(record) if record.kind is Kind.INSERT else None
+        if added is not None:
+            self.find(record.sort_key, added)
+        fault = self._fault_of(record)
+        if fault is not None:
+            self.find(record.sort_key, fault)
+
+    def _fault_of(self, record: StreamRecord) -> Fault | None:
+        """Return the fault of a record by the retention of its event's day, which counts only if there is a stamp."""
+        if STAMP not in (record.new or record.old or {}) or not record.is_in_place:
+            return fault_of(record, self._least)
+        day = day_of(record.claimed)
+        if record.kind is Kind.INSERT and not self.in_force.days(day):
+            return Fault.EXPIRES_EARLY
+        return fault_of(record, max(self._least, self._kept_for(day)))
+
+    @property
+    def _least(self) -> int:
+        return least_days(self.retentions.audit)
+
+    def _kept_for(self, day: str) -> int:
+        """Return the days after which an event of a day may be gone; only the command stamps those kept for ever."""
+        return self.in_force.days(day) or self._least
 
     def compare(self, items: Iterator[Mapping[str, Any]]) -> None:
         """Compare the table's items with the first images; the images that are left are not in the table."""
@@ -153,21 +167,31 @@ class _Verification:
             first = self.first.pop(sort_key, None)
             if not is_in_place(partition, sort_key):
                 self.find(sort_key, Fault.ADDED)
-            elif first is None:
+                continue
+            if STAMP in item and expires_early(item, time_of(sort_key), self._kept_for(self.day)):
+                self.find(sort_key, Fault.EXPIRES_EARLY)
+            if first is None:
                 self.unarchived[sort_key] = partition
             elif first[_SEQUENCE_BYTES:] != digest_of(item):
                 self.find(sort_key, Fault.CHANGED)
 
     def judge_missing(self) -> None:
         """Judge the archived events that are not in the table."""
+        if not self.first:
+            return
+        # Events that were to be kept for ever are stamped only by a deployment that has a retention now.
+        may_end = bool(self.in_force.days(self.day) or self.retentions.audit)
         for sort_key in self.first:
-            if is_ended(time_of(sort_key), self.retention_days, self.now):
+            if may_end and is_over(time_of(sort_key), self._kept_for(self.day), self.now):
                 self.ended += 1
             else:
                 self.find(sort_key, Fault.REMOVED)
 
     def judge_unarchived(self) -> None:
         """Judge the events in the table that were not archived at the time in their ids."""
+        if self._is_out_of_the_archive():
+            self.no_longer_archived = frozenset(self.unarchived)
+            return
         due = []
         for sort_key, partition in self.unarchived.items():
             claimed = time_of(sort_key)
@@ -179,6 +203,11 @@ class _Verification:
         for sort_key in due:
             self.find(sort_key, Fault.ADDED_LATER if sort_key in late else Fault.ADDED)
 
+    def _is_out_of_the_archive(self) -> bool:
+        """Return True if the locks of the day's objects have ended, and none is left."""
+        days = TEMPORARY if self.retentions.archive == TEMPORARY else _LOCKED_DAYS
+        return not self.has_objects and end_of(self.day) + days * DAY <= self.now
+
     def _archived_later(self, sort_keys: frozenset[str]) -> frozenset[str]:
         """Return those of the events that reached the stream within two days after this day."""
         since = end_of(self.day)
@@ -188,7 +217,15 @@ class _Verification:
 
     def verdict(self) -> Verdict:
         """Return the day's verdict."""
-        return Verdict(self.day, self.archived, self.ended, self.not_archived, self.until, tuple(sorted(self.findings)))
+        return Verdict(
+            day=self.day,
+            archived=self.archived,
+            ended=self.ended,
+            not_archived=self.not_archived,
+            archived_until=self.until,
+            findings=tuple(sorted(self.findings)),
+            no_longer_archived=self.no_longer_archived,
+        )
 
 
 def _added(record: StreamRecord) -> Fault | None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from audit_archiver.check_heartbeat import HEARTBEAT, is_archived, put_heartbeat
+from audit_archiver.check_heartbeat import is_archived, put_heartbeat
 from audit_archiver.jobs import MAX_NAMED, JobError
+from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import event_of
+from careconnect.audit.told_retentions import RETENTIONS, retention_row, told
 from careconnect.runtime.settings import SettingError
 from careconnect_testing.http.events import event
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
@@ -30,8 +32,8 @@ def beat(trail: ArchivedTrail, *, is_delivered: bool = True) -> str:
     return put
 
 
-def test_a_heartbeat_is_an_ordinary_event_of_nobody(trail: ArchivedTrail) -> None:
-    trail.retention_days = 30
+def test_a_heartbeat_is_an_ordinary_event_of_nobody_that_tells_the_retentions(trail: ArchivedTrail) -> None:
+    trail.retention_days = 90
     item = trail.item(beat(trail))
 
     assert item["expires_at"]
@@ -42,7 +44,31 @@ def test_a_heartbeat_is_an_ordinary_event_of_nobody(trail: ArchivedTrail) -> Non
         "",
         "",
     )
+    assert stored.query == "AuditRetentionDays=90&ArchiveRetentionDays=365"
     assert trail.found() == {}
+
+
+def test_a_day_has_a_row_of_each_retention_that_a_heartbeat_told(trail: ArchivedTrail) -> None:
+    for days in (90, 90, 0):
+        trail.retention_days = days
+        trail.verifier(event("verifier-heartbeat"))
+
+    rows = trail.dynamodb.query(
+        TableName=AUDIT_TABLE,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": RETENTIONS}},
+    )["Items"]
+    assert rows == [retention_row(DAY, 0), retention_row(DAY, 90)]
+    assert [told(row["sk"]["S"]) for row in rows] == [(DAY, 0), (DAY, 90)]
+
+    trail.deliver(*(trail.streamed("INSERT", None, row) for row in rows))
+    assert (trail.objects(), trail.observer.counts) == ({}, [])
+
+
+@pytest.mark.parametrize("sort_key", ["2026-03-26#7", "2026-03-26", "2026-13-01#90", "20260326#90", "2026-03-26#90#1"])
+def test_a_row_that_the_verifier_does_not_write_tells_nothing(sort_key: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of whichever part is wrong
+        told(sort_key)
 
 
 def test_heartbeats_that_are_archived_raise_nothing(trail: ArchivedTrail) -> None:
@@ -85,7 +111,7 @@ def test_other_events_are_no_heartbeats(trail: ArchivedTrail) -> None:
 
 def test_a_heartbeat_of_before_midnight_is_found_after_it(trail: ArchivedTrail) -> None:
     trail.now = NOON + 12 * 60 * MINUTE - 2 * MINUTE
-    put_heartbeat(trail.record, trail.now)
+    put_heartbeat(trail.record, trail.now, trail.retentions)
     trail.now += FIVE
 
     assert not is_archived(trail.trail, trail.archive, trail.now)
@@ -187,12 +213,13 @@ def handler(trail: ArchivedTrail, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
 def test_one_handler_is_the_archiver_and_the_verifier(
     trail: ArchivedTrail, handler: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handler(ARCHIVE_JOB="archive")(event("archiver-stream"), None)
+    sent = event("archiver-stream")
+    del sent["Records"][1]["userIdentity"]  # somebody else's removal breaks the trail
+    handler(ARCHIVE_JOB="archive")(sent, None)
     handler(ARCHIVE_JOB="verify")({"heartbeat": {}}, None)
 
     assert len(trail.objects()) == 1
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    # The retention is for ever: the removal by TTL in the event breaks the trail.
     assert [line["action"] for line in logged if "action" in line] == [
         "audit-trail.archive",
         "audit-trail.archive",

@@ -8,6 +8,7 @@ import pytest
 
 from audit_archiver.archived_batch import BatchKey, pack
 from audit_archiver.days import LATE, days_from, end_of, is_in_place, start_of
+from audit_archiver.retentions import Retentions
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import Finding, Verdict, verify_day
 from careconnect.audit.event import SHARDS, event_key, new_event_id, time_of
@@ -108,21 +109,10 @@ def test_an_event_whose_retention_is_over_has_ended_when_it_is_gone(trail: Archi
     trail.retention_days = 1
     gone, _ = trail.stored(2 * MINUTE, MINUTE)
     trail.now = time_of(gone) + DAY_MS
-    trail.deliver(trail.remove(gone))
+    trail.deliver(trail.expire(gone))
 
     assert trail.verify() == Verdict(DAY, 2, 1, frozenset(), NOON - MINUTE, ())
     assert trail.found(NEXT_DAY) == {}
-
-
-def test_the_deployments_retention_counts_and_not_that_which_an_event_claims(trail: ArchivedTrail) -> None:
-    trail.retention_days = 1
-    (gone,) = trail.stored()
-    trail.now += 3 * DAY_MS
-    trail.remove(gone)
-
-    for retention_days in (0, 30):
-        trail.retention_days = retention_days
-        assert trail.found() == {gone: "removed"}
 
 
 # --- added, added later, not archived yet
@@ -319,7 +309,9 @@ class LargeDay:
     def items(self, day: str) -> Iterator[Mapping[str, Any]]:
         return map(self._item, self.ids if day == DAY else ())
 
-    def batches(self, _since: int, _before: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+    def batches(
+        self, _since: int, _before: int, reach: int = DAY_MS
+    ) -> Iterator[tuple[str, list[StreamRecord] | None]]:
         for start in range(0, len(self.ids), 1000):
             yield "", [self._record(number, self.ids[number]) for number in range(start, start + 1000)]
 
@@ -337,7 +329,8 @@ class LargeDay:
 
     @staticmethod
     def _item(event_id: str) -> dict[str, Any]:
-        return {**event_key(event_id), "query": {"S": "x" * 200}}
+        stamp = {"expires_at": {"N": str(time_of(event_id) // 1000 + 90 * 86_400)}}
+        return {**event_key(event_id), "query": {"S": "x" * 200}, **stamp}
 
 
 @pytest.mark.long
@@ -346,7 +339,7 @@ def test_a_day_takes_some_hundred_bytes_of_memory_for_each_event() -> None:
     day = LargeDay(8_000)
     tracemalloc.start()
     try:
-        verdict = verify_day(day, day, DAY, NOON + DAY_MS, 0)
+        verdict = verify_day(day, day, DAY, NOON + DAY_MS, Retentions(90, 2922))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

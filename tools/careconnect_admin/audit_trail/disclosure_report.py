@@ -18,6 +18,7 @@ VISIT_MINUTES: Final = 15
 
 AS_ARCHIVED: Final = "as archived"
 NOT_ARCHIVED_YET: Final = "not archived yet"
+NO_LONGER_ARCHIVED: Final = "no longer archived"
 FROM_ARCHIVE: Final = "from the archive"
 
 _VISIT_MILLISECONDS: Final = VISIT_MINUTES * 60_000
@@ -110,6 +111,8 @@ class Visit:
             return ", ".join(faults)
         if any(ids & each.not_archived for each in verdicts):
             return NOT_ARCHIVED_YET
+        if any(ids & each.no_longer_archived for each in verdicts):
+            return NO_LONGER_ARCHIVED
         verified = {each.day for each in verdicts}
         return AS_ARCHIVED if all(day_of(each.at) in verified for each in self.events) else FROM_ARCHIVE
 

@@ -23,6 +23,7 @@ from careconnect_admin.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from audit_archiver.retentions import Retentions
     from audit_archiver.verify_day import Verdict
     from careconnect.audit.event import AuditEvent
     from careconnect_admin.audit_trail.read_events import AccessRecordReader, Recorded
@@ -35,6 +36,7 @@ _FAULTS: Final = {
     "removed": "was removed",
     "added": "was added: it is not in the archive of its time",
     "added later": "was added later than it claims",
+    "expires too early": "expires before its retention is over",
     "not what was archived": "is an object of the archive that does not hold what its key says",
 }
 _BAD_ID: Final = "a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'"
@@ -329,10 +331,10 @@ def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict
         raise OperatorError("`make sam-local` has no archive: see `make run`")
     trail = DynamoDbTrail(target.client("dynamodb"), target.output("AuditTable"))
     archive = S3Archive(target.client("s3"), target.output("ArchiveBucket"))
-    retention_days = int(target.parameters.get("AuditRetentionDays", "0"))
+    retentions = _retentions(target)
 
     def verdict_of(day: str) -> "Verdict":
-        return verify_day(trail, archive, day, int(time.time() * 1000), retention_days)
+        return verify_day(trail, archive, day, int(time.time() * 1000), retentions)
 
     # A day is some seventy calls, one after another: of several days the waiting is shared.
     pool = ThreadPoolExecutor(max_workers=_DAYS_AT_ONCE)
@@ -344,6 +346,13 @@ def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict
             yield verdict
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _retentions(target: "StackTarget") -> "Retentions":
+    from audit_archiver.retentions import Retentions
+
+    parameters = target.parameters
+    return Retentions(int(parameters.get("AuditRetentionDays", "0")), int(parameters.get("ArchiveRetentionDays", "0")))
 
 
 def _recording(target: "StackTarget") -> "OperatorEvents":
@@ -385,11 +394,13 @@ def _as_json(each: "Recorded") -> dict[str, Any]:
 
 
 def _sentence(verdict: "Verdict") -> str:
-    if not verdict.archived and not verdict.not_archived and verdict.stands:
+    if not verdict.archived and not verdict.not_archived and not verdict.no_longer_archived and verdict.stands:
         return "no events"
     said = f"{len(verdict.findings)} broken" if verdict.findings else "all stand"
     if verdict.ended:
         said += f", retention ended {verdict.ended}"
+    if verdict.no_longer_archived:
+        said += f", {len(verdict.no_longer_archived)} no longer archived"
     until = f", the last at {instant(verdict.archived_until)}" if verdict.archived_until else ""
     return f"{verdict.archived} archived{until}; {said}; {len(verdict.not_archived)} not archived yet"
 
@@ -406,6 +417,7 @@ def _verdict(verdict: "Verdict") -> dict[str, Any]:
     return {
         **{name: getattr(verdict, name) for name in ("day", "stands", "archived", "ended")},
         "not_archived": len(verdict.not_archived),
+        "no_longer_archived": len(verdict.no_longer_archived),
         "archived_until": instant(verdict.archived_until) if verdict.archived_until else None,
         "findings": [{"id": finding.id, "fault": str(finding.fault)} for finding in verdict.findings],
     }

@@ -1,7 +1,7 @@
 """The store of events in DynamoDB: they are inserted, never read, changed or removed (`audit.md`, Append only)."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,13 +66,20 @@ class DynamoDbAuditStore:
         for start in range(0, len(events), MAX_AT_ONCE):
             self._insert(events[start : start + MAX_AT_ONCE])
 
+    def keep_row(self, row: Mapping[str, Any]) -> None:
+        """Store a row that is no event, if it is not there; raises `EventNotStoredError`."""
+        self._insert_items([row])
+
     def put_action(self, event: AuditEvent) -> dict[str, Any]:
         """Return the Put of an event, on condition that it is new."""
         item = event.item(self._retention_days)
         return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": _NEW}}
 
     def _insert(self, events: Sequence[AuditEvent]) -> None:
-        statements = [self._statement(event) for event in events]
+        self._insert_items([event.item(self._retention_days) for event in events])
+
+    def _insert_items(self, items: Sequence[Mapping[str, Any]]) -> None:
+        statements = [self._statement(item) for item in items]
         code = ""
         for attempt in range(_ATTEMPTS):
             if attempt:
@@ -90,8 +97,7 @@ class DynamoDbAuditStore:
             code = next((code for code in codes if code and code not in DOWN), next(filter(None, codes)))
         raise EventNotStoredError(code, is_down=code in DOWN)
 
-    def _statement(self, event: AuditEvent) -> Any:
-        item = event.item(self._retention_days)
+    def _statement(self, item: Mapping[str, Any]) -> Any:
         members = ",".join(f"'{name}':?" for name in item)
         # The names are fixed in our code; every value is a parameter.
         return {"Statement": f'INSERT INTO "{self._table}" VALUE {{{members}}}', "Parameters": list(item.values())}

@@ -12,6 +12,7 @@ from moto import mock_aws
 from audit_archiver.days import start_of
 from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import ArchiveJob, VerifyJob
+from audit_archiver.retentions import Retentions
 from audit_archiver.s3_archive import S3Archive
 from audit_archiver.verify_day import Verdict, verify_day
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
@@ -42,6 +43,7 @@ class ArchivedTrail:
     s3: Any
     now: int = NOON
     retention_days: int = 0
+    archive_days: int = 365
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     _sequence: Iterator[int] = field(default_factory=lambda: count(10**22))
 
@@ -68,13 +70,16 @@ class ArchivedTrail:
     @property
     def verifier(self) -> VerifyJob:
         """The function that verifies."""
-        return VerifyJob(
-            self.trail, self.record, self.archive, self.observer, lambda: self.now / 1000, self.retention_days
-        )
+        return VerifyJob(self.trail, self.record, self.archive, self.observer, lambda: self.now / 1000, self.retentions)
+
+    @property
+    def retentions(self) -> Retentions:
+        """The deployment's own retentions."""
+        return Retentions(self.retention_days, self.archive_days)
 
     def verify(self, day: str = DAY) -> Verdict:
         """Verify a day."""
-        return verify_day(self.trail, self.archive, day, self.now, self.retention_days)
+        return verify_day(self.trail, self.archive, day, self.now, self.retentions)
 
     def found(self, day: str = DAY) -> dict[str, str]:
         """Return the findings of a day's verification: faults by ids."""
@@ -134,6 +139,10 @@ class ArchivedTrail:
         old = self.item(event_id)
         self.dynamodb.delete_item(TableName=AUDIT_TABLE, Key=event_key(event_id))
         return self.streamed("REMOVE", old, None)
+
+    def expire(self, event_id: str) -> Item:
+        """Remove an event as its time to live does, and return the stream record."""
+        return {**self.remove(event_id), "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}}
 
     def objects(self) -> dict[str, bytes]:
         """Return the archive's objects by their keys."""

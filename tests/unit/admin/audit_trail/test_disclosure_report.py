@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from audit_archiver.verify_day import Fault, Finding, Verdict
+from audit_archiver.judge_record import Fault
+from audit_archiver.verify_day import Finding, Verdict
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, report_disclosures
 from careconnect_admin.audit_trail.read_events import Recorded

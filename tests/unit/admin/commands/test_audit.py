@@ -798,7 +798,7 @@ def test_the_verdict_is_json_too(record: ArchivedTrail, run: Run) -> None:
 
     (verdict,) = json.loads(run("verify", "--json").stdout)
     until = "2026-03-26T11:59:00.000Z"
-    counts = {"archived": 1, "ended": 0, "not_archived": 0, "archived_until": until}
+    counts = {"archived": 1, "ended": 0, "not_archived": 0, "no_longer_archived": 0, "archived_until": until}
     assert verdict == {"day": DAY, "stands": True, **counts, "findings": []}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import JobError
+from audit_archiver.retentions import Retentions
 from audit_archiver.s3_archive import S3Archive
 from audit_archiver.verify_day import verify_day
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
@@ -63,6 +64,7 @@ from write_recovery.recovery_job import RecoveryError
 _LIFETIME: Final = 3600
 _VERIFIED_AFTER: Final = 1_000.0
 """Seconds after which every event should be archived."""
+_RETENTIONS: Final = Retentions(0, 365)
 
 
 class _KilledError(Exception):
@@ -405,7 +407,7 @@ class Operator:
         client: Any = InMemoryClient(self.system.aws.database)
         bucket: Any = Bucket(self.system.objects)
         for day in sorted({day_of(int(START * 1000)), day_of(int(self.system.scheduler.now * 1000))}):
-            verdict = verify_day(DynamoDbTrail(client, AUDIT), S3Archive(bucket, "archive"), day, now, 0)
+            verdict = verify_day(DynamoDbTrail(client, AUDIT), S3Archive(bucket, "archive"), day, now, _RETENTIONS)
             if not verdict.stands:
                 raise BrokenPromiseError(f"the archive of {day} is not the trail: {verdict.findings[:3]}")
             self._check_verifier(day, now)
@@ -419,7 +421,7 @@ class Operator:
         left = {key: self.system.objects[key] for key, body in objects.items() if lost.encode() not in body}
         client: Any = InMemoryClient(self.system.aws.database)
         bucket: Any = Bucket(left)
-        if verify_day(DynamoDbTrail(client, AUDIT), S3Archive(bucket, "archive"), day, now, 0).stands:
+        if verify_day(DynamoDbTrail(client, AUDIT), S3Archive(bucket, "archive"), day, now, _RETENTIONS).stands:
             raise BrokenPromiseError(f"the verification of {day} does not miss the event {lost}")
 
     def _events_of(self, day: str) -> Iterator[Mapping[str, Any]]:

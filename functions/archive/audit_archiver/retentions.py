@@ -1,0 +1,86 @@
+"""The retentions in force: each heartbeat tells them, and its archived event is the record of them (ADR 34)."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol, Self
+
+from audit_archiver.days import DAY, end_of, start_of
+from audit_archiver.stream_record import Kind, StreamRecord
+from careconnect.audit.event import day_of
+
+HEARTBEAT: Final = "archive-heartbeat"
+"""The interaction of a heartbeat's event."""
+
+_TOLD: Final = re.compile(r"AuditRetentionDays=([0-9]{1,5})&ArchiveRetentionDays=([0-9]{1,5})")
+_TOLD_WITHIN: Final = 900_000
+"""Milliseconds at the beginning of a day: three heartbeats."""
+
+
+class Retentions(NamedTuple):
+    """`AuditRetentionDays`, 0 for ever, and `ArchiveRetentionDays`."""
+
+    audit: int
+    archive: int
+
+    @property
+    def query(self) -> str:
+        """The retentions as the query of a heartbeat's event."""
+        return f"AuditRetentionDays={self.audit}&ArchiveRetentionDays={self.archive}"
+
+    @classmethod
+    def of(cls, query: str) -> Self | None:
+        """Return the retentions that a heartbeat tells, or None: those of former releases tell nothing."""
+        found = _TOLD.fullmatch(query)
+        return cls(int(found[1]), int(found[2])) if found else None
+
+
+class Archive(Protocol):
+    """The archive, read access."""
+
+    def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
+
+
+class RetentionsInForce:
+    """How long the events of a day have to be kept; `own` is the deployment's `AuditRetentionDays`."""
+
+    def __init__(self, archive: Archive, own: int) -> None:
+        self._archive = archive
+        self._own = own
+        self._told: dict[str, int] = {}
+        self._days: dict[str, int] = {}
+
+    def days(self, day: str) -> int:
+        """Return the least days for which an event of a UTC day has to be kept, 0 for ever.
+
+        While a deployment changes the retention, instances with either value write, over midnight too: the shortest of
+        three days counts.
+        """
+        if day not in self._days:
+            around = (day_of(start_of(day) - 1), day, day_of(end_of(day)))
+            self._days[day] = min(map(self._of_day, around), key=_length)
+        return self._days[day]
+
+    def _of_day(self, day: str) -> int:
+        """Return the retention at the beginning of a day; the deployment's own if no heartbeat told one."""
+        if day not in self._told:
+            start = start_of(day)
+            batches = self._archive.batches(start, start + _TOLD_WITHIN, reach=_TOLD_WITHIN)
+            told = [told.audit for _, records in batches for told in _all_told(records, start)]
+            # The longest: a forged heartbeat cannot shorten the retention of a day that has its own.
+            self._told[day] = max(told, key=_length, default=self._own)
+        return self._told[day]
+
+
+def _all_told(records: list[StreamRecord] | None, start: int) -> Iterator[Retentions]:
+    """Yield what the heartbeats told that reached the stream at the beginning of a day."""
+    for record in records or ():
+        if record.kind is Kind.INSERT and record.is_in_place and start <= record.time < start + _TOLD_WITHIN:
+            text = {name: value.get("S", "") for name, value in (record.new or {}).items()}
+            told = Retentions.of(text.get("query", "")) if text.get("interaction") == HEARTBEAT else None
+            if told is not None:
+                yield told
+
+
+def _length(days: int) -> float:
+    return days or float("inf")
