@@ -31,7 +31,6 @@ _LOGGED: Final[Mapping[str, str]] = {
     "status": "200",
     "error.responseType": "-",
     "responseLatency": "31",
-    "authorizer.latency": "12",
     "integrationLatency": "27",
 }
 """A value of each variable of the gateway's line, for a request that is answered."""

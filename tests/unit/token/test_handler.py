@@ -143,7 +143,7 @@ def test_no_secret_token_or_assertion_is_ever_logged(seeded: Issuer, capsys: pyt
         handler.lambda_handler(event, None)
 
     logged = capsys.readouterr().out
-    assert logged.count('"message":"request"') == 6
+    assert logged.count('"action":') == 6
     assert secret not in logged
     assert assertion not in logged
     assert assertion.split(".")[1] not in logged

@@ -24,9 +24,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PAUSE: Final = 2.0
 _FIRST: Final = ("status", "action", "client_id", "claimed_client_id", "milliseconds", "reason", "request_id")
 # Members that every line has, or that add nothing to the others.
-_LEFT_OUT: Final = frozenset(
-    {"level", "location", "message", "timestamp", "service", "xray_trace_id", "gateway_request_id"}
-)
+_LEFT_OUT: Final = frozenset({"level", "message", "timestamp", "gateway_request_id"})
 
 _RUNBOOK: Final = re.compile(r"See docs/alarms\.md, ([\w ]+)\.")
 _SEVERITY: Final = re.compile(r"(Urgent|Today|Notice): ")
@@ -80,7 +78,8 @@ def _text(line: "LogLine") -> str:
     if not line.members:
         return f"{begin} {line.text}"
     level, message = line.members.get("level", "INFO"), line.members.get("message", "")
-    words = [] if (level, message) == ("INFO", "request") else [f"{level} {message}"]
+    words = [level] if level != "INFO" else []
+    words += [message] if message else []
     rest = [name for name in line.members if name not in _LEFT_OUT and name not in _FIRST]
     words += [f"{name}={_value(line.members[name])}" for name in (*_FIRST, *rest) if name in line.members]
     return f"{begin} {' '.join(words)}"

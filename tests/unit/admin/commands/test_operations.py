@@ -86,7 +86,7 @@ def test_logs_help_names_each_function_of_the_template(run: Run) -> None:
 
 
 def request(**members: Any) -> dict[str, Any]:
-    return {"level": "INFO", "message": "request", "service": "x", "location": "y:1", **members}
+    return {"level": "INFO", "timestamp": "2026-12-01T10:00:00.000Z", **members}
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_json_is_a_line_each_with_all_that_was_logged(run: Run) -> None:
     first, *_, last = map(json.loads, run("logs", "--json").stdout.splitlines())
 
     assert first["function"] == "ReadAuthorizer"
-    assert first["location"] == "y:1"
+    assert first["timestamp"] == "2026-12-01T10:00:00.000Z"
     assert last["message"] == "[ERROR] Runtime.ImportModuleError: no module"
 
 

@@ -1,7 +1,9 @@
 """The content of a log line (house trap: secrets, tokens, NHS numbers, query strings in logs)."""
 
 import json
+import re
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,19 +36,22 @@ def test_a_request_line_holds_its_fields_and_no_empty_ones(capsys: pytest.Captur
 
     first, second, third = lines(capsys)
     assert (first["level"], second["level"]) == ("INFO", "ERROR")
-    names = ("action", "status", *IDS, "client_id", "milliseconds")
-    assert {name: first[name] for name in names} == {
-        "action": "token",
-        "status": 200,
-        **IDS,
-        "client_id": "c-1",
-        "milliseconds": 7,
-    }
-    assert "reason" not in first
+    told = {"action": "token", "status": 200, **IDS, "client_id": "c-1", "milliseconds": 7}
+    assert first == {"level": "INFO", "timestamp": first["timestamp"], **told}
     assert second["reason"] == "ThrottlingException"
     assert "client_id" not in second
     assert not {"claimed_client_id"} & (first.keys() | second.keys())
     assert (third["claimed_client_id"], "client_id" in third) == ("c-1", False)
+
+
+def test_lambda_finds_the_time_of_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    # "level" and a "timestamp" of RFC 3339: without them Lambda takes the line for one of INFO, and adds a time.
+    before = datetime.now(UTC)
+    new_observer().request("token", 500, ids=IDS)
+
+    (line,) = lines(capsys)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"])
+    assert timedelta(milliseconds=-1) < datetime.fromisoformat(line["timestamp"]) - before < timedelta(minutes=1)
 
 
 def test_a_failure_tells_places_and_neither_text_nor_values(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +66,8 @@ def test_a_failure_tells_places_and_neither_text_nor_values(capsys: pytest.Captu
         observer.failure("token", error, ids=IDS)
 
     (line,) = lines(capsys)
-    assert line["error"] == "ValueError"
+    assert (line["level"], line["message"], line["error"]) == ("ERROR", "failure", "ValueError")
+    assert {name: line[name] for name in IDS} == IDS
     assert any("inner" in place for place in line["places"])
     assert "a-secret-value" not in json.dumps(line)
 
