@@ -33,6 +33,14 @@ def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
     assert watched == (_COUNTED - {"TokenIssued", "Unavailable", "RequestMalformed"}) | _OF_LOGS
 
 
+def test_log_groups_are_of_the_class_that_has_metrics_filters_and_searches() -> None:
+    """Of another class no metric line is read, no filter is taken and `careconnect logs` is refused (ADR 56)."""
+    groups = [each["Properties"] for each in _RESOURCES.values() if each["Type"] == "AWS::Logs::LogGroup"]
+
+    assert groups
+    assert {each.get("LogGroupClass", "STANDARD") for each in groups} == {"STANDARD"}
+
+
 def test_the_dashboard_shows_them_all_and_is_json() -> None:
     text, _ = _RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     body = json.loads(text)
