@@ -290,13 +290,16 @@ def heartbeats(trail: Trail) -> list[Mapping[str, Any]]:
     return [line for line in trail.logged("VerifierFunction") if line.get("action") == "audit-trail.heartbeat"]
 
 
-# --- four hundred days, of which the table keeps ninety: from here on the stream is cut
+# --- many days, of which the table keeps ninety: from here on the stream is cut
+
+QUERIES = ("ArchiveDatabase", "ArchiveWorkGroup")
+"""The outputs without which a stack has no queries."""
 
 
 @pytest.fixture(scope="module")
 def aged(trail: Trail) -> AgedTrail:
-    """Events of 400 days, those of the first 310 ended by their time to live, as the archiver got them."""
-    written = many_days(int(time.time() * 1000))
+    """Events of 480 days, those of the first 390 ended by their time to live, as the archiver got them."""
+    written = many_days(int(time.time() * 1000), days=480)
     # Rows that are put now would be archived as of now.
     trail.cut(is_cut=True)
     client, name = trail.stack.client("lambda"), trail.stack.stack.resources["ArchiverFunction"]
@@ -310,10 +313,11 @@ def aged(trail: Trail) -> AgedTrail:
 
 def reported(result: Result) -> list[tuple[str, str, str, bool]]:
     """Return id, day, client and whether it was allowed of each event of a report."""
-    found = []
-    for each in json.loads(result.stdout):
-        found += [(one, each["client_id"], each["outcome"] == "allowed") for one in each["events"]]
-    return sorted((one, day_of(time_of(one)), client, allowed) for one, client, allowed in found)
+    return sorted(
+        (one, day_of(time_of(one)), each["client_id"], each["outcome"] == "allowed")
+        for each in json.loads(result.stdout)
+        for one in each["events"]
+    )
 
 
 def who_saw(aged: AgedTrail, patient: str, days: Sequence[str]) -> list[tuple[str, str, str, bool]]:
@@ -322,25 +326,35 @@ def who_saw(aged: AgedTrail, patient: str, days: Sequence[str]) -> list[tuple[st
     return sorted((each.id, day_of(each.at), each.client_id, each.outcome == Outcome.ALLOWED) for each in events)
 
 
-def report(trail: Trail, aged: AgedTrail, *options: str) -> Result:
+def report(trail: Trail, aged: AgedTrail, *options: str, without: Sequence[str] = ()) -> Result:
     """Report who saw Patient/4, as if the stack had the retention of the trail."""
     kept = {"AuditRetentionDays": str(aged.retention_days), "ArchiveRetentionDays": "2922"}
-    return trail.audit("report", "--patient", "4", "--json", *options, **kept)
+    return trail.audit("report", "--patient", "4", "--json", *options, without=without, **kept)
 
 
-def test_who_saw_a_patient_on_each_of_many_days_is_what_was_written(trail: Trail, aged: AgedTrail) -> None:
-    """Those that the table keeps are verified by all versions of their objects: ten of the ninety are enough here."""
-    days = aged.days[:-80]
+@pytest.mark.parametrize(
+    ("without", "how"),
+    [((), "Athena reads them"), (QUERIES, "They are downloaded")],
+    ids=["athena", "objects"],
+)
+def test_who_saw_a_patient_on_each_of_four_hundred_days_is_what_was_written(
+    trail: Trail, aged: AgedTrail, without: Sequence[str], how: str
+) -> None:
+    """The table keeps the last ten of them, and these are verified."""
+    days = aged.days[:400]
 
-    result = report(trail, aged, "--from", days[0], "--to", days[-1])
+    result = report(trail, aged, "--from", days[0], "--to", days[-1], without=without)
 
     assert result.exit_code == 0, result.stderr
     assert reported(result) == who_saw(aged, "4", days)
     assert {day for _, day, _, _ in reported(result)} == set(days)
-    assert f"{days[0]} to {days[-10]} is in the archive: " in result.stderr
+    assert f"{days[0]} to {days[391]} is in the archive: " in result.stderr
+    assert how in result.stderr
 
 
-def test_an_object_that_is_put_over_is_named_by_the_report_of_its_day(trail: Trail, aged: AgedTrail) -> None:
+def test_an_object_that_is_put_over_is_found_by_who_reads_objects_and_by_verification(
+    trail: Trail, aged: AgedTrail
+) -> None:
     day, keys = aged.days[101], trail.keys()
     assert report(trail, aged, "--date", day, "--verify").exit_code == 0
     (key,) = (each for each in keys if each.startswith(day))
@@ -350,7 +364,12 @@ def test_an_object_that_is_put_over_is_named_by_the_report_of_its_day(trail: Tra
     role = trail.stack.role_client("s3", "ArchiverFunction")
     role.put_object(Bucket=trail.bucket, Key=key, Body=forged, ChecksumAlgorithm="SHA256")
 
-    result = report(trail, aged, "--date", day, "--verify")
+    by_objects = report(trail, aged, "--date", day, without=QUERIES)
+    verified = report(trail, aged, "--date", day, "--verify")
 
-    assert result.exit_code == 1
-    assert f"{key} is an object of the archive that does not hold what its key says" in result.stderr
+    named = f"{key} is an object of the archive that does not hold what its key says"
+    assert (by_objects.exit_code, reported(by_objects), named in by_objects.stderr) == (1, [], True)
+    assert (verified.exit_code, "1 broken" in verified.stderr) == (1, True)
+    assert named in trail.audit("verify", "--date", day).stdout
+    # An engine reads what is there. Its reports are as good as the verification of their days.
+    assert report(trail, aged, "--date", day).exit_code == 0
