@@ -1,4 +1,4 @@
-"""`careconnect audit`: read the audit trail, and verify it against its archive."""
+"""`careconnect audit`: read the audit trail, verify it against its archive, and stamp it."""
 
 import inspect
 import itertools
@@ -262,6 +262,30 @@ def report(
         raise typer.Exit(_BROKEN)
 
 
+@app.command()
+@on_stack
+def stamp(
+    target: "StackTarget",
+    first: Annotated[
+        str, typer.Option("--from", callback=_day, help="The first day; without it the first of the archive.")
+    ] = "",
+    last: Annotated[str, typer.Option("--to", callback=_day, help="The last day; yesterday at the latest.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Stamp without asking.")] = False,
+) -> None:
+    """Let the table forget events of former days that have no time to expire, after its retention.
+
+    A day whose events are not all as they were archived is left and named, and the exit code is 1. Recorded as
+    `audit-stamp`; can be repeated.
+    """
+    from careconnect_admin.commands.audit_stamp import days_to_stamp, stamp_days
+
+    _check_archive(target)
+    if first and last and first > last:
+        raise typer.BadParameter("--from is after --to")
+    if not stamp_days(target, days_to_stamp(target, first, last), _retentions(target), yes=yes):
+        raise typer.Exit(_BROKEN)
+
+
 def _with_nhs_number(target: "StackTarget") -> str:
     """Ask for an NHS number, and return the id of the patient who has it; raises `OperatorError`."""
     from careconnect.audit.nhs_numbers import is_nhs_number
@@ -327,8 +351,7 @@ def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict
     from audit_archiver.s3_archive import S3Archive
     from audit_archiver.verify_day import verify_day
 
-    if target.is_local and "ArchiveBucket" not in target.outputs:
-        raise OperatorError("`make sam-local` has no archive: see `make run`")
+    _check_archive(target)
     trail = DynamoDbTrail(target.client("dynamodb"), target.output("AuditTable"))
     archive = S3Archive(target.client("s3"), target.output("ArchiveBucket"))
     retentions = _retentions(target)
@@ -346,6 +369,12 @@ def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict
             yield verdict
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _check_archive(target: "StackTarget") -> None:
+    """Raise `OperatorError` if a local stack has no archive."""
+    if target.is_local and "ArchiveBucket" not in target.outputs:
+        raise OperatorError("`make sam-local` has no archive: see `make run`")
 
 
 def _retentions(target: "StackTarget") -> "Retentions":
