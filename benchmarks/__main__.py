@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks import report
+from benchmarks.archive import figures as of_archive
 from benchmarks.costs import capacity
 from benchmarks.exports import figures as of_exports
 from benchmarks.figures import bench
@@ -28,6 +29,7 @@ _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Any]]] = {
     "trips": lambda _: trips.trips(),
     "growth": lambda asked: table_growth.growth(asked.sizes, asked.rounds or table_growth.ROUNDS),
     "exports": lambda asked: of_exports.rows_of(of_exports.SIZES[:1] if asked.once else of_exports.SIZES),
+    "archive": lambda asked: of_archive.rows_of(of_archive.FEW if asked.once else of_archive.EVENTS),
     "peers": lambda asked: peers.peers(asked.rounds or peers.ROUNDS),
 }
 

@@ -122,6 +122,23 @@ def exports(figures: Figures) -> str:
     return table(heads, rows)
 
 
+def archive(figures: Figures) -> str:
+    """Return the table of reports over the archive."""
+    heads = ["days", "events of the days", "found", "lists", "objects", "MB", "s", "CPU, s", "memory, MB"]
+    whole = max(row["days"] for row in figures["archive"])
+    rows = [
+        (
+            row["days"],
+            f"{row['events'] * row['days'] // whole:,}",
+            *(f"{row[name]:,.0f}" for name in ("found", "lists", "objects", "megabytes")),
+            *(f"{row[name]:.1f}" for name in ("seconds", "cpu")),
+            f"{row['rss']:.0f}",
+        )
+        for row in figures["archive"]
+    ]
+    return table(heads, rows)
+
+
 def peers(figures: Figures) -> str:
     """Return the table of ours and the peers."""
     rows = [
@@ -176,6 +193,7 @@ TABLES: Final[Mapping[str, Callable[[Figures], str]]] = {
     "layers": layers,
     "growth": growth,
     "exports": exports,
+    "archive": archive,
     "peers": peers,
     "summary": summary,
 }
