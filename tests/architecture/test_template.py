@@ -4,12 +4,14 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from careconnect.audit.retention import ARCHIVE_DAYS, AUDIT_DAYS, refusal
 from careconnect.fhir.rendering.formats import body_format
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
@@ -817,8 +819,28 @@ def test_the_archive_is_locked_for_its_retention_and_then_deleted() -> None:
     assert (retention["Status"], markers["Status"]) == ("Enabled", "Enabled")
     assert (retention["ExpirationInDays"], retention["NoncurrentVersionExpiration"]) == (days, {"NoncurrentDays": 1})
     assert markers["ExpiredObjectDeleteMarker"] is True
-    given = TEMPLATE["Parameters"]["ArchiveRetentionDays"]
-    assert (given["Default"], given["MinValue"]) == (365, 1)
+
+
+def test_the_templates_retentions_are_those_of_the_code() -> None:
+    audit, archive = (TEMPLATE["Parameters"][name] for name in ("AuditRetentionDays", "ArchiveRetentionDays"))
+
+    assert (audit["AllowedValues"], archive["AllowedValues"]) == ([*AUDIT_DAYS], [*ARCHIVE_DAYS])
+    # What a new stack has: a quarter of a year to ask the API, eight years of archive.
+    assert (audit["Default"], archive["Default"]) == (90, 2922)
+
+
+@pytest.mark.parametrize(("audit", "archive"), [*product(AUDIT_DAYS, ARCHIVE_DAYS)])
+def test_the_templates_rule_takes_the_pairs_of_retentions_that_the_code_takes(audit: int, archive: int) -> None:
+    rule = TEMPLATE["Rules"]["ArchiveKeepsAsLong"]
+    (assertion,) = rule["Assertions"]
+    values = {"AuditRetentionDays": str(audit), "ArchiveRetentionDays": str(archive)}
+
+    limited, value = rule["RuleCondition"]["Fn::Equals"]
+    allowed, tested = assertion["Assert"]["Fn::Contains"]
+    is_taken = values[limited["Ref"]] != value or values[tested["Ref"]] in allowed
+
+    assert is_taken == (not refusal(audit, archive))
+    assert is_taken or assertion["AssertDescription"] == f"{refusal(audit, archive)}."
 
 
 def test_the_archives_policy_denies_every_other_writer_and_everybody_who_deletes() -> None:

@@ -219,8 +219,11 @@ _CHANGES: tuple[tuple[Row, ...], ...] = (
     (Row("Release", "another", _RELEASE, "1", "another"),),
     (Row("TokenLifetimeSeconds", "1200", lambda stack: stack.token()["expires_in"], 3600, 1200),),
     (Row("ThrottleFailures", "1", _after_guesses, 401, 429),),
-    (Row("ArchiveRetentionDays", "30", _setting("ArchiverFunction", "ARCHIVE_RETENTION_DAYS"), "1", "30"),),
-    (Row("AuditRetentionDays", "7", _days_of_events, set(), {7}),),
+    # Together, as a rule of the template compares them.
+    (
+        Row("ArchiveRetentionDays", "365", _setting("ArchiverFunction", "ARCHIVE_RETENTION_DAYS"), "1", "365"),
+        Row("AuditRetentionDays", "90", _days_of_events, set(), {90}),
+    ),
     (Row("ClientAllowance", "1000", _of_a_large_transaction, 200, 422),),
     (Row("ExportJobsPerClient", "3", _setting("ExportFunction", "EXPORT_JOBS_PER_CLIENT"), "2", "3"),),
     (Row("ExportRetentionHours", "5", _setting("ExportWorkerFunction", "EXPORT_RETENTION_HOURS"), "24", "5"),),

@@ -12,6 +12,7 @@ from audit_archiver.jobs import ArchiveJob, VerifyJob
 from audit_archiver.retentions import Retentions
 from audit_archiver.s3_archive import S3Archive
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.retention import ARCHIVE_DAYS, AUDIT_DAYS, refusal
 from careconnect.runtime import aws
 from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import SettingError, Settings
@@ -19,7 +20,6 @@ from careconnect.runtime.snapshot import prepare
 
 _ARCHIVE: Final = "archive"
 _VERIFY: Final = "verify"
-_MAX_DAYS: Final = 36_500
 
 
 def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
@@ -27,11 +27,10 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
     observer = PowertoolsObserver(
         settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
     )
-    days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
-    # CloudFormation cannot compare numbers: with SnapStart this fails the deployment, otherwise the first call.
-    archive_days = settings.integer("ARCHIVE_RETENTION_DAYS", default=0, low=1, high=_MAX_DAYS)
-    if archive_days < days:
-        raise SettingError("The setting ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS.")
+    days = settings.number("AUDIT_RETENTION_DAYS", AUDIT_DAYS)
+    archive_days = settings.number("ARCHIVE_RETENTION_DAYS", ARCHIVE_DAYS)
+    if why := refusal(days, archive_days):
+        raise SettingError(f"{why}.")
     s3 = aws.s3()
     archive = S3Archive(s3, settings.required("ARCHIVE_BUCKET"))
     if settings.choice("ARCHIVE_JOB", (_ARCHIVE, _VERIFY)) == _ARCHIVE:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.retention import AUDIT_DAYS
 from careconnect.export.job import LONGEST_RETENTION_HOURS
 from careconnect.export.jobs import DynamoDbJobs
 from careconnect.fhir.resource_types import Table
@@ -22,8 +23,6 @@ from export_worker.s3_bucket import S3Bucket
 from export_worker.store import ExportStore
 from export_worker.worker import ExportWorker
 
-_MAX_DAYS: Final = 36_500
-
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
 _s3: Final = aws.s3()
@@ -36,7 +35,7 @@ _export: Final = _settings.required("EXPORT_TABLE")
 _observer: Final = PowertoolsObserver(
     _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
 )
-_days: Final = _settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
+_days: Final = _settings.number("AUDIT_RETENTION_DAYS", AUDIT_DAYS)
 _worker: Final = ExportWorker(
     DynamoDbJobs(_dynamodb, _export),
     ExportStore(_dynamodb, _tables, StateTables(_transactions, _settings.required("DIRECTORY_TRANSACTION_TABLE"))),

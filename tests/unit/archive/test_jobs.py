@@ -240,9 +240,11 @@ def test_the_archiver_names_no_table(handler: Any, monkeypatch: pytest.MonkeyPat
         ({"ARCHIVE_JOB": "verify", "AUDIT_TABLE": ""}, "AUDIT_TABLE"),
         ({"ARCHIVE_JOB": "archive", "ARCHIVE_BUCKET": ""}, "ARCHIVE_BUCKET"),
         ({"ARCHIVE_JOB": "archive", "ARCHIVE_RETENTION_DAYS": ""}, "ARCHIVE_RETENTION_DAYS"),
+        ({"ARCHIVE_JOB": "archive", "ARCHIVE_RETENTION_DAYS": "30"}, "ARCHIVE_RETENTION_DAYS must be one of: 1, 365"),
+        ({"ARCHIVE_JOB": "verify", "AUDIT_RETENTION_DAYS": "7"}, "AUDIT_RETENTION_DAYS must be one of: 0, 1, 90, 365"),
         (
-            {"ARCHIVE_JOB": "archive", "ARCHIVE_RETENTION_DAYS": "29", "AUDIT_RETENTION_DAYS": "30"},
-            "ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS",
+            {"ARCHIVE_JOB": "archive", "ARCHIVE_RETENTION_DAYS": "1", "AUDIT_RETENTION_DAYS": "90"},
+            "ArchiveRetentionDays=1 needs AuditRetentionDays=1 or 0",
         ),
     ],
 )

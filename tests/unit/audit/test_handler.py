@@ -17,6 +17,7 @@ SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "access_auditor",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AUDIT_TABLE": "events",
+    "AUDIT_RETENTION_DAYS": "0",
     "USAGE_TABLE": "usage",
     "PROOF_TABLE": "proofs",
     "AUDIT_FAILURE": "closed",

@@ -34,6 +34,7 @@ SETTINGS = {
     "PROOF_TABLE": "proofs",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "events",
+    "AUDIT_RETENTION_DAYS": "0",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",

@@ -28,6 +28,7 @@ SETTINGS = {
     "TOKEN_TABLE": "tokens",
     "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "events",
+    "AUDIT_RETENTION_DAYS": "0",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",

@@ -32,6 +32,7 @@ SETTINGS = {
     "EXPORT_BUCKET": "exports",
     "TOKEN_TABLE": "tokens",
     "AUDIT_TABLE": "events",
+    "AUDIT_RETENTION_DAYS": "0",
 }
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 

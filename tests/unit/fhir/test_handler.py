@@ -27,6 +27,7 @@ SETTINGS = {
     "USAGE_TABLE": "usage",
     "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "audit",
+    "AUDIT_RETENTION_DAYS": "0",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",

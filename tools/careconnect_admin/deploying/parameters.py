@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from careconnect.audit.retention import ARCHIVE_DAYS, refusal
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect_admin.stack.restored_tables import PARAMETER as RESTORED
 
@@ -13,6 +14,8 @@ _DEFAULT_RELEASE: Final = "1"
 _SECRET: Final = "OriginSecret"
 _SECRET_CHARACTERS: Final = 8
 _MAX_RELEASE: Final = 40
+_AUDIT_DAYS: Final = "AuditRetentionDays"
+_ARCHIVE_DAYS: Final = "ArchiveRetentionDays"
 
 
 def faults(
@@ -24,8 +27,11 @@ def faults(
     """
     wrong = [_unknown(name, declared) for name in given.keys() - declared.keys()]
     wrong += [text for name in given.keys() & declared.keys() if (text := _refused(name, given[name], declared[name]))]
+    staying = deployed.keys() & declared.keys() - given.keys()
+    wrong += [text for name in staying if (text := _outdated(name, deployed[name], declared[name]))]
     if given.get(RESTORED, deployed.get(RESTORED, "")) != deployed.get(RESTORED, ""):
         wrong.append(f"{RESTORED} is set by `careconnect restore --switch` alone: leave it out")
+    wrong += _lowered(given, deployed)
     if not wrong:
         defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
         wrong += _combined({**defaults, **deployed, **given}, region)
@@ -55,14 +61,29 @@ def _refused(name: str, value: str, declared: Mapping[str, Any]) -> str:
     return ""
 
 
+def _outdated(name: str, value: str, declared: Mapping[str, Any]) -> str:
+    """Return why a deployed value cannot stay, empty if it can: CloudFormation checks it as if it was given."""
+    options = [str(each) for each in declared.get("AllowedValues", (value,))]
+    if value in options or declared.get("NoEcho"):
+        return ""
+    return f"{name} is {value} as deployed, and one of {', '.join(options)} from this release on: give one"
+
+
+def _lowered(given: Mapping[str, str], deployed: Mapping[str, str]) -> Iterator[str]:
+    """Yield that the archive would keep objects for less time than now.
+
+    Its life-cycle rule would hide those of before from everybody but the verifier, which reads all versions, although
+    nobody can delete them yet. From beyond the longest that is offered, as former releases allowed, that one is left.
+    """
+    before, after = deployed.get(_ARCHIVE_DAYS, "0"), given.get(_ARCHIVE_DAYS, "")
+    if re.fullmatch(r"\d{1,18}", after) and int(after) < min(int(before), max(ARCHIVE_DAYS)):
+        yield f"{_ARCHIVE_DAYS} is not lowered: reports would miss what is still locked (deployed: {before})"
+
+
 def _combined(values: Mapping[str, str], region: str) -> Iterator[str]:
-    """Yield what is wrong with values that are right one by one, and that no rule of the template can compare."""
-    kept, archived = int(values["AuditRetentionDays"]), int(values["ArchiveRetentionDays"])
-    if kept > archived:
-        yield (
-            f"ArchiveRetentionDays ({archived}) is below AuditRetentionDays ({kept}): the archive would lose an event "
-            "before the trail does"
-        )
+    """Yield what is wrong with values that are right one by one."""
+    if why := refusal(int(values[_AUDIT_DAYS]), int(values[_ARCHIVE_DAYS])):
+        yield why
     acl, domain = values["WebAclArn"], values["CustomDomain"]
     if acl and (":global/" in acl) != bool(domain):
         yield "WebAclArn has to be of the scope " + ("CLOUDFRONT (…:global/…)" if domain else "REGIONAL (…:regional/…)")

@@ -49,8 +49,9 @@ class LocalStack:
 
     Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened` false
     the caller seeds the stack and then lets clients in by `open`. `port` None selects a free one, `emulator_port` None
-    too. `parameters` are added to the template's BaseUrl, DeletionProtection and ArchiveRetentionDays (a day). With an
-    OriginSecret the proxy sends it to the functions. `tell` gets a text before each long step.
+    too. `parameters` are added to BaseUrl, DeletionProtection (off), AuditRetentionDays (for ever) and
+    ArchiveRetentionDays (a day). With an OriginSecret the proxy sends it to the functions. `tell` gets a text before
+    each long step.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -243,6 +244,7 @@ class LocalStack:
         parameters = {
             "BaseUrl": self.base_url,
             "DeletionProtection": "false",
+            "AuditRetentionDays": "0",
             "ArchiveRetentionDays": "1",
             **self._parameters,
         }

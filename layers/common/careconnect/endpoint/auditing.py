@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.retention import AUDIT_DAYS
 from careconnect.endpoint.pipeline import Auditing
 from careconnect.runtime.settings import Settings
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
 
 _CLOSED: Final = "closed"
 _OPEN: Final = "open"
-_MAX_DAYS: Final = 36_500
 
 
 def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
@@ -25,4 +25,4 @@ def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
 
 def retention_days(settings: Settings) -> int:
     """Return the number of days that an event is stored, 0 for ever; raises `SettingError`."""
-    return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
+    return settings.number("AUDIT_RETENTION_DAYS", AUDIT_DAYS)

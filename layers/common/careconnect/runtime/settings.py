@@ -33,6 +33,10 @@ class Settings:
             raise SettingError(f"The setting {name} must be a whole number from {low} to {high}.")
         return int(text)
 
+    def number(self, name: str, options: Collection[int]) -> int:
+        """Return the setting `name`, one of the numbers `options`; raises `SettingError` for anything else."""
+        return int(self.choice(name, [str(each) for each in options]))
+
     def choice(self, name: str, options: Collection[str]) -> str:
         """Return the setting `name`, one of `options`; raises `SettingError` for anything else."""
         value = self.required(name)

@@ -65,6 +65,7 @@ _SETTINGS = {
     "USAGE_TABLE": "usage",
     "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "events",
+    "AUDIT_RETENTION_DAYS": "0",
     "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": _SIGNING_ALIAS,
     "ALLOWED_ORIGINS": "*",

@@ -22,6 +22,7 @@ ENVIRONMENT: Final = {
     "USAGE_TABLE": "usage",
     "PROOF_TABLE": "proofs",
     "AUDIT_TABLE": "audit",
+    "AUDIT_RETENTION_DAYS": "0",
     "AUDIT_FAILURE": "closed",
     "EXPORT_TABLE": "export",
     "EXPORT_BUCKET": "export",

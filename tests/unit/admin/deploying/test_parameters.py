@@ -33,8 +33,24 @@ GLOBAL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/ours/1-2"
         ({"AllowedOrigins": "https://" + "a" * 90}, {}, "AllowedOrigins has 96 characters at most"),
         ({"BaseUrl": "http://api.example.org"}, {}, "BaseUrl has to match ^"),
         ({"RestoredTables": "20261128T030000Z"}, {}, "RestoredTables is set by `careconnect restore --switch` alone"),
-        ({"AuditRetentionDays": "400"}, {}, "ArchiveRetentionDays (365) is below AuditRetentionDays (400)"),
-        ({"ArchiveRetentionDays": "1"}, {"AuditRetentionDays": "30"}, "ArchiveRetentionDays (1) is below"),
+        ({"AuditRetentionDays": "400"}, {}, "AuditRetentionDays is one of 0, 1, 90, 365"),
+        ({"ArchiveRetentionDays": "1"}, {}, "ArchiveRetentionDays=1 needs AuditRetentionDays=1 or 0"),
+        (
+            {"AuditRetentionDays": "365"},
+            {"AuditRetentionDays": "0", "ArchiveRetentionDays": "1"},
+            "ArchiveRetentionDays=1 needs",
+        ),
+        (
+            {},
+            {"AuditRetentionDays": "400", "ArchiveRetentionDays": "2922"},
+            "AuditRetentionDays is 400 as deployed, and one of 0, 1, 90, 365 from this release on: give one",
+        ),
+        (
+            {"ArchiveRetentionDays": "365"},
+            {"ArchiveRetentionDays": "2922"},
+            "ArchiveRetentionDays is not lowered: reports would miss what is still locked (deployed: 2922)",
+        ),
+        ({"ArchiveRetentionDays": "2922"}, {"ArchiveRetentionDays": "36500"}, "ArchiveRetentionDays is not lowered"),
         ({"WebAclArn": GLOBAL}, {}, "WebAclArn has to be of the scope REGIONAL"),
         ({"WebAclArn": REGIONAL, **DOMAIN}, {}, "WebAclArn has to be of the scope CLOUDFRONT"),
         ({"WebAclArn": REGIONAL.replace(REGION, "eu-west-1")}, {}, "WebAclArn is of another region than the stack"),
@@ -52,6 +68,7 @@ def test_what_cannot_work_is_refused_with_a_text(given: dict[str, str], deployed
     [
         {},
         {"AuditRetentionDays": "365"},
+        {"AuditRetentionDays": "1", "ArchiveRetentionDays": "1"},
         {"WebAclArn": REGIONAL},
         {"WebAclArn": GLOBAL, **DOMAIN},
         {"AlarmTopicArn": f"arn:aws:sns:{REGION}:123456789012:a", "RequestRate": "1000000"},
@@ -59,6 +76,22 @@ def test_what_cannot_work_is_refused_with_a_text(given: dict[str, str], deployed
 )
 def test_what_can_work_is_taken(given: dict[str, str]) -> None:
     assert faults(DECLARED, given, {}, REGION) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "deployed"),
+    [
+        # What a former release gave a stack stays.
+        ({}, {"AuditRetentionDays": "0", "ArchiveRetentionDays": "365"}),
+        ({"AuditRetentionDays": "90", "ArchiveRetentionDays": "2922"}, {"AuditRetentionDays": "0"}),
+        ({"AuditRetentionDays": "365"}, {"AuditRetentionDays": "400", "ArchiveRetentionDays": "2922"}),
+        ({"ArchiveRetentionDays": "365"}, {"AuditRetentionDays": "0", "ArchiveRetentionDays": "30"}),
+        # A former release took any number: the longest that is left is no lower than need be.
+        ({"ArchiveRetentionDays": "7305"}, {"AuditRetentionDays": "0", "ArchiveRetentionDays": "36500"}),
+    ],
+)
+def test_retentions_of_a_former_release_can_stay_or_be_changed(given: dict[str, str], deployed: dict[str, str]) -> None:
+    assert faults(DECLARED, given, deployed, REGION) == []
 
 
 def test_all_faults_are_told_at_once_and_no_value_is() -> None:

@@ -7,7 +7,7 @@ import pytest
 from careconnect.audit.retention import ARCHIVE_DAYS, AUDIT_DAYS, LEAST, TEMPORARY, refusal
 
 
-@pytest.mark.parametrize(("audit", "archive"), product(AUDIT_DAYS, ARCHIVE_DAYS))
+@pytest.mark.parametrize(("audit", "archive"), [*product(AUDIT_DAYS, ARCHIVE_DAYS)])
 def test_the_archive_keeps_an_event_as_long_as_the_table_or_the_table_for_ever(audit: int, archive: int) -> None:
     assert (refusal(audit, archive) == "") == (audit <= archive)
 

@@ -43,6 +43,13 @@ def test_a_choice_is_one_of_its_options() -> None:
         Settings({"HOME": "elsewhere"}).choice("HOME", ("record", "directory"))
 
 
+def test_a_number_is_one_of_its_options() -> None:
+    assert Settings({"NAME": " 90 "}).number("NAME", (0, 90)) == 90
+    for text in ("91", "090", "ninety", "-1"):
+        with pytest.raises(SettingError, match=r"^The setting NAME must be one of: 0, 90\.$"):
+            Settings({"NAME": text}).number("NAME", (0, 90))
+
+
 def test_origins() -> None:
     settings = Settings({"ALLOWED_ORIGINS": " https://a.example, https://b.example ,"})
 
