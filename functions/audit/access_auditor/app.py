@@ -57,7 +57,8 @@ class AuditEndpoint(InteractionEndpoint):
     def _read(self, requested: Requested) -> Response:
         headers, type_ = requested.request.headers, requested.path.type
         view = read_one_parameters(requested).view
-        event = read_event(self.store, requested.caller, requested.path.id)
+        now = int(requested.context.now * 1000)
+        event = read_event(self.store, requested.caller, requested.path.id, now)
         about = {**_CACHING, **validators(VERSION, event.at)}
         if is_unmodified(VERSION, event.at, headers):
             return Response(304, headers=about)

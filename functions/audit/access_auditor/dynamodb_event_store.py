@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import CONCURRENT, EventPart, PartRequest
 from careconnect.audit.event import AuditEvent, event_key, event_of, is_event_id
+from careconnect.audit.kept_since import first_told, kept_since
 from careconnect.audit.patient_index import query_patient
+from careconnect.audit.told_retentions import RETENTIONS, told_by
 from careconnect.fhir import outcomes
 from careconnect.storage.dynamodb import batch_get, call
 
@@ -19,20 +21,23 @@ _LINK_KEY: Final = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}}
 """The item with the key of `next` links: in a partition that no event can be in."""
 _LINK_KEY_BYTES: Final = 32
 _THERE_ALREADY: Final = "DuplicateItem"
+_HOUR: Final = 3_600_000
 _NOT_PROJECTED: Final = {"interaction": {"S": ""}}
 """What each event has, and the index by patient does not hold."""
 
 
 class DynamoDbEventStore:
-    """Read events, and store the key of `next` links.
+    """Read events, and store the key of `next` links; the table keeps an event for `retention_days`, 0 for ever.
 
     Reads of the table are strongly consistent. Reads of its index by patient are not: an event is in the index a moment
     after it was stored.
     """
 
-    def __init__(self, client: "DynamoDBClient", event_table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", event_table: str, retention_days: int = 0) -> None:
         self._client = client
         self._event_table = event_table
+        self._retention_days = retention_days
+        self._kept_since = (-1, "")
         self._link_key = b""
         self._pool = ThreadPoolExecutor(max_workers=CONCURRENT)
 
@@ -51,6 +56,26 @@ class DynamoDbEventStore:
         if not self._link_key:
             self._link_key = self._link_key_for() or self._new_link_key()
         return self._link_key
+
+    def kept_since(self, now: int) -> str:
+        """Return the first day of which the table has lost nothing: one Query an hour and instance."""
+        hour = now // _HOUR
+        if hour != self._kept_since[0]:
+            self._kept_since = hour, kept_since(now, self._retention_days, self._told(now))
+        return self._kept_since[1]
+
+    def _told(self, now: int) -> list[tuple[str, int]]:
+        answer = call(
+            self._client.query,
+            TableName=self._event_table,
+            KeyConditionExpression="pk = :pk AND sk >= :first",
+            ExpressionAttributeValues={
+                ":pk": {"S": RETENTIONS},
+                ":first": {"S": first_told(now, self._retention_days) or "0"},
+            },
+        )
+        # They are in one answer: a megabyte holds those of many years.
+        return told_by(answer["Items"])
 
     def _link_key_for(self) -> bytes:
         answer = call(self._client.get_item, TableName=self._event_table, Key=_LINK_KEY, ConsistentRead=True)

@@ -51,3 +51,6 @@ class EventStore(Protocol):
 
     def link_key(self) -> bytes:
         """Return the key that seals `next` links, 32 bytes."""
+
+    def kept_since(self, now: int) -> str:
+        """Return the first UTC day of which nothing is lost here, empty if all is kept; `now` in epoch milliseconds."""

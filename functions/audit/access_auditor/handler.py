@@ -7,7 +7,7 @@ from typing import Final
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from careconnect.endpoint.auditing import auditing_of
+from careconnect.endpoint.auditing import auditing_of, retention_days
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.proofs import DpopProofs, load
 from careconnect.endpoint.quotas import quota_of
@@ -20,10 +20,11 @@ from careconnect.search.links import Cursor, seal
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
 _audit_table: Final = _settings.required("AUDIT_TABLE")
+_store: Final = DynamoDbEventStore(_dynamodb, _audit_table, retention_days(_settings))
 
 lambda_handler: Final = pipeline_of(
     _settings,
-    AuditEndpoint(DynamoDbEventStore(_dynamodb, _audit_table), quota_of(_settings, _dynamodb)),
+    AuditEndpoint(_store, quota_of(_settings, _dynamodb)),
     auditing_of(_settings, _dynamodb),
     proofs=DpopProofs(DynamoDbUsedProofs(_dynamodb, _settings.required("PROOF_TABLE"))),
 )

@@ -87,6 +87,10 @@ class Window:
         """Return True if the window contains no sort key."""
         return self.low >= self.before
 
+    def has(self, sort_key: str) -> bool:
+        """Return True for a sort key within the window."""
+        return self.low <= sort_key < self.before
+
 
 def bound_at(milliseconds: int) -> str:
     """Return the sort key that separates the events before a time, in epoch milliseconds, from the others."""
@@ -114,7 +118,7 @@ class EventScan:
 
     def by_id(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
         """Yield the events with the given ids, within the effort of the request."""
-        within = sorted({each for each in event_ids if self.window.low <= each < self.window.before}, reverse=True)
+        within = sorted(set(filter(self.window.has, event_ids)), reverse=True)
         return self._bounded(self._looked_up(within))
 
     def by_day(self) -> Iterator[AuditEvent]:

@@ -7,6 +7,7 @@ from access_auditor.event_query import EventQuery, of_patient, require_order
 from access_auditor.event_resource import event_text
 from access_auditor.event_store import EventStore
 from access_auditor.event_values import values_of
+from access_auditor.lost_events import lost_events
 from access_auditor.scan_events import (
     MAX_COUNTED,
     MAX_COUNTING_QUERIES,
@@ -50,9 +51,9 @@ class EventContext:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The matches of a page, at most one more than it shows, and their count; the next page begins at `position`.
+    """The first matches, at least one more than a page shows if there is, and the count of all.
 
-    Those of the index by patient have only what a search tests.
+    The next page begins at `position`. Matches of the index by patient have only what a search tests.
     """
 
     matches: list[AuditEvent]
@@ -66,16 +67,20 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
 
     A caller that is bound to a patient finds only that patient's events. Without a patient and a start time, a search
     covers the last seven days. A page may be short, or empty, and still have a `next` link: it ends at the limits of
-    one request. The Bundle has a total if the first page reached the end, or if the total is requested. Raises the 400
-    outcome for a foreign cursor, for another order, and for a total that is too costly; and the 429 outcome.
+    one request. The Bundle has a total if the first page reached the end, or if the total is requested. It has a
+    warning if the table may have forgotten events. Raises the 400 outcome for a foreign cursor, for another order, and
+    for a total that is too costly; and the 429 outcome.
     """
     require_order(context.result.sort)
     if context.caller.patient:
         query.criteria.insert(0, of_patient(context.caller.patient))
     query.bound(context.now)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
+    window = query.window(context.now)
+    if cursor is not None:
+        window = Window(window.low, cursor.position[0])
     is_match = _test(query)
-    found = _find(query, is_match, cursor, context)
+    found = _find(query, window, is_match, cursor, context)
     total = _total(found, cursor, context.result)
     links = [("self", context.links.url(query.used))]
     entries: list[str] = []
@@ -91,18 +96,18 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
             position = page[-1].id
         if position:
             links.append(("next", context.links.next_url(query.used, Cursor([position], total))))
+    if found.is_end or total is not None:
+        matches = {event.id for event in found.matches}
+        query.warnings += lost_events(context.store, query, window, matches, context.now)
     if query.warnings:
         # First, so that a reader sees the warnings before the matches.
         entries.insert(0, outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view))
     return Bundle(total, links, entries)
 
 
-def _find(query: EventQuery, is_match: Test, cursor: Cursor | None, context: EventContext) -> _Found:
+def _find(query: EventQuery, window: Window, is_match: Test, cursor: Cursor | None, context: EventContext) -> _Found:
     """Scan the candidate events until a page is full, or to the end if an exact total is requested."""
     counts = cursor is None and context.result.exact_total
-    window = query.window(context.now)
-    if cursor is not None:
-        window = Window(window.low, cursor.position[0])
     wanted = context.result.count + 1
     events, queries = (MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else (MAX_EVENTS, MAX_QUERIES)
     effort = Effort(events, queries, elapsed=context.elapsed, charges=context.charges)
@@ -112,7 +117,8 @@ def _find(query: EventQuery, is_match: Test, cursor: Cursor | None, context: Eve
     for event in _visible_matches(query, scan):
         if is_match(event):
             count += 1
-            if count <= wanted:
+            # Of ids all matches are kept, to know which are missing.
+            if count <= wanted or query.event_ids() is not None:
                 matches.append(event)
             if count == wanted and not counts:
                 break

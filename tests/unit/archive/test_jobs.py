@@ -13,7 +13,7 @@ from audit_archiver.check_heartbeat import is_archived, put_heartbeat
 from audit_archiver.jobs import MAX_NAMED, JobError
 from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import event_of
-from careconnect.audit.told_retentions import RETENTIONS, retention_row, told
+from careconnect.audit.told_retentions import RETENTIONS, retention_row, told_by
 from careconnect.runtime.settings import SettingError
 from careconnect_testing.http.events import event
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
@@ -59,7 +59,7 @@ def test_a_day_has_a_row_of_each_retention_that_a_heartbeat_told(trail: Archived
         ExpressionAttributeValues={":pk": {"S": RETENTIONS}},
     )["Items"]
     assert rows == [retention_row(DAY, 0), retention_row(DAY, 90)]
-    assert [told(row["sk"]["S"]) for row in rows] == [(DAY, 0), (DAY, 90)]
+    assert told_by(rows) == [(DAY, 0), (DAY, 90)]
 
     trail.deliver(*(trail.streamed("INSERT", None, row) for row in rows))
     assert (trail.objects(), trail.observer.counts) == ({}, [])
@@ -67,8 +67,9 @@ def test_a_day_has_a_row_of_each_retention_that_a_heartbeat_told(trail: Archived
 
 @pytest.mark.parametrize("sort_key", ["2026-03-26#7", "2026-03-26", "2026-13-01#90", "20260326#90", "2026-03-26#90#1"])
 def test_a_row_that_the_verifier_does_not_write_tells_nothing(sort_key: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - of whichever part is wrong
-        told(sort_key)
+    rows = [{"pk": {"S": RETENTIONS}, "sk": {"S": sort_key}}, retention_row("2026-03-26", 90)]
+
+    assert told_by(rows) == [("2026-03-26", 90)]
 
 
 def test_heartbeats_that_are_archived_raise_nothing(trail: ArchivedTrail) -> None:

@@ -55,6 +55,9 @@ class EventsInMemory:
     def link_key(self) -> bytes:
         return b"k" * 32
 
+    def kept_since(self, now: int) -> str:
+        return ""
+
     def _part(self, asked: PartRequest) -> EventPart:
         found = [
             (event, sort_key)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from audit_archiver.days import end_of, is_in_place, start_of
 from careconnect.audit.event import SHARDS, AuditEvent, event_key, event_of, partition_of
+from careconnect.audit.kept_since import kept_since
 from careconnect.audit.patient_index import query_patient
-from careconnect.audit.told_retentions import RETENTIONS, told
+from careconnect.audit.told_retentions import RETENTIONS, told_by
 from careconnect.storage.dynamodb import BATCH
 from careconnect_records.multi_step.reading import read_items
 
@@ -73,10 +74,12 @@ class AccessRecordReader:
         values = {":pk": key["pk"], ":sk": key["sk"]}
         return next(_recorded(self._items("pk = :pk AND begins_with(sk, :sk)", values, ConsistentRead=True)), None)
 
-    def told_retentions(self) -> list[tuple[str, int]]:
-        """Return the retentions that were in force on the days so far, 0 for ever; a day may have had several."""
-        rows = self._items("pk = :pk", {":pk": {"S": RETENTIONS}})
-        return [row for item in rows if (row := _told(item["sk"]["S"]))]
+    def kept_since(self, now: int, retention_days: int) -> str:
+        """Return the first day of which the table has lost nothing yet, empty if it keeps all.
+
+        `now` is in epoch milliseconds; `retention_days` is the deployment's own retention.
+        """
+        return kept_since(now, retention_days, told_by(self._items("pk = :pk", {":pk": {"S": RETENTIONS}})))
 
     def _of_day(self, day: str) -> Iterator[Item]:
         """Return a day's items lazily, one page of each shard at a time."""
@@ -133,12 +136,4 @@ def _event(item: Item) -> AuditEvent | None:
     try:
         return event_of(item) if is_in_place(item["pk"]["S"], item["sk"]["S"]) else None
     except (KeyError, ValueError):
-        return None
-
-
-def _told(sort_key: str) -> tuple[str, int] | None:
-    """Return the day and the retention of a row, or None for what the verifier did not write."""
-    try:
-        return told(sort_key)
-    except ValueError:
         return None

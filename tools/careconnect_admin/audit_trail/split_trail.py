@@ -6,32 +6,9 @@ costs nothing to ask, so the archive is asked only for what the table may have l
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
-from audit_archiver.days import DAY
-from careconnect.audit.event import day_of
 from careconnect_admin.audit_trail.disclosure_report import KeptEvents
 from careconnect_admin.audit_trail.read_events import Recorded
-
-
-def kept_since(now: int, retention_days: int, told: Iterable[tuple[str, int]]) -> str:
-    """Return the first UTC day of which the table has lost nothing yet, at `now` in epoch milliseconds.
-
-    It is empty if the table keeps all. `retention_days` is the deployment's own retention, `told` are those that were
-    in force on earlier days; 0 is for ever. An event has the retention of its time, and for ten minutes after a change
-    also the former one, which may be on the next day.
-    """
-    ended = [_day_before(now, retention_days)] if retention_days else []
-    ended += [min(_next(day), _day_before(now, days)) for day, days in told if days]
-    return _next(max(ended)) if ended else ""
-
-
-def _day_before(now: int, days: int) -> str:
-    return day_of(now - days * DAY)
-
-
-def _next(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def archived_days(days: Sequence[str], since: str) -> list[str]:

@@ -118,6 +118,9 @@ def list_(
         print_events(found, _client_names(target, events), is_wide=wide)
     else:
         remark("careconnect: no event")
+    since = _kept_since(target, reader)
+    if since and (not days or days[0] < since):
+        remark(f"careconnect: {_archived_before(since)}")
 
 
 def _alone(ctx: typer.Context, **given: Any) -> None:
@@ -143,14 +146,17 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print all details of one audit event. This access is recorded too."""
-    from careconnect.audit.event import is_event_id
+    from careconnect.audit.event import day_of, is_event_id, time_of
 
     event_id = event_id.removeprefix("AuditEvent/")
     if not is_event_id(event_id):
         raise typer.BadParameter("this is not the id of an AuditEvent")
-    found = _reader(target).of_id(event_id)
+    reader = _reader(target)
+    found = reader.of_id(event_id)
     if found is None:
-        raise OperatorError(f"there is no AuditEvent/{event_id}")
+        since = _kept_since(target, reader)
+        hint = f": {_archived_before(since)}" if day_of(time_of(event_id)) < since else ""
+        raise OperatorError(f"there is no AuditEvent/{event_id}{hint}")
     _recording(target).looked("read", {"_id": event_id}, found.event.patient if found.event else "")
     members = _as_json(found)
     if as_json:
@@ -382,6 +388,15 @@ def _retentions(target: "StackTarget") -> "Retentions":
 
     parameters = target.parameters
     return Retentions(int(parameters.get("AuditRetentionDays", "0")), int(parameters.get("ArchiveRetentionDays", "0")))
+
+
+def _kept_since(target: "StackTarget", reader: "AccessRecordReader") -> str:
+    """Return the first day of which the table has lost nothing yet, empty if it keeps all."""
+    return reader.kept_since(int(time.time() * 1000), _retentions(target).audit)
+
+
+def _archived_before(since: str) -> str:
+    return f"events before {since} may be in the archive alone: careconnect audit report reads it"
 
 
 def _recording(target: "StackTarget") -> "OperatorEvents":

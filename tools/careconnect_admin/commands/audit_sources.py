@@ -14,7 +14,7 @@ from careconnect_admin.audit_trail.archive_price import athena_dollars, download
 from careconnect_admin.audit_trail.archived_events import ArchivedEvents
 from careconnect_admin.audit_trail.athena_lines import AthenaLines
 from careconnect_admin.audit_trail.read_events import AccessRecordReader
-from careconnect_admin.audit_trail.split_trail import TableAndArchive, archived_days, kept_since
+from careconnect_admin.audit_trail.split_trail import TableAndArchive, archived_days
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.commands.shared.terminal import remark
 from careconnect_admin.errors import OperatorError
@@ -41,7 +41,7 @@ class ReportSource:
         self._days = days
         self._table = AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
         own = int(target.parameters.get("AuditRetentionDays", "0"))
-        self._kept_since = kept_since(now, own, self._table.told_retentions())
+        self._kept_since = self._table.kept_since(now, own)
         archived = archived_days(days, self._kept_since)
         self._archive = _Archive(target, archived, now) if archived else None
 

@@ -3,6 +3,7 @@
 The verifier adds one for each day and value. They are no events, and are neither archived nor removed.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -17,9 +18,17 @@ def retention_row(day: str, days: int) -> dict[str, Any]:
     return {"pk": {"S": RETENTIONS}, "sk": {"S": f"{day}#{days}"}}
 
 
-def told(sort_key: str) -> tuple[str, int]:
-    """Return the day of a row, and the days for which events were kept then; raises `ValueError` if it is no row."""
-    day, days = sort_key.split("#")
-    if date.fromisoformat(day).isoformat() != day or days not in map(str, AUDIT_DAYS):
-        raise ValueError
-    return day, int(days)
+def told_by(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Return the days of rows, each with the days for which events were kept then.
+
+    Items that are no rows are left out: a forged one must not prevent reading the trail.
+    """
+    found = (item["sk"]["S"].partition("#") for item in items)
+    return [(day, int(days)) for day, _, days in found if _is_day(day) and days in map(str, AUDIT_DAYS)]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -91,6 +91,7 @@ class Auditor:
     scope: str = "system/AuditEvent.read"
     patient: str = ""
     client_id: str = "auditor"
+    retention_days: int = 0
     now: Clock = field(default_factory=lambda: Clock.at(NOW))
     quota: Quota = field(default_factory=no_limit)
     calls: list[str] = field(default_factory=list)
@@ -101,7 +102,7 @@ class Auditor:
     def __post_init__(self) -> None:
         """Build the function."""
         self.app = RequestPipeline(
-            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table), self.quota, self.now),
+            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table, self.retention_days), self.quota, self.now),
             BASE,
             "eu-west-2",
             Cors(("*",)),

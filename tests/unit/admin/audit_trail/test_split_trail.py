@@ -4,46 +4,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit_archiver.days import end_of, start_of
+from audit_archiver.days import start_of
 from careconnect.audit.event import Action, AuditEvent, day_of, new_event_id
 from careconnect_admin.audit_trail.read_events import Recorded
-from careconnect_admin.audit_trail.split_trail import TableAndArchive, archived_days, kept_since
-from careconnect_testing.running.cases import each_of
+from careconnect_admin.audit_trail.split_trail import TableAndArchive, archived_days
 
-NOW = start_of("2026-03-26") + 43_200_000
 DAYS = ["2026-03-21", "2026-03-22", "2026-03-23", "2026-03-24", "2026-03-25", "2026-03-26"]
-
-
-@each_of(
-    ("own", "told", "since"),
-    [
-        (0, [], ""),
-        (0, [("2026-03-25", 0)], ""),
-        # The event of noon two days ago has ended, so that day is not whole.
-        (2, [], "2026-03-25"),
-        # Longer since a while: what was written before still had the former retention.
-        (90, [("2026-03-21", 2), ("2026-03-22", 90)], "2026-03-23"),
-        # An instance of the former release may have written after midnight, by which nothing has ended of later days.
-        (90, [("2026-03-24", 2)], "2026-03-25"),
-        # Shorter since a while: nobody asks the table for what it may or may not have.
-        (2, [("2026-03-21", 90)], "2026-03-25"),
-        # Kept for ever once, but events of then may have been stamped since.
-        (2, [("2026-03-21", 0)], "2026-03-25"),
-        (0, [("2026-03-20", 2)], "2026-03-22"),
-        (0, [("2026-03-26", 90)], "2025-12-27"),
-    ],
-)
-def test_the_table_keeps_all_since_the_day_after_the_last_that_may_have_lost_an_event(
-    own: int, told: list[tuple[str, int]], since: str
-) -> None:
-    assert kept_since(NOW, own, told) == since
-
-
-def test_nothing_that_may_have_ended_is_on_a_day_that_the_table_keeps() -> None:
-    for own in (1, 2, 90):
-        for now in (start_of(DAYS[-1]), NOW, end_of(DAYS[-1]) - 1):
-            first = start_of(kept_since(now, own, []))
-            assert first + own * 86_400_000 > now >= first - 86_400_000 + own * 86_400_000
 
 
 def test_the_archive_is_asked_for_former_days_and_the_first_that_the_table_keeps() -> None:

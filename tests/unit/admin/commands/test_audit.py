@@ -483,6 +483,21 @@ def forgotten(record: ArchivedTrail) -> list[str]:
     return [new, former, old]
 
 
+def test_of_what_the_table_has_forgotten_list_and_show_name_the_report(
+    record: ArchivedTrail, run: Run, forgotten: list[str]
+) -> None:
+    _, former, old = forgotten
+    hint = "events before 2026-03-26 may be in the archive alone: careconnect audit report reads it"
+
+    for reaching in (("--patient", "4"), ("--from", "2026-03-25"), ("--patient", "5", "--date", "2026-03-24")):
+        assert printed(run("list", *reaching))[-1] == f"careconnect: {hint}"
+    assert printed(run("list", "--date", DAY)) == printed(run("list", "--patient", "4", "--from", DAY)) == []
+    for event_id in (former, old):
+        assert printed(run("show", event_id)) == [f"careconnect: there is no AuditEvent/{event_id}: {hint}"]
+    record.retention_days = 0
+    assert printed(run("list", "--patient", "4")) == []
+
+
 def events_of(result: Result) -> list[str]:
     return [event_id for each in json.loads(result.stdout) for event_id in each["events"]]
 
