@@ -49,6 +49,7 @@ class Settings:
     compressed: bool = True
     guessed_starts: bool = False
     guessed_log: bool = False
+    longer_log: bool = False
     guessed_metrics: bool = False
 
 
@@ -63,6 +64,7 @@ FORMER: Final = Settings(
     compressed=False,
     guessed_starts=True,
     guessed_log=True,
+    longer_log=True,
     guessed_metrics=True,
 )
 """A stack's with the defaults that were before, by the guesses that were before."""
@@ -86,7 +88,8 @@ CHANGES: Final[tuple[Step, ...]] = (
     ("the table keeps 90 days, not all", lambda now: replace(now, trail=_trail(now, audit_days=90))),
     ("no backup of the table", lambda now: replace(now, trail=_trail(now, backed_up=False))),
     ("a lean index", lambda now: replace(now, trail=_trail(now, whole_index=False))),
-    ("removals archived as keys", lambda now: replace(now, trail=_trail(now, whole_removals=False))),
+    ("removals archived as key and stamp", lambda now: replace(now, trail=_trail(now, whole_removals=False))),
+    ("shorter log lines", lambda now: replace(now, longer_log=False)),
     ("SnapStart for 6 functions, not 17", lambda now: replace(now, snapshots=snapshot_functions())),
     ("`SnapStart=off`", lambda now: replace(now, snapshots=())),
 )
@@ -117,9 +120,13 @@ def bill_of(size: Size, settings: Settings = NOW) -> Bill:
     """Return the bill of a size."""
     numbers = {**size.rates, "token": size.tokens}
     parts = [
-        cost_of(name, size.authorized, compressed=settings.compressed, guessed_log=settings.guessed_log).times(
-            number / prices.MILLION
-        )
+        cost_of(
+            name,
+            size.authorized,
+            compressed=settings.compressed,
+            guessed_log=settings.guessed_log,
+            longer_log=settings.longer_log,
+        ).times(number / prices.MILLION)
         for name, number in numbers.items()
     ]
     written = size.tokens + sum(number * sum(load.events_of(name)[1:]) for name, number in size.rates.items())

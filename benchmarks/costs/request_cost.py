@@ -23,6 +23,10 @@ LOG_EVENT: Final = 26
 GUESSED_GATEWAY_LOG: Final = 380
 """Bytes of the gateway's log line, as they were taken before they were measured."""
 
+LONGER_GATEWAY_LOG: Final = 28
+LONGER_LOG: Final = 25
+"""Bytes more that the gateway's and a function's line had before they were shortened."""
+
 _LOGGED: Final[Mapping[str, str]] = {
     "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "authorizer.principalId": "0c0c0c0c-0000-4000-8000-000000000000",
@@ -81,10 +85,18 @@ def gateway_log() -> int:
     return len(line.encode())
 
 
-def cost_of(name: str, authorized: float = AUTHORIZED, *, compressed: bool = True, guessed_log: bool = False) -> Cost:
+def cost_of(
+    name: str,
+    authorized: float = AUTHORIZED,
+    *,
+    compressed: bool = True,
+    guessed_log: bool = False,
+    longer_log: bool = False,
+) -> Cost:
     """Return the cost of a million requests with the memory of the template, the authorizer included.
 
-    `authorized` are the authorizer's calls for each request. A client that takes no gzip is not `compressed`.
+    `authorized` are the authorizer's calls for each request. A client that takes no gzip is not `compressed`. The log
+    lines are those of now, unless they are guessed or those of before they were shortened.
     """
     own = requests()[name]
     judge = requests()["authorizer"]
@@ -92,10 +104,12 @@ def cost_of(name: str, authorized: float = AUTHORIZED, *, compressed: bool = Tru
     parts = [(own, 1.0), (judge, asked)]
     seconds = sum(share * _gigabyte_seconds(of) for of, share in parts)
     lookups = KEY_LOOKUPS * (own.signatures + asked)
-    lines = [share * (of.logged + LOG_EVENT) for of, share in parts if of.logged]
-    logged = gateway_log() + LOG_EVENT + sum(lines)
+    longer, longer_gateway = (LONGER_LOG, LONGER_GATEWAY_LOG) if longer_log else (0, 0)
+    # The authorizer logs refusals alone.
+    lines = [share * (of.logged + longer + LOG_EVENT) for of, share in parts if of.logged]
+    logged = gateway_log() + longer_gateway + LOG_EVENT + sum(lines)
     if guessed_log:
-        logged = GUESSED_GATEWAY_LOG + sum(share * of.logged for of, share in parts)
+        logged = GUESSED_GATEWAY_LOG + sum(share * (of.logged + longer) for of, share in parts if of.logged)
     million = prices.MILLION
     return Cost(
         gateway=prices.API_REQUEST.of(million),

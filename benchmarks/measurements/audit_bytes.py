@@ -68,16 +68,17 @@ def _event(kind: str, after: float, some_id: Any, chance: random.Random, client:
 
 def _record(event: AuditEvent, sequence: int, kind: Kind) -> StreamRecord:
     item = event.item(_DAYS)
-    return StreamRecord(
+    record = StreamRecord(
         time=event.at // 1000 * 1000,
         sequence=10**23 + sequence,
         kind=kind,
         partition=item["pk"]["S"],
         sort_key=item["sk"]["S"],
         new=item if kind is Kind.INSERT else None,
-        old=None,
+        old=None if kind is Kind.INSERT else item,
         principal="" if kind is Kind.INSERT else "dynamodb.amazonaws.com",
     )
+    return record if kind is Kind.INSERT else record.as_ended
 
 
 def _object(events: Sequence[AuditEvent], kind: Kind) -> int:
@@ -89,7 +90,7 @@ def audit_bytes() -> dict[str, dict[str, int]]:
     """Return the bytes of an event of each kind.
 
     `table` and the two of an index are with DynamoDB's own; `line` is that of an object of many, `alone` an object of
-    one; `removal` is the line of a removal by TTL, of which the key is archived.
+    one; `removal` is the line of a removal by TTL, of which key and stamp are archived.
     """
     found = {}
     for kind in ("read", "search", "write", "token"):
