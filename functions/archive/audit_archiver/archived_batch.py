@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Self
@@ -51,5 +52,5 @@ def unpack(key: BatchKey, body: bytes) -> list[StreamRecord] | None:
         if hashlib.sha256(lines).hexdigest() != key.digest:
             return None
         return [record_of_line(line) for line in lines.splitlines()]
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None

@@ -126,6 +126,7 @@ def test_what_is_no_event_is_not_archived_but_a_change_of_it_is_reported(trail: 
     "body",
     [
         pytest.param(b"no gzip", id="no gzip"),
+        pytest.param(gzip.compress(b"{}\n")[:10] + b"\xff" * 20, id="no deflated block"),
         pytest.param(gzip.compress(b"{}\n"), id="another content"),
         pytest.param(b"", id="empty"),
     ],

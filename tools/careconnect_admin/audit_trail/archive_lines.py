@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -110,7 +111,7 @@ class ObjectLines:
         body = self._client.get_object(Bucket=self._bucket, Key=listed.key)["Body"].read()
         try:
             content = gzip.decompress(body)
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, zlib.error, ValueError):
             return listed, None
         is_whole = listed.batch is not None and hashlib.sha256(content).hexdigest() == listed.batch.digest
         return listed, content if is_whole else None

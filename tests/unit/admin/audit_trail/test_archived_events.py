@@ -102,7 +102,7 @@ def test_events_of_a_client_and_of_files_are_found() -> None:
 def test_an_object_that_is_not_what_its_key_says_is_left_out_and_named() -> None:
     (key, _), (_, other) = packed([archived(START, 1)], [archived(START, 2)]).items()
     whole = packed([archived(START, 3)])
-    for body in (other, b"no gzip", other[:-4]):
+    for body in (other, b"no gzip", other[:-4], other[:10] + b"\xff" * 20):
         lines = ObjectLines(ArchivedObjects({key: body, **whole}), "archive")  # type: ignore[arg-type]
 
         assert len(ArchivedEvents(lines).of_patient("4", [DAY])) == 1
