@@ -5,7 +5,15 @@
 
 import pytest
 
-from careconnect_testing.pairs.run import broken, erased_pair, generated_pair, interfering, unrecorded, unseen_pair
+from careconnect_testing.pairs.run import (
+    broken,
+    erased_pair,
+    generated_pair,
+    interfering,
+    unarchived,
+    unrecorded,
+    unseen_pair,
+)
 from careconnect_testing.records.generated import is_long_run
 
 PAIRS = 5_000 if is_long_run() else 500
@@ -24,3 +32,8 @@ def test_what_a_token_may_not_see_changes_nothing_in_its_answers() -> None:
 @pytest.mark.generated
 def test_what_is_left_of_one_who_is_erased_tells_nothing_but_that_it_was_there() -> None:
     assert [str(each) for each in broken(range(PAIRS // 5), erased_pair, unrecorded)] == []
+
+
+@pytest.mark.generated
+def test_what_is_recorded_is_found_by_its_patient_in_the_archive() -> None:
+    assert [str(each) for each in broken(range(PAIRS // 5), generated_pair, unarchived)] == []

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
+from audit_archiver import jobs
+from audit_archiver.archive_records import archive_records
 from careconnect.audit.disclosures import Disclosures
 from careconnect.audit.recorder import EventRecorder
 from careconnect.fhir import outcomes
@@ -15,6 +17,7 @@ from careconnect.fhir.resource_types import ID_PARAMETER, ParameterType, Resourc
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion
 from careconnect.search.persons import names_persons
+from careconnect_admin.audit_trail import archive_lines, archived_events
 from fhir_reader import app, read_history
 from fhir_reader.search import filter as search_filter
 from fhir_reader.search import page, parse, scan, search_resources
@@ -241,3 +244,29 @@ INTERFERING: Final[Mapping[str, Seeded]] = {
     "an error text": _told_apart,
 }
 """What a caller learns of that it may not see, each with the fault that tells it."""
+
+
+def _without_first_of_a_batch() -> AbstractContextManager[Any]:
+    """Lose the first record of each batch."""
+    return patch.object(jobs, "archive_records", lambda archive, records: archive_records(archive, [*records][1:]))
+
+
+def _once_a_millisecond() -> AbstractContextManager[Any]:
+    """Take the events of one time for one."""
+    inserted = archived_events._inserted
+
+    def of_a_time(line: bytes) -> Any:
+        record = inserted(line)
+        return record and replace(record, sort_key=f"{record.sort_key[:12]}-{0:032x}")
+
+    return patch.object(archived_events, "_inserted", of_a_time)
+
+
+UNARCHIVED: Final[Mapping[str, Seeded]] = {
+    "a record of a batch": _without_first_of_a_batch,
+    "a text as Python writes it": lambda: patch.object(
+        archive_lines, "text_of", lambda name, text: f'"{name}": {{"S": "{text}"}}'
+    ),
+    "all but one event of a time": _once_a_millisecond,
+}
+"""What is not found in the archive any more, each with the fault that loses it."""

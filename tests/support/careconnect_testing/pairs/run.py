@@ -7,13 +7,15 @@ from functools import cache
 from random import Random
 from typing import Final
 
+from careconnect.audit.event import AuditEvent
+from careconnect_testing.pairs.archived import archived
 from careconnect_testing.pairs.asked import AUDITORS, BOUND_TO_OTHERS, NARROW, SUFFIXED, Asked
 from careconnect_testing.pairs.compare import Seen, legible_cursors, seen
 from careconnect_testing.pairs.contract import is_excepted, may_interfere, tells_of_erased
 from careconnect_testing.pairs.crowd import crowd_lives
 from careconnect_testing.pairs.lives import HE, MOVED, Life, lives
 from careconnect_testing.pairs.requests import generated, generated_of_crowd, shorter
-from careconnect_testing.pairs.stores import Stores, finds_noted, in_one_thread
+from careconnect_testing.pairs.stores import Answered, Stores, finds_noted, in_one_thread
 
 _LIVES: Final = 12
 _SEEDS_OF_LIVES: Final = 5_000
@@ -82,6 +84,20 @@ def interfering(pair: Pair) -> Difference | None:
     """Return a difference between answers to a caller that may see nothing of what differs, and nothing excuses it."""
     difference = _difference(pair)
     return None if difference is None or may_interfere(pair.asked, *difference.answers) else difference
+
+
+def unarchived(pair: Pair) -> Difference | None:
+    """Return a pair of which either store has events of the patient that are not found in the archive as they are."""
+    one, other = answered = _answered(pair)
+    if all(archived(each.events, HE) == _his(each) for each in answered):
+        return None
+    return Difference(pair, (seen(one.answer), seen(other.answer)), is_recorded=False, is_found=True)
+
+
+def _his(answered: Answered) -> list[AuditEvent]:
+    """Return the patient's events, newest first."""
+    his = [event for event in answered.events if event.patient == HE]
+    return sorted(his, key=lambda event: event.id, reverse=True)
 
 
 def generated_pair(seed: int) -> Pair:
@@ -158,11 +174,17 @@ def _shortest(found: Difference, judge: Judge) -> Difference:
     return found
 
 
-def _difference(pair: Pair) -> Difference | None:
+def _answered(pair: Pair) -> tuple[Answered, Answered]:
+    """Return the answers of both stores to the request of a pair."""
     stores = [_STORES(with_crowd=pair.has_crowd, is_erased=pair.is_erased).of(life) for life in pair.lives]
     # Both are asked for the same page: cursors are sealed with the same key.
     link = next(filter(None, (each.next_link(pair.asked) for each in stores)), "") if pair.asked.is_next else ""
     one, other = (each.answer(pair.asked, link) for each in stores)
+    return one, other
+
+
+def _difference(pair: Pair) -> Difference | None:
+    one, other = _answered(pair)
     answers = seen(one.answer), seen(other.answer)
     if answers[0] == answers[1]:
         return None
