@@ -3,10 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final, Protocol
 
 from careconnect.audit.event import EXPORTED_BY, AuditEvent, Outcome, day_of
+from careconnect_admin.audit_trail.archive_lines import MAX_EVENTS, TooManyEventsError
 from careconnect_admin.audit_trail.operators import is_listing
 from careconnect_admin.audit_trail.read_events import FETCHED_FROM, Recorded
 
@@ -144,10 +145,12 @@ def report_disclosures(
     """Return who saw a patient's record on consecutive days; `client_id` limits it to one client.
 
     Without a patient it is whom this client saw: its events that are of nobody showed nobody. `without` is the id of
-    the report's own event, which is there before the report is.
+    the report's own event, which is there before the report is. Raises `TooManyEventsError`.
     """
     kept = trail.of_patient(patient, days) if patient else trail.of_client(client_id, days)
-    found = [each for each in kept if each.id != without]
+    found = list(islice((each for each in kept if each.id != without), MAX_EVENTS + 1))
+    if len(found) > MAX_EVENTS:
+        raise TooManyEventsError
     events = [
         each.event for each in found if each.event and each.event.patient and client_id in ("", each.event.client_id)
     ]

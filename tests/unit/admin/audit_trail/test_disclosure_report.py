@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import pytest
+
 from audit_archiver.judge_record import Fault
 from audit_archiver.verify_day import Finding, Verdict
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, report_disclosures
 from careconnect_admin.audit_trail.read_events import Recorded
+from careconnect_admin.errors import OperatorError
 from careconnect_testing.running.cases import each_of
 
 NOON = 1_774_526_400
@@ -195,3 +198,11 @@ def test_what_this_service_did_not_write_is_named_and_in_no_visit() -> None:
     found = report(event(), forged=["x"])
 
     assert (len(found.visits), found.refusals, found.forged) == (1, (), ("x",))
+
+
+def test_more_events_than_memory_takes_are_no_report() -> None:
+    one = Recorded("x", event())
+
+    assert len(report_disclosures(Kept([one] * 100_000), "4", [DAY]).visits) == 1
+    with pytest.raises(OperatorError, match="more than 100,000 events"):
+        report_disclosures(Kept([one] * 100_001), "4", [DAY])
