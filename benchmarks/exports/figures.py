@@ -17,7 +17,7 @@ SIZES: Final = (1_000, 10_000, 100_000)
 KINDS: Final = ("all", "_type", "_since", "patient")
 _OF_RECORD: Final = sum(kind.each for kind in KINDS_OF_RESOURCES)
 _ALL: Final = tuple(kind.name for kind in KINDS_OF_RESOURCES)
-_COMPARED: Final = 100_000
+_COMPARED: Final = 1_000_000
 """The largest size of which a bare loop is measured too."""
 _CHANGED: Final = 200
 """Changed Observations of an export with `_since`."""
