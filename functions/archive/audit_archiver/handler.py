@@ -16,7 +16,6 @@ from careconnect.audit.retention import ARCHIVE_DAYS, AUDIT_DAYS, refusal
 from careconnect.runtime import aws
 from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import SettingError, Settings
-from careconnect.runtime.snapshot import prepare
 
 _ARCHIVE: Final = "archive"
 _VERIFY: Final = "verify"
@@ -34,10 +33,8 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
     s3 = aws.s3()
     archive = S3Archive(s3, settings.required("ARCHIVE_BUCKET"))
     if settings.choice("ARCHIVE_JOB", (_ARCHIVE, _VERIFY)) == _ARCHIVE:
-        prepare(observer, [s3])
         return ArchiveJob(archive, observer, days)
     dynamodb, table = aws.dynamodb(), settings.required("AUDIT_TABLE")
-    prepare(observer, [s3, dynamodb])
     trail, record = DynamoDbTrail(dynamodb, table), DynamoDbAuditStore(dynamodb, table, days)
     return VerifyJob(trail, record, archive, observer, time.time, Retentions(days, archive_days))
 

@@ -16,7 +16,6 @@ from careconnect.oauth.revocation import DynamoDbRevocations
 from careconnect.runtime import aws
 from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import look, prepare
 from careconnect.storage.intents import StateTables
 from careconnect.storage.operator_work import work_under_way
 from export_worker.s3_bucket import S3Bucket
@@ -46,7 +45,6 @@ _worker: Final = ExportWorker(
     lambda: work_under_way(_dynamodb, _transactions, time.time()),
     retention_hours=_settings.integer("EXPORT_RETENTION_HOURS", default=24, low=1, high=LONGEST_RETENTION_HOURS),
 )
-prepare(_observer, [_dynamodb, _s3], look(_dynamodb, _export))
 freeze_gc()
 
 

@@ -10,7 +10,6 @@ from careconnect.fhir import outcomes
 from careconnect.runtime import aws
 from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import look, prepare
 from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.multi_step.release import Release
@@ -31,7 +30,6 @@ _observer: Final = PowertoolsObserver(
 )
 _checked: Final = FormatCheckedClient(_dynamodb, _tables.of_resources, outcomes.other_format)
 _run: Final = RecoveryJob(Release(_tables.through(_checked)), _observer)
-prepare(_observer, [_dynamodb], look(_dynamodb, _tables.record))
 freeze_gc()
 
 
