@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from benchmarks.costs import bill, load, prices
+from benchmarks.costs.report_cost import report_cost
 from benchmarks.costs.request_cost import Cost, cost_of, total_of
 from benchmarks.costs.sizes import GIGABYTE, SIZES
 from benchmarks.figures import RECORD_BYTES, record_bytes, requests
@@ -120,10 +121,21 @@ def _volume() -> str:
     return table(("", "a patient", "a million patients"), rows)
 
 
+def _reports() -> str:
+    """Return what a report over a month and over a year of old events reads and costs."""
+    rows = []
+    for name, size in SIZES.items():
+        for months, period in ((1, "a month"), (12, "a year")):
+            cost = report_cost(size, months)
+            rows.append((name, period, f"{cost.objects:,}", f"{cost.gigabytes:.2f}", *map("{:.2f}".format, cost[2:])))
+    return table(["size", "period", "objects", "GB", "Athena, USD", "download, USD"], rows)
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "cost": _cost,
     "bill": _bill,
     "steps": _steps,
+    "reports": _reports,
     "starts": _starts,
     "load": _load,
     "volume": _volume,

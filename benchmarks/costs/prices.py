@@ -121,6 +121,10 @@ S3_PUT: Final = Price(
 S3_GET: Final = Price(
     "S3 Standard, get", 0.00042, 1_000, "1,000", Standing.QUOTED, _TOGEN, Line("AmazonS3", "EUW2-Requests-Tier2")
 )
+ATHENA: Final = Price(
+    "Athena, data scanned, 10 MB at least", 5.00, 10**12, "TB", Standing.QUOTED,
+    "athena.guide, Athena basics: pricing model; Region not named", Line("AmazonAthena", "EUW2-DataScannedInTB"),
+)  # fmt: skip
 KMS_RSA: Final = Price(
     "KMS, request with an RSA 2048 key", 0.03, 10_000, "10,000", Standing.QUOTED,
     "line KMS-Requests-Asymmetric-RSA_2048 of us-east-1, taken for London too",
@@ -195,7 +199,7 @@ OPENSEARCH_STORAGE: Final = Price("OpenSearch, gp2 storage", 0.135, 1, "GB and m
 
 PRICES: Final = (
     API_REQUEST, HTTP_API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, S3_STORAGE,
-    S3_PUT, S3_GET, KMS_RSA, LOGS, DATA_OUT, SNAPSHOT, SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC,
+    S3_PUT, S3_GET, ATHENA, KMS_RSA, LOGS, DATA_OUT, SNAPSHOT, SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC,
     COGNITO_TOKEN, COGNITO_CLIENT, HEALTHLAKE_HOUR, HEALTHLAKE_QUERY, HEALTHLAKE_STORAGE,
     OPENSEARCH_DATA_NODE, OPENSEARCH_MASTER_NODE, OPENSEARCH_STORAGE,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """What a query of the archive costs, from the sizes of its objects.
 
-London's prices of S3, as a third party quotes AWS's price list; of Athena those of us-east-1, as London's were not
-found in a source that can be quoted. A query is also charged for what Athena asks of S3: it lists each hour's folder.
+The prices are those of `benchmarks/costs/prices.py`, which has their sources. A query is also charged for what Athena
+asks of S3: it lists each hour's folder, and gets each object.
 """
 
 from datetime import datetime

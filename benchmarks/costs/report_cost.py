@@ -1,0 +1,41 @@
+"""Compute what a report over old events costs, for the archives of the three sizes of deployment."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from benchmarks.costs import load
+from benchmarks.costs.audit_cost import Trail, archive_gigabytes, objects_of
+from benchmarks.costs.sizes import GIGABYTE, Size
+
+from careconnect_admin.audit_trail.archive_listing import Listing
+from careconnect_admin.audit_trail.archive_price import athena_dollars, download_dollars
+
+_BEGINS: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_PAGE: Final = 1_000
+
+
+class ReportCost(NamedTuple):
+    """What is read for a report, and its price by Athena and by a download."""
+
+    objects: int
+    gigabytes: float
+    athena: float
+    download: float
+
+
+def report_cost(size: Size, months: int) -> ReportCost:
+    """Return the cost of a report over so many months, whatever it asks for."""
+    hours = load.MONTH * months // load.HOUR
+    days = math.ceil(hours / 24)
+    objects = round(objects_of(size) * months)
+    last = _BEGINS + timedelta(hours=hours - 1)
+    listing = Listing(
+        objects=objects,
+        size=round(archive_gigabytes(size, Trail(months=months)) * GIGABYTE),
+        lists=days * math.ceil(objects / days / _PAGE),
+        hours=(f"{_BEGINS:%Y-%m-%d/%H}", f"{last:%Y-%m-%d/%H}"),
+        strange=(),
+        days_without=(),
+    )
+    return ReportCost(objects, listing.size / GIGABYTE, athena_dollars(listing), download_dollars(listing))
