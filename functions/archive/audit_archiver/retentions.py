@@ -47,7 +47,7 @@ class RetentionsInForce:
     def __init__(self, archive: Archive, own: int) -> None:
         self._archive = archive
         self._own = own
-        self._told: dict[str, int] = {}
+        self._told: dict[str, tuple[Retentions, ...]] = {}
         self._days: dict[str, int] = {}
 
     def days(self, day: str) -> int:
@@ -61,14 +61,22 @@ class RetentionsInForce:
             self._days[day] = min(map(self._of_day, around), key=_length)
         return self._days[day]
 
+    def archive_days(self, day: str) -> int:
+        """Return the least `ArchiveRetentionDays` told on the day before or after a UTC day, 0 if none told one."""
+        before, after = day_of(start_of(day) - 1), day_of(end_of(day))
+        return min((told.archive for told in (*self._told_on(before), *self._told_on(after))), default=0)
+
     def _of_day(self, day: str) -> int:
         """Return the retention at the beginning of a day; the deployment's own if no heartbeat told one."""
+        # The longest: a forged heartbeat cannot shorten the retention of a day that has its own.
+        return max((told.audit for told in self._told_on(day)), key=_length, default=self._own)
+
+    def _told_on(self, day: str) -> tuple[Retentions, ...]:
+        """Return what the first heartbeats of a day told."""
         if day not in self._told:
             start = start_of(day)
             batches = self._archive.batches(start, start + _TOLD_WITHIN, reach=_TOLD_WITHIN)
-            told = [told.audit for _, records in batches for told in _all_told(records, start)]
-            # The longest: a forged heartbeat cannot shorten the retention of a day that has its own.
-            self._told[day] = max(told, key=_length, default=self._own)
+            self._told[day] = tuple(told for _, records in batches for told in _all_told(records, start))
         return self._told[day]
 
 

@@ -205,8 +205,12 @@ class _Verification:
 
     def _is_out_of_the_archive(self) -> bool:
         """Return True if the locks of the day's objects have ended, and none is left."""
-        days = TEMPORARY if self.retentions.archive == TEMPORARY else _LOCKED_DAYS
-        return not self.has_objects and end_of(self.day) + days * DAY <= self.now
+        least = TEMPORARY if self.retentions.archive == TEMPORARY else _LOCKED_DAYS
+        age = self.now - end_of(self.day)
+        if self.has_objects or age < least * DAY:
+            return False
+        # What the days around it told is left as long as what they locked.
+        return age >= (self.in_force.archive_days(self.day) or least) * DAY
 
     def _archived_later(self, sort_keys: frozenset[str]) -> frozenset[str]:
         """Return those of the events that reached the stream within two days after this day."""

@@ -328,6 +328,17 @@ def test_a_day_whose_objects_have_ended_is_no_longer_archived(
     assert trail.found() == ({} if verdict.no_longer_archived else {event_id: "added"})
 
 
+@pytest.mark.parametrize(("after", "expected"), [(400, "added"), (2922, None)])
+def test_a_day_between_days_with_longer_locks_was_never_archived(
+    trail: ArchivedTrail, after: int, expected: str | None
+) -> None:
+    tell(trail, NEXT_DAY, 0)
+    event_id, _ = stamped(trail, None)
+    trail.now = start_of(NEXT_DAY) + after * DAY_MS
+
+    assert trail.found() == ({event_id: expected} if expected else {})
+
+
 def test_a_day_of_which_the_archive_holds_anything_is_compared_at_any_age(trail: ArchivedTrail) -> None:
     archived(trail, None)
     added, _ = stamped(trail, None)
