@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,12 +15,14 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from audit_archiver.check_heartbeat import SERVICE
-from audit_archiver.retentions import HEARTBEAT
+from audit_archiver.days import start_of
+from audit_archiver.retentions import HEARTBEAT, Retentions
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_key, new_event_id, time_of
+from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_id, event_key, new_event_id, time_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.aged_trail import AgedTrail, many_days
@@ -126,9 +129,24 @@ class Trail:
             patch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
             return CliRunner().invoke(app, ["audit", *arguments])
 
-    def verified(self, age: float = 0) -> dict[str, Any]:
-        """Verify the day of the given age by the command line, check its exit code, and return its verdict."""
-        result = self.audit("verify", "--date", day_of_age(age), "--json")
+    def archive(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Have the archiver take a batch of stream records."""
+        name = self.stack.stack.resources["ArchiverFunction"]
+        answer = self.stack.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"Records": records}))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def put_over(self, key: str) -> None:
+        """Put another content over an object, as the archiver's role alone may; its code puts none over another."""
+        body = gzip.decompress(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        forged = gzip.compress(body.replace(b'"client":{"S":"', b'"client":{"S":"not-'))
+        role = self.stack.role_client("s3", "ArchiverFunction")
+        role.put_object(Bucket=self.bucket, Key=key, Body=forged, ChecksumAlgorithm="SHA256")
+
+    def verified(
+        self, age: float = 0, day: str = "", parameters: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, Any]:
+        """Verify a day, or that of the given age, by the command line; check the exit code, and return the verdict."""
+        result = self.audit("verify", "--date", day or day_of_age(age), "--json", **parameters)
         (verdict,) = json.loads(result.stdout)
         assert result.exit_code == (0 if verdict["stands"] else 1)
         return {**verdict, "found": {(each["id"], each["fault"]) for each in verdict["findings"]}}
@@ -302,10 +320,8 @@ def aged(trail: Trail) -> AgedTrail:
     written = many_days(int(time.time() * 1000), days=480)
     # Rows that are put now would be archived as of now.
     trail.cut(is_cut=True)
-    client, name = trail.stack.client("lambda"), trail.stack.stack.resources["ArchiverFunction"]
     for batch in written.batches:
-        answer = client.invoke(FunctionName=name, Payload=json.dumps({"Records": batch}))
-        assert "FunctionError" not in answer, answer["Payload"].read()
+        trail.archive(batch)
     for event in written.kept:
         trail.dynamodb.put_item(TableName=trail.table, Item=written.item(event))
     return written
@@ -358,11 +374,7 @@ def test_an_object_that_is_put_over_is_found_by_who_reads_objects_and_by_verific
     day, keys = aged.days[101], trail.keys()
     assert report(trail, aged, "--date", day, "--verify").exit_code == 0
     (key,) = (each for each in keys if each.startswith(day))
-    body = gzip.decompress(trail.s3.get_object(Bucket=trail.bucket, Key=key)["Body"].read())
-    forged = gzip.compress(body.replace(b'"client":{"S":"', b'"client":{"S":"not-'))
-    # The archiver's role alone may put an object; its code puts none over another.
-    role = trail.stack.role_client("s3", "ArchiverFunction")
-    role.put_object(Bucket=trail.bucket, Key=key, Body=forged, ChecksumAlgorithm="SHA256")
+    trail.put_over(key)
 
     by_objects = report(trail, aged, "--date", day, without=QUERIES)
     verified = report(trail, aged, "--date", day, "--verify")
@@ -373,3 +385,76 @@ def test_an_object_that_is_put_over_is_found_by_who_reads_objects_and_by_verific
     assert named in trail.audit("verify", "--date", day).stdout
     # An engine reads what is there. Its reports are as good as the verification of their days.
     assert report(trail, aged, "--date", day).exit_code == 0
+
+
+def test_the_archive_holds_of_an_end_the_key_and_the_stamp_alone(trail: Trail, aged: AgedTrail) -> None:
+    lines = [json.loads(line) for line in trail.archived().splitlines()]
+    ends = [each for each in lines if each["event"] == "REMOVE" and each["principal"]]
+
+    assert {each["sk"] for each in ends} == {each.id for each in aged.events} - {each.id for each in aged.kept}
+    assert {tuple(sorted(each["old"])) for each in ends} == {("expires_at", "pk", "sk")}
+    assert trail.printed("ArchiverFunction").isdisjoint((each["sk"], "removed") for each in ends)
+
+
+def test_a_day_stands_before_and_after_its_events_have_ended(
+    trail: Trail, aged: AgedTrail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day, own = aged.days[-30], {"AuditRetentionDays": "90", "ArchiveRetentionDays": "2922"}
+    events = aged.of_day(day)
+    before = trail.verified(day=day, parameters=own)
+    assert (before["stands"], before["archived"], before["ended"]) == (True, len(events), 0)
+
+    removals = aged.removals(events)
+    trail.archive(removals)
+    for event in events:
+        trail.remove(event.id)
+    too_early = trail.verified(day=day, parameters=own)
+    assert too_early["found"] == {(each.id, "removed") for each in events}
+
+    later = float(removals[-1]["dynamodb"]["ApproximateCreationDateTime"])
+    monkeypatch.setattr(audit_command, "time", SimpleNamespace(time=lambda: later))
+    after = trail.verified(day=day, parameters=own)
+    assert (after["stands"], after["archived"], after["ended"]) == (True, len(events), len(events))
+    assert trail.verified(day=day_of(int(later * 1000)), parameters=own)["stands"]
+
+
+def test_an_old_day_is_judged_by_the_retention_that_its_heartbeats_told(trail: Trail, aged: AgedTrail) -> None:
+    """The stack keeps events for ever now; the trail was kept for ninety days."""
+    around = aged.days[199:202]
+    day, events = around[1], aged.of_day(around[1])
+    for_ever = {"AuditRetentionDays": "0", "ArchiveRetentionDays": "1"}
+    assert {fault for _, fault in trail.verified(day=day, parameters=for_ever)["found"]} == {
+        "expires too early",
+        "removed",
+    }
+
+    told = [heartbeat_of(each, Retentions(90, 2922)) for each in around]
+    trail.archive(aged.inserts(told))
+
+    verdict = trail.verified(day=day, parameters=for_ever)
+    assert (verdict["stands"], verdict["ended"]) == (True, len(events) + 1)
+    trail.invoke(verify=day)
+    assert trail.comes_true(
+        lambda: any(each.get("day") == day for each in trail.logged("VerifierFunction")), is_cut=True
+    )
+    assert trail.printed("VerifierFunction").isdisjoint((each.id, fault) for each in events for fault in _OF_ENDS)
+
+    keys = trail.keys()
+    (key, *_) = (each for each in keys if each.startswith(day))
+    trail.put_over(key)
+    trail.invoke(verify=day)
+    assert trail.comes_true(lambda: (key, "not what was archived") in trail.printed("VerifierFunction"), is_cut=True)
+
+
+_OF_ENDS = ("removed", "expires too early")
+
+
+def heartbeat_of(day: str, told: Retentions) -> AuditEvent:
+    """Return a heartbeat of a day's first minute."""
+    return AuditEvent(
+        id=event_id(start_of(day) + 60_000, "0" * 32),
+        action=Action.EXECUTE,
+        interaction=HEARTBEAT,
+        query=told.query,
+        service=SERVICE,
+    )

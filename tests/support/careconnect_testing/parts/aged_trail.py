@@ -43,6 +43,19 @@ class AgedTrail:
         """Return an event's item, with the time when it ends."""
         return event.item(self.retention_days)
 
+    def of_day(self, day: str) -> list[AuditEvent]:
+        """Return the events of a day."""
+        return [each for each in self.events if day_of(each.at) == day]
+
+    def inserts(self, events: Sequence[AuditEvent]) -> list[Record]:
+        """Return the stream records of other events, each of its own time."""
+        return [_record("INSERT", self.item(each), each.at, number) for number, each in enumerate(events, 10**21)]
+
+    def removals(self, events: Sequence[AuditEvent]) -> list[Record]:
+        """Return the stream records of events that end after their retention."""
+        ends = [(each, _removed_at(each, self.retention_days)) for each in events]
+        return [_record("REMOVE", self.item(each), at, number) for number, (each, at) in enumerate(ends, 10**23)]
+
 
 def many_days(now: int, days: int = 400, retention_days: int = 90) -> AgedTrail:
     """Return the events of the `days` before `now`, always the same ones but for their times."""
