@@ -24,7 +24,7 @@ class ArchivedObjects:
         """Return the pages of `list_objects_v2`."""
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
+    def paginate(self, *, Bucket: str, Prefix: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
         """Yield the keys with a prefix, in pages; the last one may have none."""
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
         for begin in range(0, len(keys) or 1, _PAGE):

@@ -2,7 +2,7 @@
 
 from audit_archiver.days import start_of
 from careconnect_admin.audit_trail.archive_gaps import first_day, gaps
-from careconnect_testing.parts.archived_trail import BUCKET, DAY, MINUTE, trail_on_moto
+from careconnect_testing.parts.archived_objects import ArchivedObjects, archived, packed
 
 NOW = start_of("2026-03-26") + 1
 SEE = "see docs/alarms.md, Audit trail"
@@ -31,9 +31,8 @@ def test_an_archive_without_any_object_is_a_fault() -> None:
 
 
 def test_the_archive_begins_with_its_first_object_of_the_archiver() -> None:
-    with trail_on_moto() as record:
-        assert first_day(record.s3, BUCKET) == ""
-        record.s3.put_object(Bucket=BUCKET, Key="2020-01-01/00/junk", Body=b"", ChecksumAlgorithm="SHA256")
-        record.stored(MINUTE, 2 * 86_400_000)
-        record.stored(MINUTE)
-        assert first_day(record.s3, BUCKET) == "2026-03-24" != DAY
+    junk = {"2020-01-01/00/junk": b""}
+    own = packed([archived(start_of("2026-03-25"), 1)], [archived(start_of("2026-03-24"), 2)])
+
+    assert first_day(ArchivedObjects({**own, **junk}), "archive") == "2026-03-24"  # type: ignore[arg-type]
+    assert first_day(ArchivedObjects(junk), "archive") == ""  # type: ignore[arg-type]
