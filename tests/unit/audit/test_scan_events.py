@@ -237,6 +237,18 @@ def test_ids_are_looked_up_within_the_window() -> None:
     assert scan.is_end
 
 
+def test_a_hundred_ids_are_one_query_and_a_page_that_may_make_no_more_goes_on() -> None:
+    store = EventsInMemory(spread(250))
+    every = ids(store.kept)
+    effort = Effort()
+
+    assert ids(list(EventScan(store, ALL, 20, effort).by_id(every))) == every
+    assert effort.queries == MAX_QUERIES - 3
+    first = EventScan(store, ALL, 20, Effort(queries=1))
+    assert ids(list(first.by_id(every))) == every[:100]
+    assert (first.is_end, first.position) == (False, every[99])
+
+
 def test_an_empty_window_has_nothing() -> None:
     store = EventsInMemory(spread(5, patient="4"))
     nothing = Window(ALL.before, ALL.low)

@@ -56,6 +56,10 @@ def test_an_index_is_written_besides_and_once() -> None:
     assert units("PutItem", event) == Units(writes=2)
     assert units("PutItem", of_nobody) == units("PutItem", elsewhere) == Units(writes=1)
     assert units("TransactWriteItems", {"TransactItems": [{"Put": event}]}) == Units(writes=3)
+    # What the index does not hold is not written there.
+    item = {**ITEM, "patient": {"S": "4"}, "query": {"S": "x" * 2000}, "ids": {"S": "y" * 500}}
+    large = {"TableName": "audit", "Item": item}
+    assert units("PutItem", large) == Units(writes=3 + 1)
 
 
 def test_events_that_are_inserted_are_put_one_by_one() -> None:
