@@ -741,10 +741,18 @@ def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
 
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["SSESpecification"] == {"SSEEnabled": True}
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert recovery is True or table == "AuditTable"
     assert properties["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert RESOURCES[table]["DeletionPolicy"].startswith("Retain")
     assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_events_that_end_are_in_the_archive_alone_and_others_have_a_backup() -> None:
+    recovery = RESOURCES["AuditTable"]["Properties"]["PointInTimeRecoverySpecification"]
+
+    assert recovery == {"PointInTimeRecoveryEnabled": {"Fn::If": ["KeepsEventsForEver", True, False]}}
+    assert TEMPLATE["Conditions"]["KeepsEventsForEver"] == {"Fn::Equals": [{"Ref": "AuditRetentionDays"}, "0"]}
 
 
 @pytest.mark.parametrize("table", PASSING)

@@ -264,7 +264,8 @@ def _bring_back(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -
         say("No table is lost")
         return
     for table in found:
-        remark(f"To restore: {table.name}, {f'as of {table.at:%Y-%m-%dT%H:%M:%SZ}' if table.at else 'to be completed'}")
+        how = f"as of {table.at:%Y-%m-%dT%H:%M:%SZ}" if table.at else "empty, or to be completed"
+        remark(f"To restore: {table.name}, {how}")
     if not yes:
         typer.confirm("The FHIR API may answer 503 until this has ended. No load may run. Begin?", abort=True, err=True)
     first = [each for each in found if each.output in (AUDIT, EXPORTS)]

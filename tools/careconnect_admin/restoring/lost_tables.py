@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from careconnect.audit.patient_index import definition
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.reindex import Progress, ReindexReport, reindex
 from careconnect_admin.restoring.restore_tables import enable_recovery, wait_for
@@ -18,7 +19,7 @@ AUDIT: Final = "AuditTable"
 EXPORTS: Final = "ExportTable"
 """The table of bulk exports' jobs, which a stack with `BulkExport=off` does not have."""
 _PASSING: Final = ("UsageTable", "ProofTable", EXPORTS)
-"""The tables of what passes, which have no backup."""
+"""The tables of what passes, which have no backup; the audit table has none if its archive outlasts it."""
 # The audit table comes first, so that all that follows can be recorded.
 _TABLES: Final = (AUDIT, "ClientTable", "TokenTable", *OUTPUTS, *_PASSING)
 _EXPIRING: Final = (AUDIT, "TokenTable", "RecordTable", "DirectoryTable", "TransactionTable", *_PASSING)
@@ -34,7 +35,7 @@ class LostTable:
     """A table of the stack that is deleted, or that an interrupted run has not completed.
 
     `output` is its name in the template. `backup` is the ARN of its last backup, `at` the time of that; both are empty
-    if it is there again, or never has one.
+    if it is there again, or has none.
     """
 
     output: str
@@ -58,6 +59,8 @@ def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
         return LostTable(output, name)
     pages = dynamodb.get_paginator("list_backups").paginate(TableName=name, BackupType="ALL")
     backups = [each for page in pages for each in page["BackupSummaries"]]
+    if not backups and output == AUDIT:
+        return LostTable(output, name)
     if not backups:
         raise OperatorError(f"{name} is deleted and has no backup: DynamoDB keeps the last one for 35 days")
     last = max(backups, key=lambda backup: backup["BackupCreationDateTime"])
@@ -67,7 +70,7 @@ def _lost(dynamodb: Any, output: str, name: str) -> LostTable | None:
 def _is_complete(dynamodb: Any, output: str, described: Any) -> bool:
     """Return True for a table that was never lost, or that has what `bring_back` gives it last."""
     name = described["TableName"]
-    if output in _PASSING:
+    if output in (AUDIT, *_PASSING):
         lives = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         return lives["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
     if "RestoreSummary" not in described:
@@ -99,6 +102,8 @@ def bring_back(
             wait_for(dynamodb, each.name, sleep)
         if each.output == AUDIT:
             _map_stream(target, each.name, sleep)
+            if target.parameters.get("AuditRetentionDays", "0") == "0":
+                enable_recovery(dynamodb, each.name, sleep)
         if each.output in _EXPIRING:
             _expire(dynamodb, each)
     report = ReindexReport()
@@ -106,7 +111,7 @@ def bring_back(
         tables = RecordTables(dynamodb, *(target.output(name) for name in OUTPUTS))
         report = reindex(tables, progress, base_url=target.output("BaseUrl"), sleep=sleep)
     for each in lost:
-        if each.output not in _PASSING:
+        if each.output not in (AUDIT, *_PASSING):
             enable_recovery(dynamodb, each.name, sleep)
     return report
 
@@ -115,15 +120,21 @@ def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
     if lost.backup:
         tell(f"Restoring {lost.name} from its backup of {lost.at:%Y-%m-%dT%H:%M:%SZ}")
         dynamodb.restore_table_from_backup(TargetTableName=lost.name, BackupArn=lost.backup)
-    elif lost.output in _PASSING and describe_table(dynamodb, lost.name) is None:
-        tell(f"Creating {lost.name}, which has no backup, empty")
-        keys = {"pk": "HASH", "sk": "RANGE"} if lost.output == EXPORTS else {"pk": "HASH"}
+    elif describe_table(dynamodb, lost.name) is None:
+        where = ": its events are in the archive (careconnect audit report)" if lost.output == AUDIT else ""
+        tell(f"Creating {lost.name}, which has no backup, empty{where}")
+        keys = {"pk": "HASH", "sk": "RANGE"} if lost.output in (AUDIT, EXPORTS) else {"pk": "HASH"}
+        names, more = [*keys], {}
+        if lost.output == AUDIT:
+            names.append("patient")
+            more = {"GlobalSecondaryIndexes": [definition()]}
         dynamodb.create_table(
             TableName=lost.name,
-            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in keys],
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
             KeySchema=[{"AttributeName": each, "KeyType": kind} for each, kind in keys.items()],
             BillingMode="PAY_PER_REQUEST",
             SSESpecification={"Enabled": True},
+            **more,
         )
 
 

@@ -35,6 +35,7 @@ def whole(stack: Restorable) -> None:
                 stream = {"StreamEnabled": True, **properties["StreamSpecification"]}
                 client.update_table(TableName=name, StreamSpecification=stream)
             if recovery := properties.get("PointInTimeRecoverySpecification"):
+                recovery = {"PointInTimeRecoveryEnabled": True} if output == "AuditTable" else recovery
                 client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
             if "DeletionProtectionEnabled" in properties:
                 client.update_table(TableName=name, DeletionProtectionEnabled=True)
@@ -53,6 +54,8 @@ def shape(stack: Restorable, name: str) -> Shape:
     backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     return {
         "keys": described["KeySchema"],
+        "attributes": sorted(each["AttributeName"] for each in described["AttributeDefinitions"]),
+        "indexes": {each["IndexName"]: each["Projection"] for each in described.get("GlobalSecondaryIndexes", ())},
         "protected": described["DeletionProtectionEnabled"],
         "stream": described.get("StreamSpecification"),
         "recovery": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
@@ -138,6 +141,45 @@ def test_the_stream_of_a_lost_trail_is_archived_as_before(stack: Restorable) -> 
         "BatchSize": 1000,
         "MaximumRetryAttempts": -1,
     }
+
+
+def without_backup(stack: Restorable) -> None:
+    """Make the stack one whose archive outlasts its audit table, and delete that."""
+    client = stack.reader.client
+    stack.parameters["AuditRetentionDays"] = "90"
+    recovery = {"PointInTimeRecoveryEnabled": False}
+    client.update_continuous_backups(TableName="audit", PointInTimeRecoverySpecification=recovery)
+    client.update_table(TableName="audit", DeletionProtectionEnabled=False)
+    client.delete_table(TableName="audit")
+
+
+def test_a_trail_without_a_backup_is_made_anew_and_stops_no_other_table(stack: Restorable) -> None:
+    before = shape(stack, "audit")
+    without_backup(stack)
+    delete(stack, "ClientTable")
+
+    said = restored(stack)
+
+    assert said[0] == (
+        "Creating audit, which has no backup, empty: its events are in the archive (careconnect audit report)"
+    )
+    assert said[1].startswith("Restoring clients from its backup of ")
+    assert shape(stack, "audit") == {**before, "recovery": "DISABLED"}
+    assert lost_tables(stack.target()) == []
+    assert [each["StartingPosition"] for each in stack.mappings] == ["TRIM_HORIZON"]
+
+
+@pytest.mark.parametrize("left", range(1, 14, 2))
+def test_a_trail_without_a_backup_is_made_whole_after_a_kill(stack: Restorable, left: int) -> None:
+    before = shape(stack, "audit")
+    without_backup(stack)
+    with killed_after(stack.reader, left):
+        restored(stack)
+
+    restored(stack)
+
+    assert shape(stack, "audit") == {**before, "recovery": "DISABLED"}
+    assert (lost_tables(stack.target()), len(stack.mappings)) == ([], 1)
 
 
 @pytest.mark.parametrize("left", [1, 12, 16, 20, 24, 40])
