@@ -110,7 +110,7 @@ def test_lost_tables_are_listed_and_asked_about_and_the_trail_has_it(
             client.update_continuous_backups(
                 TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
             )
-    for name in ("usage", "proofs", "exports"):
+    for name in ("audit", "usage", "proofs", "exports"):
         client.update_time_to_live(
             TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
         )
