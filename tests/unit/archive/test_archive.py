@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from botocore.exceptions import ClientError
 from audit_archiver.archived_batch import BatchKey, unpack
 from audit_archiver.jobs import JobError
 from audit_archiver.stream_record import digest_of, record_of_event
+from careconnect.audit.event import Action, AuditEvent, event_id
 from careconnect_testing.http.events import event, event_names
-from careconnect_testing.parts.archived_trail import BUCKET, DAY, MINUTE, NOON, ArchivedTrail
+from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
+from careconnect_testing.stacks.whole_template import whole_template
 
 
 def lines(body: bytes) -> list[dict[str, Any]]:
@@ -48,6 +51,47 @@ def test_an_object_is_read_back_as_it_was_put(trail: ArchivedTrail) -> None:
     assert key is not None
     assert unpack(key, body) == [record_of_event(each) for each in records]
     assert (key.first, key.last) == (NOON - MINUTE, NOON)
+
+
+def test_the_largest_batch_is_one_object_within_half_of_the_functions_memory(trail: ArchivedTrail) -> None:
+    template = whole_template()
+    mapping = template["Resources"]["ArchiverMapping"]["Properties"]
+    memory = template["Resources"]["ArchiverFunction"]["Properties"].get(
+        "MemorySize", template["Globals"]["Function"]["MemorySize"]
+    )
+    ids: dict[str, Any] = {
+        name: f"{number}" * 36 for number, name in enumerate(("client_id", "subject", "jti", "request_id"))
+    }
+    items = [
+        AuditEvent(
+            id=event_id(NOON, f"{number:032x}"), action=Action.READ, interaction="read", query="q" * 650, **ids
+        ).item(90)
+        for number in range(mapping["BatchSize"])
+    ]
+    records = [trail.streamed("INSERT", None, item) for item in items]
+    assert len(json.dumps(records)) > 4_000_000
+
+    tracemalloc.start()
+    try:
+        trail.deliver(*records)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    ((_, body),) = trail.objects().items()
+    assert [line["new"] for line in lines(body)] == items
+    assert peak < memory * 2**20 / 2
+
+
+def test_an_event_of_a_former_release_which_repeats_its_time_is_archived_and_verified(trail: ArchivedTrail) -> None:
+    stored, _ = trail.put(MINUTE)
+    item = {**trail.item(stored), "at": {"N": str(NOON - MINUTE)}}
+    trail.dynamodb.put_item(TableName=AUDIT_TABLE, Item=item)
+
+    trail.deliver(trail.streamed("INSERT", None, item, NOON - MINUTE))
+
+    verdict = trail.verify()
+    assert (verdict.archived, list(verdict.findings)) == (1, [])
 
 
 def test_a_batch_that_is_tried_again_makes_no_second_object(trail: ArchivedTrail) -> None:

@@ -46,7 +46,7 @@ _MAPPING = {
     "UUID": "mapping",
     "EventSourceArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/audit/stream/gone",
     "FunctionArn": "arn:aws:lambda:eu-west-2:123456789012:function:archiver:live",
-    "BatchSize": 1000,
+    "BatchSize": 3000,
     "MaximumRetryAttempts": -1,
     "State": "Enabled",
 }

@@ -138,7 +138,7 @@ def test_the_stream_of_a_lost_trail_is_archived_as_before(stack: Restorable) -> 
         "EventSourceArn": stack.reader.client.describe_table(TableName="audit")["Table"]["LatestStreamArn"],
         "StartingPosition": "TRIM_HORIZON",
         "FunctionName": "arn:aws:lambda:eu-west-2:123456789012:function:archiver:live",
-        "BatchSize": 1000,
+        "BatchSize": 3000,
         "MaximumRetryAttempts": -1,
     }
 
