@@ -122,7 +122,6 @@ class AuditEvent:
         }
         item: dict[str, Any] = event_key(self.id)
         item |= {name: {"S": text} for name, text in texts.items() if text}
-        item["at"] = {"N": str(self.at)}
         numbers = {
             "status": self.status,
             "unknown_parameters": self.unknown_parameters,

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import Result
 
-from careconnect.audit.event import AuditEvent
+from careconnect.audit.event import AuditEvent, time_of
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer
 from careconnect_testing.stacks.command_line import printed
@@ -184,7 +184,7 @@ def test_an_event_ends_with_the_deployments_retention(
     run("tokens", "revoke", "--removed", "--client", "gone")
 
     (item,) = issuer.items(AUDIT_TABLE)
-    assert int(item["expires_at"]["N"]) == int(item["at"]["N"]) // 1000 + 30 * 86_400
+    assert int(item["expires_at"]["N"]) == time_of(item["sk"]["S"]) // 1000 + 30 * 86_400
 
 
 @pytest.mark.parametrize("command", ["clients list", "clients show client-1", "keys list"])

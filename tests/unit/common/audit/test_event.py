@@ -88,7 +88,11 @@ def test_what_an_event_says_comes_back_from_its_item() -> None:
     assert event_of(FULL.item()) == FULL
     bare = AuditEvent(id=ID, action=Action.EXECUTE, interaction="token")
     assert event_of(bare.item()) == bare
-    assert set(bare.item()) == {"pk", "sk", "at", "action", "interaction", "outcome"}
+    assert set(bare.item()) == {"pk", "sk", "action", "interaction", "outcome"}
+
+
+def test_an_item_of_a_former_release_which_repeats_its_time_is_the_same_event() -> None:
+    assert event_of({**FULL.item(), "at": {"N": str(FULL.at)}}) == FULL
 
 
 def test_a_stored_event_is_four_kilobytes_at_most() -> None:
