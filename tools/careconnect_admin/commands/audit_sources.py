@@ -43,7 +43,7 @@ class ReportSource:
         own = int(target.parameters.get("AuditRetentionDays", "0"))
         self._kept_since = self._table.kept_since(now, own)
         archived = archived_days(days, self._kept_since)
-        self._archive = _Archive(target, archived, now) if archived else None
+        self._archive = _Archive(target, archived, self._kept_since, now) if archived else None
 
     @property
     def _not_archived(self) -> Collection[str]:
@@ -83,7 +83,7 @@ class ReportSource:
 class _Archive:
     """The archive of consecutive days, as it is listed."""
 
-    def __init__(self, target: "StackTarget", days: Sequence[str], now: int) -> None:
+    def __init__(self, target: "StackTarget", days: Sequence[str], kept_since: str, now: int) -> None:
         self._target = target
         self._days = days
         self._now = now
@@ -92,8 +92,8 @@ class _Archive:
             self._listing = listed(
                 target.client("s3"), self._bucket, days, lambda day: tell(f"Listing the archive of {day}")
             )
-        # The last of several is a day that the table keeps, too, and may be today.
-        self.missing = [each for each in self._listing.days_without if each != days[-1]]
+        # The first day that the table keeps may be today, of which nothing is archived yet.
+        self.missing = [each for each in self._listing.days_without if each < kept_since]
         self._objects: ObjectLines | None = None
 
     def agree(self, *, is_agreed: bool) -> None:

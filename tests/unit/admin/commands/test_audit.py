@@ -585,6 +585,9 @@ def test_days_that_the_archive_lacks_are_named_and_looked_for_in_the_table(
         "careconnect: 2026-03-25/junk is an object of the archive that does not hold what its key says",
         "careconnect: careconnect audit verify names the events that are not as archived",
     ]
+    alone = run("report", "--patient", "4", "--date", "2026-03-22", "--json")
+    assert (alone.exit_code, events_of(alone)) == (1, [never_archived])
+    assert "the archive has nothing of 2026-03-22: see docs/alarms.md" in alone.stderr
     before = run("report", "--patient", "5", "--from", "2026-03-19", "--to", "2026-03-21", "--json")
     assert (before.exit_code, len(events_of(before))) == (0, 1)
 
