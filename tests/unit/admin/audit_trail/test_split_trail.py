@@ -14,8 +14,10 @@ DAYS = ["2026-03-21", "2026-03-22", "2026-03-23", "2026-03-24", "2026-03-25", "2
 
 def test_the_archive_is_asked_for_former_days_and_the_first_that_the_table_keeps() -> None:
     assert archived_days(DAYS, "2026-03-23") == DAYS[:3]
+    assert archived_days(DAYS, DAYS[1]) == DAYS[:2]
     assert archived_days(DAYS, "2026-04-01") == DAYS
-    assert archived_days(DAYS, DAYS[0]) == archived_days(DAYS, "") == []
+    # Another text of the same day.
+    assert archived_days(DAYS, "".join(DAYS[0])) == archived_days(DAYS, "") == []
 
 
 def event(day: str, number: int, **members: Any) -> AuditEvent:
