@@ -16,6 +16,9 @@ from benchmarks.figures import audit_bytes, memory_of, template
 GUESSED_EVENT: Final = 1_000
 """Bytes of an event with its entry of the index, as they were taken before they were measured."""
 
+TIMED: Final = 23
+"""Bytes of the attribute `at`, which events had in the table and in the index of whole events."""
+
 GUESSED_ARCHIVE: Final = 2.73 / prices.MILLION
 """Dollars to archive and verify an event, as they were taken before they were computed."""
 
@@ -51,6 +54,7 @@ class Trail:
     audit_days: int = 90
     backed_up: bool = False
     whole_index: bool = False
+    timed: bool = False
     whole_removals: bool = False
     months: int = 12
     guessed_events: bool = False
@@ -115,6 +119,8 @@ def table_gigabytes(size: Size, trail: Trail) -> float:
         return size.events * GUESSED_EVENT * days / _MONTH_DAYS / GIGABYTE
     index = "whole_index" if trail.whole_index else "index"
     each = _bytes_of(size, "table") + _bytes_of(size, index)
+    if trail.timed:
+        each += 2 * TIMED if trail.whole_index else TIMED
     return size.events * each * days / _MONTH_DAYS / GIGABYTE
 
 

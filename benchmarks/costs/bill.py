@@ -58,7 +58,13 @@ NOW: Final = Settings()
 
 FORMER: Final = Settings(
     trail=Trail(
-        audit_days=0, backed_up=True, whole_index=True, whole_removals=True, guessed_events=True, guessed_archive=True
+        audit_days=0,
+        backed_up=True,
+        whole_index=True,
+        timed=True,
+        whole_removals=True,
+        guessed_events=True,
+        guessed_archive=True,
     ),
     snapshots=tuple(_functions()),
     compressed=False,
@@ -88,6 +94,7 @@ CHANGES: Final[tuple[Step, ...]] = (
     ("the table keeps 90 days, not all", lambda now: replace(now, trail=_trail(now, audit_days=90))),
     ("no backup of the table", lambda now: replace(now, trail=_trail(now, backed_up=False))),
     ("a lean index", lambda now: replace(now, trail=_trail(now, whole_index=False))),
+    ("no attribute of an event's time", lambda now: replace(now, trail=_trail(now, timed=False))),
     ("removals archived as key and stamp", lambda now: replace(now, trail=_trail(now, whole_removals=False))),
     ("shorter log lines", lambda now: replace(now, longer_log=False)),
     ("SnapStart for 6 functions, not 17", lambda now: replace(now, snapshots=snapshot_functions())),
