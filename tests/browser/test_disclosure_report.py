@@ -142,6 +142,37 @@ def test_a_report_is_read_by_all_on_any_screen_and_on_paper(
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
+def test_of_a_time_that_is_gone_the_report_says_so_on_the_screen_and_on_paper(visit: Visiting, seen_by: str) -> None:
+    tab = visit(width=320)
+    page = tab.open()
+    tab.sign_in("Auditor")
+    text = "Events before 2026-09-02 (UTC) may be missing: they are in the archive."
+    issue = {"severity": "warning", "code": "informational", "diagnostics": text}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+
+    def say(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        found["entry"] = [{"resource": outcome, "search": {"mode": "outcome"}}, *found.get("entry", ())]
+        route.fulfill(response=answer, json=found)
+
+    page.route(SEARCH, say)
+    tab.room("Disclosure report")
+    _go(page, f"#/audit/{PATIENT}")
+    page.get_by_label("From", exact=True).fill("2020-01-01")
+    page.get_by_label("To", exact=True).fill("2020-12-31")
+    page.keyboard.press("Enter")
+
+    report = page.locator(".report")
+    hints = report.get_by_role("list", name="Hints of the server")
+    expect(hints).to_have_text(text)
+    expect(report).to_contain_text("No visit was read.")
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+    page.emulate_media(media="print")
+    expect(hints).to_be_visible()
+
+
 def test_a_long_period_is_read_page_by_page_and_what_is_missing_is_said(visit: Visiting, seen_by: str) -> None:
     tab = visit(width=320)
     page = tab.open()

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { hintsOf } from "../src/fhir/bundle.ts";
 import { placeIn } from "../src/fhir/reference-place.ts";
 import { columnsOf } from "../src/rooms/explore/columns.ts";
 import { includedWith } from "../src/rooms/explore/included.ts";
 import { isIncluded, wordsFor } from "../src/rooms/explore/openness.ts";
-import { countOf, hintsOf, includedOf, matchesOf, titlesOf } from "../src/rooms/explore/search-page.ts";
+import { countOf, includedOf, matchesOf, titlesOf } from "../src/rooms/explore/search-page.ts";
 import { codesFor, systemsFor } from "../src/rooms/explore/suggestions.ts";
 import { lettersOf, scopeFor } from "../src/oauth/grants.ts";
 

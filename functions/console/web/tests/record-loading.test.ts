@@ -101,6 +101,23 @@ test("pages are kept as they come, up to a bound, and reading goes on from there
   assert.equal(loader.resources.value.size, 3);
 });
 
+test("what the server says of a search is kept once, and is no resource", async () => {
+  const outcome = { resourceType: "OperationOutcome", issue: [{ severity: "warning", code: "informational", diagnostics: "Events may be missing." }] };
+  const loader = new RecordLoader([{ query: "AuditEvent", types: ["AuditEvent"] }], {
+    ...tools({}),
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *pages() {
+      const hint = { resource: outcome, search: { mode: "outcome" as const } };
+      const link = [{ relation: "next", url: "AuditEvent#1" }];
+      yield { resourceType: "Bundle", type: "searchset", link, entry: [hint, { resource: resource("AuditEvent/1") }] } satisfies Bundle;
+      yield { resourceType: "Bundle", type: "searchset", entry: [hint] } satisfies Bundle;
+    },
+  });
+  await loader.start();
+  assert.deepEqual(loader.hints.value, ["Events may be missing."]);
+  assert.deepEqual([...loader.resources.value.keys()], ["AuditEvent/1"]);
+});
+
 test("if everything at once is refused, each type is asked for, and one that fails fails alone", async () => {
   const [everything] = planOf("4", "user/Patient.rs user/Condition.rs user/Encounter.rs").portions;
   assert.ok(everything);

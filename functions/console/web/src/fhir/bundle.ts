@@ -15,3 +15,11 @@ export function entriesOf(bundle: Bundle, mode: "match" | "include" | "outcome")
 export function resourcesOf(entries: readonly BundleEntry[]): readonly Resource[] {
   return entries.map((each) => each.resource).filter((each) => each !== undefined);
 }
+
+/** Returns what the server has to say of the search itself: parameters that it has ignored, for example. */
+export function hintsOf(page: Bundle): readonly string[] {
+  return resourcesOf(entriesOf(page, "outcome")).flatMap((outcome) => {
+    const issues = (outcome["issue"] ?? []) as readonly { readonly diagnostics?: string; readonly details?: { readonly text?: string } }[];
+    return issues.map((each) => each.diagnostics ?? each.details?.text ?? "").filter((each) => each !== "");
+  });
+}

@@ -8,6 +8,7 @@ import { today } from "../../fhir/dates.ts";
 import { pagesOf } from "../../fhir/search.ts";
 import { type Disclosures, disclosuresOf, linesOf } from "../../fhir/visits.ts";
 import { CopyButton } from "../../parts/copy-button.tsx";
+import { Hints } from "../../parts/hints.tsx";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
 import { problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
@@ -40,6 +41,7 @@ export function Report({ id, period, session }: { readonly id: string; readonly 
   const shown = useMemo(() => disclosuresOf(events, client), [events, client]);
   const patient = resources.get(`Patient/${id}`) as Patient | undefined;
   const trail = loader.portions.value.at(-1);
+  const hints = loader.hints.value;
   const goOn = () => void (trail && loader.goOn(trail).then(() => tellEnd(loader)));
   const chosen = client === undefined ? "" : clientText(client, nameOf(all, client));
   return (
@@ -53,10 +55,11 @@ export function Report({ id, period, session }: { readonly id: string; readonly 
         <p class="in-print">Made by {session.clientName} on <Now /> (UTC).</p>
       </div>
       {trail && <Standing trail={trail} events={events} stop={() => loader.stop()} goOn={goOn} />}
+      <Hints texts={hints} />
       {trail && trail.state !== "loading" && (
         <>
           <Actions id={id} period={period} all={all} shown={shown} client={client} onClient={setClient} />
-          <Tables shown={shown} isWhole={trail.state === "complete"} />
+          <Tables shown={shown} isWhole={trail.state === "complete" && hints.length === 0} />
           <ArchiveNote id={id} period={period} client={client} />
         </>
       )}
@@ -191,6 +194,6 @@ function tellEnd(loader: RecordLoader): void {
   // What has failed or was stopped says so itself.
   if (state !== "complete" && state !== "more") return;
   const { visits, refusals } = disclosuresOf(eventsIn(loader));
-  const whole = state === "more" ? " It is not whole." : "";
+  const whole = state === "more" || loader.hints.value.length > 0 ? " It is not whole." : "";
   announce(`The report is read: ${visits.length} ${visits.length === 1 ? "visit" : "visits"}, ${refusals.length} refused.${whole}`);
 }

@@ -3,15 +3,17 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import { hintsOf } from "../../fhir/bundle.ts";
 import type { Resource } from "../../fhir/datatypes.ts";
 import { placeOf } from "../../fhir/references.ts";
+import { Hints } from "../../parts/hints.tsx";
 import { ReferenceLink } from "../../parts/resource/reference-link.tsx";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf } from "../../shell/router.ts";
 import { columnsOf } from "./columns.ts";
 import { includedWith } from "./included.ts";
 import { OpenResource } from "./open-resource.tsx";
-import { countOf, hintsOf, includedOf, matchesOf, titlesOf } from "./search-page.ts";
+import { countOf, includedOf, matchesOf, titlesOf } from "./search-page.ts";
 import type { Found } from "./state.ts";
 
 export function Results({ type, found, selected, heading, isBusy, onNext, onPrevious }: {
@@ -74,17 +76,6 @@ function useBeside(match: Resource | undefined): RefObject<HTMLDivElement | null
     earlier.current = match?.id;
   }, [match?.id]);
   return beside;
-}
-
-function Hints({ texts }: { readonly texts: readonly string[] }) {
-  if (!texts.length) return null;
-  return (
-    <ul class="notice hints" aria-label="Hints of the server">
-      {texts.map((each) => (
-        <li key={each}>{each}</li>
-      ))}
-    </ul>
-  );
 }
 
 function Table({ type, matches, selected, titles }: {

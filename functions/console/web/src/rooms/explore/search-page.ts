@@ -13,14 +13,6 @@ export function includedOf(page: Bundle): readonly Resource[] {
   return resourcesOf(entriesOf(page, "include"));
 }
 
-/** Returns what the server has to say of the search itself: parameters that it has ignored, for example. */
-export function hintsOf(page: Bundle): readonly string[] {
-  return resourcesOf(entriesOf(page, "outcome")).flatMap((outcome) => {
-    const issues = (outcome["issue"] ?? []) as readonly { readonly diagnostics?: string; readonly details?: { readonly text?: string } }[];
-    return issues.map((each) => each.diagnostics ?? each.details?.text ?? "").filter((each) => each !== "");
-  });
-}
-
 /** Returns what a page holds of how much, in a sentence. */
 export function countOf(page: Bundle, type: string, pageNumber: number): string {
   const shown = matchesOf(page).length;

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { nextOf } from "../../fhir/bundle.ts";
+import { hintsOf, nextOf } from "../../fhir/bundle.ts";
 import type { Bundle, Resource } from "../../fhir/datatypes.ts";
 import type { Problem } from "../../service/problem.ts";
 import type { Portion } from "./record-plan.ts";
@@ -33,6 +33,8 @@ export class RecordLoader {
   readonly portions = signal<readonly PortionState[]>([]);
   /** All that has come, by `Type/id`: the record's own, and what it names. */
   readonly resources = signal<ReadonlyMap<string, Resource>>(new Map());
+  /** What the server says of the searches themselves. */
+  readonly hints = signal<readonly string[]>([]);
   private readonly tools: LoaderTools;
   private controller = new AbortController();
 
@@ -111,6 +113,7 @@ export class RecordLoader {
     const all = new Map(this.resources.value);
     for (const each of found) if (each?.id) all.set(`${each.resourceType}/${each.id}`, each);
     this.resources.value = all;
+    if (isBundle(page)) this.hints.value = [...new Set([...this.hints.value, ...hintsOf(page)])];
   }
 }
 

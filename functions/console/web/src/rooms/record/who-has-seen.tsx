@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { AuditEvent } from "../../fhir/audit-event.ts";
 import { pagesOf } from "../../fhir/search.ts";
 import { disclosuresOf, inOrder } from "../../fhir/visits.ts";
+import { Hints } from "../../parts/hints.tsx";
 import { problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
@@ -73,6 +74,7 @@ function Accesses({ id, plan, loader }: { readonly id: string; readonly plan: Pl
       goOn={goOn}
       foot={
         <>
+          <Hints texts={loader.hints.value} />
           {portion && <GoOn portion={portion} hasSome={events.length > 0} goOn={goOn} stop={() => loader.stop()} />}
           {visits.length > 0 && <p class="on-screen"><a href={addressOf("audit", id)}>A report of a period, to print or to save</a></p>}
         </>
