@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 EXPORTED_BY: Final = "export_worker"
@@ -20,6 +21,8 @@ SHARDS: Final = tuple("0123456789abcdef")
 """A day's partitions: each takes a thousand writes a second."""
 
 _ID: Final = re.compile(r"([0-9a-f]{12})-([0-9a-f])[0-9a-f]{31}")
+_DAY: Final = 86_400_000
+"""Milliseconds."""
 _SEARCH: Final = "search-type"
 _END_OF_TIME: Final = 253_402_300_800_000
 """The millisecond of 10000-01-01, where the supported calendar ends."""
@@ -188,7 +191,13 @@ def time_of(event_id: str) -> int:
 
 def day_of(at: int) -> str:
     """Return the UTC day of a time in epoch milliseconds, as in `2026-11-26`."""
-    return datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
+    return _day(at // _DAY)
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    """Return the day of a number of days since 1970; a verification asks some times for each of many events."""
+    return datetime.fromtimestamp(number * _DAY // 1000, UTC).date().isoformat()
 
 
 def partition_of(day: str, shard: str) -> str:
