@@ -45,6 +45,7 @@ _ELSEWHERE = {
 }
 _ADDRESS = "https://api.example.org"
 _ORIGIN = "https://app.example.org"
+_SCOPES = ("user/*.read", "user/*.write", "system/AuditEvent.read")
 _SECRET = "s" * 43
 _TOPIC = "arn:aws:sns:eu-west-2:123456789012:ours"
 
@@ -55,7 +56,7 @@ class ChangingStack(UpdatedStack):
     def token(self) -> dict[str, Any]:
         """Obtain a token as a new client, which owes nothing."""
         registry = DynamoDbClientRegistry(self.local.client("dynamodb"), self.local.stack.outputs["ClientTable"])
-        client = ClientRegistration(str(uuid.uuid4()), "A test client", ("user/*.read", "user/*.write"))
+        client = ClientRegistration(str(uuid.uuid4()), "A test client", _SCOPES)
         pair = (client.client_id, str(register_client(registry, client, now=time.time())))
         answer = self.http.post("/token", data={"grant_type": "client_credentials"}, auth=pair)
         assert answer.status_code == 200, answer.text
@@ -101,12 +102,17 @@ def _allowed(stack: ChangingStack) -> tuple[str | None, ...]:
     )
 
 
-def _days_of_events(stack: ChangingStack) -> set[int]:
-    """Return after how many days events of the audit trail expire, if they do."""
+def _events_kept(stack: ChangingStack) -> tuple[set[int], bool]:
+    """Return after how many days events expire, if they do, and whether a search says that former ones may be gone."""
     assert stack.ask("Patient/nobody").status_code == 404
     items = stack.local.client("dynamodb").scan(TableName=stack.local.stack.outputs["AuditTable"])["Items"]
     times = [int(item["expires_at"]["N"]) for item in items if "expires_at" in item]
-    return {round((each - time.time()) / 86_400) for each in times}
+    found = stack.ask("AuditEvent?patient=nobody&date=le2020").json()
+    old = stack.ask(f"AuditEvent/{0:012x}-{0:032x}")
+    assert old.status_code == 404
+    is_said = [entry["search"]["mode"] for entry in found.get("entry", ())] == ["outcome"]
+    assert ("careconnect audit report" in old.text) == ("careconnect audit report" in str(found)) == is_said
+    return {round((each - time.time()) / 86_400) for each in times}, is_said
 
 
 def _issuer(stack: ChangingStack) -> str:
@@ -222,7 +228,7 @@ _CHANGES: tuple[tuple[Row, ...], ...] = (
     # Together, as a rule of the template compares them.
     (
         Row("ArchiveRetentionDays", "365", _setting("ArchiverFunction", "ARCHIVE_RETENTION_DAYS"), "1", "365"),
-        Row("AuditRetentionDays", "90", _days_of_events, set(), {90}),
+        Row("AuditRetentionDays", "90", _events_kept, (set(), False), ({90}, True)),
     ),
     (Row("ClientAllowance", "1000", _of_a_large_transaction, 200, 422),),
     (Row("ExportJobsPerClient", "3", _setting("ExportFunction", "EXPORT_JOBS_PER_CLIENT"), "2", "3"),),
