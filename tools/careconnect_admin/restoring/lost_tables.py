@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import day_of
 from careconnect.audit.patient_index import definition
+from careconnect.audit.retention import TEMPORARY
+from careconnect.audit.told_retentions import retention_row
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.reindex import Progress, ReindexReport, reindex
 from careconnect_admin.restoring.restore_tables import enable_recovery, wait_for
@@ -102,8 +106,11 @@ def bring_back(
             wait_for(dynamodb, each.name, sleep)
         if each.output == AUDIT:
             _map_stream(target, each.name, sleep)
-            if target.parameters.get("AuditRetentionDays", "0") == "0":
+            keeps_for_ever = target.parameters.get("AuditRetentionDays", "0") == "0"
+            if keeps_for_ever:
                 enable_recovery(dynamodb, each.name, sleep)
+            if not (keeps_for_ever and "RestoreSummary" in describe_table(dynamodb, each.name)):
+                _tell_loss(dynamodb, each.name)
         if each.output in _EXPIRING:
             _expire(dynamodb, each)
     report = ReindexReport()
@@ -136,6 +143,12 @@ def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
             SSESpecification={"Enabled": True},
             **more,
         )
+
+
+def _tell_loss(dynamodb: Any, table: str) -> None:
+    """Let readers of the audit table ask the archive for the events until today, as if they had ended."""
+    today = day_of(int(time.time() * 1000))
+    DynamoDbAuditStore(dynamodb, table).keep_row(retention_row(today, TEMPORARY))
 
 
 def _expire(dynamodb: Any, lost: LostTable) -> None:

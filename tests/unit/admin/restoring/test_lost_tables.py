@@ -1,10 +1,14 @@
 """Bringing back deleted tables from their last backups, with all that a backup lacks."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from audit_archiver.days import DAY
+from careconnect.audit.event import day_of
+from careconnect_admin.audit_trail.read_events import AccessRecordReader
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring.lost_tables import bring_back, lost_tables
 from careconnect_admin.stack.restored_tables import OUTPUTS
@@ -167,6 +171,33 @@ def test_a_trail_without_a_backup_is_made_anew_and_stops_no_other_table(stack: R
     assert shape(stack, "audit") == {**before, "recovery": "DISABLED"}
     assert lost_tables(stack.target()) == []
     assert [each["StartingPosition"] for each in stack.mappings] == ["TRIM_HORIZON"]
+
+
+def kept_since(stack: Restorable, days_later: int, own: int) -> str:
+    """Return the first day from which on readers take the audit table for whole, some days from now."""
+    now = int(time.time() * 1000) + days_later * DAY
+    return AccessRecordReader(stack.reader.client, "audit").kept_since(now, own)
+
+
+def test_of_the_days_that_a_trail_has_lost_its_readers_ask_the_archive(stack: Restorable) -> None:
+    without_backup(stack)
+
+    restored(stack)
+
+    today = int(time.time() * 1000)
+    # Of the day of the loss too, and of the next, from when on it can be told from the rest.
+    assert [kept_since(stack, later, 90) for later in (0, 1, 2, 30)] == [
+        day_of(today + days * DAY) for days in (0, 1, 2, 2)
+    ]
+    assert kept_since(stack, 200, 90) == day_of(today + 111 * DAY)
+
+
+def test_a_trail_that_came_back_from_its_backup_has_lost_nothing(stack: Restorable) -> None:
+    delete(stack, "AuditTable")
+
+    restored(stack)
+
+    assert kept_since(stack, 30, 0) == ""
 
 
 @pytest.mark.parametrize("left", range(1, 14, 2))
