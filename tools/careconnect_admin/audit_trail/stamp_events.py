@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from audit_archiver.retentions import Archive, Retentions
+from audit_archiver.retentions import Archive, Retentions, RetentionsInForce
 from audit_archiver.stream_record import STAMP
 from audit_archiver.verify_day import Trail, Verdict, verify_day
 from careconnect.audit.event import SHARDS, event_key, partition_of, time_of
@@ -50,6 +50,7 @@ class EventStamper:
         self._trail = trail
         self._archive = archive
         self._retentions = retentions
+        self._in_force = RetentionsInForce(archive, retentions.audit)
 
     def stamp(self, day: str, now: int, tell: Callable[[int], None] = lambda _: None) -> tuple[Verdict, int]:
         """Verify a day as of `now` (epoch milliseconds), and stamp its events if they are all as they were archived.
@@ -62,14 +63,16 @@ class EventStamper:
         if not verdict.stands or verdict.no_longer_archived:
             return verdict, 0
         ids = (each for each in unstamped.ids if each not in verdict.not_archived)
+        # An event of the day on which 0 became 365 is kept for 365 days, whatever is set since.
+        days = max(self._retentions.audit, self._in_force.days(day))
         stamped = 0
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             while some := list(islice(ids, 100 * _AT_ONCE)):
-                stamped += sum(pool.map(lambda event_id: self._stamp(event_id, now), some))
+                stamped += sum(pool.map(lambda event_id: self._stamp(event_id, stamp_of(event_id, now, days)), some))
                 tell(stamped)
         return verdict, stamped
 
-    def _stamp(self, event_id: str, now: int) -> bool:
+    def _stamp(self, event_id: str, at: int) -> bool:
         """Stamp an event; return False if it has a stamp, or is gone."""
         try:
             self._client.update_item(
@@ -77,7 +80,7 @@ class EventStamper:
                 Key=event_key(event_id),
                 UpdateExpression=f"SET {STAMP} = :at",
                 ConditionExpression=f"attribute_exists(pk) AND attribute_not_exists({STAMP})",
-                ExpressionAttributeValues={":at": {"N": str(stamp_of(event_id, now, self._retentions.audit))}},
+                ExpressionAttributeValues={":at": {"N": str(at)}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from audit_archiver.check_heartbeat import put_heartbeat
 from audit_archiver.days import DAY as DAY_MS
-from audit_archiver.days import end_of
+from audit_archiver.days import end_of, start_of
+from audit_archiver.retentions import Retentions
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import day_of, event_of, time_of
 from careconnect.audit.store import EventNotStoredError
@@ -101,6 +103,22 @@ def test_old_events_expire_over_thirty_days_and_not_at_once(record: ArchivedTrai
 
     assert days == set(range(1, 31))
     assert stamp_of(made[0], record.now, 90) == record.now // 1000 + 90 * 86_400
+
+
+def test_the_day_on_which_a_longer_retention_began_is_stamped_by_that(record: ArchivedTrail, run: Run) -> None:
+    (event_id,) = ended(record)
+    for days_later, retention_days in ((-1, 0), (0, 0), (1, 365)):
+        record.retention_days, at = retention_days, start_of(DAY) + days_later * DAY_MS + MINUTE
+        told = put_heartbeat(record.record, at, Retentions(retention_days, 2922))
+        record.deliver(record.streamed("INSERT", None, record.item(told), at))
+    record.retention_days = 90
+    before = record.item(event_id)
+
+    assert run("stamp", "--from", DAY, "--to", DAY, "--yes").exit_code == 0
+    record.deliver(record.streamed("MODIFY", before, record.item(event_id)))
+
+    assert stamps(record, event_id) == [time_of(event_id) // 1000 + 365 * 86_400]
+    assert [record.found(day) for day in (DAY, NEXT_DAY)] == [{}, {}]
 
 
 def test_a_day_that_is_not_as_archived_is_left_and_named(record: ArchivedTrail, run: Run) -> None:
