@@ -240,7 +240,7 @@ def report(
     if by_nhs_number or by_name:
         patient = _with_nhs_number(target) if by_nhs_number else _with_name(target)
     source = ReportSource(target, days, int(time.time() * 1000))
-    source.agree(is_agreed=yes)
+    source.agree(is_agreed=yes, is_verified=is_verified)
     asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
     # Before it is read: the answer of a query of the archive is in a bucket, whatever becomes of this command.
     own = _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)

@@ -50,10 +50,10 @@ class ReportSource:
         """The days that the archive should have and has not; what the table keeps of them is read there."""
         return self._archive.missing if self._archive else ()
 
-    def agree(self, *, is_agreed: bool) -> None:
+    def agree(self, *, is_agreed: bool, is_verified: bool) -> None:
         """Say what reading the archive takes; raises `OperatorError` if that is too much without an agreement."""
         if self._archive:
-            self._archive.agree(is_agreed=is_agreed)
+            self._archive.agree(is_agreed=is_agreed, is_verified=is_verified)
 
     def trail(self, tell: Callable[[str], None]) -> "KeptEvents":
         """Return the events; `tell` gets what is being done."""
@@ -96,22 +96,26 @@ class _Archive:
         self.missing = [each for each in self._listing.days_without if each < kept_since]
         self._objects: ObjectLines | None = None
 
-    def agree(self, *, is_agreed: bool) -> None:
-        """Say what reading takes, before any of it is read; raises `OperatorError`."""
+    def agree(self, *, is_agreed: bool, is_verified: bool) -> None:
+        """Say what reading takes, and verifying, before any of it is read; raises `OperatorError`."""
         found = self._listing
         if not found.objects:
             return
         dollars = athena_dollars(found) if self._is_queried else download_dollars(found)
-        price = f"about {dollars:.2f} dollars" if dollars >= _CENT else "less than 0.01 dollars"
         size = decimal(found.size)
-        how = f"Athena reads them for {price}" if self._is_queried else f"They are downloaded, for {price}"
+        how = f"{'Athena reads them' if self._is_queried else 'They are downloaded,'} for {_price(dollars)}"
+        if is_verified:
+            dollars += download_dollars(found)
+            how += f"; --verify downloads them all, for {_price(download_dollars(found))}"
         remark(
             f"careconnect: {period(self._days[0], self._days[-1])} is in the archive: "
             f"{found.objects:,} objects, {size}. {how}."
         )
-        if self._is_queried and dollars > _MOST_DOLLARS and not is_agreed:
-            raise OperatorError(f"this costs {price}: --yes runs it, a shorter period costs less")
-        if not self._is_queried and found.size > _MOST_BYTES and not is_agreed:
+        if is_agreed:
+            return
+        if self._is_queried and dollars > _MOST_DOLLARS:
+            raise OperatorError(f"this costs {_price(dollars)}: --yes runs it, a shorter period costs less")
+        if (is_verified or not self._is_queried) and found.size > _MOST_BYTES:
             raise OperatorError(f"this downloads {size}: --yes runs it, a shorter period takes less")
 
     def lines(self, tell: Callable[[str], None]) -> "ArchiveLines":
@@ -143,6 +147,10 @@ def _bucket(target: "StackTarget") -> str:
     if target.is_local and "ArchiveBucket" not in target.outputs:
         raise OperatorError("`make sam-local` has no archive: see `make run`")
     return target.output("ArchiveBucket")
+
+
+def _price(dollars: float) -> str:
+    return f"about {dollars:.2f} dollars" if dollars >= _CENT else "less than 0.01 dollars"
 
 
 def _queried(tell: Callable[[str], None], progress: Progress) -> None:

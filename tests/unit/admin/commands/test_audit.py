@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -545,7 +545,8 @@ def test_the_days_of_the_archive_are_verified_if_asked(record: ArchivedTrail, ru
 
     assert (result.exit_code, events_of(result)) == (0, forgotten)
     assert [each["archive"] for each in json.loads(result.stdout)] == ["as archived"] * 3
-    assert "--verify" not in result.stderr
+    assert "They are downloaded, for less than 0.01 dollars; --verify downloads them all, for less" in result.stderr
+    assert "--verify reads them again" not in result.stderr
 
 
 def test_a_tampered_object_is_named_by_who_reads_it_and_by_verification(
@@ -593,10 +594,11 @@ def test_days_that_the_archive_lacks_are_named_and_looked_for_in_the_table(
 
 
 @pytest.mark.parametrize(
-    ("names", "listing", "said"),
+    ("names", "size", "options", "said"),
     [
-        (["ArchiveDatabase", "ArchiveWorkGroup"], Listing(9, 960 * 10**9, 3, ("", ""), (), ()), "costs about 4.80"),
-        ([], Listing(9, 12 * 10**9, 3, ("", ""), (), ()), "downloads 12.0 GB"),
+        (["ArchiveDatabase", "ArchiveWorkGroup"], 960, (), "costs about 4.80"),
+        (["ArchiveDatabase", "ArchiveWorkGroup"], 60, ("--verify",), "costs about 5.70"),
+        ([], 12, (), "downloads 12.0 GB"),
     ],
 )
 def test_what_is_dear_is_not_read_unless_it_is_agreed_to(
@@ -607,18 +609,19 @@ def test_what_is_dear_is_not_read_unless_it_is_agreed_to(
     forgotten: list[str],
     monkeypatch: pytest.MonkeyPatch,
     names: list[str],
-    listing: Listing,
+    size: int,
+    options: tuple[str, ...],
     said: str,
 ) -> None:
     outputs |= dict(zip(names, ["the_database", "group"], strict=False))
-    hours = ("2026-03-24/12", "2026-03-24/12")
-    monkeypatch.setattr(audit_sources, "listed", lambda *_: replace(listing, hours=hours))
+    listing = Listing(9, size * 10**9, 3, ("2026-03-24/12", "2026-03-24/12"), (), ())
+    monkeypatch.setattr(audit_sources, "listed", lambda *_: listing)
 
-    refused = run(*THREE_DAYS)
+    refused = run(*THREE_DAYS, *options)
     assert (refused.exit_code, refused.stdout, athena.statements) == (1, "", [])
     assert f"this {said}" in refused.stderr
     assert looks(record, day_of(int(time.time() * 1000))) == []
-    assert events_of(run(*THREE_DAYS, "--yes", "--json")) == forgotten
+    assert events_of(run(*THREE_DAYS, *options, "--yes", "--json")) == forgotten
 
 
 def test_the_files_of_an_export_are_found_where_its_days_are(
