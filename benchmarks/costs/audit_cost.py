@@ -87,9 +87,10 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
     stored = prices.STORAGE.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
     if trail.guessed_archive:
         return TrailCost(stored, 0.0, size.events * GUESSED_ARCHIVE, 0.0)
-    objects = objects_of(size)
+    removes = ending_months(trail) > 0
+    objects = objects_of(size, removes=removes)
     events = size.events + load.MONTH / _HEARTBEAT
-    removed = events if _is_full(trail) else 0.0
+    removed = events if removes else 0.0
     archiver, verifier = (memory_of(name) / _LAMBDA_GIGABYTE for name in ("ArchiverFunction", "VerifierFunction"))
     slow = WHOLE_PROCESSOR / memory_of("ArchiverFunction")
     archiving = objects * _PUT_SECONDS + (events + removed) * _ARCHIVE_MICROSECONDS / 1e6 * slow
@@ -124,29 +125,38 @@ def table_gigabytes(size: Size, trail: Trail) -> float:
     return size.events * each * days / _MONTH_DAYS / GIGABYTE
 
 
-def objects_of(size: Size) -> float:
-    """Return the objects that the archiver puts in a month, with events at random times (Poisson)."""
+def objects_of(size: Size, *, removes: bool) -> float:
+    """Return the objects that the archiver puts in a month, with changes at random times (Poisson).
+
+    Changes are events, and the removals of as many if the table `removes` some.
+    """
     mapping = template()["Resources"]["ArchiverMapping"]["Properties"]
     events = size.events + load.MONTH / _HEARTBEAT
     shards = 16 if events / load.MONTH > _BUSY else _SHARDS
     windows = shards * load.MONTH / int(mapping["MaximumBatchingWindowInSeconds"])
-    each = events / windows
-    # A window without an event makes no object, one with many makes several.
+    each = (2 if removes else 1) * events / windows
+    # A window without a change makes no object, one with many makes several.
     return windows * (1 - math.exp(-each)) * max(1.0, each / int(mapping["BatchSize"]))
 
 
 def archive_gigabytes(size: Size, trail: Trail) -> float:
     """Return what the archive holds: each event of all months, and each removal."""
-    objects, events = objects_of(size), size.events + load.MONTH / _HEARTBEAT
+    events = size.events + load.MONTH / _HEARTBEAT
     line = _bytes_of(size, "line")
-    month = objects * (_bytes_of(size, "alone") - line) + events * line
     removal = line if trail.whole_removals else _bytes_of(size, "removal")
-    removing = max(0.0, trail.months - trail.audit_days / _MONTH_DAYS) if trail.audit_days else 0.0
-    return (month * trail.months + events * removal * removing) / GIGABYTE
+    lines = events * (line * trail.months + removal * ending_months(trail))
+    return (archived_objects(size, trail) * (_bytes_of(size, "alone") - line) + lines) / GIGABYTE
 
 
-def _is_full(trail: Trail) -> bool:
-    return 0 < trail.audit_days < trail.months * _MONTH_DAYS
+def archived_objects(size: Size, trail: Trail) -> float:
+    """Return the number of objects in the archive."""
+    ending = ending_months(trail)
+    return objects_of(size, removes=False) * (trail.months - ending) + objects_of(size, removes=True) * ending
+
+
+def ending_months(trail: Trail) -> float:
+    """Return for how many months the table has been removing events."""
+    return max(0.0, trail.months - trail.audit_days / _MONTH_DAYS) if trail.audit_days else 0.0
 
 
 def _bytes_of(size: Size, part: str) -> float:

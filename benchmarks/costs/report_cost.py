@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from benchmarks.costs import load
-from benchmarks.costs.audit_cost import Trail, archive_gigabytes, objects_of
+from benchmarks.costs.audit_cost import Trail, archive_gigabytes, archived_objects
 from benchmarks.costs.sizes import GIGABYTE, Size
 
 from careconnect_admin.audit_trail.archive_listing import Listing
@@ -28,11 +28,12 @@ def report_cost(size: Size, months: int) -> ReportCost:
     """Return the cost of a report over so many months, whatever it asks for."""
     hours = load.MONTH * months // load.HOUR
     days = math.ceil(hours / 24)
-    objects = round(objects_of(size) * months)
+    trail = Trail(months=months)
+    objects = round(archived_objects(size, trail))
     last = _BEGINS + timedelta(hours=hours - 1)
     listing = Listing(
         objects=objects,
-        size=round(archive_gigabytes(size, Trail(months=months)) * GIGABYTE),
+        size=round(archive_gigabytes(size, trail) * GIGABYTE),
         lists=days * math.ceil(objects / days / _PAGE),
         hours=(f"{_BEGINS:%Y-%m-%d/%H}", f"{last:%Y-%m-%d/%H}"),
         strange=(),

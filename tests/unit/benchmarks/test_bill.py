@@ -69,8 +69,14 @@ def test_what_grows_with_patients_requests_and_nothing() -> None:
 def test_the_archive_costs_by_windows_below_an_event_each_and_by_events_beyond() -> None:
     few, some, many = (Size(0, requests, 5) for requests in (1_000_000, 2_000_000, 50_000_000))
 
-    assert objects_of(some) < 1.5 * objects_of(few)
-    assert objects_of(many) == pytest.approx(objects_of(replace(many, requests=2 * many.requests)), rel=0.001)
+    def objects(size: Size) -> float:
+        return objects_of(size, removes=False)
+
+    assert objects(some) < 1.5 * objects(few)
+    assert objects(many) == pytest.approx(objects(replace(many, requests=2 * many.requests)), rel=0.001)
+    # A removal is a change, too, which may come in a window that has no other.
+    assert 1.2 * objects(PRACTICE) < objects_of(PRACTICE, removes=True) <= 2 * objects(PRACTICE)
+    assert trail_cost(PRACTICE, Trail()).puts > trail_cost(PRACTICE, Trail(audit_days=0)).puts
     assert archive_gigabytes(replace(many, requests=2 * many.requests), Trail()) == pytest.approx(
         2 * archive_gigabytes(many, Trail()), rel=0.1
     )

@@ -110,8 +110,8 @@ def test_a_report_costs_in_proportion_to_its_period() -> None:
     for size in SIZES.values():
         month, year = report_cost(size, 1), report_cost(size, 12)
 
-        assert year.objects == pytest.approx(12 * month.objects, abs=6)
-        # From the fourth month on, the keys of events that have ended are read too.
+        # From the fourth month on, the keys of events that have ended are archived too, and read.
+        assert 12 * month.objects - 6 <= year.objects <= 16 * month.objects
         assert 12 <= round(year.gigabytes / month.gigabytes) <= 14
-        assert 11 < year.athena / month.athena < 14
-        assert 11 < year.download / month.download < 14
+        assert 11 < year.athena / month.athena < 15
+        assert 11 < year.download / month.download < 15
