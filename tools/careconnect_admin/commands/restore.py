@@ -211,7 +211,8 @@ def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet
 def _erased(target: "StackTarget", restored: "TableSet") -> list[str]:
     """Return the ids of the patients who were erased since the restored time, by the audit trail.
 
-    Tells what was moved out of their records since: it is in them again, and so is erased with them.
+    Tells what was moved out of their records since: it is in them again, and so is erased with them. Tells also if the
+    table of the audit trail may have lost erasures.
     """
     from careconnect_admin.audit_trail.read_events import AccessRecordReader
     from careconnect_admin.auditing.audited_erasure import ERASE, erased_since
@@ -223,6 +224,13 @@ def _erased(target: "StackTarget", restored: "TableSet") -> list[str]:
     reader = AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
     with working("Looking for erasures since"):
         events = [each for each in reader.of_days(days) if each.event and each.event.interaction in (ERASE, MOVE_OUT)]
+        own = int(target.parameters.get("AuditRetentionDays", "0"))
+        kept_since = reader.kept_since(int(datetime.now(UTC).timestamp() * 1000), own)
+    if days[0] < kept_since:
+        remark(
+            f"careconnect: the audit table may have lost events before {kept_since}: who was erased then is not known "
+            "here, and not erased again. careconnect audit report reads the archive"
+        )
     erased, moved = erased_since(events, since), moved_out_since(events, since)
     for patient in erased:
         for key in moved.get(patient, ()):

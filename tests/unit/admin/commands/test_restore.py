@@ -33,7 +33,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Restorable]:
     with restorable_stack(tmp_path) as stack:
-        create_table(stack.reader.client, "ExportTable", OTHERS["ExportTable"])
+        for name in ("AuditTable", "ExportTable"):
+            create_table(stack.reader.client, name, OTHERS[name])
         stack.reader.calls.clear()
         yield stack
 
@@ -230,7 +231,7 @@ def test_nothing_is_done_that_cannot_be_recorded(stack: Restorable, run: Run, tr
 
     assert result.exit_code == 1
     assert "restore is not done" in result.stderr
-    assert set(stack.reader.client.list_tables()["TableNames"]) == {*stack.own.names, "exports"}
+    assert set(stack.reader.client.list_tables()["TableNames"]) == {*stack.own.names, "audit", "exports"}
 
 
 def test_a_patient_whose_event_is_not_stored_keeps_the_record(
@@ -324,6 +325,19 @@ def test_who_was_erased_since_is_erased_again_before_the_switch(
     reader = stack.serving(stack.in_service)
     assert [reader.get(f"Patient/{each}").status for each in "456"] == [200, 410, 200]
     assert reader.get("Patient/5/_history/1").status == 410
+
+
+@each_of(("retention_days", "is_told"), [("90", True), ("0", False)])
+def test_that_erasures_may_be_unknown_is_told_before_it_is_asked(
+    stack: Restorable, run: Run, retention_days: str, is_told: bool
+) -> None:
+    stack.parameters["AuditRetentionDays"] = retention_days
+    run("--to", TIME)
+
+    asked = run("--switch", input="n")
+
+    told = "the audit table may have lost events before "
+    assert (told in asked.stderr.partition("Begin?")[0], told in run("--compare").stderr) == (is_told, is_told)
 
 
 def test_what_was_moved_out_of_an_erased_record_since_is_told_before_it_is_asked(
