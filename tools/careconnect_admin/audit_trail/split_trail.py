@@ -5,8 +5,9 @@ costs nothing to ask, so the archive is asked only for what the table may have l
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from careconnect.audit.event import day_of
 from careconnect_admin.audit_trail.disclosure_report import KeptEvents
 from careconnect_admin.audit_trail.read_events import Recorded
 
@@ -24,13 +25,15 @@ class TableAndArchive:
     """The events of both, each once; `kept_since` is the first day of which the table has all.
 
     Those of `not_archived`, days of which the archive has nothing, are looked for in the table: it keeps what had no
-    retention when it was written.
+    retention when it was written. It may answer days in between, too. `days_of_table` are the days of the events that
+    the table alone had.
     """
 
     table: KeptEvents
     archive: KeptEvents
     kept_since: str
     not_archived: Collection[str] = ()
+    days_of_table: set[str] = field(default_factory=set)
 
     def of_patient(self, patient: str, days: Sequence[str]) -> Iterator[Recorded]:
         """Return a patient's events of consecutive days."""
@@ -54,4 +57,6 @@ class TableAndArchive:
             for each in asked(source, own) if own else ():
                 if each.id not in yielded:
                     yielded.add(each.id)
+                    if source is self.table and each.event:
+                        self.days_of_table.add(day_of(each.event.at))
                     yield each

@@ -1,6 +1,6 @@
 """Where `careconnect audit report` reads the events of its days: in the table, or, for a price, in the archive."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -44,11 +44,7 @@ class ReportSource:
         self._kept_since = self._table.kept_since(now, own)
         archived = archived_days(days, self._kept_since)
         self._archive = _Archive(target, archived, self._kept_since, now) if archived else None
-
-    @property
-    def _not_archived(self) -> Collection[str]:
-        """The days that the archive should have and has not; what the table keeps of them is read there."""
-        return self._archive.missing if self._archive else ()
+        self._both: TableAndArchive | None = None
 
     def agree(self, *, is_agreed: bool, is_verified: bool) -> None:
         """Say what reading the archive takes; raises `OperatorError` if that is too much without an agreement."""
@@ -60,12 +56,14 @@ class ReportSource:
         if self._archive is None:
             return self._table
         archive = ArchivedEvents(self._archive.lines(tell))
-        return TableAndArchive(self._table, archive, self._kept_since, self._not_archived)
+        # What the archive should have and has not is read in the table, as far as it is there.
+        self._both = TableAndArchive(self._table, archive, self._kept_since, self._archive.missing)
+        return self._both
 
     def days_to_verify(self, found: "DisclosureReport", *, every: bool) -> list[str]:
         """Return the days that the table keeps, and those of which only the table has an event; or all of them."""
         with_events = {day_of(event.at) for visit in found.lines for event in visit.events}
-        only_there = with_events.intersection(self._not_archived)
+        only_there = with_events.intersection(self._both.days_of_table if self._both else ())
         return [each for each in self._days if every or each >= self._kept_since or each in only_there]
 
     def told_of_archive(self, *, is_verified: bool) -> bool:

@@ -66,10 +66,11 @@ def test_what_the_archive_has_not_is_looked_for_in_the_table() -> None:
     before_it, old, new = (event(day, 1) for day in (DAYS[0], DAYS[1], DAYS[3]))
     archive, table = Kept([old]), Kept([before_it, new])
 
-    found = TableAndArchive(table, archive, DAYS[2], [DAYS[0]]).of_patient("4", DAYS)
+    both = TableAndArchive(table, archive, DAYS[2], [DAYS[0]])
 
-    assert {each.id for each in found} == {before_it.id, old.id, new.id}
+    assert {each.id for each in both.of_patient("4", DAYS)} == {before_it.id, old.id, new.id}
     assert table.asked == [DAYS[0], *DAYS[2:]]
+    assert both.days_of_table == {DAYS[0], DAYS[3]}
 
 
 def test_without_former_days_the_archive_is_not_asked_nor_the_table_without_recent_ones() -> None:

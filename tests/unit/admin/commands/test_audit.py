@@ -586,6 +586,10 @@ def test_days_that_the_archive_lacks_are_named_and_looked_for_in_the_table(
         "careconnect: 2026-03-25/junk is an object of the archive that does not hold what its key says",
         "careconnect: careconnect audit verify names the events that are not as archived",
     ]
+    # Read with the days around it, an event that the archive has not is not said to be from there.
+    added, _ = record.put(DAY_LONG + 60 * MINUTE)
+    around = json.loads(run("report", "--patient", "4", "--from", "2026-03-23", "--json").stdout)
+    assert {each["archive"] for each in around if added in each["events"]} == {"added"}
     alone = run("report", "--patient", "4", "--date", "2026-03-22", "--json")
     assert (alone.exit_code, events_of(alone)) == (1, [never_archived])
     assert "the archive has nothing of 2026-03-22: see docs/alarms.md" in alone.stderr
