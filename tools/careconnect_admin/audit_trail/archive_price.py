@@ -1,4 +1,4 @@
-"""What a query of the archive costs, from the sizes of its objects.
+"""Price a query of the archive by the sizes of its objects.
 
 The prices are those of `benchmarks/costs/prices.py`, which has their sources. A query is also charged for what Athena
 asks of S3: it lists each hour's folder, and gets each object.

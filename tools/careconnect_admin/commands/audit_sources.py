@@ -1,4 +1,4 @@
-"""Where `careconnect audit report` reads the events of its days: in the table, or, for a price, in the archive."""
+"""Choose where `careconnect audit report` reads its days: in the table or, for a price, in the archive."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Since when the audit trail's table has lost nothing (`audit.md`, Events of former days).
+"""Find the first day of which the audit trail's table has lost nothing (`audit.md`, Events of former days).
 
 The table forgets an event after a retention, which a deployment may change. What it forgets is in the archive.
 """

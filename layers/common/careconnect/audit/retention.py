@@ -1,4 +1,4 @@
-"""How long the table keeps an event and the archive an object, in days: the values to choose from (ADR 34).
+"""List the retentions to choose from, in days: of an event in the table, and of an object in the archive (ADR 34).
 
 A short list, so that every deployment has values that are tested, and that fit each other.
 """
