@@ -285,7 +285,6 @@ def stamp(
     """
     from careconnect_admin.commands.audit_stamp import days_to_stamp, stamp_days
 
-    _check_archive(target)
     if first and last and first > last:
         raise typer.BadParameter("--from is after --to")
     if not stamp_days(target, days_to_stamp(target, first, last), _retentions(target), yes=yes):
@@ -356,10 +355,11 @@ def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict
     from audit_archiver.dynamodb_trail import DynamoDbTrail
     from audit_archiver.s3_archive import S3Archive
     from audit_archiver.verify_day import verify_day
+    from careconnect_admin.commands.audit_sources import archive_bucket
 
-    _check_archive(target)
+    bucket = archive_bucket(target)
     trail = DynamoDbTrail(target.client("dynamodb"), target.output("AuditTable"))
-    archive = S3Archive(target.client("s3"), target.output("ArchiveBucket"))
+    archive = S3Archive(target.client("s3"), bucket)
     retentions = _retentions(target)
 
     def verdict_of(day: str) -> "Verdict":
@@ -375,12 +375,6 @@ def _verified(target: "StackTarget", days: "Sequence[str]") -> "Iterator[Verdict
             yield verdict
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _check_archive(target: "StackTarget") -> None:
-    """Raise `OperatorError` if a local stack has no archive."""
-    if target.is_local and "ArchiveBucket" not in target.outputs:
-        raise OperatorError("`make sam-local` has no archive: see `make run`")
 
 
 def _retentions(target: "StackTarget") -> "Retentions":

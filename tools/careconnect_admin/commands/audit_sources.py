@@ -85,7 +85,7 @@ class _Archive:
         self._target = target
         self._days = days
         self._now = now
-        self._bucket = _bucket(target)
+        self._bucket = archive_bucket(target)
         with working("Listing the archive") as tell:
             self._listing = listed(
                 target.client("s3"), self._bucket, days, lambda day: tell(f"Listing the archive of {day}")
@@ -141,7 +141,8 @@ class _Archive:
         return "ArchiveWorkGroup" in self._target.outputs
 
 
-def _bucket(target: "StackTarget") -> str:
+def archive_bucket(target: "StackTarget") -> str:
+    """Return the name of the archive's bucket; raises `OperatorError` if a local stack has none."""
     if target.is_local and "ArchiveBucket" not in target.outputs:
         raise OperatorError("`make sam-local` has no archive: see `make run`")
     return target.output("ArchiveBucket")

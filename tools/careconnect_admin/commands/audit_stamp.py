@@ -22,12 +22,12 @@ def days_to_stamp(target: "StackTarget", first: str, last: str) -> list[str]:
     from audit_archiver.archived_batch import BatchKey
     from audit_archiver.days import DAY, days_from
     from careconnect.audit.event import day_of
+    from careconnect_admin.commands.audit_sources import archive_bucket
 
+    bucket = archive_bucket(target)
     yesterday = day_of(_now() - DAY)
     if not first:
-        pages = (
-            target.client("s3").get_paginator("list_object_versions").paginate(Bucket=target.output("ArchiveBucket"))
-        )
+        pages = target.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket)
         keys = (BatchKey.of(version["Key"]) for page in pages for version in page.get("Versions", ()))
         first = next((day_of(key.first) for key in keys if key is not None), "")
     last = min(last or yesterday, yesterday)
