@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from careconnect.http.base_url import FHIR_PATH
-from careconnect_admin.audit_trail.disclosure_report import report_disclosures
+from careconnect_admin.audit_trail.disclosure_report import FROM_ARCHIVE, report_disclosures
 from careconnect_admin.audit_trail.read_events import AccessRecordReader
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -230,7 +230,7 @@ def _by_the_command_line(local_stack: LocalStack, day: str, client_id: str) -> s
     """Return the CSV of `careconnect audit report`, with the page's words in the column `archive`."""
     reader = AccessRecordReader(local_stack.client("dynamodb"), local_stack.stack.outputs["AuditTable"])
     lines = csv_lines(report_disclosures(reader, PATIENT, [day], client_id), [], {})
-    return "".join(f"{line.replace('as archived', 'not verified')}\n" for line in lines)
+    return "".join(f"{line.replace(FROM_ARCHIVE, 'not verified')}\n" for line in lines)
 
 
 def _tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
