@@ -9,13 +9,11 @@ from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from careconnect.endpoint.auditing import auditing_of, retention_days
 from careconnect.endpoint.composition import pipeline_of
-from careconnect.endpoint.proofs import DpopProofs, load
+from careconnect.endpoint.proofs import DpopProofs
 from careconnect.endpoint.quotas import quota_of
 from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import look, prepare
-from careconnect.search.links import Cursor, seal
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
@@ -30,12 +28,4 @@ lambda_handler: Final = pipeline_of(
 )
 """Answer a REST proxy event of `AuditEvent`."""
 
-prepare(
-    lambda_handler.observer,
-    [_dynamodb],
-    look(_dynamodb, _audit_table),
-    # The first `next` link loads the cipher that seals it.
-    lambda: seal(Cursor([], None), b"", ""),
-    load,
-)
 freeze_gc()

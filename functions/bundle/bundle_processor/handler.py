@@ -11,16 +11,13 @@ from bundle_processor.refused_entry import RefusedEntries
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.pipeline import Endpoint
-from careconnect.endpoint.priming import prime_request
-from careconnect.endpoint.proofs import DpopProofs, load
+from careconnect.endpoint.proofs import DpopProofs
 from careconnect.endpoint.quotas import quota_of
 from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
-from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.origin import Origin
 from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import look, prepare
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.stu3.schema import model_of, shape_of
 from fhir_reader.app import FhirEndpoint
@@ -86,14 +83,5 @@ lambda_handler: Final = pipeline_of(
     proofs=DpopProofs(DynamoDbUsedProofs(_dynamodb, _settings.required("PROOF_TABLE"))),
 )
 """Answer a REST proxy event at the FHIR base."""
-
-prepare(
-    lambda_handler.observer,
-    [_dynamodb],
-    # It is refused before any entry is begun.
-    prime_request(lambda_handler, "POST", FHIR_PATH, '{"resourceType":"Bundle"}', content_type="application/fhir+json"),
-    look(_dynamodb, _names[Table.RECORD]),
-    load,
-)
 
 freeze_gc()

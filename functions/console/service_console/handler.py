@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from careconnect.endpoint.composition import pipeline_of
-from careconnect.endpoint.priming import prime_request
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import prepare
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 
@@ -23,5 +21,4 @@ lambda_handler: Final = pipeline_of(
 )
 """Answer a REST proxy event for the page or for one of its files."""
 
-prepare(lambda_handler.observer, [], prime_request(lambda_handler, "GET", "/"))
 freeze_gc()

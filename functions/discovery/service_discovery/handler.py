@@ -7,14 +7,10 @@ import time
 from typing import Final
 
 from careconnect.endpoint.composition import pipeline_of
-from careconnect.endpoint.priming import prime_request
 from careconnect.oauth.signing_keys import KmsSigningKeys
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import prepare
 from service_discovery.app import DiscoveryEndpoint
-from service_discovery.built_documents import METADATA_PATH
-from service_discovery.server_metadata import JWKS_PATH
 
 _settings: Final = Settings(os.environ)
 _kms: Final = aws.kms()
@@ -26,12 +22,5 @@ lambda_handler: Final = pipeline_of(
     ),
 )
 """Answer a REST proxy event for a discovery document, or one that no other function supports."""
-
-prepare(
-    lambda_handler.observer,
-    [_kms],
-    prime_request(lambda_handler, "GET", JWKS_PATH),
-    prime_request(lambda_handler, "GET", METADATA_PATH),
-)
 
 freeze_gc()

@@ -7,14 +7,13 @@ from typing import Final
 
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
-from careconnect.endpoint.proofs import DpopProofs, load
+from careconnect.endpoint.proofs import DpopProofs
 from careconnect.endpoint.quotas import quota_of
 from careconnect.export.jobs import DynamoDbJobs
 from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.oauth.revocation import DynamoDbRevocations
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import look, prepare
 from export_keeper.app import KeeperEndpoint
 from export_keeper.step_functions_machine import StepFunctionsMachine
 from export_keeper.worker_patients import WorkerPatients
@@ -38,5 +37,4 @@ lambda_handler: Final = pipeline_of(
 )
 """Answer a REST proxy event of a bulk export's job."""
 
-prepare(lambda_handler.observer, [_dynamodb], look(_dynamodb, _export_table), load)
 freeze_gc()

@@ -7,13 +7,12 @@ from typing import Final
 
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
-from careconnect.endpoint.proofs import DpopProofs, load
+from careconnect.endpoint.proofs import DpopProofs
 from careconnect.export.jobs import DynamoDbJobs
 from careconnect.oauth.dpop.used_proofs import DynamoDbUsedProofs
 from careconnect.oauth.revocation import DynamoDbRevocations
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
-from careconnect.runtime.snapshot import NOTHING, look, prepare
 from export_sender.app import FileEndpoint
 from export_sender.s3_files import S3Files
 
@@ -32,11 +31,4 @@ lambda_handler: Final = pipeline_of(
 )
 """Answer a REST proxy event of a bulk export's file."""
 
-prepare(
-    lambda_handler.observer,
-    [_dynamodb, _s3],
-    look(_dynamodb, _export_table),
-    lambda: _files.text(NOTHING, NOTHING),
-    load,
-)
 freeze_gc()
