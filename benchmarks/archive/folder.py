@@ -10,7 +10,7 @@ _PAGE: Final = 1_000
 
 @dataclass
 class Folder:
-    """A client of S3 that lists and gets files, and counts its calls and the bytes of what it got."""
+    """A client of S3 that lists and gets files, and counts its calls and the bytes it got."""
 
     path: Path
     lists: int = 0

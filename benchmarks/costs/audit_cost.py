@@ -114,7 +114,7 @@ def archived(events: float) -> float:
 
 
 def table_gigabytes(size: Size, trail: Trail) -> float:
-    """Return what the table and its index hold."""
+    """Return the gigabytes of the table and its index."""
     days = min(trail.audit_days or math.inf, trail.months * _MONTH_DAYS)
     if trail.guessed_events:
         return size.events * GUESSED_EVENT * days / _MONTH_DAYS / GIGABYTE
@@ -140,7 +140,7 @@ def objects_of(size: Size, *, removes: bool) -> float:
 
 
 def archive_gigabytes(size: Size, trail: Trail) -> float:
-    """Return what the archive holds: each event of all months, and each removal."""
+    """Return the gigabytes of the archive: each event of all months, and each removal."""
     events = size.events + load.MONTH / _HEARTBEAT
     line = _bytes_of(size, "line")
     removal = line if trail.whole_removals else _bytes_of(size, "removal")

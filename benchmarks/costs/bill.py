@@ -39,7 +39,7 @@ def _functions() -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What decides the bill of a size: what a deployment sets, and what is measured or was guessed before.
+    """The inputs of a bill besides its size: the deployment's settings, and figures measured or formerly guessed.
 
     `snapshots` are functions. A client that takes gzip gets `compressed` answers.
     """
@@ -88,7 +88,7 @@ CORRECTIONS: Final[tuple[Step, ...]] = (
     ("log lines measured, not 380 bytes", lambda now: replace(now, guessed_log=False)),
     ("metrics for the hours in which they are sent", lambda now: replace(now, guessed_metrics=False)),
 )
-"""Estimates that were wrong: what they take from the bill is not saved."""
+"""Corrections of wrong estimates, which save nothing."""
 
 CHANGES: Final[tuple[Step, ...]] = (
     ("the table keeps 90 days, not all", lambda now: replace(now, trail=_trail(now, audit_days=90))),
@@ -215,7 +215,7 @@ def cognito(size: Size) -> float:
 
 
 def added_to_peers(size: Size) -> float:
-    """Return what a peer's row lacks and ours has: the same data out and logs, and a token issuer."""
+    """Return the price of data out, logs and a token issuer, which a peer's row lacks and ours has."""
     ours = bill_of(size).requests
     return ours.data + ours.logs + cognito(size)
 

@@ -122,7 +122,7 @@ def _volume() -> str:
 
 
 def _reports() -> str:
-    """Return what a report over a month and over a year of old events reads and costs."""
+    """Return the table of reports over a month and over a year of old events: objects, bytes and price."""
     rows = []
     for name, size in SIZES.items():
         for months, period in ((1, "a month"), (12, "a year")):

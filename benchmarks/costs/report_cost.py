@@ -1,4 +1,4 @@
-"""Compute what a report over old events costs, for the archives of the three sizes of deployment."""
+"""Compute the cost of a report over old events, for the archives of the three sizes of deployment."""
 
 import math
 from datetime import UTC, datetime, timedelta
