@@ -13,7 +13,7 @@ from audit_archiver.judge_record import Fault, expires_early, fault_of, is_over,
 from audit_archiver.retentions import Archive, Retentions, RetentionsInForce
 from audit_archiver.stream_record import STAMP, Kind, StreamRecord, digest_of
 from careconnect.audit.event import day_of, time_of
-from careconnect.audit.retention import TEMPORARY
+from careconnect.audit.retention import LEAST_ARCHIVE, TEMPORARY
 
 ARCHIVED_BY_NOW: Final = 600_000
 """Milliseconds after which an event that is not archived counts as added."""
@@ -21,8 +21,6 @@ ARCHIVED_BY_NOW: Final = 600_000
 _LOOKED_ON: Final = 2 * DAY
 """Milliseconds after a day in which its events may still be archived."""
 
-_LOCKED_DAYS: Final = 365
-"""Days for which the archive holds a day at least, but in a temporary stack."""
 
 _SEQUENCE_BYTES: Final = 20
 
@@ -205,7 +203,7 @@ class _Verification:
 
     def _is_out_of_the_archive(self) -> bool:
         """Return True if the locks of the day's objects have ended, and none is left."""
-        least = TEMPORARY if self.retentions.archive == TEMPORARY else _LOCKED_DAYS
+        least = TEMPORARY if self.retentions.archive == TEMPORARY else LEAST_ARCHIVE
         age = self.now - end_of(self.day)
         if self.has_objects or age < least * DAY:
             return False

@@ -14,8 +14,11 @@ ARCHIVE_DAYS: Final = (1, 365, 2922, 7305)
 TEMPORARY: Final = 1
 """The retention of a temporary stack, of the table as of the archive."""
 
-LEAST: Final = 90
+LEAST: Final = min(days for days in AUDIT_DAYS if days > TEMPORARY)
 """The shortest retention of the table on a stack that is not temporary."""
+
+LEAST_ARCHIVE: Final = min(days for days in ARCHIVE_DAYS if days > TEMPORARY)
+"""The shortest retention of the archive on a stack that is not temporary."""
 
 
 def refusal(audit_days: int, archive_days: int) -> str:
