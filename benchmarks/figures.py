@@ -9,10 +9,12 @@
 | `scale.json`, `scale.svg` | `python -m benchmarks.scale --write` |
 """
 
+import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from careconnect_admin.local.deploy.template import read_template
@@ -116,3 +118,15 @@ def memory_of(function: str) -> int:
     """Return the megabytes that the template gives a function."""
     own = template()["Resources"][function]["Properties"].get("MemorySize")
     return int(own or template()["Globals"]["Function"]["MemorySize"])
+
+
+def keep_or_print(path: Path, found: Callable[[], Any], program: str, description: str) -> None:
+    """Find figures and print them; with the option `--write`, keep them in `path` instead."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("--write", action="store_true", help=f"keep them in docs/figures/{path.name}")
+    is_kept = parser.parse_args().write
+    text = json.dumps(found(), indent=1) + "\n"
+    if is_kept:
+        path.write_text(text, encoding="utf-8")
+    else:
+        print(text)

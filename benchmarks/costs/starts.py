@@ -7,7 +7,6 @@ random (Poisson), most of them within the hours of a working day, seven days a w
 used first, so the others become idle.
 """
 
-import argparse
 import heapq
 import json
 import random
@@ -17,7 +16,7 @@ from typing import Final
 from benchmarks.costs import load
 from benchmarks.costs.request_cost import milliseconds
 from benchmarks.costs.sizes import SIZES, Size
-from benchmarks.figures import STARTS, memory_of, requests
+from benchmarks.figures import STARTS, keep_or_print, memory_of, requests
 
 IDLE: Final = 300
 """Seconds after which an instance without calls ends (assumed)."""
@@ -107,16 +106,5 @@ def kept() -> Mapping[str, Mapping[str, Mapping[str, int]]]:
     return found
 
 
-def main() -> None:
-    """Print the starts, or keep them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs.starts", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="keep them in docs/figures")
-    text = json.dumps(simulated(), indent=1) + "\n"
-    if parser.parse_args().write:
-        STARTS.write_text(text, encoding="utf-8")
-    else:
-        print(text)
-
-
 if __name__ == "__main__":
-    main()
+    keep_or_print(STARTS, simulated, "benchmarks.costs.starts", __doc__.partition("\n")[0])

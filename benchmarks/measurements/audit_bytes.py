@@ -6,14 +6,12 @@ The events are made as the functions make them, and archived as the archiver doe
 this deployment creates (UUIDs), the caller sends no `traceparent`, and no event has a `why`.
 """
 
-import argparse
-import json
 import random
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from benchmarks.figures import AUDIT_BYTES
+from benchmarks.figures import AUDIT_BYTES, keep_or_print
 from benchmarks.measurements.record_bytes import OVERHEAD
 
 from audit_archiver.archived_batch import pack
@@ -109,18 +107,5 @@ def audit_bytes() -> dict[str, dict[str, int]]:
     return found
 
 
-def main() -> None:
-    """Print the bytes, or keep them."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.measurements.audit_bytes", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--write", action="store_true", help="keep them in docs/figures")
-    text = json.dumps(audit_bytes(), indent=1) + "\n"
-    if parser.parse_args().write:
-        AUDIT_BYTES.write_text(text, encoding="utf-8")
-    else:
-        print(text)
-
-
 if __name__ == "__main__":
-    main()
+    keep_or_print(AUDIT_BYTES, audit_bytes, "benchmarks.measurements.audit_bytes", __doc__.partition("\n")[0])

@@ -21,7 +21,6 @@ ARCHIVED_BY_NOW: Final = 600_000
 _LOOKED_ON: Final = 2 * DAY
 """Milliseconds after a day in which its events may still be archived."""
 
-
 _SEQUENCE_BYTES: Final = 20
 
 
