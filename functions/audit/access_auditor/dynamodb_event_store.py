@@ -1,7 +1,7 @@
 """The auditor's access to the table of events: queries and look-ups by key, never a DynamoDB scan."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -29,8 +29,8 @@ _NOT_PROJECTED: Final = {"interaction": {"S": ""}}
 class DynamoDbEventStore:
     """Read events, and store the key of `next` links; the table keeps an event for `retention_days`, 0 for ever.
 
-    Reads of the table are strongly consistent. Reads of its index by patient are not: an event is in the index a moment
-    after it was stored.
+    Reads of the table miss no stored event. Reads of its index by patient may: an event is in the index a moment after
+    it was stored.
     """
 
     def __init__(self, client: "DynamoDBClient", event_table: str, retention_days: int = 0) -> None:
@@ -42,10 +42,15 @@ class DynamoDbEventStore:
         self._pool = ThreadPoolExecutor(max_workers=CONCURRENT)
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
-        """Return events by their ids: one BatchGetItem for each hundred."""
-        keys = [(self._event_table, event_key(each)) for each in event_ids]
-        found = map(_event_of, batch_get(self._client, keys, consistent=True))
-        return sorted((each for each in found if each is not None), key=lambda event: event.id, reverse=True)
+        """Return events by their ids: one BatchGetItem for each hundred, and one more for those that it lacks.
+
+        An event never changes, so an eventually consistent read, at half the units, has it as it is or not yet.
+        """
+        found = self._read(event_ids, consistent=False)
+        lacking = set(event_ids).difference(event.id for event in found)
+        if lacking:
+            found += self._read(lacking, consistent=True)
+        return sorted(found, key=lambda event: event.id, reverse=True)
 
     def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         """Return parts of sources: one query for each."""
@@ -63,6 +68,11 @@ class DynamoDbEventStore:
         if hour != self._kept_since[0]:
             self._kept_since = hour, kept_since(now, self._retention_days, self._told(now))
         return self._kept_since[1]
+
+    def _read(self, event_ids: Collection[str], *, consistent: bool) -> list[AuditEvent]:
+        keys = ((self._event_table, event_key(each)) for each in event_ids)
+        found = map(_event_of, batch_get(self._client, keys, consistent=consistent))
+        return [event for event in found if event is not None]
 
     def _told(self, now: int) -> list[tuple[str, int]]:
         answer = call(

@@ -157,6 +157,29 @@ def test_what_has_become_another_patients_is_not_shown(empty: Auditor) -> None:
     assert (answer.status, answer.ids()) == (200, [])
 
 
+def test_what_a_plain_read_does_not_have_yet_is_read_again_consistently(empty: Auditor) -> None:
+    events = of_four(20)
+    empty.keep(*events)
+    late = [event.item()["sk"] for event in events[:2]]
+    read: list[tuple[bool, int]] = []
+
+    def lag(real: Callable[..., Any], request: dict[str, Any]) -> Any:
+        ((table, asked),) = request["RequestItems"].items()
+        is_consistent = bool(asked.get("ConsistentRead"))
+        read.append((is_consistent, len(asked["Keys"])))
+        answer = real(**request)
+        if not is_consistent:
+            answer["Responses"] = {table: [item for item in answer["Responses"][table] if item["sk"] not in late]}
+        return answer
+
+    lagging = replace(empty, client=Altered(empty.client, batch_get_item=lag))
+
+    assert lagging.get("AuditEvent", f"patient=4&{UNTIL}").ids() == [event.id for event in events]
+    assert read == [(False, 20), (True, 2)]
+    assert lagging.get(f"AuditEvent/{events[0].id}").status == 200
+    assert lagging.get("AuditEvent", f"_id={events[0].id},{events[2].id}").ids() == [events[0].id, events[2].id]
+
+
 def test_keys_that_a_batch_leaves_over_are_asked_again(empty: Auditor) -> None:
     empty.keep(*of_four(20))
     batches: list[int] = []
