@@ -5,8 +5,9 @@
 Downloads AWS's price lists, which need no account, and prints each price that they state otherwise or do not state.
 
 Dollars of the list, without tax, free tier, tiers of volume or savings plans. `AWS` is a page of AWS, in a stored copy;
-`quoted` is a third party's quotation of AWS's price list; `unverified` has to be looked up before it is relied on. A
-usage type that no quotation names is written by AWS's pattern for London, so the check may not find it.
+`quoted` is a third party's quotation of AWS's price list, with the list's day if it is told; `unverified` has to be
+looked up before it is relied on. AWS's lists themselves have not been read: no price has passed the check yet. A usage
+type that no quotation names is written by AWS's pattern for London, so the check may not find it.
 """
 
 import argparse
@@ -76,6 +77,7 @@ LIST: Final = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{}/curren
 _LIST: Final = "price list file of {} for eu-west-2, {}"
 
 _TOGEN: Final = "rows of AWS's list of 2026-09-05 in the tests of github.com/mooncitizen/togen, package aws"
+_VIRGINIA: Final = "London's price of a unit on demand, in the proportion of us-east-1: {}"
 _PAGE: Final = "AWS's pricing page as quoted by {}; Region not named"
 
 API_REQUEST: Final = Price(
@@ -95,6 +97,10 @@ LAMBDA_TIME: Final = Price(
     "Lambda, time on x86_64", 0.0000166667, 1, "GB-second", Standing.QUOTED, _LIST.format("AWSLambda", "2026-10-01"),
     Line("AWSLambda", "EUW2-Lambda-GB-Second"),
 )  # fmt: skip
+LAMBDA_ARM_TIME: Final = Price(
+    "Lambda, time on arm64", 0.0000133334, 1, "GB-second", Standing.QUOTED,
+    _LIST.format("AWSLambda", "2026-10-01") + "; " + _TOGEN, Line("AWSLambda", "EUW2-Lambda-GB-Second-ARM"),
+)  # fmt: skip
 READ_UNIT: Final = Price(
     "DynamoDB, read unit", 0.1487, MILLION, "million", Standing.QUOTED, "a quotation for eu-west-2, undated",
     Line("AmazonDynamoDB", "EUW2-ReadRequestUnits"),
@@ -110,6 +116,27 @@ STORAGE: Final = Price(
 BACKUP: Final = Price(
     "DynamoDB, point-in-time recovery", 0.238, 1, "GB and month", Standing.UNVERIFIED, "",
     Line("AmazonDynamoDB", "EUW2-TimedPITRStorage-ByteHrs"),
+)  # fmt: skip
+INFREQUENT_READ_UNIT: Final = Price(
+    "DynamoDB, Standard-IA, read unit", 0.1844, MILLION, "million", Standing.UNVERIFIED,
+    _VIRGINIA.format("0.155 to 0.125"), Line("AmazonDynamoDB", "EUW2-IA-ReadRequestUnits"),
+)  # fmt: skip
+INFREQUENT_WRITE_UNIT: Final = Price(
+    "DynamoDB, Standard-IA, write unit", 0.9264, MILLION, "million", Standing.UNVERIFIED,
+    _VIRGINIA.format("0.78 to 0.625"), Line("AmazonDynamoDB", "EUW2-IA-WriteRequestUnits"),
+)  # fmt: skip
+INFREQUENT_STORAGE: Final = Price(
+    "DynamoDB, Standard-IA, storage", 0.1188, 1, "GB and month", Standing.UNVERIFIED,
+    "London's price of the class Standard, in the proportion of us-east-1: 0.10 to 0.25",
+    Line("AmazonDynamoDB", "EUW2-IA-TimedStorage-ByteHrs"),
+)  # fmt: skip
+READ_CAPACITY: Final = Price(
+    "DynamoDB, provisioned read unit a second", 0.0001546, 1, "hour", Standing.UNVERIFIED,
+    _VIRGINIA.format("0.00013 to 0.125 a million"), Line("AmazonDynamoDB", "EUW2-ReadCapacityUnit-Hrs"),
+)  # fmt: skip
+WRITE_CAPACITY: Final = Price(
+    "DynamoDB, provisioned write unit a second", 0.000772, 1, "hour", Standing.UNVERIFIED,
+    _VIRGINIA.format("0.00065 to 0.625 a million"), Line("AmazonDynamoDB", "EUW2-WriteCapacityUnit-Hrs"),
 )  # fmt: skip
 S3_STORAGE: Final = Price(
     "S3 Standard, storage", 0.024, 1, "GB and month", Standing.QUOTED, _TOGEN,
@@ -134,9 +161,22 @@ LOGS: Final = Price(
     "CloudWatch, logs taken in", 0.5985, 1, "GB", Standing.QUOTED, _LIST.format("AmazonCloudWatch", "2026-09-22"),
     Line("AmazonCloudWatch", "EUW2-DataProcessing-Bytes"),
 )  # fmt: skip
+INFREQUENT_LOGS: Final = Price(
+    "CloudWatch, logs of the class Infrequent Access taken in", 0.29925, 1, "GB", Standing.UNVERIFIED,
+    "London's price of the class Standard, in the proportion of us-east-1: 0.25 to 0.50",
+    Line("AmazonCloudWatch", "EUW2-DataProcessingIA-Bytes"),
+)  # fmt: skip
 DATA_OUT: Final = Price(
     "Data sent to the internet", 0.09, 1, "GB", Standing.QUOTED, _LIST.format("AWSDataTransfer", "2026-09-16"),
     Line("AWSDataTransfer", "EUW2-DataTransfer-Out-Bytes"),
+)  # fmt: skip
+
+_CLOUDFRONT: Final = "price list file of AmazonCloudFront, Europe, 2026-10-03"
+FRONT_REQUEST: Final = Price("CloudFront, HTTPS request", 0.012, 10_000, "10,000", Standing.QUOTED, _CLOUDFRONT)
+FRONT_FUNCTION: Final = Price("CloudFront, function's call", 0.10, MILLION, "million", Standing.QUOTED, _CLOUDFRONT)
+EDGE_REQUEST: Final = Price(
+    "Lambda@Edge, request", 0.60, MILLION, "million", Standing.QUOTED, _TOGEN,
+    Line("AWSLambda", "EUW2-Lambda-Edge-Request"),
 )  # fmt: skip
 
 _SNAPSTART: Final = _PAGE.format("awsnegotiations.com/blog/lambda-snapstart-cost-impact")
@@ -149,16 +189,18 @@ SNAPSHOT_RESTORE: Final = Price(
     Line("AWSLambda", "EUW2-Lambda-SnapStart-Restored-GB"),
 )  # fmt: skip
 KMS_KEY: Final = Price(
-    "KMS, key", 1.00, 1, "key and month", Standing.UNVERIFIED, "", Line("awskms", "eu-west-2-KMS-Keys")
-)
+    "KMS, key", 1.00, 1, "key and month", Standing.QUOTED, _LIST.format("awskms", "2026-09-11"),
+    Line("awskms", "eu-west-2-KMS-Keys"),
+)  # fmt: skip
 ALARM: Final = Price(
-    "CloudWatch, alarm", 0.10, 1, "metric of an alarm and month", Standing.UNVERIFIED, "",
+    "CloudWatch, alarm", 0.10, 1, "metric of an alarm and month", Standing.QUOTED,
+    _LIST.format("AmazonCloudWatch", "2026-09-22"),
     Line("AmazonCloudWatch", "EUW2-CW:AlarmMonitorUsage"),
 )  # fmt: skip
 METRIC: Final = Price(
-    "CloudWatch, custom metric, for the hours in which it is sent", 0.30, 1, "metric and month", Standing.UNVERIFIED,
-    "only that \"all custom metrics charges are prorated by the hour and metered only when you send metrics to "
-    "CloudWatch\" is quoted, from aws.amazon.com/cloudwatch/pricing",
+    "CloudWatch, custom metric, for the hours in which it is sent", 0.30, 1, "metric and month", Standing.QUOTED,
+    _LIST.format("AmazonCloudWatch", "2026-09-22") + "; that \"all custom metrics charges are prorated by the hour and "
+    "metered only when you send metrics to CloudWatch\" is of aws.amazon.com/cloudwatch/pricing",
     Line("AmazonCloudWatch", "EUW2-CW:MetricMonitorUsage"),
 )  # fmt: skip
 
@@ -198,10 +240,11 @@ OPENSEARCH_MASTER_NODE: Final = Price("OpenSearch, c6g.large.search", 0.113, 1, 
 OPENSEARCH_STORAGE: Final = Price("OpenSearch, gp2 storage", 0.135, 1, "GB and month", Standing.UNVERIFIED, "")
 
 PRICES: Final = (
-    API_REQUEST, HTTP_API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, S3_STORAGE,
-    S3_PUT, S3_GET, ATHENA, KMS_RSA, LOGS, DATA_OUT, SNAPSHOT, SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC,
-    COGNITO_TOKEN, COGNITO_CLIENT, HEALTHLAKE_HOUR, HEALTHLAKE_QUERY, HEALTHLAKE_STORAGE,
-    OPENSEARCH_DATA_NODE, OPENSEARCH_MASTER_NODE, OPENSEARCH_STORAGE,
+    API_REQUEST, HTTP_API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, LAMBDA_ARM_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP,
+    INFREQUENT_READ_UNIT, INFREQUENT_WRITE_UNIT, INFREQUENT_STORAGE, READ_CAPACITY, WRITE_CAPACITY, S3_STORAGE, S3_PUT,
+    S3_GET, ATHENA, KMS_RSA, LOGS, INFREQUENT_LOGS, DATA_OUT, FRONT_REQUEST, FRONT_FUNCTION, EDGE_REQUEST, SNAPSHOT,
+    SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC, COGNITO_TOKEN, COGNITO_CLIENT, HEALTHLAKE_HOUR, HEALTHLAKE_QUERY,
+    HEALTHLAKE_STORAGE, OPENSEARCH_DATA_NODE, OPENSEARCH_MASTER_NODE, OPENSEARCH_STORAGE,
 )  # fmt: skip
 
 _DYNAMODB: Final = "docs.aws.amazon.com/amazondynamodb, Quotas"
