@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures["exports"] = of_exports.merged(figures["exports"], bench()["exports"])
         report.keep(figures)
         report.write_pages()
-        capacity.write_page()
+        capacity.write_pages()
     print(*missed, sep="\n", file=sys.stderr)
     return 1 if missed else 0
 

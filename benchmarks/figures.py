@@ -79,11 +79,16 @@ def record_bytes() -> dict[str, int]:
     return kept
 
 
+def audit_form(*, ids_once: bool = False, short_names: bool = False) -> str:
+    """Return the name of a form of audit events: as they are stored, or one that would be smaller."""
+    return ", ".join([*["ids once"] * ids_once, *["short names"] * short_names]) or "as stored"
+
+
 @cache
-def audit_bytes() -> dict[str, dict[str, int]]:
+def audit_bytes(form: str) -> dict[str, dict[str, int]]:
     """Return the bytes of an audit event in the table, its index and the archive, by the kind of its request."""
-    kept: dict[str, dict[str, int]] = json.loads(AUDIT_BYTES.read_text(encoding="utf-8"))
-    return kept
+    kept: dict[str, dict[str, dict[str, int]]] = json.loads(AUDIT_BYTES.read_text(encoding="utf-8"))
+    return kept[form]
 
 
 def requests() -> dict[str, RequestFigures]:

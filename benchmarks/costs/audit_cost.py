@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.costs import load, prices
 from benchmarks.costs.request_cost import WHOLE_PROCESSOR
 from benchmarks.costs.sizes import GIGABYTE, SIZES, Size
-from benchmarks.figures import audit_bytes, memory_of, template
+from benchmarks.figures import audit_bytes, audit_form, memory_of, template
 
 GUESSED_EVENT: Final = 1_000
 """Bytes of an event with its entry of the index, as they were taken before they were measured."""
@@ -21,6 +21,9 @@ TIMED: Final = 23
 
 GUESSED_ARCHIVE: Final = 2.73 / prices.MILLION
 """Dollars to archive and verify an event, as they were taken before they were computed."""
+
+SHARED_BY: Final = "search: page of 20 patients"
+"""The requests whose events could share an item."""
 
 _LAMBDA_GIGABYTE: Final = 1024
 _MONTH_DAYS: Final = load.MONTH / load.DAY
@@ -48,7 +51,8 @@ class Trail:
     """What decides the cost of the trail.
 
     `months` is the age of the deployment: the archive grows until its own retention ends. `guessed` takes event and
-    archive by the guesses from before they were measured.
+    archive by the guesses from before they were measured. The last five are not of this deployment: one item that is
+    `shared` by the events of a page of patients, the table's class Standard-IA, smaller forms of an event, and arm64.
     """
 
     audit_days: int = 90
@@ -59,6 +63,15 @@ class Trail:
     months: int = 12
     guessed_events: bool = False
     guessed_archive: bool = False
+    shared: bool = False
+    infrequent: bool = False
+    ids_once: bool = False
+    short_names: bool = False
+    arm: bool = False
+
+
+NOW: Final = Trail()
+"""That of a new stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,8 @@ class TrailCost:
 def trail_cost(size: Size, trail: Trail) -> TrailCost:
     """Return the cost of a size's trail, without the write units, which are those of its requests."""
     table = table_gigabytes(size, trail)
-    stored = prices.STORAGE.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
+    storage = prices.INFREQUENT_STORAGE if trail.infrequent else prices.STORAGE
+    stored = storage.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
     if trail.guessed_archive:
         return TrailCost(stored, 0.0, size.events * GUESSED_ARCHIVE, 0.0)
     removes = ending_months(trail) > 0
@@ -96,15 +110,29 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
     archiving = objects * _PUT_SECONDS + (events + removed) * _ARCHIVE_MICROSECONDS / 1e6 * slow
     verifying = events * _VERIFY_MICROSECONDS / 1e6 + load.MONTH / _HEARTBEAT * _HEARTBEAT_SECONDS
     # The verifier also reads the day in the table: a unit for each 4 KB.
-    read = events * _bytes_of(size, "table") / 4096
+    read = events * bytes_of(size, "table", trail) / 4096
+    unit = prices.INFREQUENT_READ_UNIT if trail.infrequent else prices.READ_UNIT
+    time = prices.LAMBDA_ARM_TIME if trail.arm else prices.LAMBDA_TIME
     return TrailCost(
         table=stored,
         puts=prices.S3_PUT.of(objects + _HEARTBEAT_LISTS * load.MONTH / _HEARTBEAT) + prices.S3_GET.of(objects),
         functions=prices.LAMBDA_REQUEST.of(objects + load.MONTH / _HEARTBEAT)
-        + prices.LAMBDA_TIME.of(archiving * archiver + verifying * verifier)
-        + prices.READ_UNIT.of(read),
+        + time.of(archiving * archiver + verifying * verifier)
+        + unit.of(read),
         storage=prices.S3_STORAGE.of(archive_gigabytes(size, trail)),
     )
+
+
+def audit_units(size: Size, trail: Trail) -> float:
+    """Return the write units of a size's events in a month, as so many on-demand units of the class Standard."""
+    units = size.tokens + sum(number * sum(load.events_of(name)[1:]) for name, number in size.rates.items())
+    if trail.shared:
+        # One item in place of one for each patient; their entries stay, under keys of their own.
+        _, items, _ = load.events_of(SHARED_BY)
+        units -= size.rates[SHARED_BY] * (items - math.ceil(_bytes_of_kind("page", "table", trail) / 1024))
+    if trail.infrequent:
+        units *= prices.INFREQUENT_WRITE_UNIT.dollars / prices.WRITE_UNIT.dollars
+    return units
 
 
 def archived(events: float) -> float:
@@ -119,7 +147,7 @@ def table_gigabytes(size: Size, trail: Trail) -> float:
     if trail.guessed_events:
         return size.events * GUESSED_EVENT * days / _MONTH_DAYS / GIGABYTE
     index = "whole_index" if trail.whole_index else "index"
-    each = _bytes_of(size, "table") + _bytes_of(size, index)
+    each = bytes_of(size, "table", trail) + bytes_of(size, index, trail)
     if trail.timed:
         each += 2 * TIMED if trail.whole_index else TIMED
     return size.events * each * days / _MONTH_DAYS / GIGABYTE
@@ -142,10 +170,10 @@ def objects_of(size: Size, *, removes: bool) -> float:
 def archive_gigabytes(size: Size, trail: Trail) -> float:
     """Return the gigabytes of the archive: each event of all months, and each removal."""
     events = size.events + load.MONTH / _HEARTBEAT
-    line = _bytes_of(size, "line")
-    removal = line if trail.whole_removals else _bytes_of(size, "removal")
+    line = bytes_of(size, "line", trail)
+    removal = line if trail.whole_removals else bytes_of(size, "removal", trail)
     lines = events * (line * trail.months + removal * ending_months(trail))
-    return (archived_objects(size, trail) * (_bytes_of(size, "alone") - line) + lines) / GIGABYTE
+    return (archived_objects(size, trail) * (bytes_of(size, "alone", trail) - line) + lines) / GIGABYTE
 
 
 def archived_objects(size: Size, trail: Trail) -> float:
@@ -159,15 +187,24 @@ def ending_months(trail: Trail) -> float:
     return max(0.0, trail.months - trail.audit_days / _MONTH_DAYS) if trail.audit_days else 0.0
 
 
-def _bytes_of(size: Size, part: str) -> float:
+def bytes_of(size: Size, part: str, trail: Trail = NOW) -> float:
     """Return the mean bytes of an event of a size, `part` as in `audit-bytes.json`."""
-    found = size.tokens * audit_bytes()["token"][part]
+    found = size.tokens * _bytes_of_kind("token", part, trail)
     for name, number in size.rates.items():
         events, _, indexed = load.events_of(name)
+        if trail.shared and name == SHARED_BY and part != "index":
+            events = 1
         share = indexed if part.endswith("index") else events
-        found += number * share * audit_bytes()[_kind_of(name)][part]
+        found += number * share * _bytes_of_kind(_kind_of(name, trail), part, trail)
     return found / size.events
 
 
-def _kind_of(name: str) -> str:
+def _bytes_of_kind(kind: str, part: str, trail: Trail) -> float:
+    form = audit_form(ids_once=trail.ids_once, short_names=trail.short_names)
+    return audit_bytes(form)[kind][part]
+
+
+def _kind_of(name: str, trail: Trail) -> str:
+    if trail.shared and name == SHARED_BY:
+        return "page"
     return next((kind for kind in ("search", "write") if name.startswith(kind)), "read")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from benchmarks.costs import load, prices, starts
-from benchmarks.costs.audit_cost import Trail, TrailCost, trail_cost
-from benchmarks.costs.request_cost import Cost, cost_of, total_of
+from benchmarks.costs.audit_cost import Trail, TrailCost, audit_units, bytes_of, trail_cost
+from benchmarks.costs.request_cost import Cost, RequestSettings, cost_of, total_of, units_cost
 from benchmarks.costs.sizes import HOURS, SIZES, Size
 from benchmarks.figures import memory_of, template
 
@@ -38,18 +38,15 @@ def _functions() -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(RequestSettings):
     """The inputs of a bill besides its size: the deployment's settings, and figures measured or formerly guessed.
 
-    `snapshots` are functions. A client that takes gzip gets `compressed` answers.
+    `snapshots` are functions.
     """
 
     trail: Trail = field(default_factory=Trail)
     snapshots: tuple[str, ...] = ()
-    compressed: bool = True
     guessed_starts: bool = False
-    guessed_log: bool = False
-    longer_log: bool = False
     guessed_metrics: bool = False
 
 
@@ -80,9 +77,9 @@ Step = tuple[str, Callable[[Settings], Settings]]
 CORRECTIONS: Final[tuple[Step, ...]] = (
     (
         "the archive computed, not 2.73 a million events",
-        lambda now: replace(now, trail=_trail(now, guessed_archive=False)),
+        lambda now: replace(now, trail=changed_trail(now, guessed_archive=False)),
     ),
-    ("an event measured, not 1,000 bytes", lambda now: replace(now, trail=_trail(now, guessed_events=False))),
+    ("an event measured, not 1,000 bytes", lambda now: replace(now, trail=changed_trail(now, guessed_events=False))),
     ("starts simulated, not one call in 70", lambda now: replace(now, guessed_starts=False)),
     ("data out as it is sent, compressed", lambda now: replace(now, compressed=True)),
     ("log lines measured, not 380 bytes", lambda now: replace(now, guessed_log=False)),
@@ -91,18 +88,19 @@ CORRECTIONS: Final[tuple[Step, ...]] = (
 """Corrections of wrong estimates, which save nothing."""
 
 CHANGES: Final[tuple[Step, ...]] = (
-    ("the table keeps 90 days, not all", lambda now: replace(now, trail=_trail(now, audit_days=90))),
-    ("no backup of the table", lambda now: replace(now, trail=_trail(now, backed_up=False))),
-    ("a lean index", lambda now: replace(now, trail=_trail(now, whole_index=False))),
-    ("no attribute of an event's time", lambda now: replace(now, trail=_trail(now, timed=False))),
-    ("removals archived as key and stamp", lambda now: replace(now, trail=_trail(now, whole_removals=False))),
+    ("the table keeps 90 days, not all", lambda now: replace(now, trail=changed_trail(now, audit_days=90))),
+    ("no backup of the table", lambda now: replace(now, trail=changed_trail(now, backed_up=False))),
+    ("a lean index", lambda now: replace(now, trail=changed_trail(now, whole_index=False))),
+    ("no attribute of an event's time", lambda now: replace(now, trail=changed_trail(now, timed=False))),
+    ("removals archived as key and stamp", lambda now: replace(now, trail=changed_trail(now, whole_removals=False))),
     ("shorter log lines", lambda now: replace(now, longer_log=False)),
     ("SnapStart for 6 functions, not 17", lambda now: replace(now, snapshots=snapshot_functions())),
     ("`SnapStart=off`", lambda now: replace(now, snapshots=())),
 )
 
 
-def _trail(now: Settings, **changed: bool | int) -> Trail:
+def changed_trail(now: Settings, **changed: bool | int) -> Trail:
+    """Return the trail of some settings, changed."""
     return replace(now.trail, **changed)  # type: ignore[arg-type]
 
 
@@ -122,24 +120,24 @@ class Bill:
         """The sum."""
         return self.requests.total + self.trail.total + self.storage + self.fixed + self.snapshots
 
+    @property
+    def audit(self) -> float:
+        """All that the audit trail costs: its units, its table and its archive."""
+        return self.audit_units + self.trail.total
+
 
 def bill_of(size: Size, settings: Settings = NOW) -> Bill:
     """Return the bill of a size."""
     numbers = {**size.rates, "token": size.tokens}
     parts = [
-        cost_of(
-            name,
-            size.authorized,
-            compressed=settings.compressed,
-            guessed_log=settings.guessed_log,
-            longer_log=settings.longer_log,
-        ).times(number / prices.MILLION)
-        for name, number in numbers.items()
+        cost_of(name, size.authorized, settings).times(number / prices.MILLION) for name, number in numbers.items()
     ]
-    written = size.tokens + sum(number * sum(load.events_of(name)[1:]) for name, number in size.rates.items())
+    requests = total_of(parts)
+    units = audit_units(size, settings.trail)
+    other = units_cost(0, units - audit_units(size, Trail()), provisioned=settings.provisioned)
     return Bill(
-        requests=total_of(parts),
-        audit_units=prices.WRITE_UNIT.of(written),
+        requests=replace(requests, tables=requests.tables + other),
+        audit_units=units_cost(0, units, provisioned=settings.provisioned),
         trail=trail_cost(size, settings.trail),
         storage=prices.STORAGE.of(size.gigabytes) + prices.BACKUP.of(size.gigabytes),
         fixed=_fixed(size, settings),
@@ -188,6 +186,12 @@ def steps(size: Size) -> Iterator[tuple[str, float | None, float]]:
 
 def _difference(size: Size, before: Settings, after: Settings) -> float:
     return bill_of(size, after).total - bill_of(size, before).total
+
+
+def front(size: Size) -> float:
+    """Return a month of CloudFront before all requests, with its two functions; its data out costs what ours does."""
+    asked = size.requests + size.tokens
+    return sum(price.of(asked) for price in (prices.FRONT_REQUEST, prices.FRONT_FUNCTION, prices.EDGE_REQUEST))
 
 
 def healthlake(size: Size) -> float:
@@ -240,29 +244,37 @@ def rows() -> list[tuple[str, ...]]:
         row("clients", [size.clients for size in sizes]),
         row("tokens a month", [size.tokens for size in sizes]),
         row("audit events a month", [size.events for size in sizes]),
+        ("mean bytes of an event: table, index, archive", *map(_event_bytes, sizes)),
         row("GB in the tables of records", [size.gigabytes for size in sizes], 1),
         parts("API Gateway, KMS", lambda bill: bill.requests.gateway + bill.requests.keys),
         parts("Lambda", lambda bill: bill.requests.functions),
         parts("DynamoDB, units of requests", lambda bill: bill.requests.tables - bill.audit_units),
-        parts("DynamoDB, units of audit events", lambda bill: bill.audit_units),
         parts("records, stored and recoverable", lambda bill: bill.storage),
+        parts("logs", lambda bill: bill.requests.logs),
+        parts("data out, compressed", lambda bill: bill.requests.data),
+        parts("alarms, metrics, keys", lambda bill: bill.fixed),
+        _bold(row("all but the audit trail", [bill.total - bill.audit for bill in bills], 1)),
+        parts("DynamoDB, units of audit events", lambda bill: bill.audit_units),
         parts("audit trail, 90 days in the table", lambda bill: bill.trail.table),
         parts("its archive: S3 puts", lambda bill: bill.trail.puts),
         parts("its archive: archiver, verifier", lambda bill: bill.trail.functions),
         parts("its archive: S3, at the end of year 1", lambda bill: bill.trail.storage),
-        parts("logs", lambda bill: bill.requests.logs),
-        parts("data out, compressed", lambda bill: bill.requests.data),
-        parts("alarms, metrics, keys", lambda bill: bill.fixed),
         _bold(row("sum, with `SnapStart=off`", [bill.total for bill in bills], 1)),
         _bold(other("sum, with `SnapStart=on`", replace(NOW, snapshots=snapshot_functions()))),
         other("`off`, the table keeps 365 days", replace(NOW, trail=Trail(audit_days=365))),
+        other("… in the class Standard-IA", replace(NOW, trail=Trail(audit_days=365, infrequent=True))),
         other("`off`, in year 8 of the archive", replace(NOW, trail=Trail(months=96))),
         other("`off`, no client takes gzip", replace(NOW, compressed=False)),
+        row("`off`, behind CloudFront", [bill_of(size).total + front(size) for size in sizes], 1),
         row("AWS HealthLake", [healthlake(size) for size in sizes]),
         row("… with our data out and logs, Cognito", [healthlake(size) + added_to_peers(size) for size in sizes]),
         row("FHIR Works on AWS, at least", [fhir_works(size) for size in sizes]),
         row("… with our data out and logs, Cognito", [fhir_works(size) + added_to_peers(size) for size in sizes]),
     ]
+
+
+def _event_bytes(size: Size) -> str:
+    return ", ".join(f"{bytes_of(size, part):.0f}" for part in ("table", "index", "line"))
 
 
 def step_rows() -> list[tuple[str, ...]]:

@@ -1,16 +1,19 @@
-"""Compute the tables of `docs/capacity.md` from the figures of `docs/figures`, the prices and the quotas.
+"""Compute the tables of `docs/capacity.md` and `docs/savings.md`.
+
+They follow from the figures of `docs/figures`, the prices and the quotas.
 
     python -m benchmarks.costs.capacity [--write]
 
-Prints them, or puts them into the page, each between two comments that name it.
+Prints them, or puts them into the pages, each between two comments that name it.
 """
 
 import argparse
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
-from benchmarks.costs import bill, load, prices
+from benchmarks.costs import bill, levers, load, prices
 from benchmarks.costs.report_cost import report_cost
 from benchmarks.costs.request_cost import Cost, cost_of, total_of
 from benchmarks.costs.sizes import GIGABYTE, SIZES
@@ -21,12 +24,12 @@ from benchmarks.report import table
 _FAR: Final = 300
 """The multiple of the base load beyond which nobody plans: the table ends before."""
 
-PAGE: Final = RECORD_BYTES.parents[1] / "capacity.md"
+_DOCUMENTS: Final = RECORD_BYTES.parents[1]
 
 
-def with_tables(page: str) -> str:
+def with_tables(page: str, tables: Mapping[str, Callable[[], str]]) -> str:
     """Return the page with its tables; raises ValueError for a table without a place."""
-    for name, made in TABLES.items():
+    for name, made in tables.items():
         filled = f"\n{made()}\n\n<!-- end of {name} -->"
         mark = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?<!-- end of {name} -->", re.DOTALL)
         page, found = mark.subn(lambda met, filled=filled: met[1] + filled, page)  # type: ignore[misc]
@@ -35,9 +38,10 @@ def with_tables(page: str) -> str:
     return page
 
 
-def write_page() -> None:
-    """Write the tables into the page."""
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+def write_pages() -> None:
+    """Write the tables into their pages."""
+    for page, tables in PAGES.items():
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
 def _cost() -> str:
@@ -64,6 +68,16 @@ def _steps() -> str:
     """Return the steps from the former bill to that of a new stack."""
     heads = [f"{size}, {how}" for how in ("alone", "in turn") for size in SIZES]
     return table(("dollars a month", *heads), bill.step_rows())
+
+
+def _levers() -> str:
+    """Return what would still make a bill smaller."""
+    return table(("dollars a month, alone", *SIZES, "a region, in turn", "takes away"), levers.rows())
+
+
+def _write() -> str:
+    """Return the items of a `POST` of an Observation."""
+    return table(("item", "bytes", "write units", "a million without it", "it is for"), levers.write_rows())
 
 
 def _starts() -> str:
@@ -131,25 +145,28 @@ def _reports() -> str:
     return table(["size", "period", "objects", "GB", "Athena, USD", "download, USD"], rows)
 
 
-TABLES: Final[Mapping[str, Callable[[], str]]] = {
-    "cost": _cost,
-    "bill": _bill,
-    "steps": _steps,
-    "reports": _reports,
-    "starts": _starts,
-    "load": _load,
-    "volume": _volume,
+PAGES: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
+    _DOCUMENTS / "capacity.md": {
+        "cost": _cost,
+        "bill": _bill,
+        "reports": _reports,
+        "starts": _starts,
+        "load": _load,
+        "volume": _volume,
+    },
+    _DOCUMENTS / "savings.md": {"steps": _steps, "levers": _levers, "write": _write},
 }
+"""The pages, and the tables of each by name."""
 
 
 def main() -> None:
-    """Print the tables, or put them into the page."""
+    """Print the tables, or put them into the pages."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.costs.capacity", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the tables into the page")
+    parser.add_argument("--write", action="store_true", help="put the tables into the pages")
     if parser.parse_args().write:
-        write_page()
+        write_pages()
     else:
-        print("\n\n".join(made() for made in TABLES.values()))
+        print("\n\n".join(made() for tables in PAGES.values() for made in tables.values()))
 
 
 if __name__ == "__main__":

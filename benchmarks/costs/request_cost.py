@@ -27,7 +27,7 @@ LONGER_GATEWAY_LOG: Final = 28
 LONGER_LOG: Final = 25
 """Bytes more that the gateway's and a function's line had before they were shortened."""
 
-_LOGGED: Final[Mapping[str, str]] = {
+_VARIABLES: Final[Mapping[str, str]] = {
     "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "authorizer.principalId": "0c0c0c0c-0000-4000-8000-000000000000",
     "httpMethod": "GET",
@@ -42,9 +42,35 @@ _LOGGED: Final[Mapping[str, str]] = {
 WHOLE_PROCESSOR: Final = 1769
 """Megabytes of memory with which a function has one processor."""
 
+UTILISED: Final = 0.7
+"""The share of provisioned units that is used: the target of AWS's auto scaling, which is taken to be met."""
+
+_HOUR: Final = 3_600
 _GIGABYTE: Final = 1e9
 _LAMBDA_GIGABYTE: Final = 1024
 """Megabytes, as Lambda counts them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSettings:
+    """What decides the cost of a request besides its kind.
+
+    A client that takes gzip gets `compressed` answers. The log lines are those of now, unless they are `guessed_log` or
+    of before they were shortened. The last four are of parts of AWS that this deployment does not use.
+    """
+
+    compressed: bool = True
+    guessed_log: bool = False
+    longer_log: bool = False
+    access_log: bool = True
+    http_api: bool = False
+    infrequent_logs: bool = False
+    arm: bool = False
+    provisioned: bool = False
+
+
+AS_DEPLOYED: Final = RequestSettings()
+"""Those of a new stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,47 +107,53 @@ def milliseconds(of: RequestFigures, memory: int) -> int:
 def gateway_log() -> int:
     """Return the bytes of the gateway's log line for a request, with `AccessLogs=on`."""
     setting = template()["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Fn::If"][1]
-    line = re.sub(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)?)", lambda found: _LOGGED[found[1]], setting["Format"])
+    line = re.sub(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)?)", lambda found: _VARIABLES[found[1]], setting["Format"])
     return len(line.encode())
 
 
-def cost_of(
-    name: str,
-    authorized: float = AUTHORIZED,
-    *,
-    compressed: bool = True,
-    guessed_log: bool = False,
-    longer_log: bool = False,
-) -> Cost:
+def units_cost(reads: float, writes: float, *, provisioned: bool = False) -> float:
+    """Return the dollars of request units, on demand or provisioned."""
+    if not provisioned:
+        return prices.READ_UNIT.of(reads) + prices.WRITE_UNIT.of(writes)
+    hours = 1 / _HOUR / UTILISED
+    return prices.READ_CAPACITY.of(reads * hours) + prices.WRITE_CAPACITY.of(writes * hours)
+
+
+def cost_of(name: str, authorized: float = AUTHORIZED, settings: RequestSettings = AS_DEPLOYED) -> Cost:
     """Return the cost of a million requests with the memory of the template, the authorizer included.
 
-    `authorized` are the authorizer's calls for each request. A client that takes no gzip is not `compressed`. The log
-    lines are those of now, unless they are guessed or those of before they were shortened.
+    `authorized` are the authorizer's calls for each request.
     """
     own = requests()[name]
     judge = requests()["authorizer"]
     asked = 0.0 if name == "token" else authorized
     parts = [(own, 1.0), (judge, asked)]
-    seconds = sum(share * _gigabyte_seconds(of) for of, share in parts)
     lookups = KEY_LOOKUPS * (own.signatures + asked)
-    longer, longer_gateway = (LONGER_LOG, LONGER_GATEWAY_LOG) if longer_log else (0, 0)
-    # The authorizer logs refusals alone.
-    lines = [share * (of.logged + longer + LOG_EVENT) for of, share in parts if of.logged]
-    logged = gateway_log() + longer_gateway + LOG_EVENT + sum(lines)
-    if guessed_log:
-        logged = GUESSED_GATEWAY_LOG + sum(share * (of.logged + longer) for of, share in parts if of.logged)
+    reads, writes = (sum(share * getattr(of, kind) for of, share in parts) for kind in ("reads", "writes"))
+    request = prices.HTTP_API_REQUEST if settings.http_api else prices.API_REQUEST
+    time = prices.LAMBDA_ARM_TIME if settings.arm else prices.LAMBDA_TIME
+    log = prices.INFREQUENT_LOGS if settings.infrequent_logs else prices.LOGS
     million = prices.MILLION
     return Cost(
-        gateway=prices.API_REQUEST.of(million),
-        functions=prices.LAMBDA_REQUEST.of(million * (1 + asked)) + prices.LAMBDA_TIME.of(seconds),
-        tables=sum(
-            share * (prices.READ_UNIT.of(million * of.reads) + prices.WRITE_UNIT.of(million * of.writes))
-            for of, share in parts
-        ),
+        gateway=request.of(million),
+        functions=prices.LAMBDA_REQUEST.of(million * (1 + asked))
+        + time.of(sum(share * _gigabyte_seconds(of) for of, share in parts)),
+        tables=units_cost(million * reads, million * writes, provisioned=settings.provisioned),
         keys=prices.KMS_RSA.of(million * (own.signatures + lookups)),
-        logs=prices.LOGS.of(million * logged / _GIGABYTE),
-        data=prices.DATA_OUT.of(million * (own.sent if compressed else own.answered) / _GIGABYTE),
+        logs=log.of(million * _logged(parts, settings) / _GIGABYTE),
+        data=prices.DATA_OUT.of(million * (own.sent if settings.compressed else own.answered) / _GIGABYTE),
     )
+
+
+def _logged(parts: list[tuple[RequestFigures, float]], settings: RequestSettings) -> float:
+    """Return the bytes that the gateway and the functions log of a request."""
+    longer, longer_gateway = (LONGER_LOG, LONGER_GATEWAY_LOG) if settings.longer_log else (0, 0)
+    # The authorizer logs refusals alone.
+    lines = [(of.logged + longer, share) for of, share in parts if of.logged]
+    if settings.guessed_log:
+        return GUESSED_GATEWAY_LOG + sum(line * share for line, share in lines)
+    gateway = gateway_log() + longer_gateway + LOG_EVENT if settings.access_log else 0
+    return gateway + sum((line + LOG_EVENT) * share for line, share in lines)
 
 
 def _gigabyte_seconds(of: RequestFigures) -> float:

@@ -3,28 +3,42 @@
     python -m benchmarks.measurements.audit_bytes [--write]
 
 The events are made as the functions make them, and archived as the archiver does. All ids are as long as those that
-this deployment creates (UUIDs), the caller sends no `traceparent`, and no event has a `why`.
+this deployment creates (UUIDs), the caller sends no request id and no `traceparent`, and no event has a `why`. Beside
+the events as they are stored are forms that would be smaller (`docs/savings.md`, Not done).
 """
 
 import random
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from benchmarks.figures import AUDIT_BYTES, keep_or_print
+from benchmarks.figures import AUDIT_BYTES, audit_form, keep_or_print
 from benchmarks.measurements.record_bytes import OVERHEAD
 
 from audit_archiver.archived_batch import pack
 from audit_archiver.stream_record import Kind, StreamRecord
-from careconnect.audit.event import Action, AuditEvent, new_event_id
+from careconnect.audit.event import Action, AuditEvent, new_event_id, time_of
 from careconnect.audit.patient_index import PROJECTED
+from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import item_size
 
 _DAYS: Final = 90
 _BEGIN: Final = 1_796_000_000
 """Epoch seconds of the first event."""
 
+KINDS: Final = ("read", "search", "write", "token", "page")
+
 _KEYS: Final = ("pk", "sk", "patient")
+_KEEP_THEIR_NAME: Final = frozenset((*_KEYS, "expires_at"))
+"""Attributes that the table names: its keys, and the end of an event."""
+
+_STATED_BY: Final = {"gateway_request_id": "request_id", "sub": "client"}
+"""Attributes that repeat another one."""
+
+_PATIENTS: Final = 20
+"""Patients of a page whose events could share an item."""
+
 _MANY: Final = 1_000
 _SEED: Final = 41
 
@@ -64,10 +78,35 @@ def _event(kind: str, after: float, some_id: Any, chance: random.Random, client:
     )
 
 
-def _record(event: AuditEvent, sequence: int, kind: Kind) -> StreamRecord:
-    item = event.item(_DAYS)
+def _shared(number: int) -> list[AuditEvent]:
+    """Return events of pages of patients, one for all patients of a page."""
+    events = events_of("search", number * _PATIENTS)
+    pages = [events[begin : begin + _PATIENTS] for begin in range(0, len(events), _PATIENTS)]
+    return [
+        replace(page[0], type="Patient", query=f"_count={_PATIENTS}", patient=" ".join(each.patient for each in page))
+        for page in pages
+    ]
+
+
+def _in_form(item: Item, *, ids_once: bool, short_names: bool) -> Item:
+    """Return an event's item without ids that it states twice, or with names of one letter."""
+    if ids_once:
+        item = {name: value for name, value in item.items() if value != item.get(_STATED_BY.get(name, ""))}
+    if short_names:
+        letters = enumerate(item, ord("A"))
+        item = {name if name in _KEEP_THEIR_NAME else chr(letter): item[name] for letter, name in letters}
+    return item
+
+
+def _object(items: Sequence[Item], kind: Kind) -> int:
+    """Return the bytes of the archived object with a change of each item."""
+    _, body = pack([_record(item, each * 7, kind) for each, item in enumerate(items)])
+    return len(body)
+
+
+def _record(item: Item, sequence: int, kind: Kind) -> StreamRecord:
     record = StreamRecord(
-        time=event.at // 1000 * 1000,
+        time=time_of(item["sk"]["S"]) // 1000 * 1000,
         sequence=10**23 + sequence,
         kind=kind,
         partition=item["pk"]["S"],
@@ -79,32 +118,41 @@ def _record(event: AuditEvent, sequence: int, kind: Kind) -> StreamRecord:
     return record if kind is Kind.INSERT else record.as_ended
 
 
-def _object(events: Sequence[AuditEvent], kind: Kind) -> int:
-    _, body = pack([_record(event, each * 7, kind) for each, event in enumerate(events)])
-    return len(body)
+def _bytes_of(kind: str, **form: bool) -> dict[str, int]:
+    events = _shared(_MANY) if kind == "page" else events_of(kind, _MANY)
+    stored = [event.item(_DAYS) for event in events]
+    items = [_in_form(item, **form) for item in stored]
+    is_indexed = "patient" in stored[0]
+    lean = _in_form({name: stored[0][name] for name in (*_KEYS, *PROJECTED) if name in stored[0]}, **form)
+    found = {
+        "table": _size(items[0]),
+        "index": _size(lean) if is_indexed else 0,
+        "whole_index": _size(items[0]) if is_indexed else 0,
+        "line": round(_object(items, Kind.INSERT) / _MANY),
+        "alone": _object(items[:1], Kind.INSERT),
+        "removal": round(_object(items, Kind.REMOVE) / _MANY),
+    }
+    if kind == "page":
+        # The key of an entry is one patient and the event.
+        patient = events[0].patient.partition(" ")[0]
+        entry = {name: value for name, value in lean.items() if name != "patient"}
+        return {**found, "index": _size(entry | {"pk": {"S": patient}})}
+    return found
 
 
-def audit_bytes() -> dict[str, dict[str, int]]:
-    """Return the bytes of an event of each kind.
+def _size(item: Item) -> int:
+    return item_size(item) + OVERHEAD
+
+
+def audit_bytes() -> dict[str, dict[str, dict[str, int]]]:
+    """Return the bytes of an event of each form and kind.
 
     `table` and the two of an index are with DynamoDB's own; `line` is that of an object of many, `alone` an object of
-    one; `removal` is the line of a removal by TTL, of which key and stamp are archived.
+    one; `removal` is the line of a removal by TTL, of which key and stamp are archived. Those of a `page` are of one
+    item for all its patients, but for `index`: the entry of each.
     """
-    found = {}
-    for kind in ("read", "search", "write", "token"):
-        events = events_of(kind, _MANY)
-        item = events[0].item(_DAYS)
-        whole = item_size(item) + OVERHEAD
-        lean = item_size({name: item[name] for name in (*_KEYS, *PROJECTED) if name in item}) + OVERHEAD
-        found[kind] = {
-            "table": whole,
-            "index": lean if "patient" in item else 0,
-            "whole_index": whole if "patient" in item else 0,
-            "line": round(_object(events, Kind.INSERT) / _MANY),
-            "alone": _object(events[:1], Kind.INSERT),
-            "removal": round(_object(events, Kind.REMOVE) / _MANY),
-        }
-    return found
+    forms = [{"ids_once": ids, "short_names": names} for ids in (False, True) for names in (False, True)]
+    return {audit_form(**form): {kind: _bytes_of(kind, **form) for kind in KINDS} for form in forms}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""The tables of `docs/capacity.md` follow from the kept figures, the prices and the quotas."""
+"""The tables of `docs/capacity.md` and `docs/savings.md` follow from the kept figures, the prices and the quotas."""
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from benchmarks.costs import load, prices
 from benchmarks.costs.audit_cost import objects_of
-from benchmarks.costs.capacity import PAGE, TABLES, with_tables
+from benchmarks.costs.capacity import PAGES, with_tables
 from benchmarks.costs.report_cost import report_cost
 from benchmarks.costs.request_cost import cost_of, milliseconds, total_of
 from benchmarks.costs.sizes import SIZES
@@ -15,29 +16,32 @@ from benchmarks.figures import requests
 from careconnect_admin.audit_trail import archive_price
 
 
-def test_the_page_has_the_tables_of_its_figures() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_page_has_the_tables_of_its_figures(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
 
-    assert with_tables(page) == page, "python -m benchmarks.costs.capacity --write"
+    assert with_tables(page, PAGES[path]) == page, "python -m benchmarks.costs.capacity --write"
 
 
-def test_another_figure_makes_another_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_another_figure_makes_another_page(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = path.read_text(encoding="utf-8")
     monkeypatch.setattr(prices, "WRITE_UNIT", replace(prices.WRITE_UNIT, dollars=0.8))
 
-    assert with_tables(page) != page
+    assert with_tables(page, PAGES[path]) != page
 
 
 def test_a_table_without_its_place_is_reported() -> None:
     with pytest.raises(ValueError, match="0 places for the table cost"):
-        with_tables("# A page without marks\n")
+        with_tables("# A page without marks\n", {"cost": lambda: ""})
 
 
 def test_each_table_has_rows() -> None:
-    for name, made in TABLES.items():
-        lines = made().splitlines()
-        assert len(lines) > 2, name
-        assert len({line.count("|") for line in lines}) == 1, name
+    for tables in PAGES.values():
+        for name, made in tables.items():
+            lines = made().splitlines()
+            assert len(lines) > 2, name
+            assert len({line.count("|") for line in lines}) == 1, name
 
 
 def test_a_token_costs_what_its_parts_cost() -> None:
