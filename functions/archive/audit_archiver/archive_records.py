@@ -7,14 +7,14 @@ from audit_archiver.archived_batch import BatchKey, pack
 from audit_archiver.stream_record import StreamRecord
 
 
-class Archive(Protocol):
-    """The store of batches, which never change."""
+class ArchiveWriter(Protocol):
+    """The archive, write access: a store of batches, which never change."""
 
     def put(self, key: BatchKey, body: bytes) -> None:
         """Put an object; an existing one stays unchanged."""
 
 
-def archive_records(archive: Archive, records: Sequence[StreamRecord]) -> BatchKey | None:
+def archive_records(archive: ArchiveWriter, records: Sequence[StreamRecord]) -> BatchKey | None:
     """Put the event records of a batch into the archive as one object; return its key, or None without such records."""
     of_events = [record for record in records if record.is_of_event]
     if not of_events:

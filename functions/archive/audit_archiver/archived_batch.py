@@ -45,12 +45,19 @@ def pack(records: Sequence[StreamRecord]) -> tuple[BatchKey, bytes]:
     return key, gzip.compress(lines, mtime=0)
 
 
-def unpack(key: BatchKey, body: bytes) -> list[StreamRecord] | None:
-    """Return the records of an object, or None if its content does not match its key."""
+def content_of(key: BatchKey, body: bytes) -> bytes | None:
+    """Return the lines of an object, or None if they are not what its key says."""
     try:
         lines = gzip.decompress(body)
-        if hashlib.sha256(lines).hexdigest() != key.digest:
-            return None
-        return [record_of_line(line) for line in lines.splitlines()]
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, zlib.error, ValueError):
+        return None
+    return lines if hashlib.sha256(lines).hexdigest() == key.digest else None
+
+
+def unpack(key: BatchKey, body: bytes) -> list[StreamRecord] | None:
+    """Return the records of an object, or None if its content does not match its key or is none of records."""
+    lines = content_of(key, body)
+    try:
+        return None if lines is None else [record_of_line(line) for line in lines.splitlines()]
+    except (ValueError, KeyError, TypeError):
         return None

@@ -1,12 +1,11 @@
 """Put a heartbeat into the audit trail, and check that the previous one was archived (`archive.md`, The archive)."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from audit_archiver.days import LATE
-from audit_archiver.retentions import HEARTBEAT, Retentions
-from audit_archiver.stream_record import StreamRecord
+from audit_archiver.retentions import HEARTBEAT, ArchiveReader, Retentions
 from careconnect.audit.event import Action, AuditEvent, day_of, new_event_id, time_of
 from careconnect.audit.told_retentions import retention_row
 
@@ -38,13 +37,6 @@ class Record(Protocol):
         """Store a row that is no event, if it is not there."""
 
 
-class Archive(Protocol):
-    """The archive, read access."""
-
-    def batches(self, since: int, before: int, reach: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
-
-
 def put_heartbeat(record: Record, now: int, retentions: Retentions) -> str:
     """Put an event of the retentions in force at `now`, in epoch milliseconds, and return its id.
 
@@ -59,7 +51,7 @@ def put_heartbeat(record: Record, now: int, retentions: Retentions) -> str:
     return event_id
 
 
-def is_archived(trail: Trail, archive: Archive, now: int) -> bool:
+def is_archived(trail: Trail, archive: ArchiveReader, now: int) -> bool:
     """Return True if the last heartbeat that is at least a minute old is archived, or if there is none yet."""
     heartbeat = trail.last_heartbeat(now - _LOOKED_BACK, now - _ARCHIVED_WITHIN)
     if not heartbeat:

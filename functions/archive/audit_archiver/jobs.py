@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from audit_archiver import check_heartbeat, verify_day
-from audit_archiver.archive_records import Archive, archive_records
+from audit_archiver.archive_records import ArchiveWriter, archive_records
 from audit_archiver.check_heartbeat import is_archived, put_heartbeat
 from audit_archiver.days import DAY
 from audit_archiver.judge_record import Fault, fault_of, least_days
-from audit_archiver.retentions import Archive as WholeArchive
-from audit_archiver.retentions import Retentions
+from audit_archiver.retentions import ArchiveReader, Retentions
 from audit_archiver.stream_record import Kind, record_of_event
 from audit_archiver.verify_day import Finding
 from careconnect.audit.event import day_of, is_event_id
@@ -50,7 +49,7 @@ class Trail(verify_day.Trail, check_heartbeat.Trail, Protocol):
 class ArchiveJob:
     """Archive a batch of the stream; an error raises `JobError` for the whole batch, so that Lambda retries it."""
 
-    def __init__(self, archive: Archive, observer: Observer, retention_days: int) -> None:
+    def __init__(self, archive: ArchiveWriter, observer: Observer, retention_days: int) -> None:
         self._archive = archive
         self._observer = observer
         self._least_days = least_days(retention_days)
@@ -80,7 +79,7 @@ class VerifyJob:
         self,
         trail: Trail,
         record: check_heartbeat.Record,
-        archive: WholeArchive,
+        archive: ArchiveReader,
         observer: Observer,
         clock: Callable[[], float],
         retentions: Retentions,

@@ -34,7 +34,7 @@ class Retentions(NamedTuple):
         return cls(int(found[1]), int(found[2])) if found else None
 
 
-class Archive(Protocol):
+class ArchiveReader(Protocol):
     """The archive, read access."""
 
     def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
@@ -44,7 +44,7 @@ class Archive(Protocol):
 class RetentionsInForce:
     """How long the events of a day have to be kept; `own` is the deployment's `AuditRetentionDays`."""
 
-    def __init__(self, archive: Archive, own: int) -> None:
+    def __init__(self, archive: ArchiveReader, own: int) -> None:
         self._archive = archive
         self._own = own
         self._told: dict[str, tuple[Retentions, ...]] = {}

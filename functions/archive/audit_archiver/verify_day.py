@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from audit_archiver.days import DAY, LATE, end_of, is_in_place, start_of
 from audit_archiver.judge_record import Fault, expires_early, fault_of, is_over, least_days
-from audit_archiver.retentions import Archive, Retentions, RetentionsInForce
+from audit_archiver.retentions import ArchiveReader, Retentions, RetentionsInForce
 from audit_archiver.stream_record import STAMP, Kind, StreamRecord, digest_of
 from careconnect.audit.event import day_of, time_of
 from careconnect.audit.retention import LEAST_ARCHIVE, TEMPORARY
@@ -62,7 +62,7 @@ class Trail(Protocol):
         """Return the items of a day."""
 
 
-def verify_day(trail: Trail, archive: Archive, day: str, now: int, retentions: Retentions) -> Verdict:
+def verify_day(trail: Trail, archive: ArchiveReader, day: str, now: int, retentions: Retentions) -> Verdict:
     """Verify a day (`2026-11-26`) as of `now`, in epoch milliseconds; `retentions` are the deployment's own.
 
     The archive is read before the table: an event that is archived meanwhile is in the table too. Each of the day's
@@ -79,7 +79,7 @@ def verify_day(trail: Trail, archive: Archive, day: str, now: int, retentions: R
 
 @dataclass(slots=True)
 class _Verification:
-    archive: Archive
+    archive: ArchiveReader
     day: str
     now: int
     retentions: Retentions

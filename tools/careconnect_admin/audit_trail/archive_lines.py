@@ -1,14 +1,12 @@
 """Lines of the archive that may hold wanted events (`archive.md`, Asking the archive)."""
 
-import gzip
-import hashlib
 import json
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from audit_archiver.archived_batch import content_of
 from careconnect_admin.audit_trail.archive_listing import Listed, listed_days, reaching_into
 from careconnect_admin.audit_trail.in_order import in_order
 from careconnect_admin.audit_trail.read_events import FETCHED_FROM
@@ -109,12 +107,7 @@ class ObjectLines:
     def _read(self, listed: Listed) -> tuple[Listed, bytes | None]:
         """Return an object's lines, or None if they are not what its key says."""
         body = self._client.get_object(Bucket=self._bucket, Key=listed.key)["Body"].read()
-        try:
-            content = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error, ValueError):
-            return listed, None
-        is_whole = listed.batch is not None and hashlib.sha256(content).hexdigest() == listed.batch.digest
-        return listed, content if is_whole else None
+        return listed, content_of(listed.batch, body) if listed.batch else None
 
 
 def _lines_with(needles: Sequence[bytes], content: bytes) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from audit_archiver.retentions import Archive, Retentions, RetentionsInForce
+from audit_archiver.retentions import ArchiveReader, Retentions, RetentionsInForce
 from audit_archiver.stream_record import STAMP
 from audit_archiver.verify_day import Trail, Verdict, verify_day
 from careconnect.audit.event import SHARDS, event_key, partition_of, time_of
@@ -43,7 +43,7 @@ class EventStamper:
     """Stamps the events of whole days; `retentions` are the deployment's own, AWS errors pass through."""
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, trail: Trail, archive: Archive, retentions: Retentions
+        self, client: "DynamoDBClient", table: str, trail: Trail, archive: ArchiveReader, retentions: Retentions
     ) -> None:
         self._client = client
         self._table = table
