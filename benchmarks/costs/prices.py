@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from careconnect_admin.audit_trail import archive_price
+
 MILLION: Final = 1_000_000
 
 
@@ -143,13 +145,15 @@ S3_STORAGE: Final = Price(
     Line("AmazonS3", "EUW2-TimedStorage-ByteHrs"),
 )  # fmt: skip
 S3_PUT: Final = Price(
-    "S3 Standard, put or list", 0.0053, 1_000, "1,000", Standing.QUOTED, _TOGEN, Line("AmazonS3", "EUW2-Requests-Tier1")
-)
+    "S3 Standard, put or list", archive_price.S3_THOUSAND_LISTS, 1_000, "1,000", Standing.QUOTED, _TOGEN,
+    Line("AmazonS3", "EUW2-Requests-Tier1"),
+)  # fmt: skip
 S3_GET: Final = Price(
-    "S3 Standard, get", 0.00042, 1_000, "1,000", Standing.QUOTED, _TOGEN, Line("AmazonS3", "EUW2-Requests-Tier2")
-)
+    "S3 Standard, get", archive_price.S3_THOUSAND_GETS, 1_000, "1,000", Standing.QUOTED, _TOGEN,
+    Line("AmazonS3", "EUW2-Requests-Tier2"),
+)  # fmt: skip
 ATHENA: Final = Price(
-    "Athena, data scanned, 10 MB at least", 5.00, 10**12, "TB", Standing.QUOTED,
+    "Athena, data scanned, 10 MB at least", archive_price.ATHENA_TERABYTE, 10**12, "TB", Standing.QUOTED,
     "athena.guide, Athena basics: pricing model; Region not named", Line("AmazonAthena", "EUW2-DataScannedInTB"),
 )  # fmt: skip
 KMS_RSA: Final = Price(
@@ -167,8 +171,8 @@ INFREQUENT_LOGS: Final = Price(
     Line("AmazonCloudWatch", "EUW2-DataProcessingIA-Bytes"),
 )  # fmt: skip
 DATA_OUT: Final = Price(
-    "Data sent to the internet", 0.09, 1, "GB", Standing.QUOTED, _LIST.format("AWSDataTransfer", "2026-09-16"),
-    Line("AWSDataTransfer", "EUW2-DataTransfer-Out-Bytes"),
+    "Data sent to the internet", archive_price.GIGABYTE_OUT, 1, "GB", Standing.QUOTED,
+    _LIST.format("AWSDataTransfer", "2026-09-16"), Line("AWSDataTransfer", "EUW2-DataTransfer-Out-Bytes"),
 )  # fmt: skip
 
 _CLOUDFRONT: Final = "price list file of AmazonCloudFront, Europe, 2026-10-03"

@@ -13,8 +13,6 @@ from benchmarks.costs.request_cost import cost_of, milliseconds, total_of
 from benchmarks.costs.sizes import SIZES
 from benchmarks.figures import requests
 
-from careconnect_admin.audit_trail import archive_price
-
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_page_has_the_tables_of_its_figures(path: Path) -> None:
@@ -102,13 +100,6 @@ def test_limits_come_in_the_order_in_which_they_are_reached() -> None:
 def test_each_number_has_a_source() -> None:
     for one in (*prices.PRICES, *prices.QUOTAS):
         assert one.source or one.standing is prices.Standing.UNVERIFIED, one.what
-
-
-def test_the_command_line_prices_a_report_as_the_page_does() -> None:
-    said = (archive_price.ATHENA_BYTE, archive_price.S3_GET, archive_price.S3_LIST, archive_price.BYTE_OUT)
-    listed = (prices.ATHENA.of(1), prices.S3_GET.of(1), prices.S3_PUT.of(1), prices.DATA_OUT.of(1 / 10**9))
-
-    assert said == pytest.approx(listed)
 
 
 def test_a_report_costs_in_proportion_to_its_period() -> None:

@@ -1,7 +1,7 @@
 """Price a query of the archive by the sizes of its objects.
 
-The prices are those of `benchmarks/costs/prices.py`, which has their sources. A query is also charged for what Athena
-asks of S3: it lists each hour's folder, and gets each object.
+The prices are London's, in US dollars; `benchmarks/costs/prices.py` has their sources. A query is also charged for
+what Athena asks of S3: it lists each hour's folder, and gets each object.
 """
 
 from datetime import datetime
@@ -10,23 +10,28 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from careconnect_admin.audit_trail.archive_listing import Listing
 
-ATHENA_BYTE: Final = 5.0 / 10**12
-ATHENA_LEAST_BYTES: Final = 10_000_000
-S3_GET: Final = 0.00042 / 1_000
-S3_LIST: Final = 0.0053 / 1_000
-BYTE_OUT: Final = 0.09 / 10**9
+ATHENA_TERABYTE: Final = 5.00
+S3_THOUSAND_GETS: Final = 0.00042
+S3_THOUSAND_LISTS: Final = 0.0053
+GIGABYTE_OUT: Final = 0.09
 """Sent to the internet."""
+
+_ATHENA_LEAST_BYTES: Final = 10_000_000
 
 
 def athena_dollars(listing: "Listing") -> float:
     """Return the price of one query of what is listed, in US dollars."""
-    scanned = max(listing.size, ATHENA_LEAST_BYTES) * ATHENA_BYTE
-    return scanned + listing.objects * S3_GET + (listing.lists + _hours(listing)) * S3_LIST
+    scanned = max(listing.size, _ATHENA_LEAST_BYTES) * ATHENA_TERABYTE / 10**12
+    return scanned + _s3_dollars(listing.objects, listing.lists + _hours(listing))
 
 
 def download_dollars(listing: "Listing") -> float:
     """Return the price of downloading what is listed, which lists it again, in US dollars."""
-    return listing.size * BYTE_OUT + listing.objects * S3_GET + 2 * listing.lists * S3_LIST
+    return listing.size * GIGABYTE_OUT / 10**9 + _s3_dollars(listing.objects, 2 * listing.lists)
+
+
+def _s3_dollars(gets: int, lists: int) -> float:
+    return (gets * S3_THOUSAND_GETS + lists * S3_THOUSAND_LISTS) / 1_000
 
 
 def _hours(listing: "Listing") -> int:
