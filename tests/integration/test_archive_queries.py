@@ -29,7 +29,7 @@ CLIENTS = ("ward", "it's 100%", 'the "lab"\\')
 
 
 def records() -> list[StreamRecord]:
-    """Return what the stream had of five days: most events are of patient 4, each fiftieth is of a file."""
+    """Return what the stream had of five days: most events are of patient 4, some of exports and of their files."""
     between = len(DAYS) * 24 * HOUR // EVENTS
     return [archived(start_of(FIRST) + number * between, number, **members(number)) for number in range(EVENTS)]
 
@@ -38,6 +38,8 @@ def members(number: int) -> dict[str, Any]:
     usual = {"client_id": CLIENTS[number % 3], "query": '"patient":{"S":"4"}', "late": number % 3 * 1_000}
     if number % 50 == 7:
         return {**usual, "service": "export_sender", "job": f"job-{number % 7}", "patient": ""}
+    if number % 250 == 8:
+        return {**usual, "service": "export_worker", "job": f"job-{number % 3}", "patient": "4"}
     return {**usual, "patient": PATIENTS[number % 5 if number % 4 else 0]}
 
 
@@ -85,29 +87,34 @@ def ids(found: Sequence[Recorded]) -> list[str]:
     return [each.id for each in found]
 
 
-def written(made: Sequence[StreamRecord], name: str, texts: Sequence[str], days: Sequence[str]) -> list[str]:
-    return sorted(
-        (
-            each.sort_key
-            for each in made
-            if (each.new or {}).get(name, {}).get("S") in texts and each.partition[:10] in days
-        ),
-        reverse=True,
-    )
+def written(made: Sequence[StreamRecord], days: Sequence[str], **wanted: str) -> list[StreamRecord]:
+    """Return what was written of some days with these attributes, newest first."""
+    own = {name: {"S": text} for name, text in wanted.items()}
+    found = (each for each in made if own.items() <= (each.new or {}).items() and each.partition[:10] in days)
+    return sorted(found, key=lambda each: each.sort_key, reverse=True)
+
+
+def jobs_of(found: Sequence[StreamRecord]) -> list[str]:
+    return [(each.new or {}).get("job", {}).get("S", "") for each in found]
 
 
 @pytest.mark.parametrize("days", [DAYS, DAYS[1:2], DAYS[3:], ["2024-02-20"]])
 def test_what_was_written_is_answered_once(asked: Asked, made: list[StreamRecord], days: list[str]) -> None:
     events = asked(days)
+    of_files = written(made, days, service="export_sender")
 
     for patient in (*PATIENTS, "nobody"):
-        assert ids(events.of_patient(patient, days)) == written(made, "patient", [patient], days)
+        own = written(made, days, patient=patient)
+        assert ids(events.of_patient(patient, days)) == [each.sort_key for each in own]
+        jobs = set(jobs_of(own)) - {""}
+        files = [each.sort_key for each, job in zip(of_files, jobs_of(of_files), strict=True) if job in jobs]
+        assert ids(events.of_jobs(jobs, days)) == files
+        assert bool(files) == (patient == "4" and bool(own))
     for client in CLIENTS:
-        assert ids(events.of_client(client, days)) == written(made, "client", [client], days)
-    assert ids(events.of_jobs(["job-1", "job-2"], days)) == written(made, "job", ["job-1", "job-2"], days)
+        assert ids(events.of_client(client, days)) == [each.sort_key for each in written(made, days, client=client)]
     if days == DAYS:
         # More than one page of an answer.
-        assert len(written(made, "patient", ["4"], days)) > 1_000
+        assert len(written(made, days, patient="4")) > 1_000
 
 
 def test_an_answer_is_in_the_bucket_of_answers_alone(local_stack: LocalStack, made: list[StreamRecord]) -> None:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from audit_archiver.archived_batch import content_of
@@ -28,22 +27,16 @@ class TooManyEventsError(OperatorError):
         super().__init__(f"more than {MAX_EVENTS:,} events: give a shorter period, or a patient")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The events that are asked for: a text that is empty is not asked about.
+class Wanted(NamedTuple):
+    """The events that are asked for: those whose item has a text in an attribute, `patient` or `client`."""
 
-    With `jobs`, they are the events of files of these bulk exports.
-    """
-
-    patient: str = ""
-    client: str = ""
-    jobs: tuple[str, ...] = ()
+    attribute: str
+    text: str
 
     @property
-    def attributes(self) -> dict[str, str]:
-        """The texts that an event's item has, by the names of its attributes."""
-        texts = {"patient": self.patient, "client": self.client, "service": FETCHED_FROM if self.jobs else ""}
-        return {name: text for name, text in texts.items() if text}
+    def needle(self) -> str:
+        """The text that their lines have."""
+        return text_of(self.attribute, self.text)
 
 
 class Progress(NamedTuple):
@@ -62,7 +55,7 @@ class ArchiveLines(Protocol):
     """The archive, by the lines of its objects."""
 
     def lines(self, days: Sequence[str], wanted: Wanted) -> Iterator[bytes]:
-        """Yield the lines that may hold wanted events of consecutive days.
+        """Yield the lines that may hold wanted events of consecutive days, or files of the exports among them.
 
         It is a preselection: lines of other events, the same line repeatedly, in any order.
         """
@@ -74,6 +67,10 @@ def text_of(name: str, value: str) -> str:
     A line has this text for no other reason: within a text, each quotation mark has a backslash before it.
     """
     return f'"{name}":{json.dumps({"S": value}, separators=(",", ":"))}'
+
+
+FETCHED: Final = text_of("service", FETCHED_FROM)
+"""The text that lines of events have by which a file of a bulk export was fetched."""
 
 
 class ObjectLines:
@@ -90,8 +87,7 @@ class ObjectLines:
         self._told = told
 
     def lines(self, days: Sequence[str], wanted: Wanted) -> Iterator[bytes]:
-        """Yield the lines with all texts of the wanted events."""
-        needles = [text_of(name, text).encode() for name, text in wanted.attributes.items()]
+        """Yield the lines of the wanted events, and of the files of every export."""
         begun, objects, size = time.monotonic(), 0, 0
         reaching = (
             each for day in listed_days(self._client, self._bucket, days) for each in reaching_into(days, day.objects)
@@ -100,7 +96,8 @@ class ObjectLines:
             if content is None:
                 self.broken.append(listed.key)
             else:
-                yield from _lines_with(needles, content)
+                yield from _lines_with(wanted.needle.encode(), content)
+                yield from _lines_with(FETCHED.encode(), content)
             objects, size = objects + 1, size + listed.size
             self._told(Progress(time.monotonic() - begun, objects, size))
 
@@ -110,15 +107,12 @@ class ObjectLines:
         return listed, content_of(listed.batch, body) if listed.batch else None
 
 
-def _lines_with(needles: Sequence[bytes], content: bytes) -> Iterator[bytes]:
-    """Yield the lines that have all needles; without needles, every line."""
+def _lines_with(needle: bytes, content: bytes) -> Iterator[bytes]:
+    """Yield the lines that have a text."""
     # Looked for in the whole: to part it into lines, of which few are wanted, takes twice as long as to decompress it.
-    needle, *others = needles or [b'"event":']
     found = content.find(needle)
     while found >= 0:
         end = content.find(b"\n", found)
         end = end if end >= 0 else len(content)
-        line = content[content.rfind(b"\n", 0, found) + 1 : end]
-        if all(other in line for other in others):
-            yield line
+        yield content[content.rfind(b"\n", 0, found) + 1 : end]
         found = content.find(needle, end)

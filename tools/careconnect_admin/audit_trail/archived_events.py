@@ -7,7 +7,7 @@ from audit_archiver.days import end_of, start_of
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_line
 from careconnect.audit.event import AuditEvent, event_of, is_event_id, time_of
 from careconnect_admin.audit_trail.archive_lines import MAX_EVENTS, TooManyEventsError, Wanted
-from careconnect_admin.audit_trail.read_events import Recorded
+from careconnect_admin.audit_trail.read_events import FETCHED_FROM, Recorded
 
 if TYPE_CHECKING:
     from careconnect_admin.audit_trail.archive_lines import ArchiveLines
@@ -24,31 +24,63 @@ class ArchivedEvents:
 
     def __init__(self, lines: "ArchiveLines") -> None:
         self._lines = lines
+        self._fetched: list[Recorded] = []
 
     def of_patient(self, patient: str, days: Sequence[str]) -> list[Recorded]:
         """Return a patient's events of consecutive days."""
-        return self._events(days, Wanted(patient=patient))
+        return self._read(days, Wanted("patient", patient))
 
     def of_client(self, client: str, days: Sequence[str]) -> list[Recorded]:
         """Return a client's events of consecutive days."""
-        return self._events(days, Wanted(client=client))
+        return self._read(days, Wanted("client", client))
 
     def of_jobs(self, jobs: Collection[str], days: Sequence[str]) -> list[Recorded]:
-        """Return the events of files of some bulk exports, of consecutive days."""
-        return self._events(days, Wanted(jobs=tuple(sorted(jobs)))) if jobs else []
+        """Return the events of files of bulk exports, on days that were read last.
 
-    def _events(self, days: Sequence[str], wanted: Wanted) -> list[Recorded]:
-        first: dict[str, tuple[int, Recorded]] = {}
+        They came with the events of which the exports are, so that nothing is read again.
+        """
+        return [each for each in self._fetched if each.event and each.event.job in jobs and _is_of(days, each.id)]
+
+    def _read(self, days: Sequence[str], wanted: Wanted) -> list[Recorded]:
+        """Return the wanted events, and keep those of files."""
+        found, fetched = _FirstArchived(), _FirstArchived()
         for line in self._lines.lines(days, wanted):
             record = _inserted(line)
-            if record is None or not _is_wanted(record, days, wanted):
+            if record is None or not _is_of(days, record.sort_key):
                 continue
-            known = first.get(record.sort_key)
-            if known is None or record.sequence < known[0]:
-                first[record.sort_key] = record.sequence, Recorded(record.sort_key, _event(record))
-            if len(first) > MAX_EVENTS:
-                raise TooManyEventsError
-        return [first[event_id][1] for event_id in sorted(first, reverse=True)]
+            if _has(record, wanted.attribute, wanted.text):
+                found.add(record)
+            if _has(record, "service", FETCHED_FROM):
+                fetched.add(record)
+        self._fetched = fetched.newest_first()
+        return found.newest_first()
+
+
+class _FirstArchived:
+    """Events, each as it was first archived; raises `TooManyEventsError`."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[int, Recorded]] = {}
+
+    def add(self, record: StreamRecord) -> None:
+        """Add the record of an inserted event."""
+        known = self._first.get(record.sort_key)
+        if known is None or record.sequence < known[0]:
+            self._first[record.sort_key] = record.sequence, Recorded(record.sort_key, _event(record))
+        if len(self._first) > MAX_EVENTS:
+            raise TooManyEventsError
+
+    def newest_first(self) -> list[Recorded]:
+        """Return the events."""
+        return [self._first[event_id][1] for event_id in sorted(self._first, reverse=True)]
+
+
+def _is_of(days: Sequence[str], event_id: str) -> bool:
+    return start_of(days[0]) <= time_of(event_id) < end_of(days[-1])
+
+
+def _has(record: StreamRecord, attribute: str, text: str) -> bool:
+    return (record.new or {}).get(attribute) == {"S": text}
 
 
 def _inserted(line: bytes) -> StreamRecord | None:
@@ -59,15 +91,6 @@ def _inserted(line: bytes) -> StreamRecord | None:
     except (ValueError, KeyError, TypeError):
         return None
     return record if is_of_event and isinstance(record.new, dict) else None
-
-
-def _is_wanted(record: StreamRecord, days: Sequence[str], wanted: Wanted) -> bool:
-    item = record.new or {}
-    return (
-        start_of(days[0]) <= time_of(record.sort_key) < end_of(days[-1])
-        and all(item.get(name) == {"S": text} for name, text in wanted.attributes.items())
-        and (not wanted.jobs or item.get("job") in [{"S": job} for job in wanted.jobs])
-    )
 
 
 def _event(record: StreamRecord) -> AuditEvent | None:

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect_admin.audit_trail.archive_lines import MAX_EVENTS, Progress, TooManyEventsError, Wanted, tell_nobody
-from careconnect_admin.audit_trail.archive_statement import MAX_JOBS, statement
+from careconnect_admin.audit_trail.archive_statement import statement
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -48,15 +47,14 @@ class AthenaLines:
         self._sleep = sleep
 
     def lines(self, days: Sequence[str], wanted: Wanted) -> Iterator[bytes]:
-        """Yield one line for each wanted event of consecutive days: the first that was archived."""
+        """Yield one line for each event, the first that was archived: the wanted ones and files of their exports."""
         if not all(self._hours):
             return
-        for part in _parts(wanted):
-            query = self._asked(statement(days, part, self._hours, MAX_EVENTS + 1))
-            for number, line in enumerate(self._answers(query), start=1):
-                if number > MAX_EVENTS:
-                    raise TooManyEventsError
-                yield line
+        query = self._asked(statement(days, wanted, self._hours, MAX_EVENTS + 1))
+        for number, line in enumerate(self._answers(query), start=1):
+            if number > MAX_EVENTS:
+                raise TooManyEventsError
+            yield line
 
     def _asked(self, text: str) -> str:
         """Start a query and wait until it has succeeded; return its id."""
@@ -90,11 +88,3 @@ class AthenaLines:
                 if not is_header:
                     yield row["Data"][1].get("VarCharValue", "").encode()
                 is_header = False
-
-
-def _parts(wanted: Wanted) -> Iterator[Wanted]:
-    """Yield what one statement can ask for at a time."""
-    if not wanted.jobs:
-        yield wanted
-    for begin in range(0, len(wanted.jobs), MAX_JOBS):
-        yield replace(wanted, jobs=wanted.jobs[begin : begin + MAX_JOBS])

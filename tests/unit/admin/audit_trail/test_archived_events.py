@@ -1,7 +1,7 @@
 """Old events come from the archive as they were first archived, each once; DuckDB and a plain scan find the same."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +96,7 @@ def test_events_of_a_client_and_of_files_are_found() -> None:
 
     assert [each.id for each in events.of_client("o'cl\"ient é", [DAY])] == [made[0].sort_key]
     assert [each.id for each in events.of_jobs(["a", "c"], [DAY])] == [made[1].sort_key]
-    assert events.of_jobs([], [DAY]) == []
+    assert events.of_jobs(["a"], ["2026-03-27"]) == events.of_jobs([], [DAY]) == []
 
 
 def test_an_object_that_is_not_what_its_key_says_is_left_out_and_named() -> None:
@@ -115,6 +115,8 @@ def test_an_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(of_patient(packed([archived(START, number) for number in range(2)]))) == 2
     with pytest.raises(TooManyEventsError, match="give a shorter period"):
         of_patient(packed([archived(START, number) for number in range(3)]))
+    with pytest.raises(TooManyEventsError):
+        of_patient(packed([archived(START, number, patient="", service="export_sender") for number in range(3)]))
 
 
 def test_a_line_that_is_none_of_the_archives_is_passed_over() -> None:
@@ -179,7 +181,11 @@ def batches(draw: st.DrawFn) -> dict[str, bytes]:
     """Draw objects whose batches overlap, of events that are changed, removed, out of place and put again."""
 
     def record(number: int) -> StreamRecord:
-        members: dict[str, Any] = {"patient": draw(TEXTS), "client_id": draw(TEXTS), "query": draw(TEXTS)}
+        members: dict[str, Any] = {
+            **{name: draw(TEXTS) for name in ("patient", "client_id", "query")},
+            "service": draw(st.sampled_from(["export_worker", "export_sender", "fhir_reader"])),
+            "job": draw(st.sampled_from(["", "a", "b'"])),
+        }
         made = archived(
             draw(MOMENTS),
             number,
@@ -218,28 +224,18 @@ def test_duckdb_and_the_plain_reader_answer_what_a_scan_finds(
     by_duckdb = ArchivedEvents(DuckDbLines(objects))
     plain = by_plain_reader(objects)
 
-    assert (
-        by_duckdb.of_patient(patient, days)
-        == plain.of_patient(patient, days)
-        == scanned(objects, days, patient=patient)
-    )
-    assert by_duckdb.of_client(client, days) == plain.of_client(client, days) == scanned(objects, days, client=client)
-
-
-def test_duckdb_and_the_plain_reader_find_the_same_files() -> None:
-    objects = packed(
-        [
-            archived(START + number, number, patient="", service=service, job=job)
-            for number, (service, job) in enumerate(
-                (service, job) for service in ("export_sender", "export_worker") for job in ("a", "b'", "c", "")
-            )
-        ]
-    )
-
-    found = by_plain_reader(objects).of_jobs(["a", "b'"], [DAY])
-
-    assert found == ArchivedEvents(DuckDbLines(objects)).of_jobs(["a", "b'"], [DAY])
-    assert sorted(each.event.job for each in found if each.event) == ["a", "b'"]
+    asked: list[tuple[Callable[[ArchivedEvents], list[Recorded]], dict[str, str]]] = [
+        (lambda events: events.of_patient(patient, days), {"patient": patient}),
+        (lambda events: events.of_client(client, days), {"client": client}),
+    ]
+    for ask, attributes in asked:
+        found = ask(plain)
+        assert found == ask(by_duckdb) == scanned(objects, days, **attributes)
+        # Only of exports among the events: other files are not asked for.
+        jobs = {each.event.job for each in found if each.event and each.event.service == "export_worker"} - {""}
+        of_files = scanned(objects, days, service="export_sender")
+        expected = [each for each in of_files if each.event and each.event.job in jobs]
+        assert by_duckdb.of_jobs(jobs, days) == plain.of_jobs(jobs, days) == expected
 
 
 def test_a_line_is_of_ascii_without_the_letter_that_parts_athenas_columns() -> None:

@@ -12,6 +12,7 @@ from careconnect_admin.errors import OperatorError
 
 DAYS = ["2026-03-26"]
 HOURS = ("2026-03-26/00", "2026-03-27/00")
+WANTED = Wanted("patient", "4")
 
 
 class FakeAthena:
@@ -52,7 +53,7 @@ def lines_of(client: FakeAthena, hours: tuple[str, str] = HOURS, **how: Any) -> 
 def test_the_lines_of_all_pages_are_answered_without_the_columns_names() -> None:
     client, told = FakeAthena("QUEUED", "RUNNING", "SUCCEEDED", lines=("a", "b", "c")), list[Progress]()
 
-    assert list(lines_of(client, told=told.append).lines(DAYS, Wanted(patient="4"))) == [b"a", b"b", b"c"]
+    assert list(lines_of(client, told=told.append).lines(DAYS, WANTED)) == [b"a", b"b", b"c"]
 
     (asked,) = client.started
     assert (asked["WorkGroup"], asked["QueryExecutionContext"]) == ("group", {"Database": "database"})
@@ -66,7 +67,7 @@ def test_the_pauses_between_two_questions_grow() -> None:
     pauses: list[float] = []
     client = FakeAthena(*["RUNNING"] * 7, "SUCCEEDED")
 
-    list(lines_of(client, sleep=pauses.append).lines(DAYS, Wanted()))
+    list(lines_of(client, sleep=pauses.append).lines(DAYS, WANTED))
 
     assert pauses == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
 
@@ -77,7 +78,7 @@ def test_the_pauses_between_two_questions_grow() -> None:
 )
 def test_a_query_that_fails_says_why(state: str, reason: str, said: str) -> None:
     with pytest.raises(OperatorError, match=said):
-        list(lines_of(FakeAthena("RUNNING", state, reason=reason)).lines(DAYS, Wanted()))
+        list(lines_of(FakeAthena("RUNNING", state, reason=reason)).lines(DAYS, WANTED))
 
 
 def test_a_query_that_nobody_waits_for_is_stopped() -> None:
@@ -86,7 +87,7 @@ def test_a_query_that_nobody_waits_for_is_stopped() -> None:
 
     client = FakeAthena("RUNNING")
     with pytest.raises(KeyboardInterrupt):
-        list(lines_of(client, sleep=interrupted).lines(DAYS, Wanted()))
+        list(lines_of(client, sleep=interrupted).lines(DAYS, WANTED))
 
     assert client.stopped == ["query-1"]
 
@@ -94,18 +95,8 @@ def test_a_query_that_nobody_waits_for_is_stopped() -> None:
 def test_nothing_is_asked_if_no_object_can_hold_the_events() -> None:
     client = FakeAthena("SUCCEEDED")
 
-    assert list(lines_of(client, ("", "")).lines(DAYS, Wanted(patient="4"))) == []
+    assert list(lines_of(client, ("", "")).lines(DAYS, WANTED)) == []
     assert client.started == []
-
-
-def test_many_exports_are_asked_for_in_several_statements() -> None:
-    client = FakeAthena("SUCCEEDED", lines=("a",))
-
-    found = list(lines_of(client).lines(DAYS, Wanted(jobs=tuple(f"{number:032x}" for number in range(2_500)))))
-
-    assert found == [b"a"] * 3
-    assert all(len(each["QueryString"]) < 262_144 for each in client.started)
-    assert sum(each["QueryString"].count(", '0000") + 1 for each in client.started) == 2_500
 
 
 def test_an_answer_that_was_cut_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,5 +104,5 @@ def test_an_answer_that_was_cut_is_none(monkeypatch: pytest.MonkeyPatch) -> None
     client = FakeAthena("SUCCEEDED", lines=("a", "b", "c"))
 
     with pytest.raises(TooManyEventsError):
-        list(lines_of(client).lines(DAYS, Wanted()))
+        list(lines_of(client).lines(DAYS, WANTED))
     assert "LIMIT 3" in client.started[0]["QueryString"]
