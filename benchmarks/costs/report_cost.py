@@ -8,7 +8,7 @@ from benchmarks.costs import load
 from benchmarks.costs.audit_cost import Trail, archive_gigabytes, archived_objects
 from benchmarks.costs.sizes import GIGABYTE, Size
 
-from careconnect_admin.audit_trail.archive_listing import Listing
+from careconnect_admin.audit_trail.archive_listing import Listing, Volume
 from careconnect_admin.audit_trail.archive_price import athena_dollars, download_dollars
 
 _BEGINS: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,12 +31,13 @@ def report_cost(size: Size, months: int) -> ReportCost:
     trail = Trail(months=months)
     objects = round(archived_objects(size, trail))
     last = _BEGINS + timedelta(hours=hours - 1)
+    volume = Volume(objects, round(archive_gigabytes(size, trail) * GIGABYTE))
     listing = Listing(
-        objects=objects,
-        size=round(archive_gigabytes(size, trail) * GIGABYTE),
+        downloaded=volume,
+        queried=volume,
         lists=days * math.ceil(objects / days / _PAGE),
         hours=(f"{_BEGINS:%Y-%m-%d/%H}", f"{last:%Y-%m-%d/%H}"),
         strange=(),
-        days_without=(),
+        hours_without=(),
     )
-    return ReportCost(objects, listing.size / GIGABYTE, athena_dollars(listing), download_dollars(listing))
+    return ReportCost(objects, volume.size / GIGABYTE, athena_dollars(listing), download_dollars(listing))

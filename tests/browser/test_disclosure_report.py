@@ -229,7 +229,7 @@ def test_a_token_without_the_trail_or_of_another_patient_is_told_so(visit: Visit
 def _by_the_command_line(local_stack: LocalStack, day: str, client_id: str) -> str:
     """Return the CSV of `careconnect audit report`, with the page's words in the column `archive`."""
     reader = AccessRecordReader(local_stack.client("dynamodb"), local_stack.stack.outputs["AuditTable"])
-    lines = csv_lines(report_disclosures(reader, PATIENT, [day], client_id), [], {})
+    lines = csv_lines(report_disclosures(reader, PATIENT, [day], client_id), [], {}, ())
     return "".join(f"{line.replace(FROM_ARCHIVE, 'not verified')}\n" for line in lines)
 
 

@@ -27,7 +27,7 @@ def test_drawn_objects_are_whole_and_their_events_are_in_place(tmp_path: Path) -
     assert all(each.is_in_place and each.time == time_of(each.sort_key) for each in found)
     assert [event_of(each.new or {}).patient for each in found[:3]] == ["0", "1", "2"]
     assert (day_of(found[0].time), day_of(found[-1].time)) == (DAYS[0], DAYS[-1])
-    assert listed(Folder(tmp_path), "archive", DAYS).objects == 1_250  # type: ignore[arg-type]
+    assert listed(Folder(tmp_path), "archive", DAYS).downloaded.objects == 1_250  # type: ignore[arg-type]
 
 
 def test_a_report_reads_in_proportion_to_its_period() -> None:

@@ -1,12 +1,13 @@
 """List the archive's objects that may hold events of some days: what is read, and what it costs, before it is read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from audit_archiver.archived_batch import BatchKey, folder_of
+from audit_archiver.archived_batch import BatchKey
 from audit_archiver.days import DAY as DAY_MILLISECONDS
-from audit_archiver.days import LATE, days_from, end_of, start_of
+from audit_archiver.days import HOUR, LATE, days_from, end_of, start_of
 from careconnect.audit.event import day_of
 from careconnect_admin.audit_trail.in_order import in_order
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _DAYS_AT_ONCE: Final = 4
+_HOUR_LENGTH: Final = len("2026-11-26/07")
 
 
 class Listed(NamedTuple):
@@ -22,6 +24,11 @@ class Listed(NamedTuple):
     key: str
     size: int
     batch: BatchKey | None
+
+    @property
+    def hour(self) -> str:
+        """The hour in which the object begins (`2026-11-26/07`), if the archiver created it."""
+        return self.key[:_HOUR_LENGTH]
 
 
 class ListedDay(NamedTuple):
@@ -33,42 +40,71 @@ class ListedDay(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """The sums of the objects that may hold events of the days asked for.
+class Volume:
+    """A number of objects, and the sum of their sizes in bytes."""
 
-    `size` is in bytes, and `lists` counts the calls. `hours` are the first and the last hour in which such an object
-    begins (`2026-11-26/07`), empty if there is none. `strange` are the keys that the archiver does not create, and
-    `days_without` the days without any object.
+    objects: int = 0
+    size: int = 0
+
+    @classmethod
+    def of(cls, listed: Iterable[Listed]) -> Self:
+        """Return the volume of objects."""
+        sizes = [each.size for each in listed]
+        return cls(len(sizes), sum(sizes))
+
+    def __add__(self, other: "Volume") -> "Volume":
+        """Return the volume of both."""
+        return Volume(self.objects + other.objects, self.size + other.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the archive holds of the days asked for.
+
+    `hours` are the first and the last hour in which objects begin that may hold their events (`2026-11-26/07`), empty
+    if there is none. `downloaded` are these objects, `queried` all from the first to the last hour, which Athena reads
+    whole. `lists` counts the calls. `strange` are the keys that the archiver does not create. `hours_without` are the
+    hours of the days of which no object holds anything, each by its first millisecond since 1970, in order.
     """
 
-    objects: int
-    size: int
+    downloaded: Volume
+    queried: Volume
     lists: int
     hours: tuple[str, str]
     strange: tuple[str, ...]
-    days_without: tuple[str, ...]
+    hours_without: tuple[int, ...]
 
 
 def listed(
     client: "S3Client", bucket: str, days: Sequence[str], told: Callable[[str], None] = lambda _day: None
 ) -> Listing:
     """Return what the archive holds of consecutive days; `told` gets each day that is listed. S3 errors propagate."""
-    objects = size = lists = 0
+    downloaded = queried = skipped = Volume()
+    lists = 0
     first = last = ""
     strange: list[str] = []
-    days_without = []
+    without = set(range(start_of(days[0]), end_of(days[-1]), HOUR))
     for listing in listed_days(client, bucket, days):
         told(listing.day)
         lists += listing.calls
-        if listing.day in days and not listing.objects:
-            days_without.append(listing.day)
-        strange += (each.key for each in listing.objects if each.batch is None)
-        for each in reaching_into(days, listing.objects):
-            objects += 1
-            size += each.size
-            hour = folder_of(each.batch.first)[:-1] if each.batch else ""
-            first, last = first or hour, hour
-    return Listing(objects, size, lists, (first, last), tuple(strange), tuple(days_without))
+        for hour, each in groupby(listing.objects, lambda found: found.hour):
+            objects = tuple(each)
+            strange += (found.key for found in objects if found.batch is None)
+            for found in objects:
+                without.difference_update(_hours_of(found.batch))
+            reaching = Volume.of(reaching_into(days, objects))
+            skipped += Volume.of(objects)
+            if reaching.objects:
+                downloaded, queried = downloaded + reaching, queried + skipped
+                first, last = first or hour, hour
+            if reaching.objects or not first:
+                skipped = Volume()
+    return Listing(downloaded, queried, lists, (first, last), tuple(strange), tuple(sorted(without)))
+
+
+def _hours_of(batch: BatchKey | None) -> Iterable[int]:
+    """Return the hours from a batch's first to its last record, each by its first millisecond."""
+    return range(batch.first // HOUR * HOUR, batch.last + 1, HOUR) if batch else ()
 
 
 def listed_days(client: "S3Client", bucket: str, days: Sequence[str]) -> Iterator[ListedDay]:

@@ -21,13 +21,14 @@ _ATHENA_LEAST_BYTES: Final = 10_000_000
 
 def athena_dollars(listing: "Listing") -> float:
     """Return the price of one query of what is listed, in US dollars."""
-    scanned = max(listing.size, _ATHENA_LEAST_BYTES) * ATHENA_TERABYTE / 10**12
-    return scanned + _s3_dollars(listing.objects, listing.lists + _hours(listing))
+    scanned = max(listing.queried.size, _ATHENA_LEAST_BYTES) * ATHENA_TERABYTE / 10**12
+    return scanned + _s3_dollars(listing.queried.objects, listing.lists + _hours(listing))
 
 
 def download_dollars(listing: "Listing") -> float:
     """Return the price of downloading what is listed, which lists it again, in US dollars."""
-    return listing.size * GIGABYTE_OUT / 10**9 + _s3_dollars(listing.objects, 2 * listing.lists)
+    found = listing.downloaded
+    return found.size * GIGABYTE_OUT / 10**9 + _s3_dollars(found.objects, 2 * listing.lists)
 
 
 def _s3_dollars(gets: int, lists: int) -> float:
@@ -36,7 +37,7 @@ def _s3_dollars(gets: int, lists: int) -> float:
 
 def _hours(listing: "Listing") -> int:
     """Return the number of hours from the first to the last."""
-    if not listing.objects:
+    if not all(listing.hours):
         return 0
     first, last = (datetime.strptime(hour, "%Y-%m-%d/%H") for hour in listing.hours)  # noqa: DTZ007 - both are UTC
     return int((last - first).total_seconds()) // 3600 + 1

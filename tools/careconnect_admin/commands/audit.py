@@ -249,12 +249,12 @@ def report(
     verdicts = list(_verified(target, source.days_to_verify(found, every=is_verified)))
     names = _client_names(target, [each for visit in found.lines for each in visit.events])
     if as_json:
-        say_json(json_report(found, verdicts, names))
+        say_json(json_report(found, verdicts, names, source.gaps))
     elif as_csv:
-        say(*csv_lines(found, verdicts, names))
+        say(*csv_lines(found, verdicts, names, source.gaps))
     else:
         whom = f"Patient/{patient}" if patient else f"Client {client}"
-        print_report(found, verdicts, names, title=f"{whom}, {days[0]} to {days[-1]} (UTC)")
+        print_report(found, verdicts, names, source.gaps, title=f"{whom}, {days[0]} to {days[-1]} (UTC)")
     for each in found.forged:
         remark(f"careconnect: AuditEvent/{each} is left out: it is {FORGED}")
     for verdict in verdicts:

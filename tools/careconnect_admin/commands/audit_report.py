@@ -11,19 +11,26 @@ from careconnect_admin.commands.shared.terminal import say
 
 if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
+    from careconnect_admin.audit_trail.archive_gaps import Gap
     from careconnect_admin.audit_trail.disclosure_report import DisclosureReport, Visit
 
 _PATIENT: Final = "patient"
 _COLUMNS: Final = ("outcome", "from", "to", "client id", "client", "requests", "archive", "what", "why")
 _VISIT: Final = ("from", "to", "client", "requests", "archive", "what")
 _REFUSAL: Final = (*_VISIT, "why")
+_GAP: Final = ("from", "to", "why")
 _FORMULA: Final = ("=", "+", "-", "@")
 
 
 def print_report(
-    report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str], *, title: str
+    report: "DisclosureReport",
+    verdicts: "Sequence[Verdict]",
+    names: Mapping[str, str],
+    missing: "Sequence[Gap]",
+    *,
+    title: str,
 ) -> None:
-    """Print the visits, what was fetched, then what was refused or failed.
+    """Print the visits, what was fetched, what was refused or failed, then the hours that are not in the archive.
 
     `names` by client id are for events without one.
     """
@@ -40,33 +47,39 @@ def print_report(
             rows = [_people(_cells(each, verdicts, names)) for each in visits]
             columns = _columns(report, own)
             print_table(columns, [[row[column] for column in columns] for row in rows])
+    if missing:
+        say("", "Hours of which the archive has nothing")
+        print_table(_GAP, [[row[column] for column in _GAP] for row in map(_people, map(_gap, missing))])
 
 
-def csv_lines(report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]) -> list[str]:
-    """Return the lines of a CSV with a heading: the visits, what was fetched, then what was refused or failed."""
+def csv_lines(
+    report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str], missing: "Sequence[Gap]"
+) -> list[str]:
+    """Return the lines of a CSV with a heading, in the order of `print_report`."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     columns = _columns(report, _COLUMNS)
     writer.writerow(columns)
-    for row in _rows(report, verdicts, names):
+    for row in (*_rows(report, verdicts, names), *map(_gap, missing)):
         writer.writerow([_plain(row[column]) for column in columns])
     return written.getvalue().removesuffix("\n").split("\n")
 
 
 def json_report(
-    report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str]
+    report: "DisclosureReport", verdicts: "Sequence[Verdict]", names: Mapping[str, str], missing: "Sequence[Gap]"
 ) -> list[dict[str, Any]]:
-    """Return the rows of the CSV as objects without empty members, each with the ids of its events."""
+    """Return the rows of the CSV as objects without empty members, those of visits with the ids of their events."""
     rows = zip(_rows(report, verdicts, names), report.lines, strict=True)
     columns = _columns(report, _COLUMNS)
-    return [
-        {
-            **{name.replace(" ", "_"): row[name] for name in columns if row[name]},
-            "requests": visit.requests,
-            "events": [each.id for each in visit.events],
-        }
+
+    def members(row: Mapping[str, str]) -> dict[str, Any]:
+        return {name.replace(" ", "_"): row[name] for name in columns if row[name]}
+
+    visits = [
+        {**members(row), "requests": visit.requests, "events": [each.id for each in visit.events]}
         for row, visit in rows
     ]
+    return [*visits, *(members(_gap(each)) for each in missing)]
 
 
 def _columns(report: "DisclosureReport", columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -98,6 +111,12 @@ def _cells(visit: "Visit", verdicts: "Sequence[Verdict]", names: Mapping[str, st
         "what": visit.seen,
         "why": visit.reasons,
     }
+
+
+def _gap(gap: "Gap") -> dict[str, str]:
+    """Return the cells of hours that are not in the archive."""
+    told = {"outcome": "not archived", "from": instant(gap.since), "to": instant(gap.before), "why": gap.why}
+    return {**dict.fromkeys((_PATIENT, *_COLUMNS), ""), **told}
 
 
 def _people(cells: Mapping[str, str]) -> dict[str, str]:

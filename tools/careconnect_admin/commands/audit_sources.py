@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.filesize import decimal
 
 from careconnect.audit.event import day_of
-from careconnect_admin.audit_trail.archive_gaps import first_day, gaps, period
+from careconnect_admin.audit_trail.archive_gaps import Gap, first_time, gaps
 from careconnect_admin.audit_trail.archive_lines import ObjectLines, Progress
 from careconnect_admin.audit_trail.archive_listing import Listing, listed
 from careconnect_admin.audit_trail.archive_price import athena_dollars, download_dollars
@@ -56,8 +56,8 @@ class ReportSource:
         if self._archive is None:
             return self._table
         archive = ArchivedEvents(self._archive.lines(tell))
-        # What the archive should have and has not is read in the table, as far as it is there.
-        self._both = TableAndArchive(self._table, archive, self._kept_since, self._archive.missing)
+        # What the archive has not is read in the table, as far as it is there.
+        self._both = TableAndArchive(self._table, archive, self._kept_since, self._archive.days_with_gaps)
         return self._both
 
     def days_to_verify(self, found: "DisclosureReport", *, every: bool) -> list[str]:
@@ -66,8 +66,13 @@ class ReportSource:
         only_there = with_events.intersection(self._both.days_of_table if self._both else ())
         return [each for each in self._days if every or each >= self._kept_since or each in only_there]
 
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """The hours of these days of which the archive has nothing."""
+        return self._archive.gaps if self._archive else ()
+
     def told_of_archive(self, *, is_verified: bool) -> bool:
-        """Say what of the archive is missing, or is no object of it; return False if it should not be so."""
+        """Say what is no object of the archive; return False if it is not as it should be, or lacks hours."""
         if self._archive is None:
             return True
         if not is_verified:
@@ -84,37 +89,42 @@ class _Archive:
     def __init__(self, target: "StackTarget", days: Sequence[str], kept_since: str, now: int) -> None:
         self._target = target
         self._days = days
-        self._now = now
         self._bucket = archive_bucket(target)
         with working("Listing the archive") as tell:
             self._listing = listed(
                 target.client("s3"), self._bucket, days, lambda day: tell(f"Listing the archive of {day}")
             )
-        # The first day that the table keeps may be today, of which nothing is archived yet.
-        self.missing = [each for each in self._listing.days_without if each < kept_since]
+        # The table has all of the first day that it keeps, which may be today.
+        missing = [hour for hour in self._listing.hours_without if day_of(hour) < kept_since]
+        self.days_with_gaps = {day_of(hour) for hour in missing}
+        begins = first_time(target.client("s3"), self._bucket) if missing else 0
+        retention_days = int(target.parameters.get("ArchiveRetentionDays", "0"))
+        self.gaps = gaps(missing, begins, retention_days, now)
         self._objects: ObjectLines | None = None
 
     def agree(self, *, is_agreed: bool, is_verified: bool) -> None:
-        """Say what reading takes, and verifying, before any of it is read; raises `OperatorError`."""
-        found = self._listing
-        if not found.objects:
+        """Say what is missing, and what reading takes, and verifying, before it is read; raises `OperatorError`."""
+        remark(*(f"careconnect: {each}" for each in self.gaps))
+        if not all(self._listing.hours):
             return
-        dollars = athena_dollars(found) if self._is_queried else download_dollars(found)
-        size = decimal(found.size)
+        found = self._listing.queried if self._is_queried else self._listing.downloaded
+        dollars = athena_dollars(self._listing) if self._is_queried else download_dollars(self._listing)
         how = f"{'Athena reads them' if self._is_queried else 'They are downloaded,'} for {_price(dollars)}"
         if is_verified:
-            dollars += download_dollars(found)
-            how += f"; --verify downloads them all, for {_price(download_dollars(found))}"
+            dollars += download_dollars(self._listing)
+            how += f"; --verify downloads them all, for {_price(download_dollars(self._listing))}"
+        first, last = self._days[0], self._days[-1]
         remark(
-            f"careconnect: {period(self._days[0], self._days[-1])} is in the archive: "
-            f"{found.objects:,} objects, {size}. {how}."
+            f"careconnect: {first if first == last else f'{first} to {last}'} is in the archive: "
+            f"{found.objects:,} objects, {decimal(found.size)}. {how}."
         )
         if is_agreed:
             return
         if self._is_queried and dollars > _MOST_DOLLARS:
             raise OperatorError(f"this costs {_price(dollars)}: --yes runs it, a shorter period costs less")
-        if (is_verified or not self._is_queried) and found.size > _MOST_BYTES:
-            raise OperatorError(f"this downloads {size}: --yes runs it, a shorter period takes less")
+        size = self._listing.downloaded.size
+        if (is_verified or not self._is_queried) and size > _MOST_BYTES:
+            raise OperatorError(f"this downloads {decimal(size)}: --yes runs it, a shorter period takes less")
 
     def lines(self, tell: Callable[[str], None]) -> "ArchiveLines":
         """Return the lines of these days: by Athena, or by the objects themselves if the stack has no queries."""
@@ -126,15 +136,11 @@ class _Archive:
         return self._objects
 
     def told(self) -> bool:
-        """Say which days are missing, and which objects are none; return False if it should not be so."""
-        retention_days = int(self._target.parameters.get("ArchiveRetentionDays", "0"))
-        begins = first_day(self._target.client("s3"), self._bucket) if self.missing else ""
-        found = gaps(self.missing, begins, retention_days, self._now)
-        remark(*(f"careconnect: {each}" for each in found))
+        """Say which objects are none of the archive; return False if there are any, or if it should have more."""
         broken = {*self._listing.strange, *(self._objects.broken if self._objects else ())}
         for key in sorted(broken):
             remark(f"careconnect: {key} is an object of the archive that does not hold what its key says")
-        return not broken and not any(each.is_fault for each in found)
+        return not broken and not any(each.is_fault for each in self.gaps)
 
     @property
     def _is_queried(self) -> bool:
@@ -158,4 +164,5 @@ def _queried(tell: Callable[[str], None], progress: Progress) -> None:
 
 
 def _read(tell: Callable[[str], None], listing: Listing, progress: Progress) -> None:
-    tell(f"Reading the archive, {progress.objects:,} of {listing.objects:,} objects, {decimal(progress.size)}")
+    read = f"{progress.objects:,} of {listing.downloaded.objects:,} objects, {decimal(progress.size)}"
+    tell(f"Reading the archive, {read}")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
+from audit_archiver.check_heartbeat import SERVICE
 from audit_archiver.days import DAY, HOUR, start_of
+from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_id
 
 TTL: Final = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
@@ -74,7 +76,11 @@ def many_days(now: int, days: int = 400, retention_days: int = 90) -> AgedTrail:
 
 
 def _of_day(drawn: random.Random, start: int) -> Iterator[AuditEvent]:
-    """Yield the events of a day in order: of two patients, of nobody, and now and then a refused one."""
+    """Yield the events of a day in order: of two patients, of nobody, and now and then a refused one.
+
+    Heartbeats begin and end the day, so that each hour has something in the object of the day.
+    """
+    yield _heartbeat(start)
     patients = ["4", *drawn.choices(("4", "5", ""), k=2)]
     for at, patient in zip(sorted(drawn.sample(range(DAY), len(patients))), patients, strict=True):
         is_refused = drawn.random() < 0.1
@@ -91,6 +97,12 @@ def _of_day(drawn: random.Random, start: int) -> Iterator[AuditEvent]:
             status=403 if is_refused else 0,
             service="fhir_reader",
         )
+    yield _heartbeat(start + DAY - 1)
+
+
+def _heartbeat(at: int) -> AuditEvent:
+    """Return a heartbeat of a former release, which told no retention."""
+    return AuditEvent(id=event_id(at, "0" * 32), action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)
 
 
 def _removed_at(event: AuditEvent, retention_days: int) -> int:

@@ -2,14 +2,13 @@
 
 import pytest
 
-from audit_archiver.days import start_of
-from careconnect_admin.audit_trail.archive_listing import listed
+from audit_archiver.days import HOUR, start_of
+from careconnect_admin.audit_trail.archive_listing import Volume, listed
 from careconnect_admin.audit_trail.archive_price import athena_dollars, download_dollars
 from careconnect_testing.parts.archived_objects import ArchivedObjects, archived, packed
 
 DAY = "2026-03-26"
 START = start_of(DAY)
-HOUR = 3_600_000
 DAY_MS = 24 * HOUR
 
 
@@ -25,9 +24,46 @@ def test_objects_that_may_hold_events_of_the_day_are_listed() -> None:
 
     found = listed(client, "archive", [DAY])  # type: ignore[arg-type]
 
-    assert (found.objects, found.size) == (4, sum(map(len, made.values())))
+    assert found.downloaded == Volume(4, sum(map(len, made.values())))
     assert found.hours == ("2026-03-25/00", "2026-03-27/00")
-    assert (found.strange, found.days_without) == ((), ())
+    assert found.strange == ()
+
+
+def test_what_a_query_reads_is_whole_hours_from_the_first_to_the_last_such_object() -> None:
+    reaching = packed(
+        [archived(START - 3 * HOUR + 60_000, 1), archived(START, 2)],
+        [archived(START + DAY_MS - 1, 3, late=50_000)],
+    )
+    beside = packed(
+        [archived(START - 3 * HOUR, 4)],  # before it, in its hour
+        [archived(START - 2 * HOUR, 5)],  # between
+        [archived(START + DAY_MS + 30 * 60_000, 6)],  # after it, in its hour
+    )
+    others = packed([archived(START - 4 * HOUR, 7)], [archived(START + DAY_MS + HOUR, 8)])
+    client = ArchivedObjects(reaching | beside | others)
+
+    found = listed(client, "archive", [DAY])  # type: ignore[arg-type]
+
+    assert found.hours == ("2026-03-25/21", "2026-03-27/00")
+    assert found.downloaded == Volume(2, sum(map(len, reaching.values())))
+    assert found.queried == Volume(5, sum(map(len, (reaching | beside).values())))
+
+
+def test_hours_of_which_no_object_holds_anything_are_found() -> None:
+    client = ArchivedObjects(
+        packed(
+            [archived(START - HOUR, 1), archived(START + 2 * HOUR, 2)],
+            [archived(START + 4 * HOUR + 1_800_000, 3)],
+            [archived(START + 7 * HOUR, 4), archived(START + DAY_MS - 1_000, 5)],
+            [archived(START + DAY_MS + HOUR, 6)],
+        )
+        | {f"{DAY}/05/junk": b""}
+    )
+
+    found = listed(client, "archive", [DAY, "2026-03-27"])  # type: ignore[arg-type]
+
+    after = range(START + DAY_MS + 2 * HOUR, START + 2 * DAY_MS, HOUR)
+    assert found.hours_without == (*(START + number * HOUR for number in (3, 5, 6, 24)), *after)
 
 
 def test_whole_days_are_listed_and_each_is_told() -> None:
@@ -38,7 +74,6 @@ def test_whole_days_are_listed_and_each_is_told() -> None:
     assert told == ["2026-03-24", "2026-03-25", "2026-03-26", "2026-03-27", "2026-03-28"]
     assert sorted(client.listed) == [f"{day}/" for day in told]
     assert found.lists == 5
-    assert found.days_without == ("2026-03-27",)
     assert client.got == []
 
 
@@ -48,13 +83,14 @@ def test_a_key_that_the_archiver_does_not_create_is_named_and_not_counted() -> N
     found = listed(client, "archive", [DAY])  # type: ignore[arg-type]
 
     assert found.strange == (f"{DAY}/07/notes.txt",)
-    assert found.objects == 1
+    assert found.downloaded.objects == 1
 
 
 def test_nothing_is_listed_of_an_archive_without_objects() -> None:
     found = listed(ArchivedObjects(), "archive", [DAY])  # type: ignore[arg-type]
 
-    assert (found.objects, found.size, found.hours, found.days_without) == (0, 0, ("", ""), (DAY,))
+    assert (found.downloaded, found.queried, found.hours) == (Volume(), Volume(), ("", ""))
+    assert found.hours_without == tuple(range(START, START + DAY_MS, HOUR))
     assert athena_dollars(found) == pytest.approx(0.00005, abs=0.00005)
 
 

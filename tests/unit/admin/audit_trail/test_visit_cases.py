@@ -53,4 +53,4 @@ def test_the_report_of_a_case_is_the_one_in_the_table(case: dict[str, Any]) -> N
 
     assert [event_resource(each) for each in events] == [each["answered"] for each in case["events"]]
     verdict = Verdict(DAY, len(events), 0, frozenset(), 0, ())
-    assert csv_lines(report, [verdict], {}) == [line.replace("{archive}", "as archived") for line in case["csv"]]
+    assert csv_lines(report, [verdict], {}, ()) == [line.replace("{archive}", "as archived") for line in case["csv"]]

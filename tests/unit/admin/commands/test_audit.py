@@ -15,6 +15,7 @@ from unittest.mock import Mock
 import pytest
 from typer.testing import CliRunner, Result
 
+from audit_archiver.days import end_of, start_of
 from audit_archiver.verify_day import Verdict
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
@@ -24,7 +25,7 @@ from careconnect.audit.told_retentions import retention_row
 from careconnect.oauth.client_record import ClientRecord, client_item
 from careconnect.search.values import normalise
 from careconnect.storage.keys import entry_sort_key, string_partition, string_prefix, token_partition, token_prefix
-from careconnect_admin.audit_trail.archive_listing import Listing
+from careconnect_admin.audit_trail.archive_listing import Listing, Volume
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.commands import audit_sources
@@ -470,13 +471,22 @@ class Athena:
 
 
 DAY_LONG = 86_400_000
+HOUR = 3_600_000
 THREE_DAYS = ("report", "--patient", "4", "--from", "2026-03-24")
+
+
+def beating(record: ArchivedTrail, first: int, last: int) -> None:
+    """Archive two heartbeats in one object, which so holds something of each hour from the first to the last."""
+    beats = (record.put(at=at, interaction="archive-heartbeat", patient="", client_id="") for at in (first, last))
+    record.deliver(*(streamed for _, streamed in beats))
 
 
 @pytest.fixture
 def forgotten(record: ArchivedTrail) -> list[str]:
     """Three events of a patient, two of which are in the archive alone; the stack keeps events for a day."""
     record.retention_days = 1
+    for day in ("2026-03-24", "2026-03-25"):
+        beating(record, start_of(day), end_of(day) - 1)
     (old,), (former,), (new,) = (record.stored(age) for age in (2 * DAY_LONG, DAY_LONG, MINUTE))
     record.remove(old)
     record.remove(former)
@@ -499,7 +509,7 @@ def test_of_what_the_table_has_forgotten_list_and_show_name_the_report(
 
 
 def events_of(result: Result) -> list[str]:
-    return [event_id for each in json.loads(result.stdout) for event_id in each["events"]]
+    return [event_id for each in json.loads(result.stdout) for event_id in each.get("events", ())]
 
 
 def test_what_the_table_has_forgotten_is_reported_from_the_archive(run: Run, forgotten: list[str]) -> None:
@@ -509,8 +519,8 @@ def test_what_the_table_has_forgotten_is_reported_from_the_archive(run: Run, for
     said = ["as archived", "from the archive", "from the archive"]
     assert [each["archive"] for each in json.loads(result.stdout)] == said
     size, former = printed(result)
-    assert size.startswith("careconnect: 2026-03-24 to 2026-03-26 is in the archive: 3 objects, ")
-    assert size.endswith(" bytes. They are downloaded, for less than 0.01 dollars.")
+    assert size.startswith("careconnect: 2026-03-24 to 2026-03-26 is in the archive: 5 objects, ")
+    assert size.endswith(" kB. They are downloaded, for less than 0.01 dollars.")
     assert former.startswith("careconnect: days before 2026-03-26 are what was archived")
     recent = run("report", "--patient", "4", "--date", DAY, "--json")
     assert (events_of(recent), printed(recent)) == (forgotten[:1], [])
@@ -568,33 +578,62 @@ def test_a_tampered_object_is_named_by_who_reads_it_and_by_verification(
     assert "careconnect audit verify names" in verified.stderr
 
 
-def test_days_that_the_archive_lacks_are_named_and_looked_for_in_the_table(
+def test_hours_that_the_archive_lacks_are_named_and_looked_for_in_the_table(
     record: ArchivedTrail, run: Run, forgotten: list[str]
 ) -> None:
     record.retention_days = 0
     never_archived, _ = record.put(4 * DAY_LONG)
     record.retention_days = 1
     record.stored(5 * DAY_LONG, patient="5")
+    beating(record, start_of("2026-03-21") + 13 * HOUR, end_of("2026-03-21") - 1)
     record.s3.put_object(Bucket=BUCKET, Key="2026-03-25/junk", Body=b"", ChecksumAlgorithm="SHA256")
 
     result = run("report", "--patient", "4", "--from", "2026-03-20", "--json")
 
     assert (result.exit_code, events_of(result)) == (1, [*forgotten, never_archived])
-    assert printed(result)[-4:] == [
-        "careconnect: the archive has nothing of 2026-03-20: it begins on 2026-03-21",
-        "careconnect: the archive has nothing of 2026-03-22 to 2026-03-23: see docs/alarms.md, Audit trail",
+    nothing = "careconnect: the archive has nothing from"
+    assert printed(result)[:2] == [
+        f"{nothing} 2026-03-20 00:00 to 2026-03-21 12:00 (UTC): it begins at 2026-03-21 12:00",
+        f"{nothing} 2026-03-22 00:00 to 2026-03-24 00:00 (UTC): see docs/alarms.md, Audit trail",
+    ]
+    assert printed(result)[-2:] == [
         "careconnect: 2026-03-25/junk is an object of the archive that does not hold what its key says",
         "careconnect: careconnect audit verify names the events that are not as archived",
     ]
     # Read with the days around it, an event that the archive has not is not said to be from there.
     added, _ = record.put(DAY_LONG + 60 * MINUTE)
     around = json.loads(run("report", "--patient", "4", "--from", "2026-03-23", "--json").stdout)
-    assert {each["archive"] for each in around if added in each["events"]} == {"added"}
+    assert {each["archive"] for each in around if added in each.get("events", ())} == {"added"}
     alone = run("report", "--patient", "4", "--date", "2026-03-22", "--json")
     assert (alone.exit_code, events_of(alone)) == (1, [never_archived])
-    assert "the archive has nothing of 2026-03-22: see docs/alarms.md" in alone.stderr
+    assert "the archive has nothing from 2026-03-22 00:00 to 2026-03-23 00:00" in alone.stderr
     before = run("report", "--patient", "5", "--from", "2026-03-19", "--to", "2026-03-21", "--json")
     assert (before.exit_code, len(events_of(before))) == (0, 1)
+
+
+def test_hours_without_objects_are_in_a_report_that_is_saved(
+    record: ArchivedTrail, run: Run, outputs: dict[str, str], forgotten: list[str]
+) -> None:
+    # Of the hour from 2 to 3 is the only object.
+    for key in (each for each in record.objects() if each.startswith("2026-03-25/00/")):
+        record.s3.delete_object(Bucket=BUCKET, Key=key)
+    beating(record, start_of("2026-03-25") + 2 * HOUR, start_of("2026-03-25") + 2 * HOUR)
+    beating(record, start_of("2026-03-25") + 3 * HOUR, end_of("2026-03-25") - 1)
+    lacking = {"from": "2026-03-25T00:00:00.000Z", "to": "2026-03-25T02:00:00.000Z"}
+
+    by_objects = run(*THREE_DAYS, "--json")
+    outputs |= {"ArchiveDatabase": "the_database", "ArchiveWorkGroup": "group"}
+    by_athena = run(*THREE_DAYS, "--json")
+    lines = run(*THREE_DAYS, "--csv").stdout.splitlines()
+    text = run(*THREE_DAYS).stdout
+
+    assert (by_objects.exit_code, by_athena.exit_code) == (1, 1)
+    assert by_objects.stdout == by_athena.stdout
+    *_, last = json.loads(by_objects.stdout)
+    why = "see docs/alarms.md, Audit trail"
+    assert last == {"outcome": "not archived", **lacking, "why": why}
+    assert list(csv.reader(lines[-1:])) == [["not archived", *lacking.values(), "", "", "", "", "", why]]
+    assert re.split(r"\s{2,}", text.splitlines()[-1]) == ["2026-03-25T00:00:00Z", "2026-03-25T02:00:00Z", why]
 
 
 @pytest.mark.parametrize(
@@ -618,7 +657,8 @@ def test_what_is_dear_is_not_read_unless_it_is_agreed_to(
     said: str,
 ) -> None:
     outputs |= dict(zip(names, ["the_database", "group"], strict=False))
-    listing = Listing(9, size * 10**9, 3, ("2026-03-24/12", "2026-03-24/12"), (), ())
+    volume = Volume(9, size * 10**9)
+    listing = Listing(volume, volume, 3, ("2026-03-24/12", "2026-03-24/12"), (), ())
     monkeypatch.setattr(audit_sources, "listed", lambda *_: listing)
 
     refused = run(*THREE_DAYS, *options)
@@ -628,8 +668,8 @@ def test_what_is_dear_is_not_read_unless_it_is_agreed_to(
     assert events_of(run(*THREE_DAYS, *options, "--yes", "--json")) == forgotten
 
 
-def test_the_files_of_an_export_are_found_where_its_days_are(
-    record: ArchivedTrail, run: Run, forgotten: list[str]
+def test_the_files_of_an_export_are_found_where_its_days_are_by_one_query(
+    record: ArchivedTrail, run: Run, outputs: dict[str, str], athena: Athena, forgotten: list[str]
 ) -> None:
     job: dict[str, Any] = {"interaction": "operation", "type": "", "job": "job-1", "client_id": "lake"}
     file = {**job, "patient": "", "service": "export_sender", "file": "Patient.0.1.ndjson"}
@@ -639,7 +679,10 @@ def test_the_files_of_an_export_are_found_where_its_days_are(
         record.remove(each)
 
     result = run("report", "--client", "lake", "--from", "2026-03-24", "--json")
+    outputs |= {"ArchiveDatabase": "the_database", "ArchiveWorkGroup": "group"}
+    queried = run("report", "--client", "lake", "--from", "2026-03-24", "--json")
 
+    assert (json.loads(queried.stdout), len(athena.statements)) == (json.loads(result.stdout), 1)
     assert [(each["outcome"], each["archive"]) for each in json.loads(result.stdout)] == [
         ("allowed", "from the archive"),
         ("fetched", "as archived"),
