@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.costs import load, prices
+from benchmarks.costs.events import events_of
 from benchmarks.costs.request_cost import WHOLE_PROCESSOR
 from benchmarks.costs.sizes import GIGABYTE, SIZES, Size
 from benchmarks.figures import audit_bytes, audit_form, memory_of, template
@@ -51,8 +52,9 @@ class Trail:
     """What decides the cost of the trail.
 
     `months` is the age of the deployment: the archive grows until its own retention ends. `guessed` takes event and
-    archive by the guesses from before they were measured. The last five are not of this deployment: one item that is
-    `shared` by the events of a page of patients, the table's class Standard-IA, smaller forms of an event, and arm64.
+    archive by the guesses from before they were measured, `standard` the table in DynamoDB's class Standard. The last
+    four are not of this deployment: one item that is `shared` by the events of a page of patients, smaller forms of an
+    event, and arm64.
     """
 
     audit_days: int = 90
@@ -63,8 +65,8 @@ class Trail:
     months: int = 12
     guessed_events: bool = False
     guessed_archive: bool = False
+    standard: bool = False
     shared: bool = False
-    infrequent: bool = False
     ids_once: bool = False
     short_names: bool = False
     arm: bool = False
@@ -97,7 +99,11 @@ class TrailCost:
 def trail_cost(size: Size, trail: Trail) -> TrailCost:
     """Return the cost of a size's trail, without the write units, which are those of its requests."""
     table = table_gigabytes(size, trail)
-    storage = prices.INFREQUENT_STORAGE if trail.infrequent else prices.STORAGE
+    storage, unit = (
+        (prices.STORAGE, prices.READ_UNIT)
+        if trail.standard
+        else (prices.INFREQUENT_STORAGE, prices.INFREQUENT_READ_UNIT)
+    )
     stored = storage.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
     if trail.guessed_archive:
         return TrailCost(stored, 0.0, size.events * GUESSED_ARCHIVE, 0.0)
@@ -111,7 +117,6 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
     verifying = events * _VERIFY_MICROSECONDS / 1e6 + load.MONTH / _HEARTBEAT * _HEARTBEAT_SECONDS
     # The verifier also reads the day in the table: a unit for each 4 KB.
     read = events * bytes_of(size, "table", trail) / 4096
-    unit = prices.INFREQUENT_READ_UNIT if trail.infrequent else prices.READ_UNIT
     time = prices.LAMBDA_ARM_TIME if trail.arm else prices.LAMBDA_TIME
     return TrailCost(
         table=stored,
@@ -124,14 +129,12 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
 
 
 def audit_units(size: Size, trail: Trail) -> float:
-    """Return the write units of a size's events in a month, as so many on-demand units of the class Standard."""
-    units = size.tokens + sum(number * sum(load.events_of(name)[1:]) for name, number in size.rates.items())
+    """Return the write units of a size's events in a month."""
+    units = sum(number * sum(events_of(name)[1:]) for name, number in {**size.rates, "token": size.tokens}.items())
     if trail.shared:
         # One item in place of one for each patient; their entries stay, under keys of their own.
-        _, items, _ = load.events_of(SHARED_BY)
+        _, items, _ = events_of(SHARED_BY)
         units -= size.rates[SHARED_BY] * (items - math.ceil(_bytes_of_kind("page", "table", trail) / 1024))
-    if trail.infrequent:
-        units *= prices.INFREQUENT_WRITE_UNIT.dollars / prices.WRITE_UNIT.dollars
     return units
 
 
@@ -191,7 +194,7 @@ def bytes_of(size: Size, part: str, trail: Trail = NOW) -> float:
     """Return the mean bytes of an event of a size, `part` as in `audit-bytes.json`."""
     found = size.tokens * _bytes_of_kind("token", part, trail)
     for name, number in size.rates.items():
-        events, _, indexed = load.events_of(name)
+        events, _, indexed = events_of(name)
         if trail.shared and name == SHARED_BY and part != "index":
             events = 1
         share = indexed if part.endswith("index") else events

@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.costs import load, prices, starts
 from benchmarks.costs.audit_cost import Trail, TrailCost, audit_units, bytes_of, trail_cost
-from benchmarks.costs.request_cost import Cost, RequestSettings, cost_of, total_of, units_cost
+from benchmarks.costs.request_cost import Cost, RequestSettings, cost_of, event_units, total_of, units_cost
 from benchmarks.costs.sizes import HOURS, SIZES, Size
 from benchmarks.figures import memory_of, template
 
@@ -64,6 +64,7 @@ FORMER: Final = Settings(
         guessed_archive=True,
     ),
     snapshots=tuple(_functions()),
+    standard_events=True,
     compressed=False,
     guessed_starts=True,
     guessed_log=True,
@@ -93,6 +94,7 @@ CHANGES: Final[tuple[Step, ...]] = (
     ("a lean index", lambda now: replace(now, trail=changed_trail(now, whole_index=False))),
     ("no attribute of an event's time", lambda now: replace(now, trail=changed_trail(now, timed=False))),
     ("removals archived as key and stamp", lambda now: replace(now, trail=changed_trail(now, whole_removals=False))),
+    ("the table in the class Standard-IA", lambda now: replace(now, standard_events=False)),
     ("shorter log lines", lambda now: replace(now, longer_log=False)),
     ("SnapStart for 6 functions, not 17", lambda now: replace(now, snapshots=snapshot_functions())),
     ("`SnapStart=off`", lambda now: replace(now, snapshots=())),
@@ -133,12 +135,13 @@ def bill_of(size: Size, settings: Settings = NOW) -> Bill:
         cost_of(name, size.authorized, settings).times(number / prices.MILLION) for name, number in numbers.items()
     ]
     requests = total_of(parts)
-    units = audit_units(size, settings.trail)
-    other = units_cost(0, units - audit_units(size, Trail()), provisioned=settings.provisioned)
+    trail = replace(settings.trail, standard=settings.standard_events)
+    units = event_units(audit_units(size, trail), settings)
+    other = units_cost(0, units - event_units(audit_units(size, Trail()), settings), provisioned=settings.provisioned)
     return Bill(
         requests=replace(requests, tables=requests.tables + other),
         audit_units=units_cost(0, units, provisioned=settings.provisioned),
-        trail=trail_cost(size, settings.trail),
+        trail=trail_cost(size, trail),
         storage=prices.STORAGE.of(size.gigabytes) + prices.BACKUP.of(size.gigabytes),
         fixed=_fixed(size, settings),
         snapshots=_snapshots(size, settings),
@@ -262,7 +265,7 @@ def rows() -> list[tuple[str, ...]]:
         _bold(row("sum, with `SnapStart=off`", [bill.total for bill in bills], 1)),
         _bold(other("sum, with `SnapStart=on`", replace(NOW, snapshots=snapshot_functions()))),
         other("`off`, the table keeps 365 days", replace(NOW, trail=Trail(audit_days=365))),
-        other("… in the class Standard-IA", replace(NOW, trail=Trail(audit_days=365, infrequent=True))),
+        other("… in the class Standard", replace(NOW, trail=Trail(audit_days=365), standard_events=True)),
         other("`off`, in year 8 of the archive", replace(NOW, trail=Trail(months=96))),
         other("`off`, no client takes gzip", replace(NOW, compressed=False)),
         row("`off`, behind CloudFront", [bill_of(size).total + front(size) for size in sizes], 1),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.costs import prices
+from benchmarks.costs.events import events_of
 from benchmarks.costs.request_cost import milliseconds
 from benchmarks.figures import memory_of, requests, template
 
@@ -34,19 +35,6 @@ MONTH: Final = 30 * DAY
 
 CACHED: Final = 60
 """Seconds for which the gateway caches the authorizer's answer."""
-
-_EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
-    "read of an organization": (1, 1, 0),
-    "search: page of the directory": (1, 1, 0),
-    "search: page of 20 patients": (20, 20, 20),
-    "write: `POST` of an Observation": (1, 2, 1),
-    "write: `PUT` of an Observation, changed": (1, 2, 1),
-    "write: `PUT` of a Patient, new": (1, 2, 1),
-}
-"""Audit events of a request, and the write units of the audit trail's table and of its index (ADR 33)."""
-
-_ONE_EVENT: Final = (1, 1, 1)
-"""The events and write units of all other requests."""
 
 _VERIFY_MICROSECONDS: Final = 100
 """Microseconds to verify an event, computed: 40 of CPU, and its share of the time to read over the network."""
@@ -85,11 +73,6 @@ def authorized() -> float:
     return 1 / (1 + each * CACHED)
 
 
-def events_of(name: str) -> tuple[int, int, int]:
-    """Return the audit events of one request, and their write units in the table and in the index."""
-    return _EVENTS.get(name, _ONE_EVENT)
-
-
 def limits() -> list[Limit]:
     """Return the limits in the order in which they are reached."""
     asked = sum(BASE.values()) + tokens()
@@ -100,8 +83,7 @@ def limits() -> list[Limit]:
     )
     reads = sum(rate * requests()[name].reads for name, rate in BASE.items())
     events, audit_units, _ = (
-        sum(rate * of[part] for rate, of in ((tokens(), (1, 1, 0)), *((BASE[name], events_of(name)) for name in BASE)))
-        for part in range(3)
+        sum(rate * events_of(name)[part] for name, rate in {**BASE, "token": tokens()}.items()) for part in range(3)
     )
     rate = template()["Parameters"]["RequestRate"]["Default"]
     found = [

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from benchmarks.costs import prices
+from benchmarks.costs.events import events_of
 from benchmarks.figures import RequestFigures, memory_of, requests, template
 
 AUTHORIZED: Final = 0.2
@@ -56,12 +57,14 @@ class RequestSettings:
     """What decides the cost of a request besides its kind.
 
     A client that takes gzip gets `compressed` answers. The log lines are those of now, unless they are `guessed_log` or
-    of before they were shortened. The last four are of parts of AWS that this deployment does not use.
+    of before they were shortened. With `standard_events` the audit table is in DynamoDB's class Standard. The last four
+    are of parts of AWS that this deployment does not use.
     """
 
     compressed: bool = True
     guessed_log: bool = False
     longer_log: bool = False
+    standard_events: bool = False
     access_log: bool = True
     http_api: bool = False
     infrequent_logs: bool = False
@@ -119,6 +122,12 @@ def units_cost(reads: float, writes: float, *, provisioned: bool = False) -> flo
     return prices.READ_CAPACITY.of(reads * hours) + prices.WRITE_CAPACITY.of(writes * hours)
 
 
+def event_units(units: float, settings: RequestSettings = AS_DEPLOYED) -> float:
+    """Return the units of the class Standard that cost as much as so many of audit events."""
+    price = prices.WRITE_UNIT if settings.standard_events else prices.INFREQUENT_WRITE_UNIT
+    return units * price.dollars / prices.WRITE_UNIT.dollars
+
+
 def cost_of(name: str, authorized: float = AUTHORIZED, settings: RequestSettings = AS_DEPLOYED) -> Cost:
     """Return the cost of a million requests with the memory of the template, the authorizer included.
 
@@ -130,6 +139,8 @@ def cost_of(name: str, authorized: float = AUTHORIZED, settings: RequestSettings
     parts = [(own, 1.0), (judge, asked)]
     lookups = KEY_LOOKUPS * (own.signatures + asked)
     reads, writes = (sum(share * getattr(of, kind) for of, share in parts) for kind in ("reads", "writes"))
+    of_events = sum(events_of(name)[1:])
+    writes += event_units(of_events, settings) - of_events
     request = prices.HTTP_API_REQUEST if settings.http_api else prices.API_REQUEST
     time = prices.LAMBDA_ARM_TIME if settings.arm else prices.LAMBDA_TIME
     log = prices.INFREQUENT_LOGS if settings.infrequent_logs else prices.LOGS

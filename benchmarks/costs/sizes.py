@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.costs import load
+from benchmarks.costs.events import events_of
 from benchmarks.figures import record_bytes
 from benchmarks.measurements.record_bytes import OVERHEAD
 
@@ -40,7 +41,7 @@ class Size:
     @property
     def events(self) -> float:
         """The audit events of a month."""
-        return self.tokens + sum(number * load.events_of(name)[0] for name, number in self.rates.items())
+        return self.tokens + sum(number * events_of(name)[0] for name, number in self.rates.items())
 
     @property
     def resource_gigabytes(self) -> float:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from benchmarks.costs import prices
 from benchmarks.costs.audit_cost import archived
+from benchmarks.costs.request_cost import event_units, units_cost
 from benchmarks.exports.account import EXPORTS, RECORDS, Account
 from benchmarks.scale.population import KINDS, Population
 
@@ -106,9 +107,10 @@ class Figures:
     @property
     def dollars(self) -> float:
         """The price of the export: units, Lambda, S3 and the archive of its events."""
+        # An item and its entry of the index, each less than a KB.
+        of_events = 2 * self.events
         return (
-            prices.READ_UNIT.of(self.reads)
-            + prices.WRITE_UNIT.of(self.writes)
+            units_cost(self.reads, self.writes + event_units(of_events) - of_events)
             + archived(self.events)
             + prices.LAMBDA_TIME.of(self.cpu * 2 * _GIGABYTES)
             + prices.LAMBDA_REQUEST.of(self.steps)

@@ -35,7 +35,7 @@ _OTHERS: Final[Mapping[str, tuple[str, str]]] = {
 class WrittenItem:
     """An item of the transaction: its bytes if it is put whole, and its units with those of an index.
 
-    `alone` are the units that it would take outside a transaction.
+    `alone` are the units that it would take outside a transaction. `is_event` says that it is in the audit table.
     """
 
     what: str
@@ -43,6 +43,7 @@ class WrittenItem:
     bytes: int | None
     units: float
     alone: float
+    is_event: bool
 
 
 def write_items() -> list[WrittenItem]:
@@ -65,12 +66,12 @@ def _written(action: Mapping[str, Any], audit_table: str) -> WrittenItem:
     item = request.get("Item")
     calls = ((WRITE, {"TransactItems": [action]}), (f"{kind}Item", request))
     units, alone = (units_of(call, asked, {}, audit_table=audit_table).writes for call, asked in calls)
-    return WrittenItem(*_named(request, audit_table), item_size_of(item) if item else None, units, alone)
+    is_event = request["TableName"] == audit_table
+    named = _EVENT if is_event else _named(request)
+    return WrittenItem(*named, item_size_of(item) if item else None, units, alone, is_event)
 
 
-def _named(request: Mapping[str, Any], audit_table: str) -> tuple[str, str]:
-    if request["TableName"] == audit_table:
-        return _EVENT
+def _named(request: Mapping[str, Any]) -> tuple[str, str]:
     if "body" in request.get("Item", ()):
         return _BODY
     partition = (request.get("Item") or request["Key"])["pk"]["S"]
