@@ -1,11 +1,12 @@
 /** A new token for a session that has ended: by the client's secret, asked for again, or by the token room. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { signIn, type Wanted } from "../oauth/token-calls.ts";
 import type { Session } from "../service/session.ts";
 import { announce } from "../shell/announcements.tsx";
 import { addressOf } from "../shell/router.ts";
+import { SecretField } from "./fields.tsx";
 import { TaskState, useTask } from "./task.tsx";
 
 export function Renewal({ session }: { readonly session: Session }) {
@@ -31,7 +32,6 @@ function SecretAgain({ clientId, clientName, wanted }: {
 }) {
   const [secret, setSecret] = useState("");
   const task = useTask();
-  const id = useId();
   const renew = () =>
     task.run(async (signal) => {
       const granted = await signIn({ kind: "secret", clientId, secret: secret.trim() }, wanted, clientName, signal);
@@ -47,17 +47,7 @@ function SecretAgain({ clientId, clientName, wanted }: {
         renew();
       }}
     >
-      <div class="field">
-        <label for={id}>Client secret of {clientName}</label>
-        <input
-          id={id}
-          type="password"
-          value={secret}
-          autoComplete="off"
-          spellcheck={false}
-          onInput={(input) => setSecret(input.currentTarget.value)}
-        />
-      </div>
+      <SecretField label={`Client secret of ${clientName}`} value={secret} onValue={setSecret} />
       <div class="row">
         <button type="submit" class="main" disabled={task.isRunning || !secret.trim()}>Renew as {clientName}</button>
       </div>

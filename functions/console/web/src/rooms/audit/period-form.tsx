@@ -1,7 +1,8 @@
 /** The question for the period of a report. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
+import { DayField } from "../../parts/fields.tsx";
 import { go } from "../../shell/router.ts";
 import { faultsOf, latestPeriod, type Period } from "./period.ts";
 
@@ -23,35 +24,11 @@ export function PeriodForm({ id, period }: { readonly id: string; readonly perio
       }}
     >
       <div class="period-days">
-        <Day label="From" value={typed.from} fault={faults.from} onValue={(from) => setTyped({ ...typed, from })} />
-        <Day label="To" value={typed.to} fault={faults.to} onValue={(to) => setTyped({ ...typed, to })} />
+        <DayField label="From" value={typed.from} fault={faults.from} onValue={(from) => setTyped({ ...typed, from })} />
+        <DayField label="To" value={typed.to} fault={faults.to} onValue={(to) => setTyped({ ...typed, to })} />
         <button type="submit" class="main">Show who saw Patient/{id}</button>
       </div>
       <p class="quiet">Both days are included, in UTC as all times of the report. This look is recorded too.</p>
     </form>
-  );
-}
-
-function Day({ label, value, fault, onValue }: {
-  readonly label: string;
-  readonly value: string;
-  /** Empty if nothing is wrong. */
-  readonly fault: string;
-  readonly onValue: (value: string) => void;
-}) {
-  const id = useId();
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="date"
-        value={value}
-        aria-invalid={fault !== ""}
-        aria-describedby={fault ? `${id}-fault` : undefined}
-        onInput={(input) => onValue(input.currentTarget.value)}
-      />
-      {fault && <span class="fault" id={`${id}-fault`} role="alert">{fault}</span>}
-    </div>
   );
 }

@@ -1,11 +1,12 @@
 /** The client's registered public keys, which the page does not know: as their owner pastes them. */
 
 import type { JWK } from "jose";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { EXPLAINED, isSecret, recognised } from "../../oauth/pasted.ts";
 import { KeyError } from "../../oauth/private-key.ts";
 import { registeredKeys } from "../../oauth/registered-keys.ts";
+import { AS_TYPED, Field } from "../../parts/fields.tsx";
 
 export function KeysField({ isHeld, given, onGiven }: {
   /** Whether the session holds a key, which is taken until others are given. */
@@ -16,7 +17,6 @@ export function KeysField({ isHeld, given, onGiven }: {
   const [text, setText] = useState("");
   const [fault, setFault] = useState("");
   const [isWiped, setWiped] = useState(false);
-  const id = useId();
   const take = (value: string): boolean => {
     const pasted = recognised(value);
     const mayStay = !isSecret(pasted);
@@ -35,23 +35,19 @@ export function KeysField({ isHeld, given, onGiven }: {
     return mayStay;
   };
   return (
-    <div class="field">
-      <label for={id}>The client's registered public keys (JWK Set), if you have them</label>
-      <textarea
-        id={id}
-        rows={3}
-        spellcheck={false}
-        autocomplete="off"
-        value={text}
-        aria-invalid={fault !== ""}
-        aria-describedby={`${id}-told${fault ? ` ${id}-fault` : ""}`}
-        onInput={(input) => {
-          if (!take(input.currentTarget.value)) input.currentTarget.value = "";
-        }}
-      />
-      {fault && <p id={`${id}-fault`} class="fault" role="alert">{fault}</p>}
-      <p id={`${id}-told`} class="quiet">{source(isHeld, given)}</p>
-    </div>
+    <Field label="The client's registered public keys (JWK Set), if you have them" fault={fault} hint={source(isHeld, given)}>
+      {(named) => (
+        <textarea
+          {...named}
+          {...AS_TYPED}
+          rows={3}
+          value={text}
+          onInput={(input) => {
+            if (!take(input.currentTarget.value)) input.currentTarget.value = "";
+          }}
+        />
+      )}
+    </Field>
   );
 }
 

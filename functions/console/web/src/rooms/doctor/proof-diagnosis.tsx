@@ -9,6 +9,7 @@ import { recognised } from "../../oauth/pasted.ts";
 import { meaningInProof } from "../../oauth/proof-meanings.ts";
 import { atPresent } from "../../oauth/server-facts.ts";
 import { Claims } from "../../parts/claims.tsx";
+import { AS_TYPED, Choice, Field, TextField } from "../../parts/fields.tsx";
 import { CheckList } from "./check-list.tsx";
 import { useChecks } from "./use-checks.ts";
 import { Verdict } from "./verdict.tsx";
@@ -58,37 +59,25 @@ function RequestFields({ request, hasToken, onRequest }: {
   return (
     <div class="fields" role="group" aria-labelledby={`${id}-request`}>
       <h3 id={`${id}-request`}>The request that it goes with, as far as you know it</h3>
-      <div class="field">
-        <label for={`${id}-method`}>Method</label>
-        <select id={`${id}-method`} value={request.method} onChange={(change) => onRequest({ ...request, method: change.currentTarget.value })}>
-          <option value="">not known</option>
-          {METHODS.map((each) => <option key={each}>{each}</option>)}
-        </select>
-      </div>
-      <div class="field">
-        <label for={`${id}-url`}>URL</label>
-        <input
-          id={`${id}-url`}
-          value={request.url}
-          spellcheck={false}
-          autocapitalize="none"
-          autocomplete="off"
-          onInput={(input) => onRequest({ ...request, url: input.currentTarget.value.trim() })}
-        />
-      </div>
+      <Choice label="Method" value={request.method} onValue={(method) => onRequest({ ...request, method })}>
+        <option value="">not known</option>
+        {METHODS.map((each) => <option key={each}>{each}</option>)}
+      </Choice>
+      <TextField label="URL" value={request.url} onValue={(url) => onRequest({ ...request, url: url.trim() })} />
       {!hasToken && (
-        <div class="field">
-          <label for={`${id}-token`}>Its access token</label>
-          <input
-            id={`${id}-token`}
-            type="password"
-            spellcheck={false}
-            autocomplete="off"
-            aria-describedby={`${id}-told`}
-            onInput={(input) => onRequest({ ...request, token: recognised(input.currentTarget.value).token })}
-          />
-          <p id={`${id}-told`} class="quiet">Without it neither ath nor the key that it is bound to can be compared. A proof for /token has none.</p>
-        </div>
+        <Field
+          label="Its access token"
+          hint="Without it neither ath nor the key that it is bound to can be compared. A proof for /token has none."
+        >
+          {(named) => (
+            <input
+              {...named}
+              {...AS_TYPED}
+              type="password"
+              onInput={(input) => onRequest({ ...request, token: recognised(input.currentTarget.value).token })}
+            />
+          )}
+        </Field>
       )}
     </div>
   );

@@ -1,11 +1,12 @@
 /** Room 6: what is wrong with a token, by the server's own rules, before the server is asked. */
 
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import type { ServerFacts } from "../../oauth/checks.ts";
 import { EXPLAINED, isSecret, type Judged, type Kind, recognised } from "../../oauth/pasted.ts";
 import { requestIn } from "../../oauth/pasted-request.ts";
 import { serverFacts } from "../../oauth/server-facts.ts";
+import { AS_TYPED, Field } from "../../parts/fields.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { exchanges } from "../../service/api.ts";
 import { carries } from "../../service/exchange.ts";
@@ -80,29 +81,26 @@ function PasteForm({ text, onText, onClear, onOwn, notes }: {
   readonly onOwn: (() => void) | null;
   readonly notes: readonly string[];
 }) {
-  const id = useId();
   return (
     <section class="card" aria-label="What to look at">
-      <div class="field">
-        <label for={id}>Access token, client assertion or DPoP proof, with its request if you have it</label>
-        <textarea
-          id={id}
-          rows={6}
-          spellcheck={false}
-          autocomplete="off"
-          autocapitalize="none"
-          placeholder="eyJ…"
-          value={text}
-          aria-describedby={`${id}-told`}
-          onInput={(input) => {
-            // At once, whatever is drawn next.
-            if (!onText(input.currentTarget.value)) input.currentTarget.value = "";
-          }}
-        />
-        <p id={`${id}-told`} class="quiet">
-          It is decoded and checked in this page, and sent nowhere unless you ask for that below.
-        </p>
-      </div>
+      <Field
+        label="Access token, client assertion or DPoP proof, with its request if you have it"
+        hint="It is decoded and checked in this page, and sent nowhere unless you ask for that below."
+      >
+        {(named) => (
+          <textarea
+            {...named}
+            {...AS_TYPED}
+            rows={6}
+            placeholder="eyJ…"
+            value={text}
+            onInput={(input) => {
+              // At once, whatever is drawn next.
+              if (!onText(input.currentTarget.value)) input.currentTarget.value = "";
+            }}
+          />
+        )}
+      </Field>
       {notes.length > 0 && (
         <ul class="details" aria-label="How it was read">
           {notes.map((note) => <li key={note}>{note}</li>)}

@@ -6,7 +6,7 @@ import type { SearchParameter } from "../../fhir/capabilities.ts";
 import { syntaxOf } from "../../fhir/parameter-syntax.ts";
 import { comparisonsOf } from "./comparisons.ts";
 import { type Criterion, NO_SYSTEM } from "./criteria.ts";
-import { Choice, DayField, TextField } from "./fields.tsx";
+import { Choice, DayField, TextField } from "../../parts/fields.tsx";
 import { codesFor, systemsFor } from "./suggestions.ts";
 
 interface RowProps {

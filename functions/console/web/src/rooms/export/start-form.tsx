@@ -1,8 +1,9 @@
 /** What is to be exported: how much of the store, of which types and since when. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { ClosedNote } from "../../parts/closed-note.tsx";
+import { AS_TYPED, Field } from "../../parts/fields.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { ask } from "../../service/api.ts";
 import { clockSkew } from "../../service/session.ts";
@@ -80,45 +81,31 @@ export function StartForm({ scope, clientId }: { readonly scope: string; readonl
 }
 
 function Patients({ value, fault, onValue }: FieldProps) {
-  const id = useId();
   return (
-    <div class="field">
-      <label for={id}>Only these patients</label>
-      <textarea
-        id={id}
-        rows={2}
-        value={value}
-        spellcheck={false}
-        autocapitalize="none"
-        autocomplete="off"
-        aria-invalid={fault !== ""}
-        aria-describedby={`${id}-hint`}
-        onInput={(input) => onValue(input.currentTarget.value)}
-      />
-      <span class="quiet" id={`${id}-hint`}>Up to 100 ids, with commas or spaces between. Leave it empty for all patients.</span>
-      {fault && <span class="fault" role="alert">{fault}</span>}
-    </div>
+    <Field label="Only these patients" fault={fault} hint="Up to 100 ids, with commas or spaces between. Leave it empty for all patients.">
+      {(named) => <textarea {...named} {...AS_TYPED} rows={2} value={value} onInput={(input) => onValue(input.currentTarget.value)} />}
+    </Field>
   );
 }
 
 function Since({ value, fault, onValue }: FieldProps) {
-  const id = useId();
   return (
-    <div class="field">
-      <label for={id}>Changed since</label>
-      <input
-        id={id}
-        class="export-since"
-        type="datetime-local"
-        step="any"
-        value={value}
-        aria-invalid={fault !== ""}
-        aria-describedby={`${id}-hint`}
-        onInput={(input) => onValue(input.currentTarget.value)}
-      />
-      <span class="quiet" id={`${id}-hint`}>In UTC. Then the files also name what was deleted since. Leave it empty for everything.</span>
-      {fault && <span class="fault" role="alert">{fault}</span>}
-    </div>
+    <Field
+      label="Changed since"
+      fault={fault}
+      hint="In UTC. Then the files also name what was deleted since. Leave it empty for everything."
+    >
+      {(named) => (
+        <input
+          {...named}
+          class="export-since"
+          type="datetime-local"
+          step="any"
+          value={value}
+          onInput={(input) => onValue(input.currentTarget.value)}
+        />
+      )}
+    </Field>
   );
 }
 

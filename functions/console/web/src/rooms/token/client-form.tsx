@@ -7,6 +7,7 @@ import type { Credential } from "../../oauth/credential.ts";
 import { KeyError, type PrivateKey, privateKeyOf } from "../../oauth/private-key.ts";
 import { CAN_PROVE } from "../../oauth/proof.ts";
 import { signIn } from "../../oauth/token-calls.ts";
+import { AS_TYPED, Field, SecretField, TextField } from "../../parts/fields.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { type DemoClient, demoClients } from "../../service/demo-clients.ts";
 import { begin, session } from "../../service/session.ts";
@@ -154,7 +155,7 @@ function SecretFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credent
   return (
     <Form onSubmit={submit} isBusy={isBusy || !clientId.trim() || !secret.trim()}>
       <TextField label="Client id" value={clientId} onValue={setClientId} />
-      <TextField label="Client secret" value={secret} onValue={setSecret} isSecret />
+      <SecretField label="Client secret" value={secret} onValue={setSecret} />
       <p class="quiet">
         The secret stays in this page's memory: it is neither stored nor put into an address, and loading the page anew ends the session.
       </p>
@@ -168,7 +169,6 @@ function KeyFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credential
   const [text, setText] = useState("");
   const [key, setKey] = useState<PrivateKey | null>(null);
   const [fault, setFault] = useState("");
-  const id = useId();
   const submit = async () => {
     try {
       const usable = key ?? (await privateKeyOf(text, kid.trim()));
@@ -194,20 +194,9 @@ function KeyFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credential
         </p>
       ) : (
         <>
-          <div class="field">
-            <label for={id}>Private key, as a JWK or as PEM (PKCS #8)</label>
-            <textarea
-              id={id}
-              rows={6}
-              spellcheck={false}
-              autocomplete="off"
-              value={text}
-              aria-invalid={fault !== ""}
-              aria-describedby={fault ? `${id}-fault` : undefined}
-              onInput={(input) => setText(input.currentTarget.value)}
-            />
-            {fault && <p id={`${id}-fault`} class="fault" role="alert">{fault}</p>}
-          </div>
+          <Field label="Private key, as a JWK or as PEM (PKCS #8)" fault={fault}>
+            {(named) => <textarea {...named} {...AS_TYPED} rows={6} value={text} onInput={(input) => setText(input.currentTarget.value)} />}
+          </Field>
           <TextField label="Key id (kid), if it is neither in the JWK nor its thumbprint" value={kid} onValue={setKid} />
         </>
       )}
@@ -229,7 +218,7 @@ function TokenFields({ onGiven }: { readonly onGiven: (token: string) => void })
   };
   return (
     <Form onSubmit={submit} isBusy={!text.trim()} action="Use this token">
-      <TextField label="An access token that you have" value={text} onValue={setText} isSecret />
+      <SecretField label="An access token that you have" value={text} onValue={setText} />
       {fault && <p class="fault" role="alert">{fault}</p>}
       <p class="quiet">It is read here and kept in this page's memory. Whether it is any good is for the server to say.</p>
     </Form>
@@ -254,28 +243,5 @@ function Form({ children, onSubmit, isBusy, action = "Get a token" }: Chosen & {
         <button type="submit" class="main" disabled={isBusy}>{action}</button>
       </div>
     </form>
-  );
-}
-
-function TextField({ label, value, onValue, isSecret = false }: {
-  readonly label: string;
-  readonly value: string;
-  readonly onValue: (value: string) => void;
-  readonly isSecret?: boolean;
-}) {
-  const id = useId();
-  const attributes = {
-    id,
-    value,
-    spellcheck: false,
-    autocapitalize: "none",
-    autocomplete: "off",
-    onInput: (input: preact.TargetedInputEvent<HTMLInputElement>) => onValue(input.currentTarget.value),
-  } as const;
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      {isSecret ? <input type="password" {...attributes} /> : <input type="text" {...attributes} />}
-    </div>
   );
 }

@@ -1,8 +1,9 @@
 /** The beginning of the room: what was left unsaved, whose record to write in, a resource to open, and what else is written. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { noIdText, patientId } from "../../fhir/reference-place.ts";
+import { Choice, TextField } from "../../parts/fields.tsx";
 import { addressOf, go } from "../../shell/router.ts";
 import { Closed } from "./closed.tsx";
 import { unsaved } from "./editor/drafts.ts";
@@ -120,7 +121,6 @@ function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
   const [chosen, setChosen] = useState("");
   const [given, setGiven] = useState("");
   const [fault, setFault] = useState("");
-  const [typeField, idField] = [useId(), useId()];
   const type = readable.some((each) => each.type.name === chosen) ? chosen : readable[0]?.type.name;
   // A reference as it was copied, `Patient/4`, names both.
   const id = given.trim().split("/").at(-1) ?? "";
@@ -141,29 +141,12 @@ function OpenForm({ rights }: { readonly rights: readonly Rights[] }) {
             if (id && !isWrong) go("write", named, id);
           }}
         >
-          <div class="field">
-            <label for={typeField}>Type</label>
-            <select id={typeField} value={named} onChange={(change) => setChosen(change.currentTarget.value)}>
-              {readable.map((each) => (
-                <option key={each.type.name}>{each.type.name}</option>
-              ))}
-            </select>
-          </div>
-          <div class="field">
-            <label for={idField}>Id</label>
-            <input
-              id={idField}
-              type="text"
-              value={given}
-              spellcheck={false}
-              autocapitalize="none"
-              autocomplete="off"
-              aria-invalid={fault !== ""}
-              aria-describedby={fault ? `${idField}-fault` : undefined}
-              onInput={(input) => setGiven(input.currentTarget.value)}
-            />
-            {fault && <p class="fault" id={`${idField}-fault`}>{fault}</p>}
-          </div>
+          <Choice label="Type" value={named} onValue={setChosen}>
+            {readable.map((each) => (
+              <option key={each.type.name}>{each.type.name}</option>
+            ))}
+          </Choice>
+          <TextField label="Id" value={given} fault={fault} onValue={setGiven} />
           <button type="submit" class="main">Open</button>
         </form>
       )}

@@ -1,15 +1,15 @@
 /** Asks whom something is to be written about: nobody is chosen for a person. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { noIdText, patientId } from "../../fhir/reference-place.ts";
+import { TextField } from "../../parts/fields.tsx";
 import { addressOf, go } from "../../shell/router.ts";
 import { pathToWriteAbout } from "./place.ts";
 
 export function PatientQuestion({ type }: { readonly type?: string }) {
   const [given, setGiven] = useState("");
   const [fault, setFault] = useState("");
-  const field = useId();
   return (
     <section class="card" aria-labelledby="question-heading">
       <h3 id="question-heading">Whose record?</h3>
@@ -26,21 +26,7 @@ export function PatientQuestion({ type }: { readonly type?: string }) {
           if (id !== null) go("write", ...pathToWriteAbout(id, type));
         }}
       >
-        <div class="field">
-          <label for={field}>The patient's id</label>
-          <input
-            id={field}
-            type="text"
-            value={given}
-            spellcheck={false}
-            autocapitalize="none"
-            autocomplete="off"
-            aria-invalid={fault !== ""}
-            aria-describedby={fault ? `${field}-fault` : undefined}
-            onInput={(input) => setGiven(input.currentTarget.value)}
-          />
-          {fault && <p class="fault" id={`${field}-fault`}>{fault}</p>}
-        </div>
+        <TextField label="The patient's id" value={given} fault={fault} onValue={setGiven} />
         <button type="submit" class="main">Go on</button>
       </form>
     </section>
