@@ -91,10 +91,11 @@ quick: lint types ## The checks of code and the quick tests: at most 40 seconds
 	$(BIN)/pytest -q -n 2 -m "not slow and not long" --hypothesis-profile=quick tests/unit tests/architecture \
 		--ignore=tests/unit/admin --ignore=tests/unit/archive --ignore=tests/unit/audit --ignore=tests/unit/benchmarks
 
-test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
+test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>, COVERAGE=1
 
+# Measured, a test takes more than twice as long: in CI alone, and of the tests that tests/conftest.py names.
 tests: $(VENV)/.node
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long"$(if $(COVERAGE), --cov --cov-report=term)
 
 # The generated cases by the thousand, and the tests that wait for minutes: one by one, but for groups (tests/conftest.py);
 # each process has its own stack, since one would take them one after the other. What holds seconds on the wall comes
@@ -103,8 +104,7 @@ test-long: $(VENV)/.node $(VENV)/.web .venv-smart-fetch/.done ## The long tests:
 	$(BIN)/pytest -n 3 --dist loadgroup -m "(long or generated or hypothesis) and not timed" --hypothesis-profile=long
 	$(BIN)/pytest -m timed
 
-# Measured, a test takes twice as long: in CI alone, by the tests that run functions and layers in their own process.
-coverage: $(VENV)/.test ## The unit tests, and what they cover
+coverage: $(VENV)/.test ## The unit tests alone, and what they cover
 	$(BIN)/pytest -q -n 2 -m "not long" --cov --cov-report=term tests/unit tests/simulation
 
 # Two at a time, each one's output in one piece, where make can do that (GNU make 4).

@@ -32,6 +32,9 @@ from careconnect_testing.stacks.search_stack import search_stack
 
 __all__ = ["search_stack", "search_tables"]
 
+_MEASURED = frozenset({"unit", "simulation"})
+"""The folders of tests that run functions and layers in their own process: by them alone coverage is judged."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     try:
@@ -55,6 +58,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if not _MEASURED & set(item.path.parts):
+            item.add_marker("no_cover")
     # Only where many processes run at once; a single process keeps the files' own order.
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: begins_at(item.path))
