@@ -12,11 +12,11 @@ from careconnect.endpoint.pipeline import pinned_to_cpu
 from careconnect_testing.fuzzing.promise import BrokenPromiseError
 from careconnect_testing.fuzzing.services import SECRET, services
 from careconnect_testing.fuzzing.targets import TARGETS, Target
-from careconnect_testing.records.generated import is_long_run
+from careconnect_testing.records.generated import is_fresh_run, is_long_run
 from careconnect_testing.running.cases import each_of
 
-INPUTS = 750 if is_long_run() else 50
-"""Of each target. `make fuzz` makes up new ones, as many as in the long run, round by round."""
+INPUTS = 1_250 if is_fresh_run() else 200 if is_long_run() else 50
+"""Of each target. The first is a round of `make fuzz`, whose inputs are new ones: its 35 rounds make up a million."""
 BY_NAME = {target.name: target for target in TARGETS}
 
 

@@ -23,6 +23,11 @@ def is_long_run() -> bool:
     return settings.get_current_profile_name() in (LONG, FRESH)
 
 
+def is_fresh_run() -> bool:
+    """Return True where the cases are new in each run."""
+    return settings.get_current_profile_name() == FRESH
+
+
 def cases(number: int) -> int:
     """Return the number of cases to generate: `number` in the long run, in any other a quarter."""
     return number if is_long_run() else -(-number // _EVERY_SHARE)
