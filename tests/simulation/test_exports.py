@@ -10,8 +10,8 @@ from careconnect_testing.exports.run import findings
 from careconnect_testing.exports.unseen import leaks
 from careconnect_testing.records.generated import is_long_run
 
-CASES = 200 if is_long_run() else 20
-PAIRS = 300 if is_long_run() else 40
+CASES = 120 if is_long_run() else 20
+PAIRS = 100 if is_long_run() else 40
 SEEDS = range(101, 401)
 
 

@@ -18,7 +18,7 @@ from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER,
 from careconnect_testing.simulation.story import first_broken
 from fhir_reader.store import snapshot
 
-SCHEDULES = int(os.environ.get("LOOPING_SCHEDULES", "300" if is_long_run() else "40"))
+SCHEDULES = int(os.environ.get("LOOPING_SCHEDULES", "200" if is_long_run() else "40"))
 FIRST = int(os.environ.get("FIRST_SEED", "1"))
 PARTS = 4
 

@@ -12,7 +12,7 @@ from careconnect_testing.records.generated import is_long_run
 from careconnect_testing.simulation.actors.plan import EDITOR, OPERATOR, READER, Line, Plan, Step
 from careconnect_testing.simulation.story import first_broken
 
-SCHEDULES = int(os.environ.get("MOVING_SCHEDULES", "300" if is_long_run() else "20"))
+SCHEDULES = int(os.environ.get("MOVING_SCHEDULES", "120" if is_long_run() else "20"))
 FIRST = int(os.environ.get("FIRST_SEED", "1"))
 PARTS = 2
 

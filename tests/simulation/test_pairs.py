@@ -16,7 +16,7 @@ from careconnect_testing.pairs.run import (
 )
 from careconnect_testing.records.generated import is_long_run
 
-PAIRS = 5_000 if is_long_run() else 500
+PAIRS = 2_000 if is_long_run() else 500
 
 
 @pytest.mark.generated

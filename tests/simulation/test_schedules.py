@@ -9,7 +9,8 @@ from careconnect_testing.simulation.run import run_schedule
 from careconnect_testing.simulation.shrink import shrunk
 from careconnect_testing.simulation.story import story_of
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "1000" if is_long_run() else "60"))
+# The seeded bugs that no unit test catches show within 640, but for one (bugs/bugs.toml).
+SCHEDULES = int(os.environ.get("SCHEDULES", "700" if is_long_run() else "60"))
 FIRST = int(os.environ.get("FIRST_SEED", "1"))
 PARTS = 12
 
