@@ -102,7 +102,7 @@ tests: $(VENV)/.node
 # last, without the load of the others.
 test-long: $(VENV)/.node $(VENV)/.web .venv-smart-fetch/.done ## The long tests: REAL_DATA=<folder of more records>
 	$(BIN)/pytest -n 3 --dist loadgroup -m "(long or generated or hypothesis) and not timed" --hypothesis-profile=long
-	$(BIN)/pytest -m timed
+	$(BIN)/pytest -m timed $$(grep -rl --include='*.py' 'mark\.timed' tests)
 
 coverage: $(VENV)/.test ## The unit tests alone, and what they cover
 	$(BIN)/pytest -q -n 2 -m "not long" --cov --cov-report=term tests/unit tests/simulation
