@@ -39,7 +39,6 @@ _PUT_SECONDS: Final = 0.06
 _ARCHIVE_MICROSECONDS: Final = 44
 """Microseconds of a whole processor to archive an event (measured with 10,000)."""
 
-_VERIFY_MICROSECONDS: Final = 100
 _HEARTBEAT: Final = 300
 """Seconds between two heartbeats; each run puts an event, and lists an hour or two of the archive."""
 
@@ -114,7 +113,8 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
     archiver, verifier = (memory_of(name) / _LAMBDA_GIGABYTE for name in ("ArchiverFunction", "VerifierFunction"))
     slow = WHOLE_PROCESSOR / memory_of("ArchiverFunction")
     archiving = objects * _PUT_SECONDS + (events + removed) * _ARCHIVE_MICROSECONDS / 1e6 * slow
-    verifying = events * _VERIFY_MICROSECONDS / 1e6 + load.MONTH / _HEARTBEAT * _HEARTBEAT_SECONDS
+    verifying = (events * load.VERIFY_MICROSECONDS + objects * load.GET_MICROSECONDS) / 1e6
+    verifying += load.MONTH / _HEARTBEAT * _HEARTBEAT_SECONDS
     # The verifier also reads the day in the table: a unit for each 4 KB.
     read = events * bytes_of(size, "table", trail) / 4096
     time = prices.LAMBDA_ARM_TIME if trail.arm else prices.LAMBDA_TIME

@@ -36,8 +36,11 @@ MONTH: Final = 30 * DAY
 CACHED: Final = 60
 """Seconds for which the gateway caches the authorizer's answer."""
 
-_VERIFY_MICROSECONDS: Final = 100
-"""Microseconds to verify an event, computed: 40 of CPU, and its share of the time to read over the network."""
+VERIFY_MICROSECONDS: Final = 100
+"""Microseconds to verify an event, computed: 40 of CPU, and its share of the time to read the table."""
+
+GET_MICROSECONDS: Final = 1_500
+"""Microseconds to read an object of the archive: CPU alone, as many are read concurrently (measured with 600)."""
 
 _VERIFY_BYTES: Final = 240
 """Bytes of memory to verify an event (ADR 34)."""
@@ -108,8 +111,13 @@ def _of(quota: prices.Quota, used: float) -> Limit:
 
 
 def _verifying(events: float) -> Limit:
-    """Return the limit of a day's events that the verifier can verify within its time and its memory."""
+    """Return the limit of a day's events that the verifier can verify within its time and its memory.
+
+    The archive has an object of each window of each partition of a day, at most.
+    """
     timeout = int(template()["Resources"]["VerifierFunction"]["Properties"]["Timeout"])
     room = (memory_of("VerifierFunction") - _VERIFIER_ITSELF) * 1_000_000
-    most = min(timeout * 1_000_000 / _VERIFY_MICROSECONDS, room / _VERIFY_BYTES)
+    window = int(template()["Resources"]["ArchiverMapping"]["Properties"]["MaximumBatchingWindowInSeconds"])
+    reading = len(AUDIT_SHARDS) * DAY / window * GET_MICROSECONDS
+    most = min((timeout * 1_000_000 - reading) / VERIFY_MICROSECONDS, room / _VERIFY_BYTES)
     return Limit("audit trail: one run verifies a day", events * DAY, most, "events a day", "runs by hand")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from audit_archiver.archived_batch import BatchKey, folder_of, unpack
 from audit_archiver.days import DAY, HOUR
+from audit_archiver.in_order import in_order
 from audit_archiver.stream_record import StreamRecord
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
 
+_AT_ONCE: Final = 32
+"""Objects that are read concurrently: a day has ten thousand of them, or more."""
 _THERE_ALREADY: Final = "PreconditionFailed"
 
 
@@ -49,12 +52,10 @@ class S3Archive:
         The records are None for a version that does not match its key. The stream keeps a record for a day, so a batch
         that reaches into the range begins at most a day before it. A smaller `reach` shortens this distance.
         """
-        for version in self._versions(since - reach, before):
-            key = BatchKey.of(version["Key"])
-            if key is None:
-                yield version["Key"], None
-            elif key.last >= since and key.first < before:
-                yield version["Key"], unpack(key, self._body(version["Key"], version["VersionId"]))
+        keyed = ((each, BatchKey.of(each["Key"])) for each in self._versions(since - reach, before))
+        reaching = (each for each in keyed if each[1] is None or (each[1].last >= since and each[1].first < before))
+        for text, key, body in in_order(self._read, reaching, _AT_ONCE):
+            yield text, unpack(key, body) if key else None
 
     def _versions(self, first: int, before: int) -> "Iterator[ObjectVersionTypeDef]":
         """Yield the versions of the objects that begin in the hours of a time range."""
@@ -63,5 +64,11 @@ class S3Archive:
             for page in pages.paginate(Bucket=self._bucket, Prefix=folder_of(hour * HOUR)):
                 yield from page.get("Versions", ())
 
-    def _body(self, key: str, version: str) -> bytes:
-        return self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)["Body"].read()
+    def _read(self, found: "tuple[ObjectVersionTypeDef, BatchKey | None]") -> tuple[str, BatchKey | None, bytes]:
+        """Return the text of a key, the key, and its object's content; of a key that is none nothing is read."""
+        version, key = found
+        body = b""
+        if key is not None:
+            answer = self._client.get_object(Bucket=self._bucket, Key=version["Key"], VersionId=version["VersionId"])
+            body = answer["Body"].read()
+        return version["Key"], key, body

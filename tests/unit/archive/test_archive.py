@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 import tracemalloc
+from collections.abc import Callable
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,8 +13,10 @@ from botocore.exceptions import ClientError
 
 from audit_archiver.archived_batch import BatchKey, unpack
 from audit_archiver.jobs import JobError
+from audit_archiver.s3_archive import S3Archive
 from audit_archiver.stream_record import digest_of, record_of_event
 from careconnect.audit.event import Action, AuditEvent, event_id
+from careconnect_testing.aws.altered import Altered
 from careconnect_testing.http.events import event, event_names
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
 from careconnect_testing.stacks.whole_template import whole_template
@@ -92,6 +96,21 @@ def test_an_event_of_a_former_release_which_repeats_its_time_is_archived_and_ver
 
     verdict = trail.verify()
     assert (verdict.archived, list(verdict.findings)) == (1, [])
+
+
+def test_objects_are_read_side_by_side_and_given_in_the_order_of_their_keys(trail: ArchivedTrail) -> None:
+    """A night's run has no time to wait for ten thousand objects one after another."""
+    stored = [trail.stored(age * MINUTE)[0] for age in range(8, 0, -1)]
+    together = Barrier(8, timeout=30)
+
+    def get(real: Callable[..., Any], request: dict[str, Any]) -> Any:
+        together.wait()
+        return real(**request)
+
+    archive = S3Archive(Altered(trail.s3, get_object=get), BUCKET)  # type: ignore[arg-type]
+    read = [record.sort_key for _, records in archive.batches(NOON - 10 * MINUTE, NOON) for record in records or ()]
+
+    assert read == stored
 
 
 def test_a_batch_that_is_tried_again_makes_no_second_object(trail: ArchivedTrail) -> None:

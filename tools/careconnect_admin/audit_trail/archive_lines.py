@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from audit_archiver.archived_batch import content_of
+from audit_archiver.in_order import in_order
 from careconnect_admin.audit_trail.archive_listing import Listed, listed_days, reaching_into
-from careconnect_admin.audit_trail.in_order import in_order
 from careconnect_admin.audit_trail.read_events import FETCHED_FROM
 from careconnect_admin.errors import OperatorError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from audit_archiver.archived_batch import BatchKey
 from audit_archiver.days import DAY as DAY_MILLISECONDS
 from audit_archiver.days import HOUR, LATE, days_from, end_of, start_of
+from audit_archiver.in_order import in_order
 from careconnect.audit.event import day_of
-from careconnect_admin.audit_trail.in_order import in_order
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect_admin.audit_trail.in_order import in_order
+from audit_archiver.in_order import in_order
 
 
 def test_answers_come_in_the_order_of_what_was_given() -> None:
