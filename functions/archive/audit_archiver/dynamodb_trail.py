@@ -25,8 +25,8 @@ class DynamoDbTrail:
         for shard in SHARDS:
             yield from self._query("pk = :pk", {":pk": {"S": partition_of(day, shard)}})
 
-    def last_heartbeat(self, since: int, before: int) -> str:
-        """Return the id of the last heartbeat in a time range (epoch milliseconds), empty if there is none."""
+    def last_heartbeat(self, since: int, before: int) -> Item | None:
+        """Return the item of the last heartbeat in a time range (epoch milliseconds), or None."""
         for day in dict.fromkeys((day_of(before - 1), day_of(since))):
             values = {
                 ":pk": {"S": partition_of(day, HEARTBEAT_SHARD)},
@@ -41,8 +41,8 @@ class DynamoDbTrail:
                 ScanIndexForward=False,
             )
             for item in found:
-                return str(item["sk"]["S"])
-        return ""
+                return item
+        return None
 
     def _query(self, condition: str, values: Mapping[str, Any], **how: Any) -> Iterator[Item]:
         request: dict[str, Any] = {

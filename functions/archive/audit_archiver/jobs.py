@@ -5,9 +5,9 @@ from typing import Any, Final, Protocol
 
 from audit_archiver import check_heartbeat, verify_day
 from audit_archiver.archive_records import ArchiveWriter, archive_records
-from audit_archiver.check_heartbeat import is_archived, put_heartbeat
+from audit_archiver.check_heartbeat import is_archived, keep_told, previous_heartbeat, put_heartbeat
 from audit_archiver.days import DAY
-from audit_archiver.judge_record import Fault, fault_of, least_days
+from audit_archiver.judge_record import Fault, fault_at_once, least_days
 from audit_archiver.retentions import ArchiveReader, Retentions
 from audit_archiver.stream_record import Kind, record_of_event
 from audit_archiver.verify_day import Finding
@@ -58,7 +58,7 @@ class ArchiveJob:
         """Archive `Records`; report records that break the trail first, without waiting for the archive."""
         action, ids = "audit-trail.archive", _ids(context)
         try:
-            judged = [(each, fault_of(each, self._least_days)) for each in map(record_of_event, event["Records"])]
+            judged = [(each, fault_at_once(each, self._least_days)) for each in map(record_of_event, event["Records"])]
             broken = (Finding(record.sort_key, fault) for record, fault in judged if fault is not None)
             _tell(self._observer, action, broken, ids)
             # What breaks the trail is evidence, and stays whole.
@@ -111,7 +111,10 @@ class VerifyJob:
     def _check_heartbeat(self, action: str, ids: Mapping[str, str], now: int) -> None:
         # First, so that the next run has a heartbeat to look for even if this run fails.
         put_heartbeat(self._record, now, self._retentions)
-        if is_archived(self._trail, self._archive, now):
+        heartbeat = previous_heartbeat(self._trail, now)
+        if heartbeat is not None:
+            keep_told(self._record, heartbeat)
+        if heartbeat is None or is_archived(self._archive, heartbeat, now):
             self._observer.request(action, _DONE, ids=ids)
             return
         self._observer.request(action, _WRONG, ids=ids, reason="not archived")

@@ -25,8 +25,15 @@ class Fault(StrEnum):
 
 
 def least_days(retention_days: int) -> int:
-    """Return the days for which a deployment with this `AuditRetentionDays` has kept any event."""
+    """Return the days for which a deployment with this `AuditRetentionDays` keeps any new event."""
     return TEMPORARY if retention_days == TEMPORARY else LEAST
+
+
+def kept_days(item: Mapping[str, Any], claimed: int) -> int:
+    """Return the days for which an item of the time `claimed` (epoch milliseconds) is kept, 0 for ever."""
+    stamp = _stamp(item)
+    # A forged stamp of less than a day does not mean for ever.
+    return 0 if stamp is None else max(1, (stamp - claimed // 1000) // _SECONDS)
 
 
 def is_over(claimed: int, days: int, now: int) -> bool:
@@ -38,6 +45,14 @@ def expires_early(item: Mapping[str, Any], claimed: int, days: int) -> bool:
     """Return True if an item has a stamp that removes it before it has been kept for `days`."""
     stamp = _stamp(item)
     return stamp is not None and stamp < _end(claimed, days)
+
+
+def fault_at_once(record: StreamRecord, least: int) -> Fault | None:
+    """Return the fault that a change shows without the archive, if new events are kept for `least` days, or None.
+
+    How long a removed event had to be kept is not known: verification judges that.
+    """
+    return fault_of(record, 0 if record.kind is Kind.REMOVE else least)
 
 
 def fault_of(record: StreamRecord, days: int) -> Fault | None:

@@ -1,17 +1,21 @@
-"""The retentions in force: each heartbeat tells them, and its archived event is the record of them (ADR 34)."""
+"""The retentions in force: each heartbeat tells them, and its archived event is the record of them (ADR 34).
+
+A heartbeat tells the table's retention by its own stamp, as those of all releases do, and the archive's in its query.
+"""
 
 import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple, Protocol, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from audit_archiver.days import DAY, end_of, start_of
+from audit_archiver.judge_record import kept_days
 from audit_archiver.stream_record import Kind, StreamRecord
 from careconnect.audit.event import day_of
 
 HEARTBEAT: Final = "archive-heartbeat"
 """The interaction of a heartbeat's event."""
 
-_TOLD: Final = re.compile(r"AuditRetentionDays=([0-9]{1,5})&ArchiveRetentionDays=([0-9]{1,5})")
+_OF_THE_ARCHIVE: Final = re.compile(r"AuditRetentionDays=[0-9]{1,5}&ArchiveRetentionDays=([0-9]{1,5})")
 _TOLD_WITHIN: Final = 900_000
 """Milliseconds at the beginning of a day: three heartbeats."""
 
@@ -28,10 +32,10 @@ class Retentions(NamedTuple):
         return f"AuditRetentionDays={self.audit}&ArchiveRetentionDays={self.archive}"
 
     @classmethod
-    def of(cls, query: str) -> Self | None:
-        """Return the retentions that a heartbeat tells, or None: those of former releases tell nothing."""
-        found = _TOLD.fullmatch(query)
-        return cls(int(found[1]), int(found[2])) if found else None
+    def of(cls, heartbeat: Mapping[str, Any], at: int) -> Self:
+        """Return what the item of a heartbeat tells, put at `at` (epoch milliseconds); of an archive untold, 0."""
+        found = _OF_THE_ARCHIVE.fullmatch(heartbeat.get("query", {}).get("S", ""))
+        return cls(kept_days(heartbeat, at), int(found[1]) if found else 0)
 
 
 class ArchiveReader(Protocol):
@@ -64,7 +68,8 @@ class RetentionsInForce:
     def archive_days(self, day: str) -> int:
         """Return the least `ArchiveRetentionDays` told on the day before or after a UTC day, 0 if none told one."""
         before, after = day_of(start_of(day) - 1), day_of(end_of(day))
-        return min((told.archive for told in (*self._told_on(before), *self._told_on(after))), default=0)
+        told = (*self._told_on(before), *self._told_on(after))
+        return min(filter(None, (each.archive for each in told)), default=0)
 
     def _of_day(self, day: str) -> int:
         """Return the retention at the beginning of a day; the deployment's own if no heartbeat told one."""
@@ -84,10 +89,9 @@ def _all_told(records: list[StreamRecord] | None, start: int) -> Iterator[Retent
     """Yield what the heartbeats told that reached the stream at the beginning of a day."""
     for record in records or ():
         if record.kind is Kind.INSERT and record.is_in_place and start <= record.time < start + _TOLD_WITHIN:
-            text = {name: value.get("S", "") for name, value in (record.new or {}).items()}
-            told = Retentions.of(text.get("query", "")) if text.get("interaction") == HEARTBEAT else None
-            if told is not None:
-                yield told
+            item = record.new or {}
+            if item.get("interaction") == {"S": HEARTBEAT}:
+                yield Retentions.of(item, record.claimed)
 
 
 def _length(days: int) -> float:

@@ -147,7 +147,7 @@ class _Verification:
         day = day_of(record.claimed)
         if record.kind is Kind.INSERT and not self.in_force.days(day):
             return Fault.EXPIRES_EARLY
-        return fault_of(record, max(self._least, self._kept_for(day)))
+        return fault_of(record, self._kept_for(day))
 
     @property
     def _least(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from audit_archiver.check_heartbeat import is_archived, put_heartbeat
+from audit_archiver.check_heartbeat import previous_heartbeat, put_heartbeat
 from audit_archiver.jobs import MAX_NAMED, JobError
 from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import event_of
@@ -49,23 +49,28 @@ def test_a_heartbeat_is_an_ordinary_event_of_nobody_that_tells_the_retentions(tr
 
 
 def test_a_day_has_a_row_of_each_retention_that_a_heartbeat_told(trail: ArchivedTrail) -> None:
-    for days in (90, 90, 0):
+    """Those of 30 days are of a former release, and the first heartbeat after its update makes their row."""
+    for days in (30, 90, 0, 0):
         trail.retention_days = days
-        trail.verifier(event("verifier-heartbeat"))
+        beat(trail)
 
     rows = trail.dynamodb.query(
         TableName=AUDIT_TABLE,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": RETENTIONS}},
     )["Items"]
-    assert rows == [retention_row(DAY, 0), retention_row(DAY, 90)]
-    assert told_by(rows) == [(DAY, 0), (DAY, 90)]
+    assert rows == [retention_row(DAY, days) for days in (0, 30, 90)]
+    assert told_by(rows) == [(DAY, 0), (DAY, 30), (DAY, 90)]
 
+    before = trail.objects()
+    trail.observer.clear()
     trail.deliver(*(trail.streamed("INSERT", None, row) for row in rows))
-    assert (trail.objects(), trail.observer.counts) == ({}, [])
+    assert (trail.objects(), trail.observer.counts) == (before, [])
 
 
-@pytest.mark.parametrize("sort_key", ["2026-03-26#7", "2026-03-26", "2026-13-01#90", "20260326#90", "2026-03-26#90#1"])
+@pytest.mark.parametrize(
+    "sort_key", ["2026-03-26#x", "2026-03-26#100000", "2026-03-26", "2026-13-01#90", "20260326#90", "2026-03-26#90#1"]
+)
 def test_a_row_that_the_verifier_does_not_write_tells_nothing(sort_key: str) -> None:
     rows = [{"pk": {"S": RETENTIONS}, "sk": {"S": sort_key}}, retention_row("2026-03-26", 90)]
 
@@ -107,15 +112,17 @@ def test_a_run_that_is_tried_again_looks_for_no_heartbeat_of_a_moment_ago(trail:
 def test_other_events_are_no_heartbeats(trail: ArchivedTrail) -> None:
     trail.put(FIVE, interaction="read")
 
-    assert is_archived(trail.trail, trail.archive, trail.now)
+    assert previous_heartbeat(trail.trail, trail.now) is None
 
 
 def test_a_heartbeat_of_before_midnight_is_found_after_it(trail: ArchivedTrail) -> None:
     trail.now = NOON + 12 * 60 * MINUTE - 2 * MINUTE
-    put_heartbeat(trail.record, trail.now, trail.retentions)
+    put = put_heartbeat(trail.record, trail.now, trail.retentions)
     trail.now += FIVE
 
-    assert not is_archived(trail.trail, trail.archive, trail.now)
+    found = previous_heartbeat(trail.trail, trail.now)
+    assert found is not None
+    assert found["sk"] == {"S": put}
 
 
 def test_the_day_before_is_verified(trail: ArchivedTrail) -> None:

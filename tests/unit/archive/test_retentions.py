@@ -10,7 +10,7 @@ from audit_archiver.archived_batch import BatchKey, unpack
 from audit_archiver.check_heartbeat import put_heartbeat
 from audit_archiver.days import DAY as DAY_MS
 from audit_archiver.days import start_of
-from audit_archiver.retentions import Retentions, RetentionsInForce
+from audit_archiver.retentions import HEARTBEAT, Retentions, RetentionsInForce
 from audit_archiver.stream_record import StreamRecord
 from careconnect.audit.event import day_of, time_of
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, DAY, MINUTE, NOON, ArchivedTrail
@@ -19,19 +19,25 @@ BEFORE, NEXT_DAY = "2026-03-25", "2026-03-27"
 SECOND = 1000
 
 
-def tell(trail: ArchivedTrail, day: str, *told: int, at: int = MINUTE) -> None:
-    """Archive a heartbeat of a day for each retention told."""
+def tell(trail: ArchivedTrail, day: str, *told: int, at: int = MINUTE, is_former: bool = False) -> None:
+    """Archive a heartbeat of a day for each retention told; those of former releases had no query."""
+    own = trail.retention_days
     for days in told:
-        now = start_of(day) + at
-        heartbeat = put_heartbeat(trail.record, now, Retentions(days, 2922))
+        now, trail.retention_days = start_of(day) + at, days
+        if is_former:
+            heartbeat, _ = trail.put(at=now, interaction=HEARTBEAT)
+        else:
+            heartbeat = put_heartbeat(trail.record, now, Retentions(days, 2922))
         trail.deliver(trail.streamed("INSERT", None, trail.item(heartbeat), now))
+    trail.retention_days = own
 
 
-def around(trail: ArchivedTrail, days: int, own: int | None = None) -> None:
+def around(trail: ArchivedTrail, days: int, own: int | None = None, *, is_former: bool = False) -> None:
     """Let the day and its neighbours tell a retention, which the deployment has too or changed since."""
     trail.retention_days = days
     for day in (BEFORE, DAY, NEXT_DAY):
-        tell(trail, day, days)
+        tell(trail, day, days, is_former=is_former)
+    trail.observer.clear()
     trail.retention_days = days if own is None else own
 
 
@@ -193,7 +199,10 @@ def test_any_other_change_of_an_event_breaks_the_trail(
         pytest.param(90, 365, 90, 90, False, False, id="90, then 365"),
         pytest.param(365, 90, 365, 365, False, False, id="365, then 90"),
         pytest.param(365, 90, 90, 90, False, True, id="early, by the retention of its time"),
-        pytest.param(90, 90, 89, 90, True, True, id="a short stamp"),
+        pytest.param(30, 90, 30, 30, False, False, id="30, as former releases offered, then 90"),
+        pytest.param(30, 90, 29, 30, False, True, id="early, by what a former release offered"),
+        pytest.param(1, 90, 1, 1, False, False, id="a temporary stack that has become another"),
+        pytest.param(90, 90, 89, 90, False, True, id="a short stamp"),
         pytest.param(90, 90, 90, 89, True, True, id="before its stamp"),
         pytest.param(90, 90, None, 90, True, True, id="without a stamp"),
         pytest.param(0, 90, 400, 400, False, False, id="stamped by the command"),
@@ -264,6 +273,64 @@ def test_a_line_of_an_end_is_no_first_image(trail: ArchivedTrail) -> None:
     trail.now = start_of(NEXT_DAY) + 2 * MINUTE
 
     assert trail.found() == {}
+
+
+# --- days of former releases, whose heartbeats had a stamp alone
+
+
+@pytest.mark.parametrize("own", [0, 90, 365])
+@pytest.mark.parametrize("former", [7, 30, 90, 3650])
+def test_what_a_former_release_kept_ends_without_an_alarm(trail: ArchivedTrail, former: int, own: int) -> None:
+    around(trail, former, own, is_former=True)
+    trail.retention_days = former
+    (event_id,) = trail.stored()
+    trail.retention_days = own
+    assert trail.found() == {}
+    trail.observer.clear()
+    trail.now = time_of(event_id) + former * DAY_MS + SECOND
+
+    trail.deliver(trail.expire(event_id))
+
+    assert trail.observer.counts == []
+    assert (trail.found(), trail.found(day_of(trail.now))) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("tamper", "fault"),
+    [
+        pytest.param(lambda trail, event_id: stamp(trail, event_id, 29), "changed", id="a stamp shortened"),
+        pytest.param(lambda trail, event_id: trail.remove(event_id), "removed", id="removed by somebody"),
+        pytest.param(lambda trail, event_id: trail.expire(event_id), "removed", id="ended before its stamp"),
+    ],
+)
+def test_what_a_former_release_kept_is_not_given_up(
+    trail: ArchivedTrail, tamper: Callable[[ArchivedTrail, str], Any], fault: str
+) -> None:
+    around(trail, 30, own=90, is_former=True)
+    event_id = archived(trail, 30)
+
+    trail.deliver(tamper(trail, event_id))
+
+    assert trail.observer.counts == ["AuditTrailBroken"]
+    assert fault in faults(trail, event_id)
+
+
+def test_a_stamp_of_a_former_release_that_was_shortened_under_a_cut_stream_is_found(trail: ArchivedTrail) -> None:
+    around(trail, 30, own=90, is_former=True)
+    shortened, gone = archived(trail, 30), archived(trail, 30)
+    stamp(trail, shortened, 29)
+    trail.remove(gone)
+    trail.now += 29 * DAY_MS
+
+    assert trail.found() == {shortened: "expires too early", gone: "removed"}
+
+
+def test_a_forged_heartbeat_with_a_short_stamp_shortens_nothing(trail: ArchivedTrail) -> None:
+    around(trail, 90)
+    for day in (BEFORE, DAY, NEXT_DAY):
+        tell(trail, day, 1, at=2 * MINUTE, is_former=True)
+
+    assert RetentionsInForce(trail.archive, 90).days(DAY) == 90
 
 
 # --- what is missing from the table

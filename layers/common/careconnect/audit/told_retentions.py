@@ -1,16 +1,18 @@
 """The rows of the audit table that say for how long a day's events were kept (`archive.md`, Retentions in force).
 
-The verifier adds one for each day and value. They are no events, and are neither archived nor removed.
+The verifier adds one for each day and value, which may be one that only former releases offered. They are no events,
+and are neither archived nor removed.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
-from careconnect.audit.retention import AUDIT_DAYS
-
 RETENTIONS: Final = "$retentions"
 """The partition of the rows; the sort key is a UTC day with `AuditRetentionDays` (`2026-12-01#90`)."""
+
+_DAYS: Final = re.compile("0|[1-9][0-9]{0,4}")
 
 
 def retention_row(day: str, days: int) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def told_by(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
     Items that are no rows are left out: a forged one must not prevent reading the trail.
     """
     found = (item["sk"]["S"].partition("#") for item in items)
-    return [(day, int(days)) for day, _, days in found if _is_day(day) and days in map(str, AUDIT_DAYS)]
+    return [(day, int(days)) for day, _, days in found if _is_day(day) and _DAYS.fullmatch(days)]
 
 
 def _is_day(text: str) -> bool:
