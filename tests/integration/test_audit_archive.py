@@ -31,7 +31,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group
 
 MINUTE = 60
 HOUR = 60 * MINUTE
+DAY_SECONDS = 24 * HOUR
 WAIT = 60.0
+_A_READ: Any = {"action": Action.READ, "interaction": "read", "patient": "9"}
 
 
 class Trail:
@@ -306,6 +308,30 @@ def beat(trail: Trail, age: float) -> str:
 
 def heartbeats(trail: Trail) -> list[Mapping[str, Any]]:
     return [line for line in trail.logged("VerifierFunction") if line.get("action") == "audit-trail.heartbeat"]
+
+
+def test_events_of_before_a_retention_are_stamped_once_without_an_alarm(trail: Trail) -> None:
+    at = start_of(day_of_age(500 * DAY_SECONDS))
+    written = [AuditEvent(id=new_event_id(at / 1000 + number), **_A_READ) for number in range(3)]
+    for_ever = AgedTrail(written, (), written, retention_days=0)
+    trail.archive(for_ever.inserts(written))
+    for event in written:
+        trail.dynamodb.put_item(TableName=trail.table, Item=event.item())
+    own = {"AuditRetentionDays": "90", "ArchiveRetentionDays": "2922"}
+    asked = ("stamp", "--from", day_of(at), "--to", day_of(at), "--yes")
+
+    done, again = trail.audit(*asked, **own), trail.audit(*asked, **own)
+
+    assert (done.exit_code, again.exit_code) == (0, 0), done.output + again.output
+    assert ("Stamped 3 events" in done.output, "has a stamp" in again.output) == (True, True)
+    keys = [event_key(event.id) for event in written]
+    items = [trail.dynamodb.get_item(TableName=trail.table, Key=key)["Item"] for key in keys]
+    now = time.time()
+    assert all(now < float(item["expires_at"]["N"]) <= now + 30 * DAY_SECONDS for item in items)
+    trail.wait_for_archive()
+    assert trail.archived().count('"event":"MODIFY"') >= len(written)
+    assert trail.printed("ArchiverFunction").isdisjoint((event.id, "changed") for event in written)
+    assert trail.verified(day=day_of(at), parameters=own)["stands"]
 
 
 # --- many days, of which the table keeps ninety: from here on the stream is cut
