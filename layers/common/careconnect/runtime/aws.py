@@ -42,8 +42,8 @@ _CONFIG: Final = Config(
     account_id_endpoint_mode="disabled",
 )
 
-_BINARY: Final = b'"B'
-"""The start of a binary value's type name in a DynamoDB answer; names and texts may contain the same bytes."""
+_BINARY: Final = (b'"B"', b'"BS"')
+"""The names of binary types in a DynamoDB answer. A name or text may be the same; a quotation within it is escaped."""
 
 
 class NoTimeLeftError(BotoCoreError):
@@ -104,7 +104,7 @@ def _take_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict
     """Parse a DynamoDB answer as plain JSON, which boto3 would copy value by value; boto3 still parses errors."""
     if response_dict["status_code"] == 200:
         body: bytes = response_dict["body"]
-        decoder = _WITH_BINARY if _BINARY in body else _WITHOUT_BINARY
+        decoder = _WITH_BINARY if any(name in body for name in _BINARY) else _WITHOUT_BINARY
         customized_response_dict.update(decoder.decode(body.decode()))
         response_dict["body"] = b""
 
