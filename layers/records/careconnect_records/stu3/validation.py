@@ -1,18 +1,16 @@
 """Validate a parsed resource against STU3, and report all faults with their elements.
 
-fhir.resources checks cardinalities, choices and the forms of values. But it converts values (`"true"` to a boolean,
-`1.0` to an integer, an empty array to none), checks no codes, and reports no missing element beside another fault. The
-server stores the source's own text, so no value may need a conversion, and a caller gets all faults at once. Therefore
-this module checks the same definitions first, and the models of fhir.resources check last. `invariants.py` judges the
-elements without such a fault by the rules of HL7's that go beyond one element.
+This module checks the definitions that fhir.resources has, of cardinalities, choices and the forms of values. The
+models of fhir.resources do not check here: they convert values (`"true"` to a boolean, `1.0` to an integer, an empty
+array to none), check no codes, and report no missing element beside another fault. The server stores the source's own
+text, so no value may need a conversion, and a caller gets all faults at once. A test holds that the models take what is
+valid here. `invariants.py` judges the elements without such a fault by the rules of HL7's that go beyond one element.
 """
 
 import re
 from collections.abc import Iterator
 from itertools import islice, zip_longest
 from typing import Any, Final
-
-from pydantic import ValidationError
 
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect_records.parsing.exact_json import MAX_NESTED, nests_too_deeply
@@ -53,33 +51,10 @@ def faults_of(resource: dict[str, Any]) -> tuple[list[Fault], list[Fault]]:
         return [Fault.at("resourceType", "invalid", "is not a resource type of STU3")], []
     if nests_too_deeply(resource):
         return [Fault.at(model.__name__, "structure", f"is nested too deeply: {MAX_NESTED} levels at most")], []
-    faults = list(islice(_resource_faults(resource, model.__name__), MAX_FAULTS)) or _model_faults(model, resource)
+    faults = list(islice(_resource_faults(resource, model.__name__), MAX_FAULTS))
     # Beyond the last fault, more elements may have some.
     is_complete = len(faults) < MAX_FAULTS
     return faults, broken_invariants(resource, [each.expression for each in faults]) if is_complete else []
-
-
-def _model_faults(model: Any, resource: dict[str, Any]) -> list[Fault]:
-    """Return the faults that the models find, without the models' own texts, which may quote a value."""
-    try:
-        model.model_validate(resource)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        return [
-            Fault.at(_expression(model.__name__, fault["loc"]), "invalid", "is not as STU3 defines it")
-            for fault in faults[:MAX_FAULTS]
-        ]
-    return []
-
-
-def _expression(type_name: str, steps: tuple[int | str, ...]) -> str:
-    text = type_name
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _NAME.fullmatch(step):
-            text += f".{step}"
-    return text
 
 
 def _resource_faults(resource: Any, path: str) -> Iterator[Fault]:
