@@ -152,7 +152,8 @@ def summary(figures: Figures) -> str:
     """Return the table of the README: each budget and its limit."""
     rows = figures["own_cpu"]
     groups = {
-        "Read of a resource": [row for row in rows if row["name"].startswith("read")],
+        "Read of a resource": [row for row in rows if row["name"].startswith("read") and not _is_bound(row)],
+        "Read by a bound token": [row for row in rows if _is_bound(row)],
         "Page of a search": [row for row in rows if row["name"].startswith("search")],
         "Token": [row for row in rows if row["name"] == "token"],
         "Authorizer": [row for row in rows if row["name"] == "authorizer"],
@@ -161,10 +162,15 @@ def summary(figures: Figures) -> str:
     lines = [
         _summed(name, [(row["own"]["least"], ratio_of(row)) for row in group], ".1f", group[0]["budget"])
         for name, group in groups.items()
+        if group
     ]
     cold = [(row["ours"], row["ratio"]) for row in figures["cold_start"]]
     starts = _summed("Cold start", cold, ".0f", COLD_BUDGET)
     return table(["", "CPU", "of what AWS's client alone takes", "budget"], [*lines, starts])
+
+
+def _is_bound(row: Figures) -> bool:
+    return "bound token" in row["name"]
 
 
 def _summed(name: str, measured: Sequence[tuple[float, float]], form: str, budget: float) -> Sequence[str]:
