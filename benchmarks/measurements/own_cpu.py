@@ -25,9 +25,6 @@ from benchmarks.setup.wire import AwsCall, Wire
 
 RUNS: Final = 300
 
-_LONG: Final = 0.004
-"""Seconds; a request that takes longer is repeated a fifth as often."""
-
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -99,7 +96,7 @@ def _in_turn(runs: int, *each: Callable[[], None]) -> list[Spread]:
     """Run each function in turn, many times, and return the CPU that each takes."""
     taken: list[list[float]] = [[] for _ in each]
     gc.collect()
-    for _ in range(max(1, runs // 5) if _once(each[0]) > _LONG else runs):
+    for _ in range(runs):
         for done, times in zip(each, taken, strict=True):
             times.append(1000 * _once(done))
     return [Spread(min(times), statistics.median(times)) for times in taken]
