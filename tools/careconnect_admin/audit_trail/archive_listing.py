@@ -123,7 +123,7 @@ def listed_days(client: "S3Client", bucket: str, days: Sequence[str]) -> Iterato
         return ListedDay(day, tuple(found), calls)
 
     first = day_of(start_of(days[0]) - LATE - DAY_MILLISECONDS)
-    last = day_of(end_of(days[-1]) + LATE - 1)
+    last = day_of(end_of(days[-1]) + LATE)
     yield from in_order(listing_of, days_from(first, last), _DAYS_AT_ONCE)
 
 

@@ -29,6 +29,16 @@ def test_objects_that_may_hold_events_of_the_day_are_listed() -> None:
     assert found.strange == ()
 
 
+def test_an_object_that_is_a_minute_away_from_the_days_may_hold_an_event_of_them() -> None:
+    end = START + 2 * DAY_MS
+    near = packed([archived(START - 60_000, 1)], [archived(end - HOUR, 2)], [archived(end + 59_000, 3)])
+    away = packed([archived(START - 61_000, 4)], [archived(end + 60_000, 5)])
+
+    found = listed(ArchivedObjects(near | away), "archive", [DAY, "2026-03-27"])  # type: ignore[arg-type]
+
+    assert found.downloaded == Volume(3, sum(map(len, near.values())))
+
+
 def test_what_a_query_reads_is_whole_hours_from_the_first_to_the_last_such_object() -> None:
     reaching = packed(
         [archived(START - 3 * HOUR + 60_000, 1), archived(START, 2)],

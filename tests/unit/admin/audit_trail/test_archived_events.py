@@ -15,7 +15,7 @@ from audit_archiver.days import end_of, is_in_place, start_of
 from audit_archiver.stream_record import Kind, StreamRecord
 from careconnect.audit.event import event_of, is_event_id, time_of
 from careconnect_admin.audit_trail import archived_events
-from careconnect_admin.audit_trail.archive_lines import ObjectLines, TooManyEventsError, Wanted
+from careconnect_admin.audit_trail.archive_lines import ObjectLines, Progress, TooManyEventsError, Wanted
 from careconnect_admin.audit_trail.archive_listing import listed
 from careconnect_admin.audit_trail.archive_statement import statement
 from careconnect_admin.audit_trail.archived_events import ArchivedEvents
@@ -43,12 +43,11 @@ def test_an_event_is_answered_once_however_often_it_was_archived() -> None:
 
 
 def test_only_the_days_asked_for_are_answered() -> None:
-    before, first, last, after = (
-        archived(at, number) for number, at in enumerate((START - 1, START, START + DAY_MS - 1, START + DAY_MS))
-    )
+    times = (START - 1, START, START + DAY_MS - 1, START + DAY_MS, START + DAY_MS + 1)
+    before, first, last, *after = (archived(at, number) for number, at in enumerate(times))
 
-    assert of_patient(packed([before, first, last, after])) == [last.sort_key, first.sort_key]
-    assert of_patient(packed([before, first, last, after]), days=["2026-03-25", DAY]) == [
+    assert of_patient(packed([before, first, last, *after])) == [last.sort_key, first.sort_key]
+    assert of_patient(packed([before, first, last, *after]), days=["2026-03-25", DAY]) == [
         last.sort_key, first.sort_key, before.sort_key,
     ]  # fmt: skip
 
@@ -107,6 +106,17 @@ def test_an_object_that_is_not_what_its_key_says_is_left_out_and_named() -> None
 
         assert len(ArchivedEvents(lines).of_patient("4", [DAY])) == 1
         assert lines.broken == [key]
+
+
+def test_what_is_read_is_told_after_each_object() -> None:
+    objects, told = packed([archived(START, 1)], [archived(START + HOUR, 2)]), list[Progress]()
+    lines = ObjectLines(ArchivedObjects(objects), "archive", told.append)  # type: ignore[arg-type]
+
+    list(lines.lines([DAY], Wanted("patient", "4")))
+
+    first, second = map(len, objects.values())
+    assert [(each.objects, each.size) for each in told] == [(1, first), (2, first + second)]
+    assert all(0 <= each.seconds < 600 for each in told)
 
 
 def test_an_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
