@@ -51,9 +51,9 @@ class Trail:
     """What decides the cost of the trail.
 
     `months` is the age of the deployment: the archive grows until its own retention ends. `guessed` takes event and
-    archive by the guesses from before they were measured, `standard` the table in DynamoDB's class Standard. The last
-    four are not of this deployment: one item that is `shared` by the events of a page of patients, smaller forms of an
-    event, and arm64.
+    archive by the guesses from before they were measured, and the last five are not of this deployment: the table in
+    DynamoDB's class Standard-IA (`infrequent`), one item that is `shared` by the events of a page of patients, smaller
+    forms of an event, and arm64.
     """
 
     audit_days: int = 90
@@ -64,7 +64,7 @@ class Trail:
     months: int = 12
     guessed_events: bool = False
     guessed_archive: bool = False
-    standard: bool = False
+    infrequent: bool = False
     shared: bool = False
     ids_once: bool = False
     short_names: bool = False
@@ -99,9 +99,9 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
     """Return the cost of a size's trail, without the write units, which are those of its requests."""
     table = table_gigabytes(size, trail)
     storage, unit = (
-        (prices.STORAGE, prices.READ_UNIT)
-        if trail.standard
-        else (prices.INFREQUENT_STORAGE, prices.INFREQUENT_READ_UNIT)
+        (prices.INFREQUENT_STORAGE, prices.INFREQUENT_READ_UNIT)
+        if trail.infrequent
+        else (prices.STORAGE, prices.READ_UNIT)
     )
     stored = storage.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
     if trail.guessed_archive:

@@ -64,7 +64,6 @@ FORMER: Final = Settings(
         guessed_archive=True,
     ),
     snapshots=tuple(_functions()),
-    standard_events=True,
     compressed=False,
     guessed_starts=True,
     guessed_log=True,
@@ -94,7 +93,6 @@ CHANGES: Final[tuple[Step, ...]] = (
     ("a lean index", lambda now: replace(now, trail=changed_trail(now, whole_index=False))),
     ("no attribute of an event's time", lambda now: replace(now, trail=changed_trail(now, timed=False))),
     ("removals archived as key and stamp", lambda now: replace(now, trail=changed_trail(now, whole_removals=False))),
-    ("the table in the class Standard-IA", lambda now: replace(now, standard_events=False)),
     ("shorter log lines", lambda now: replace(now, longer_log=False)),
     ("SnapStart for 6 functions, not 17", lambda now: replace(now, snapshots=snapshot_functions())),
     ("`SnapStart=off`", lambda now: replace(now, snapshots=())),
@@ -135,7 +133,7 @@ def bill_of(size: Size, settings: Settings = NOW) -> Bill:
         cost_of(name, size.authorized, settings).times(number / prices.MILLION) for name, number in numbers.items()
     ]
     requests = total_of(parts)
-    trail = replace(settings.trail, standard=settings.standard_events)
+    trail = replace(settings.trail, infrequent=settings.infrequent_events)
     units = event_units(audit_units(size, trail), settings)
     other = units_cost(0, units - event_units(audit_units(size, Trail()), settings), provisioned=settings.provisioned)
     return Bill(
@@ -265,7 +263,7 @@ def rows() -> list[tuple[str, ...]]:
         _bold(row("sum, with `SnapStart=off`", [bill.total for bill in bills], 1)),
         _bold(other("sum, with `SnapStart=on`", replace(NOW, snapshots=snapshot_functions()))),
         other("`off`, the table keeps 365 days", replace(NOW, trail=Trail(audit_days=365))),
-        other("… in the class Standard", replace(NOW, trail=Trail(audit_days=365), standard_events=True)),
+        other("… in the class Standard-IA", replace(NOW, trail=Trail(audit_days=365), infrequent_events=True)),
         other("`off`, in year 8 of the archive", replace(NOW, trail=Trail(months=96))),
         other("`off`, no client takes gzip", replace(NOW, compressed=False)),
         row("`off`, behind CloudFront", [bill_of(size).total + front(size) for size in sizes], 1),

@@ -22,6 +22,11 @@ class Lever:
 
 LEVERS: Final = (
     Lever(
+        "the audit table in the class Standard-IA",
+        "requests cost more, a month less; its price in London is unverified",
+        lambda now: replace(now, infrequent_events=True),
+    ),
+    Lever(
         "one item for the events of a page of patients",
         "the one form of events: two for ever, in table, archive and reports",
         lambda now: replace(now, trail=changed_trail(now, shared=True)),

@@ -57,14 +57,14 @@ class RequestSettings:
     """What decides the cost of a request besides its kind.
 
     A client that takes gzip gets `compressed` answers. The log lines are those of now, unless they are `guessed_log` or
-    of before they were shortened. With `standard_events` the audit table is in DynamoDB's class Standard. The last four
-    are of parts of AWS that this deployment does not use.
+    of before they were shortened. With `infrequent_events` the audit table is in DynamoDB's class Standard-IA. This and
+    the last four are of parts of AWS that this deployment does not use.
     """
 
     compressed: bool = True
     guessed_log: bool = False
     longer_log: bool = False
-    standard_events: bool = False
+    infrequent_events: bool = False
     access_log: bool = True
     http_api: bool = False
     infrequent_logs: bool = False
@@ -124,7 +124,7 @@ def units_cost(reads: float, writes: float, *, provisioned: bool = False) -> flo
 
 def event_units(units: float, settings: RequestSettings = AS_DEPLOYED) -> float:
     """Return the units of the class Standard that cost as much as so many of audit events."""
-    price = prices.WRITE_UNIT if settings.standard_events else prices.INFREQUENT_WRITE_UNIT
+    price = prices.INFREQUENT_WRITE_UNIT if settings.infrequent_events else prices.WRITE_UNIT
     return units * price.dollars / prices.WRITE_UNIT.dollars
 
 

@@ -755,13 +755,6 @@ def test_events_that_end_are_in_the_archive_alone_and_others_have_a_backup() -> 
     assert TEMPLATE["Conditions"]["KeepsEventsForEver"] == {"Fn::Equals": [{"Ref": "AuditRetentionDays"}, "0"]}
 
 
-def test_the_audit_table_alone_has_another_class_than_standard() -> None:
-    classes = {name: each["Properties"].get("TableClass") for name, each in of_type("AWS::DynamoDB::Table").items()}
-
-    assert classes.pop("AuditTable") == {"Ref": "AuditTableClass"}
-    assert set(classes.values()) == {None}
-
-
 @pytest.mark.parametrize("table", PASSING)
 def test_what_passes_is_encrypted_and_goes_with_the_stack(table: str) -> None:
     properties = RESOURCES[table]["Properties"]

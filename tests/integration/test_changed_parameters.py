@@ -37,7 +37,6 @@ _ELSEWHERE = {
     "ArchiveQueries": "test_options.py",
     "BulkExport": "test_options.py",
     # What the emulator lacks is held on the template.
-    "AuditTableClass": "test_template.py",
     "ExportConcurrency": "test_operations.py",
     "ReaderConcurrency": "test_operations.py",
     "TrafficShift": "test_traffic_shift.py",

@@ -88,7 +88,7 @@ def test_what_the_table_keeps_longer_or_twice_costs_more() -> None:
     assert trail_cost(TRUST, Trail(audit_days=1)).table == pytest.approx(one / 90)
     # In the first year nothing has ended that a table keeps for a year or for ever.
     assert trail_cost(TRUST, Trail(audit_days=0)).table == pytest.approx(4 * one)
-    assert trail_cost(TRUST, Trail(backed_up=True)).table == pytest.approx(one * (0.1188 + 0.238) / 0.1188)
+    assert trail_cost(TRUST, Trail(backed_up=True)).table == pytest.approx(one * (0.297 + 0.238) / 0.297)
     assert trail_cost(TRUST, Trail(whole_index=True)).table > 1.3 * one
     assert trail_cost(TRUST, Trail(months=96)).storage > 8 * trail_cost(TRUST, Trail()).storage
 

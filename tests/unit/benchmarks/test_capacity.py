@@ -50,8 +50,7 @@ def test_a_token_costs_what_its_parts_cost() -> None:
     assert 0.20 < cost.functions < 1
     # One signature, and three public keys a minute of an instance that is called sixty times.
     assert cost.keys == pytest.approx(1.05 * 3.00)
-    # Its one write is its event.
-    assert cost.tables == pytest.approx(token.reads * 0.1487 + token.writes * 0.9264)
+    assert cost.tables == pytest.approx(token.reads * 0.1487 + token.writes * 0.7423)
     assert cost.total == pytest.approx(cost.gateway + cost.functions + cost.tables + cost.keys + cost.logs + cost.data)
 
 

@@ -96,15 +96,12 @@ def _check(answers: "Answers") -> None:
     """Print what holds besides what is given; raises `OperatorError` with all that is wrong."""
     from careconnect_admin.deploying.parameters import faults, kept
     from careconnect_admin.deploying.patient_index import index_fault
-    from careconnect_admin.deploying.table_class import class_fault
 
     declared = _declared(answers.template)
     stack = _stack(answers)
     deployed = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
     wrong = faults(declared, answers.parameters, deployed, answers.region)
     if text := index_fault(declared, answers.parameters, deployed, lambda: _is_filled(answers, stack)):
-        wrong.append(text)
-    if text := class_fault(declared, answers.parameters, deployed):
         wrong.append(text)
     if wrong:
         raise OperatorError("nothing was deployed: " + "; ".join(wrong))

@@ -16,8 +16,6 @@ from careconnect_admin.loading.reindex import Progress, ReindexReport, reindex
 from careconnect_admin.restoring.restore_tables import enable_recovery, wait_for
 from careconnect_admin.stack.resources import stack_resources
 from careconnect_admin.stack.restored_tables import OUTPUTS, describe_table
-from careconnect_admin.stack.table_class import PARAMETER as CLASS
-from careconnect_admin.stack.table_class import STANDARD
 from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.tables import RecordTables
 
@@ -107,7 +105,6 @@ def bring_back(
             dynamodb.update_table(TableName=each.name, DeletionProtectionEnabled=True)
             wait_for(dynamodb, each.name, sleep)
         if each.output == AUDIT:
-            _give_class(dynamodb, each.name, target.parameters.get(CLASS, STANDARD), sleep)
             _map_stream(target, each.name, sleep)
             keeps_for_ever = target.parameters.get("AuditRetentionDays", "0") == "0"
             if keeps_for_ever:
@@ -146,14 +143,6 @@ def _start(dynamodb: Any, lost: LostTable, tell: Callable[[str], None]) -> None:
             SSESpecification={"Enabled": True},
             **more,
         )
-
-
-def _give_class(dynamodb: Any, table: str, wanted: str, sleep: Callable[[float], None]) -> None:
-    """Give the audit table its class, by a call of its own, as DynamoDB takes no other change with it."""
-    summary = describe_table(dynamodb, table).get("TableClassSummary", {})
-    if summary.get("TableClass", STANDARD) != wanted:
-        dynamodb.update_table(TableName=table, TableClass=wanted)
-        wait_for(dynamodb, table, sleep)
 
 
 def _tell_loss(dynamodb: Any, table: str) -> None:

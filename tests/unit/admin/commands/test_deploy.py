@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 STACKS = {
     "deployed": {"Console": "off", "Release": "1-0123abcd", "PatientIndex": "lean"},
     "former": {"Console": "off"},
-    "half": {"Console": "off", "PatientIndex": "both", "AuditTableClass": "STANDARD"},
+    "half": {"Console": "off", "PatientIndex": "both"},
 }
 INDEXES = [{"IndexName": "by-patient", "IndexStatus": "ACTIVE"}, {"IndexName": "by-patient-2", "IndexStatus": "ACTIVE"}]
 
@@ -136,13 +136,8 @@ def test_a_stack_of_a_former_release_gets_both_indexes_by_patient_first(run: Run
 
     assert (refused.exit_code, called) == (1, [])
     assert "nothing was deployed: PatientIndex has to be both in the first deployment of this release" in refused.stderr
-    first = ("PatientIndex=both", "AuditTableClass=STANDARD")
-    assert run("--stack-name", "former", "--parameter-overrides", *first).exit_code == 7
-    both = run("--stack-name", "former", "--parameter-overrides", "PatientIndex=both")
-    assert "AuditTableClass has to be STANDARD while PatientIndex changes" in both.stderr
-    assert (
-        "kept as deployed: AuditTableClass=STANDARD Console=off PatientIndex=both" in run("--stack-name", "half").stderr
-    )
+    assert run("--stack-name", "former", "--parameter-overrides", "PatientIndex=both").exit_code == 7
+    assert "kept as deployed: Console=off PatientIndex=both" in run("--stack-name", "half").stderr
 
 
 def test_the_former_index_goes_once_the_other_is_filled(

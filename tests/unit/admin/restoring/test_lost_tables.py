@@ -147,22 +147,6 @@ def test_the_stream_of_a_lost_trail_is_archived_as_before(stack: Restorable) -> 
     }
 
 
-@pytest.mark.parametrize("table_class", ["STANDARD", "STANDARD_INFREQUENT_ACCESS"])
-def test_a_lost_trail_gets_its_class_by_a_call_of_its_own(stack: Restorable, table_class: str) -> None:
-    calls: list[Shape] = []
-    stack.reader.client.meta.events.register(
-        "provide-client-params.dynamodb.UpdateTable", lambda params, **_: calls.append(params)
-    )
-    delete(stack, "AuditTable")
-    target = replace(stack.target(), parameters={**stack.target().parameters, "AuditTableClass": table_class})
-
-    bring_back(target, lost_tables(target), tell=lambda _: None, sleep=lambda _: None)
-
-    given = [call for call in calls if "TableClass" in call]
-    expected = {"TableName": "audit", "TableClass": table_class}
-    assert given == ([] if table_class == "STANDARD" else [expected])
-
-
 def without_backup(stack: Restorable) -> None:
     """Make the stack one whose archive outlasts its audit table, and delete that."""
     client = stack.reader.client
