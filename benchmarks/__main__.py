@@ -18,7 +18,7 @@ from benchmarks.archive import figures as of_archive
 from benchmarks.costs import capacity
 from benchmarks.exports import figures as of_exports
 from benchmarks.figures import bench
-from benchmarks.measurements import cold_start, machine, own_cpu, table_growth, trips
+from benchmarks.measurements import cold_start, machine, own_cpu, read_parts, table_growth, trips
 from benchmarks.peers import measure as peers
 
 _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Any]]] = {
@@ -31,6 +31,7 @@ _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Any]]] = {
     "exports": lambda asked: of_exports.rows_of(of_exports.SIZES[:1] if asked.once else of_exports.SIZES),
     "archive": lambda asked: of_archive.rows_of(of_archive.FEW if asked.once else of_archive.EVENTS),
     "peers": lambda asked: peers.peers(asked.rounds or peers.ROUNDS),
+    "read_parts": lambda asked: read_parts.read_parts(asked.rounds or read_parts.ROUNDS),
 }
 
 _SMALL: Final = (100, 300)

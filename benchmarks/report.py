@@ -148,6 +148,27 @@ def peers(figures: Figures) -> str:
     return table(["", "peer", "ours", "theirs", "ratio"], rows)
 
 
+_PARTS_OF_A_READ: Final[Mapping[str, tuple[str, str]]] = {
+    "GetItem": ("`GetItem`", "the AWS client: endpoint rules, request, signature, retries, as the peer's"),
+    "audit event": (
+        "audit event",
+        "the same client for the insert, and a second thread: in the request's own it would be one round trip more",
+    ),
+    "log line": ("log line", "Powertools' `Logger`"),
+    "pinning": ("pinning the threads", "saves more where there are several processors ([ADR 29](adr/0029-speed.md))"),
+    "rest": ("all else of ours", "event, interaction, scopes, disclosure, rendering"),
+    "whole": ("**in all**", ""),
+    "alike": ("without audit event and log line", "as much as the peer does, and scopes"),
+}
+
+
+def read_parts(figures: Figures) -> str:
+    """Return the table of the parts of a warm read."""
+    found = figures["read_parts"]
+    rows = [(name, f"{found[part]:.2f}", why) for part, (name, why) in _PARTS_OF_A_READ.items()]
+    return table(["part", "CPU, ms", "what is in it, and why it stays"], rows)
+
+
 def summary(figures: Figures) -> str:
     """Return the table of the README: each budget and its limit."""
     rows = figures["own_cpu"]
@@ -201,5 +222,6 @@ TABLES: Final[Mapping[str, Callable[[Figures], str]]] = {
     "exports": exports,
     "archive": archive,
     "peers": peers,
+    "read_parts": read_parts,
     "summary": summary,
 }

@@ -47,7 +47,7 @@ class Reading:
             folder = Path(started.enter_context(tempfile.TemporaryDirectory()))
             bundled = bundle("fhir_works.cjs", folder)
             self._programs = (ours("our_reader"), theirs(bundled))
-            self._given = _given(folder)
+            self._given = inputs(folder)
             self._processes = [started.enter_context(MeasuredProcess(program)) for program in self._programs]
             for process, given in zip(self._processes, self._given, strict=True):
                 process.prepare(given)
@@ -89,7 +89,7 @@ def row(peer: str, measure: str, our: Sequence[float], their: Sequence[float]) -
     return {"measure": measure, "peer": peer, "ours": ours_, "theirs": theirs_}
 
 
-def _given(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def inputs(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return both inputs: our event with the recorded responses, and the same read for the peer's routes."""
     event = fhir_event("GET", _PATH, authorizer=_CALLER)
     with Emulator(folder / "emulator.log") as emulator:
