@@ -119,11 +119,13 @@ def test_a_scope_opens_these_types_in_each_direction_and_no_other(
 
 
 LETTERS = ["".join(letters) for size in range(6) for letters in combinations("cruds", size)]
+OF_EACH_KIND = {"Patient", "Condition", "Medication", "MedicationRequest", "Organization"}
+"""Types that a policy treats differently."""
 
 
 @pytest.mark.parametrize("letters", LETTERS)
 def test_rule_5_any_letter_of_a_direction_opens_the_type_in_that_direction_alone(letters: str) -> None:
-    for name in ALL:
+    for name in ALL if len(letters) == 1 else OF_EACH_KIND:
         scope = f"user/{name}.{letters}" if letters else "openid"
         also = {"Medication"} if name.startswith("Medication") and set(letters) & READING else set()
         assert opened(scope, READ) == ({name, *also} if set(letters) & READING else set()), name
