@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -18,9 +19,12 @@ from careconnect_testing.http.written_xml import xml_text
 from careconnect_testing.records.json_schemas import schema_faults
 from careconnect_testing.running.cases import each_of
 
-DOCUMENT: Final = openapi_document(BaseUrl("https://api.example.org"))
-SHARED: Final = DOCUMENT["components"]
 WITH_IDENTIFIER: Final = [each for each in RESOURCE_TYPES if each.parameter("identifier")]
+
+
+@cache
+def document() -> dict[str, Any]:
+    return openapi_document(BaseUrl("https://api.example.org"))
 
 
 def of_type(served: ResourceType) -> str:
@@ -31,12 +35,12 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in node:
         return node
     _, _, kind, name = node["$ref"].split("/")
-    found: dict[str, Any] = SHARED[kind][name]
+    found: dict[str, Any] = document()["components"][kind][name]
     return found
 
 
 def operation(served: ResourceType, verb: str, rest: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = DOCUMENT["paths"][f"{FHIR_PATH}/{served.name}{rest}"][verb]
+    found: dict[str, Any] = document()["paths"][f"{FHIR_PATH}/{served.name}{rest}"][verb]
     return found
 
 
@@ -91,7 +95,7 @@ def test_write_md_a_condition_is_one_identifier(served: ResourceType) -> None:
 def test_write_md_a_type_without_identifiers_takes_no_condition() -> None:
     (served,) = (each for each in RESOURCE_TYPES if each not in WITH_IDENTIFIER)
 
-    assert set(DOCUMENT["paths"][f"{FHIR_PATH}/{served.name}"]) == {"get", "post"}
+    assert set(document()["paths"][f"{FHIR_PATH}/{served.name}"]) == {"get", "post"}
     assert ("header", "If-None-Exist") not in names(operation(served, "post"))
     assert "200" not in operation(served, "post")["responses"]
 
@@ -122,7 +126,7 @@ def test_what_was_created_is_linked_to_what_can_be_done_with_it(served: Resource
     links = {name: resolved(link) for name, link in created["links"].items()}
     targets = {link["operationId"] for link in links.values()}
     assert targets == {f"{verb}{served.name}" for verb in ("read", "history", "update", "patch", "delete")}
-    offered = {one["operationId"] for path in DOCUMENT["paths"].values() for one in path.values()}
+    offered = {one["operationId"] for path in document()["paths"].values() for one in path.values()}
     assert targets <= offered
     assert all(link["parameters"] == {"id": "$response.body#/id"} for link in links.values())
     assert links[f"update{served.name}"]["requestBody"] == "$response.body"
@@ -141,7 +145,7 @@ def test_an_answer_is_the_resource_or_an_outcome_as_preferred(served: ResourceTy
 def test_every_answer_has_an_example_that_its_schema_takes() -> None:
     answers = {
         name: answer["content"]["application/fhir+json"]
-        for name, answer in SHARED["responses"].items()
+        for name, answer in document()["components"]["responses"].items()
         if "application/fhir+json" in answer.get("content", {})
     }
 
@@ -152,7 +156,8 @@ def test_every_answer_has_an_example_that_its_schema_takes() -> None:
 
 
 def test_a_fault_is_reported_with_its_place() -> None:
-    (issue,) = SHARED["responses"]["InvalidResource"]["content"]["application/fhir+json"]["example"]["issue"]
+    answer = document()["components"]["responses"]["InvalidResource"]
+    (issue,) = answer["content"]["application/fhir+json"]["example"]["issue"]
 
     assert issue["expression"] == ["Observation.status"]
 
