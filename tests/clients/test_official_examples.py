@@ -81,9 +81,14 @@ def test_there_are_examples_of_every_served_type(examples: Resources) -> None:
     assert {type_name for type_name, _ in examples} == {served.name for served in RESOURCE_TYPES}
 
 
+def some(examples: Resources) -> Resources:
+    """Return some of many types."""
+    return dict(list(examples.items())[::8])
+
+
 def part(examples: Resources) -> Resources:
-    """Return the examples that are requested over HTTP: all in the long run, some of many types in every run."""
-    return examples if is_long_run() else dict(list(examples.items())[::8])
+    """Return the examples that are requested over HTTP: all in the long run, some in every run."""
+    return examples if is_long_run() else some(examples)
 
 
 def read(
@@ -136,10 +141,11 @@ def test_every_example_is_created_and_reads_back_equal_in_both_formats(
     service: Service, writing: httpx.Client, examples: Resources, media_type: str
 ) -> None:
     changed = 0
-    for source in part(examples).values():
+    is_json = media_type.endswith("json")
+    # That XML says the same is proved of all without a server (`test_official_examples_in_xml.py`).
+    for source in (part(examples) if is_json else some(examples)).values():
         resource = copy.deepcopy(source)
         changed += leave_out_absent(resource, examples)
-        is_json = media_type.endswith("json")
         text = json_text(resource) if is_json else XML_DECLARATION + xml_text(resource)
         created = writing.post(
             f"{service.fhir_base}/{source['resourceType']}", content=text.encode(), headers={"Content-Type": media_type}

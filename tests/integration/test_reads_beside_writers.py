@@ -36,7 +36,7 @@ from careconnect_testing.running.bundle_service import entry, transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
-SECONDS = float(os.environ.get("BESIDE_WRITERS_SECONDS", "30"))
+SECONDS = float(os.environ.get("BESIDE_WRITERS_SECONDS", "15"))
 MINUTE = 60.0
 WRITERS = ("busy-1", "busy-2")
 OWN, THEIRS = "beside-own", "beside-theirs"
