@@ -1,6 +1,7 @@
 """The verifier's access to the audit trail: queries of its table, never a DynamoDB scan."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from audit_archiver.check_heartbeat import HEARTBEAT_SHARD
@@ -14,7 +15,10 @@ Item = Mapping[str, Any]
 
 
 class DynamoDbTrail:
-    """Read items of the trail with strong consistency; DynamoDB errors propagate."""
+    """Read items of the trail with strong consistency; DynamoDB errors propagate.
+
+    A page is asked for while the one before is taken: a region's day has thousands.
+    """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -52,9 +56,10 @@ class DynamoDbTrail:
             "ConsistentRead": True,
             **how,
         }
-        while True:
-            answer = self._client.query(**request)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self._client.query, **request)
+            while asked is not None:
+                answer = asked.result()
+                next_key = answer.get("LastEvaluatedKey")
+                asked = pool.submit(self._client.query, **request, ExclusiveStartKey=next_key) if next_key else None
+                yield from answer["Items"]

@@ -2,12 +2,15 @@
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from threading import Event
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from audit_archiver.archived_batch import BatchKey, pack
 from audit_archiver.days import LATE, days_from, end_of, is_in_place, start_of
+from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.retentions import Retentions
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import Finding, Verdict, verify_day
@@ -21,6 +24,9 @@ from careconnect_testing.parts.archived_trail import (
     ArchivedTrail,
     trail_on_moto,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 HOUR = 60 * MINUTE
 DAY_MS = 24 * HOUR
@@ -42,6 +48,22 @@ def test_a_day_that_comes_in_many_answers_is_compared_whole(trail: ArchivedTrail
     )
 
     assert trail.verify() == Verdict(DAY, len(stored), 0, frozenset(), NOON - MINUTE, ())
+
+
+def test_a_page_is_asked_for_while_the_one_before_is_taken() -> None:
+    is_asked = Event()
+
+    def query(**request: Any) -> dict[str, Any]:
+        if "ExclusiveStartKey" in request:
+            is_asked.set()
+            return {"Items": [{"sk": {"S": "second"}}]}
+        return {"Items": [{"sk": {"S": "first"}}], "LastEvaluatedKey": {"sk": {"S": "first"}}}
+
+    items = DynamoDbTrail(cast("DynamoDBClient", SimpleNamespace(query=query)), AUDIT_TABLE).items(DAY)
+
+    assert next(items) == {"sk": {"S": "first"}}
+    assert is_asked.wait(timeout=10)
+    assert next(items) == {"sk": {"S": "second"}}
 
 
 def test_a_day_without_events_stands(trail: ArchivedTrail) -> None:
