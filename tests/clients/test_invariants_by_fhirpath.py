@@ -16,7 +16,7 @@ from careconnect_testing.page.node_clients import Node
 from careconnect_testing.records.generated import is_long_run
 from careconnect_testing.records.generated_resources import generated_resources
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.generated]
 
 Resource = dict[str, Any]
 
@@ -65,7 +65,7 @@ def broken_by(resource: Resource) -> Counter[str]:
 
 def test_our_rows_judge_as_hl7s_expressions(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
-    resources = list(generated_resources(20_000 if is_long_run() else 300, seed=36))
+    resources = list(generated_resources(5_000 if is_long_run() else 300, seed=36))
     invariants, source = tmp_path / "invariants.json", tmp_path / "resources.ndjson"
     invariants.write_text(json.dumps({"checks": checks(), "types": [each.name for each in RESOURCE_TYPES]}))
     source.write_text("".join(f"{json_text(each)}\n" for each in resources))
