@@ -93,7 +93,7 @@ quick: lint types ## The checks of code and the quick tests: at most 40 seconds
 
 test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>, COVERAGE=1
 
-# Measured, a test takes more than twice as long: in CI alone, and of the tests that tests/conftest.py names.
+# Measured, a test takes more than twice as long: in CI alone. Coverage pauses in the folders that tests/conftest.py names.
 tests: $(VENV)/.node
 	$(PYTEST) -m "not long"$(if $(COVERAGE), --cov --cov-report=term)
 

@@ -32,8 +32,8 @@ from careconnect_testing.stacks.search_stack import search_stack
 
 __all__ = ["search_stack", "search_tables"]
 
-_MEASURED = frozenset({"unit", "simulation"})
-"""The folders of tests that run functions and layers in their own process: by them alone coverage is judged."""
+_OVER_HTTP = frozenset({"browser", "clients", "container", "integration", "security"})
+"""The folders below `tests` that drive functions in other processes: coverage pauses there, as it only takes time."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,7 +59,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if not _MEASURED & set(item.path.parts):
+        if _OVER_HTTP & set(item.path.relative_to(config.rootpath).parts[:2]):
             item.add_marker("no_cover")
     # Only where many processes run at once; a single process keeps the files' own order.
     if hasattr(config, "workerinput"):
