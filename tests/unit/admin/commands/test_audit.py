@@ -562,7 +562,7 @@ def test_the_days_of_the_archive_are_verified_if_asked(record: ArchivedTrail, ru
 def test_a_tampered_object_is_named_by_who_reads_it_and_by_verification(
     record: ArchivedTrail, run: Run, outputs: dict[str, str], forgotten: list[str]
 ) -> None:
-    key, body = min(record.objects().items())
+    key, body = min(each for each in record.objects().items() if b"client-1" in gzip.decompress(each[1]))
     forged = gzip.compress(gzip.decompress(body).replace(b"client-1", b"client-2"))
     record.s3.put_object(Bucket=BUCKET, Key=key, Body=forged, ChecksumAlgorithm="SHA256")
 
