@@ -9,7 +9,10 @@ from audit_archiver.retentions import HEARTBEAT
 from careconnect.audit.event import SHARDS, day_of, partition_of
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef
 
 Item = Mapping[str, Any]
 
@@ -57,7 +60,7 @@ class DynamoDbTrail:
             **how,
         }
         with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(self._client.query, **request)
+            asked: Future[QueryOutputTypeDef] | None = pool.submit(self._client.query, **request)
             while asked is not None:
                 answer = asked.result()
                 next_key = answer.get("LastEvaluatedKey")
