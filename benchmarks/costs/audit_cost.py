@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.costs import load, prices
 from benchmarks.costs.events import events_of
-from benchmarks.costs.request_cost import WHOLE_PROCESSOR
+from benchmarks.costs.request_cost import AS_DEPLOYED, WHOLE_PROCESSOR, RequestSettings
 from benchmarks.costs.sizes import GIGABYTE, SIZES, Size
 from benchmarks.figures import audit_bytes, audit_form, memory_of, template
 
@@ -51,9 +51,8 @@ class Trail:
     """What decides the cost of the trail.
 
     `months` is the age of the deployment: the archive grows until its own retention ends. `guessed` takes event and
-    archive by the guesses from before they were measured, and the last five are not of this deployment: the table in
-    DynamoDB's class Standard-IA (`infrequent`), one item that is `shared` by the events of a page of patients, smaller
-    forms of an event, and arm64.
+    archive by the guesses from before they were measured. The last three are not of this deployment: one item that is
+    `shared` by the events of a page of patients, and smaller forms of an event.
     """
 
     audit_days: int = 90
@@ -64,11 +63,9 @@ class Trail:
     months: int = 12
     guessed_events: bool = False
     guessed_archive: bool = False
-    infrequent: bool = False
     shared: bool = False
     ids_once: bool = False
     short_names: bool = False
-    arm: bool = False
 
 
 NOW: Final = Trail()
@@ -95,12 +92,12 @@ class TrailCost:
         return self.table + self.archive
 
 
-def trail_cost(size: Size, trail: Trail) -> TrailCost:
+def trail_cost(size: Size, trail: Trail, settings: RequestSettings = AS_DEPLOYED) -> TrailCost:
     """Return the cost of a size's trail, without the write units, which are those of its requests."""
     table = table_gigabytes(size, trail)
     storage, unit = (
         (prices.INFREQUENT_STORAGE, prices.INFREQUENT_READ_UNIT)
-        if trail.infrequent
+        if settings.infrequent_events
         else (prices.STORAGE, prices.READ_UNIT)
     )
     stored = storage.of(table) + (prices.BACKUP.of(table) if trail.backed_up else 0.0)
@@ -117,7 +114,7 @@ def trail_cost(size: Size, trail: Trail) -> TrailCost:
     verifying += load.MONTH / _HEARTBEAT * _HEARTBEAT_SECONDS
     # The verifier also reads the day in the table: a unit for each 4 KB.
     read = events * bytes_of(size, "table", trail) / 4096
-    time = prices.LAMBDA_ARM_TIME if trail.arm else prices.LAMBDA_TIME
+    time = prices.LAMBDA_ARM_TIME if settings.arm else prices.LAMBDA_TIME
     return TrailCost(
         table=stored,
         puts=prices.S3_PUT.of(objects + _HEARTBEAT_LISTS * load.MONTH / _HEARTBEAT) + prices.S3_GET.of(objects),

@@ -133,13 +133,12 @@ def bill_of(size: Size, settings: Settings = NOW) -> Bill:
         cost_of(name, size.authorized, settings).times(number / prices.MILLION) for name, number in numbers.items()
     ]
     requests = total_of(parts)
-    trail = replace(settings.trail, infrequent=settings.infrequent_events)
-    units = event_units(audit_units(size, trail), settings)
+    units = event_units(audit_units(size, settings.trail), settings)
     other = units_cost(0, units - event_units(audit_units(size, Trail()), settings), provisioned=settings.provisioned)
     return Bill(
         requests=replace(requests, tables=requests.tables + other),
         audit_units=units_cost(0, units, provisioned=settings.provisioned),
-        trail=trail_cost(size, trail),
+        trail=trail_cost(size, settings.trail, settings),
         storage=prices.STORAGE.of(size.gigabytes) + prices.BACKUP.of(size.gigabytes),
         fixed=_fixed(size, settings),
         snapshots=_snapshots(size, settings),

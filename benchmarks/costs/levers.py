@@ -49,7 +49,7 @@ LEVERS: Final = (
     Lever(
         "arm64",
         "nothing known; its speed was not measured",
-        lambda now: replace(now, arm=True, trail=changed_trail(now, arm=True)),
+        lambda now: replace(now, arm=True),
     ),
     Lever(
         "provisioned units, of which 70 % are used",
