@@ -93,7 +93,8 @@ quick: lint types ## The checks of code and the quick tests: at most 40 seconds
 
 test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>, COVERAGE=1
 
-# Measured, a test takes more than twice as long: in CI alone. Coverage pauses in the folders that tests/conftest.py names.
+# Measured, a test takes more than twice as long: in CI alone. Coverage pauses in the folders that tests/conftest.py
+# names.
 tests: $(VENV)/.node
 	$(PYTEST) -m "not long"$(if $(COVERAGE), --cov --cov-report=term)
 
@@ -104,7 +105,7 @@ test-long: $(VENV)/.node $(VENV)/.web .venv-smart-fetch/.done ## The long tests:
 	$(BIN)/pytest -n 3 --dist loadgroup -m "(long or generated or hypothesis) and not timed" --hypothesis-profile=long
 	$(BIN)/pytest -m timed $$(grep -rl --include='*.py' 'mark\.timed' tests)
 
-coverage: $(VENV)/.test ## The unit tests alone, and what they cover
+coverage: $(VENV)/.test ## The unit tests and the simulation, and what they cover
 	$(BIN)/pytest -q -n 2 -m "not long" --cov --cov-report=term tests/unit tests/simulation
 
 # Two at a time, each one's output in one piece, where make can do that (GNU make 4).
