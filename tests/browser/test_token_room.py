@@ -222,11 +222,14 @@ def test_a_token_that_is_there_already_is_used_and_one_that_has_expired_is_said_
     tab = visit()
     page = tab.open()
     page.get_by_role("button", name="Access token").click()
-    page.get_by_label("An access token that you have").fill("no token")
+    field = page.get_by_label("An access token that you have")
+    field.fill("no token")
     page.get_by_role("button", name="Use this token").click()
-    assert page.get_by_role("alert").inner_text().startswith("This is no access token")
+    fault = page.get_by_role("alert").inner_text()
+    assert fault.startswith("This is no access token")
+    expect(field).to_have_accessible_description(fault)
 
-    page.get_by_label("An access token that you have").fill(f"Bearer {expired}")
+    field.fill(f"Bearer {expired}")
     page.get_by_role("button", name="Use this token").click()
 
     page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()

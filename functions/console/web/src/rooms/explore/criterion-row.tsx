@@ -4,9 +4,9 @@ import { useEffect, useId, useRef } from "preact/hooks";
 
 import type { SearchParameter } from "../../fhir/capabilities.ts";
 import { syntaxOf } from "../../fhir/parameter-syntax.ts";
+import { Choice, DayField, TextField } from "../../parts/fields.tsx";
 import { comparisonsOf } from "./comparisons.ts";
 import { type Criterion, NO_SYSTEM } from "./criteria.ts";
-import { Choice, DayField, TextField } from "../../parts/fields.tsx";
 import { codesFor, systemsFor } from "./suggestions.ts";
 
 interface RowProps {

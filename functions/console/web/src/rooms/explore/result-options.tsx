@@ -3,9 +3,9 @@
 import type { TypeCapability } from "../../fhir/capabilities.ts";
 import { isSortable, syntaxOf } from "../../fhir/parameter-syntax.ts";
 import { lettersOf, scopeFor } from "../../oauth/grants.ts";
+import { Choice, TextField } from "../../parts/fields.tsx";
 import { session } from "../../service/session.ts";
 import type { SearchForm } from "./criteria.ts";
-import { Choice, TextField } from "../../parts/fields.tsx";
 import { isIncluded } from "./openness.ts";
 
 const COUNTS = ["", "5", "10", "50", "100"];

@@ -218,8 +218,7 @@ function TokenFields({ onGiven }: { readonly onGiven: (token: string) => void })
   };
   return (
     <Form onSubmit={submit} isBusy={!text.trim()} action="Use this token">
-      <SecretField label="An access token that you have" value={text} onValue={setText} />
-      {fault && <p class="fault" role="alert">{fault}</p>}
+      <SecretField label="An access token that you have" value={text} fault={fault} onValue={setText} />
       <p class="quiet">It is read here and kept in this page's memory. Whether it is any good is for the server to say.</p>
     </Form>
   );
