@@ -241,6 +241,10 @@ def test_a_required_value_may_be_replaced_by_the_reason_for_its_absence() -> Non
     reason = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
     assert faults_of({**observation, "_status": {"extension": [reason]}}) == ""
     assert all_faults({**observation, "_status": {"id": "s"}}) == [("required", "Observation.status")]
+    communication: dict[str, Any] = {"resourceType": "Communication", "status": "completed"}
+    assert faults_of({**communication, "payload": [{"_contentString": {"extension": [reason]}}]}) == ""
+    without = {**communication, "payload": [{"_contentString": {"id": "s"}}]}
+    assert ("required", "Communication.payload[0].content") in all_faults(without)
 
 
 def test_a_fault_names_an_element_and_never_the_text_that_it_has_for_a_type() -> None:
