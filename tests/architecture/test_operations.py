@@ -83,6 +83,14 @@ def test_that_nothing_is_watched_any_more_is_news() -> None:
     assert others == {"notBreaching"}
 
 
+def test_a_day_that_nobody_verifies_rings_also_if_each_run_takes_all_of_its_time() -> None:
+    alarm, timeout = _ALARMS["AuditVerifierErrorsAlarm"], _RESOURCES["VerifierFunction"]["Properties"]["Timeout"]
+
+    # Lambda tries a failed run again after a minute, and once more after two.
+    assert alarm["Threshold"] == 3
+    assert alarm["Period"] * alarm["EvaluationPeriods"] > 3 * timeout + 60 + 120
+
+
 def metrics_of(name: str) -> list[dict[str, Any]]:
     """Return the metrics of an alarm's expression."""
     return [each["MetricStat"]["Metric"] for each in _ALARMS[name].get("Metrics", ()) if "MetricStat" in each]
