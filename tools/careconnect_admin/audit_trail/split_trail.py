@@ -24,9 +24,9 @@ def archived_days(days: Sequence[str], since: str) -> list[str]:
 class TableAndArchive:
     """The events of both, each once; `kept_since` is the first day of which the table has all.
 
-    Those of `not_archived`, days of which the archive has nothing, are looked for in the table: it keeps what had no
-    retention when it was written. It may answer days in between, too. `days_of_table` are the days of the events that
-    the table alone had.
+    Those of `not_archived`, days of which the archive lacks hours, are looked for in the table, too: it keeps what had
+    no retention when it was written. It may answer days in between. `days_of_table` are the days of the events that the
+    table alone had.
     """
 
     table: KeptEvents
