@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from careconnect_records.parsing.exact_json import parse_json
+from careconnect_records.stu3.schema import model_of
 from careconnect_records.stu3.validation import (
     OUT_OF_ORDER,
     Fault,
     InvalidResourceError,
     validate,
 )
+from careconnect_records.stu3.validation import faults_of as elements_and_invariants
+from careconnect_testing.records.generated import cases
+from careconnect_testing.records.generated_resources import generated_resources
 from careconnect_testing.running.cases import each_of
 
 UNKNOWN = {"url": "urn:x", "valueCode": "unknown"}
@@ -245,6 +249,15 @@ def test_a_required_value_may_be_replaced_by_the_reason_for_its_absence() -> Non
     assert faults_of({**communication, "payload": [{"_contentString": {"extension": [reason]}}]}) == ""
     without = {**communication, "payload": [{"_contentString": {"id": "s"}}]}
     assert ("required", "Communication.payload[0].content") in all_faults(without)
+
+
+@pytest.mark.generated
+def test_the_models_of_fhir_resources_take_what_is_valid() -> None:
+    for resource in generated_resources(cases(2_000), seed=41):
+        faults, _ = elements_and_invariants(resource)
+        assert faults == []
+        model: Any = model_of(resource["resourceType"])
+        model.model_validate(resource)
 
 
 def test_a_fault_names_an_element_and_never_the_text_that_it_has_for_a_type() -> None:
