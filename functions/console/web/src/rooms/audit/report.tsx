@@ -8,6 +8,7 @@ import { today } from "../../fhir/dates.ts";
 import { pagesOf } from "../../fhir/search.ts";
 import { type Disclosures, disclosuresOf, linesOf } from "../../fhir/visits.ts";
 import { CopyButton } from "../../parts/copy-button.tsx";
+import { Choice } from "../../parts/fields.tsx";
 import { Hints } from "../../parts/hints.tsx";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
 import { problemFrom } from "../../service/problem.ts";
@@ -112,17 +113,14 @@ function Actions({ id, period, all, shown, client, onClient }: {
   if (!clients.length) return null;
   return (
     <div class="row apart report-actions">
-      <div class="field">
-        <label for="report-client">Client</label>
-        <select
-          id="report-client"
-          value={client === undefined ? "" : String(clients.indexOf(client))}
-          onChange={({ currentTarget: { value } }) => onClient(value === "" ? undefined : clients[Number(value)])}
-        >
-          <option value="">All {clients.length}</option>
-          {clients.map((each, place) => <option key={each} value={String(place)}>{clientText(each, nameOf(all, each))}</option>)}
-        </select>
-      </div>
+      <Choice
+        label="Client"
+        value={client === undefined ? "" : String(clients.indexOf(client))}
+        onValue={(value) => onClient(value === "" ? undefined : clients[Number(value)])}
+      >
+        <option value="">All {clients.length}</option>
+        {clients.map((each, place) => <option key={each} value={String(place)}>{clientText(each, nameOf(all, each))}</option>)}
+      </Choice>
       <div class="row">
         <Download name={`who-saw-patient-${id}-${period.from}-to-${period.to}.csv`} shown={shown} />
         <button type="button" onClick={() => print()}>Print</button>
