@@ -101,7 +101,7 @@ def _of_day(drawn: random.Random, start: int) -> Iterator[AuditEvent]:
 
 
 def _heartbeat(at: int) -> AuditEvent:
-    """Return a heartbeat of a former release, which told no retention."""
+    """Return a heartbeat of a former release, which tells the retention by its stamp alone."""
     return AuditEvent(id=event_id(at, "0" * 32), action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)
 
 
