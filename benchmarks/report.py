@@ -183,7 +183,6 @@ def summary(figures: Figures) -> str:
     lines = [
         _summed(name, [(row["own"]["least"], ratio_of(row)) for row in group], ".1f", group[0]["budget"])
         for name, group in groups.items()
-        if group
     ]
     cold = [(row["ours"], row["ratio"]) for row in figures["cold_start"]]
     starts = _summed("Cold start", cold, ".0f", COLD_BUDGET)

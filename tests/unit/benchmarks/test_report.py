@@ -44,10 +44,10 @@ def test_what_is_over_its_budget_is_named_so() -> None:
 
 def test_a_read_over_its_budget_is_named_so_beside_reads_by_bound_tokens() -> None:
     figures: dict[str, Any] = copy.deepcopy(FIGURES)
+    for row in figures["own_cpu"]:
+        row["own"]["least"] = row["bare"]["least"] * row["budget"] * 0.9
     read = next(row for row in figures["own_cpu"] if row["name"] == "read of a patient")
     read["own"]["least"] = read["bare"]["least"] * read["budget"] * 1.05
-    bound = {**read, "name": f"{read['name']} by a bound token, ES256", "budget": read["budget"] * 1.1}
-    figures["own_cpu"].insert(0, bound)
 
     lines = [line for line in report.summary(figures).splitlines() if line.startswith("| Read")]
     assert ["missed" in line for line in lines] == [True, False]
