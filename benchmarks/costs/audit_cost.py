@@ -24,7 +24,7 @@ GUESSED_ARCHIVE: Final = 2.73 / prices.MILLION
 """Dollars to archive and verify an event, as they were taken before they were computed."""
 
 SHARED_BY: Final = "search: page of 20 patients"
-"""The requests whose events could share an item."""
+"""The kind of request whose audit events could be stored as one item; they are stored as one for each patient."""
 
 _LAMBDA_GIGABYTE: Final = 1024
 _MONTH_DAYS: Final = load.MONTH / load.DAY

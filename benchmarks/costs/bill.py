@@ -189,7 +189,10 @@ def _difference(size: Size, before: Settings, after: Settings) -> float:
 
 
 def front(size: Size) -> float:
-    """Return a month of CloudFront before all requests, with its two functions; its data out costs what ours does."""
+    """Return the dollars that CloudFront adds to a month: its requests and the calls of its two functions.
+
+    Its data out costs as much as the gateway's.
+    """
     asked = size.requests + size.tokens
     return sum(price.of(asked) for price in (prices.FRONT_REQUEST, prices.FRONT_FUNCTION, prices.EDGE_REQUEST))
 

@@ -71,7 +71,7 @@ def _steps() -> str:
 
 
 def _levers() -> str:
-    """Return what would still make a bill smaller."""
+    """Return the table of changes that are not made: what each would save, and what it takes away."""
     return table(("dollars a month, alone", *SIZES, "a region, in turn", "takes away"), levers.rows())
 
 

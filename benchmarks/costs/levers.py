@@ -1,4 +1,4 @@
-"""Compute what would still make a bill smaller: `docs/savings.md`, Not done."""
+"""Compute the dollars that changes which are not made would save (`docs/savings.md`, Not done)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +13,10 @@ from benchmarks.measurements.write_items import WrittenItem, write_items
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """A change that is not made: what it is, and what it takes away."""
+    """A change of the deployment that would lower its bill, and what it would take away.
+
+    `change` returns the settings of the bill with it.
+    """
 
     name: str
     takes: str
@@ -84,7 +87,7 @@ def in_turn(size: Size) -> Iterator[float]:
 
 
 def rows() -> list[tuple[str, ...]]:
-    """Return the rows of the table: what each lever saves, and what is left of a region's bill."""
+    """Return a row for each lever: dollars that it saves at each size, and a region's bill after it and all before."""
     region = SIZES["a region"]
     found = [("**now**", *[""] * len(SIZES), f"{bill_of(region).total:,.0f}", "")]
     for lever, left in zip(LEVERS, in_turn(region), strict=True):
@@ -94,7 +97,7 @@ def rows() -> list[tuple[str, ...]]:
 
 
 def write_rows() -> list[tuple[str, ...]]:
-    """Return the rows of the table of a write: its items, and what a million writes would cost without each."""
+    """Return a row for each item of a write: bytes, write units, and the dollars of a million writes without it."""
     whole = cost_of("write: `POST` of an Observation").total
 
     def row(what: str, size: str, units: float, saved: float, purpose: str) -> tuple[str, ...]:

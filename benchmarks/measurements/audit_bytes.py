@@ -37,7 +37,7 @@ _STATED_BY: Final = {"gateway_request_id": "request_id", "sub": "client"}
 """Attributes that repeat another one."""
 
 _PATIENTS: Final = 20
-"""Patients of a page whose events could share an item."""
+"""The patients of a measured page, each with an audit event; their events could be stored as one item."""
 
 _MANY: Final = 1_000
 _SEED: Final = 41
